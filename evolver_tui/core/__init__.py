@@ -1,0 +1,1 @@
+"""Facts and rules: pure Python, no input or output."""

@@ -1,0 +1,44 @@
+"""What a person decides about a draft, in the words of LangChain's reviews."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class DecisionKind(StrEnum):
+    """Approve as it is, replace the code, send back or end, or answer in words."""
+
+    APPROVE = "approve"
+    EDIT = "edit"
+    REJECT = "reject"
+    RESPOND = "respond"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision about one draft.
+
+    A reject with a `reason` goes back to the author; one without ends the task. An approve names by `sha256` the
+    very bytes that were read. An edit carries the replacing `code`. `by` is who decided: a person's name, or the
+    rule's when nobody was asked.
+    """
+
+    kind: DecisionKind
+    reason: str = ""
+    code: str = ""
+    sha256: str = ""
+    by: str = ""
+
+    def to_json_value(self) -> dict[str, Any]:
+        """Only what is set, as JSON."""
+        values = {"reason": self.reason, "code": self.code, "sha256": self.sha256, "by": self.by}
+        return {"kind": self.kind.value, **{name: value for name, value in values.items() if value}}
+
+    @classmethod
+    def from_json_value(cls, value: Mapping[str, Any]) -> Decision:
+        """The inverse of `to_json_value`."""
+        texts = {name: str(value.get(name, "")) for name in ("reason", "code", "sha256", "by")}
+        return cls(kind=DecisionKind(value["kind"]), **texts)

@@ -1,0 +1,113 @@
+"""A job: the work on one task, and where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from evolver_tui.core.question import QuestionKind
+from evolver_tui.core.task import Task
+
+
+class JobState(StrEnum):
+    """Where a job stands (spec 001's words, and `exported` for a job that was moved to another machine)."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPORTED = "exported"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen unless a person asks for it."""
+        return self not in (JobState.PENDING, JobState.RUNNING, JobState.PAUSED)
+
+
+class Outcome(StrEnum):
+    """What came of a completed job."""
+
+    APPROVED = "approved"
+    """A node was saved."""
+    REJECTED = "rejected"
+    """A person said no; nothing was saved."""
+    SKIPPED = "skipped"
+    """The hub said that the task was completed already; kept, not worked on."""
+    STORED = "stored"
+    """Kept only, as the config asked (auto_generate_workflows false)."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueKey:
+    """A place in the queue's order: first the section and what orders it, then arrival."""
+
+    rank: int
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """One line of the queue, as short as a list needs it."""
+
+    job: int
+    rank: int
+    task_id: str
+    task_name: str
+    task_type: str
+    priority: str
+    state: JobState
+    outcome: Outcome | None
+    asks: QuestionKind | None
+    """What a paused job waits for."""
+    since: float
+    """Seconds since 1970 when the job came into this state."""
+    node: str
+    """`<node id> v<version>` once saved, else empty."""
+
+    @property
+    def key(self) -> QueueKey:
+        """This row's place in the order."""
+        return QueueKey(self.rank, self.job)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """How many jobs stand where. `waiting` are pending, `needs_you` are paused at a question or review."""
+
+    waiting: int = 0
+    running: int = 0
+    needs_you: int = 0
+    approved: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    stored: int = 0
+    failed: int = 0
+    cancelled: int = 0
+
+    @property
+    def total(self) -> int:
+        """Every job in the database."""
+        return (
+            self.waiting + self.running + self.needs_you + self.approved + self.rejected + self.skipped
+            + self.stored + self.failed + self.cancelled
+        )  # fmt: skip
+
+    @property
+    def live(self) -> int:
+        """Jobs that are not over."""
+        return self.waiting + self.running + self.needs_you
+
+
+@dataclass(frozen=True, slots=True)
+class JobDetail:
+    """One job with all that a person may want to read of it."""
+
+    row: QueueRow
+    task: Task
+    received_at: float
+    error: str
+    """Why it failed, in words; empty otherwise."""
+    attempt: int
+    """1 for the first run, one more for each retry."""

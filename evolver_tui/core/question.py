@@ -1,0 +1,246 @@
+"""Questions that an agent's routine asks a person, in the words of MCP elicitation: a message and a flat form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+from evolver_tui.core.errors import QuestionError
+
+FieldKind = Literal["text", "number", "integer", "boolean", "one_of", "many_of"]
+_FORMATS = ("email", "uri", "date", "date-time")
+
+
+class QuestionKind(StrEnum):
+    """What is wanted of the person: facts for the routine, or a decision about a draft."""
+
+    QUESTION = "question"
+    REVIEW = "review"
+
+
+class AnswerAction(StrEnum):
+    """MCP's three ends of a question. `cancel` is "not now": the question stays open."""
+
+    ACCEPT = "accept"
+    DECLINE = "decline"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a routine asks. `name` is unique within its job; `subject` is what it is about (a review's draft)."""
+
+    name: str
+    message: str
+    requested_schema: Mapping[str, Any] = field(default_factory=dict)
+    kind: QuestionKind = QuestionKind.QUESTION
+    subject: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. `content` holds one JSON value per form field that was filled in (accept only)."""
+
+    action: AnswerAction
+    content: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json_value(self) -> dict[str, Any]:
+        """The answer as MCP writes it."""
+        return {"action": self.action.value, "content": dict(self.content)}
+
+    @classmethod
+    def from_json_value(cls, value: Mapping[str, Any]) -> Answer:
+        """The inverse of `to_json_value`."""
+        return cls(AnswerAction(value["action"]), dict(value.get("content") or {}))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """A question as it lies in the inbox: who asks, since when."""
+
+    id: int
+    job: int
+    task_id: str
+    task_name: str
+    task_type: str
+    question: Question
+    asked_at: float
+    """Seconds since 1970, by the database's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One value of a one-of or many-of field, and how it is shown."""
+
+    value: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """One input of a form."""
+
+    name: str
+    kind: FieldKind
+    title: str
+    description: str = ""
+    required: bool = False
+    choices: tuple[Choice, ...] = ()
+    default: Any = None
+    minimum: float | None = None
+    maximum: float | None = None
+    format: str = ""
+
+
+def read_form(requested_schema: Mapping[str, Any]) -> tuple[FormField, ...]:
+    """The inputs that a flat JSON Schema asks for, in its order; none for an empty schema.
+
+    Raises:
+        QuestionError: the schema is not an object of primitive properties.
+    """
+    if not requested_schema:
+        return ()
+    properties = requested_schema.get("properties", {})
+    if requested_schema.get("type", "object") != "object" or not isinstance(properties, Mapping):
+        raise QuestionError("A question's schema has to be an object with properties.")
+    required = requested_schema.get("required", ())
+    names = set(required) if isinstance(required, list | tuple) else set()
+    return tuple(_field(name, schema, name in names) for name, schema in properties.items())
+
+
+def _field(name: str, schema: object, required: bool) -> FormField:
+    if not isinstance(schema, Mapping):
+        raise QuestionError(f"Field {name!r} of a question has no schema.")
+    kind, choices = _kind_and_choices(name, schema)
+    lowest, highest = ("minimum", "maximum")
+    if kind == "text":
+        lowest, highest = ("minLength", "maxLength")
+    elif kind == "many_of":
+        lowest, highest = ("minItems", "maxItems")
+    return FormField(
+        name=name,
+        kind=kind,
+        title=str(schema.get("title") or name),
+        description=str(schema.get("description") or ""),
+        required=required,
+        choices=choices,
+        default=schema.get("default"),
+        minimum=_number(schema.get(lowest)),
+        maximum=_number(schema.get(highest)),
+        format=str(schema.get("format") or ""),
+    )
+
+
+def _kind_and_choices(name: str, schema: Mapping[str, Any]) -> tuple[FieldKind, tuple[Choice, ...]]:
+    match schema.get("type"):
+        case "string" if "enum" in schema or "oneOf" in schema:
+            return "one_of", _choices(schema)
+        case "string":
+            return "text", ()
+        case "number":
+            return "number", ()
+        case "integer":
+            return "integer", ()
+        case "boolean":
+            return "boolean", ()
+        case "array" if isinstance(schema.get("items"), Mapping):
+            choices = _choices(schema["items"])
+            if choices:
+                return "many_of", choices
+    raise QuestionError(f"Field {name!r} of a question is of a kind that a form cannot show.")
+
+
+def _choices(schema: Mapping[str, Any]) -> tuple[Choice, ...]:
+    options = schema.get("oneOf") or schema.get("anyOf")
+    if isinstance(options, list):
+        return tuple(
+            Choice(str(option["const"]), str(option.get("title") or option["const"]))
+            for option in options
+            if isinstance(option, Mapping) and "const" in option
+        )
+    values = schema.get("enum")
+    if not isinstance(values, list):
+        return ()
+    titles = schema.get("enumNames")
+    if not isinstance(titles, list) or len(titles) != len(values):
+        titles = values
+    return tuple(Choice(str(value), str(title)) for value, title in zip(values, titles, strict=True))
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def check_content(fields: Sequence[FormField], values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Hold what a person typed against a form.
+
+    Args:
+        values: field name to text, number, boolean, choice value or list of choice values; text for a number is read.
+
+    Returns:
+        The content in the types the schema wants, and a problem in words for each field that does not fit.
+    """
+    content: dict[str, Any] = {}
+    problems: dict[str, str] = {}
+    for form_field in fields:
+        value = values.get(form_field.name)
+        if value is None or value == "" or value == []:
+            if form_field.required:
+                problems[form_field.name] = "is needed"
+            continue
+        try:
+            content[form_field.name] = _checked(form_field, value)
+        except ValueError as error:
+            problems[form_field.name] = str(error)
+    return content, problems
+
+
+def _checked(form_field: FormField, value: Any) -> Any:
+    match form_field.kind:
+        case "boolean":
+            if not isinstance(value, bool):
+                raise ValueError("has to be yes or no")
+        case "number" | "integer":
+            value = _read_number(form_field.kind, value)
+            _within(form_field, value, "has to be")
+        case "one_of":
+            if value not in {choice.value for choice in form_field.choices}:
+                raise ValueError("is not one of the choices")
+        case "many_of":
+            if not isinstance(value, list) or not set(value) <= {choice.value for choice in form_field.choices}:
+                raise ValueError("is not among the choices")
+            _within(form_field, len(value), "number of choices has to be")
+        case "text":
+            value = str(value)
+            _within(form_field, len(value), "length has to be")
+            if form_field.format in _FORMATS and not _PATTERNS[form_field.format].fullmatch(value):
+                raise ValueError(f"does not look like a {form_field.format}")
+    return value
+
+
+def _read_number(kind: str, value: Any) -> int | float:
+    try:
+        number = int(str(value)) if kind == "integer" else float(str(value))
+    except ValueError:
+        raise ValueError("has to be a whole number" if kind == "integer" else "has to be a number") from None
+    if number != number or number in (float("inf"), float("-inf")):
+        raise ValueError("has to be a number")
+    return number
+
+
+def _within(form_field: FormField, number: float, words: str) -> None:
+    if form_field.minimum is not None and number < form_field.minimum:
+        raise ValueError(f"{words} at least {form_field.minimum:g}")
+    if form_field.maximum is not None and number > form_field.maximum:
+        raise ValueError(f"{words} at most {form_field.maximum:g}")
+
+
+_PATTERNS = {
+    "email": re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"),
+    "uri": re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+"),
+    "date": re.compile(r"\d{4}-\d\d-\d\d"),
+    "date-time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?"),
+}

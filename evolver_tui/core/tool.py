@@ -1,0 +1,21 @@
+"""Tools that nodes call through `node_runtime.call_tool`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDefinition:
+    """One tool. `prompt_template` has `{prompt}` and, for the author's own tool, the task's fields."""
+
+    name: str
+    kind: Literal["llm", "node", "http"]
+    description: str
+    prompt_template: str = "{prompt}"
+    system_prompt: str = ""
+    temperature: float = 0.2
+    max_tokens: int = 4000
+    target: str = ""
+    """A `node` tool's node id or an `http` tool's URL."""

@@ -1,0 +1,1 @@
+"""What happens next: intake, worker, routine, review, signals, session, export."""

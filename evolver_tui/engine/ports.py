@@ -1,0 +1,334 @@
+"""The promises that others keep for the engine. Adapters implement them; cli.py brings both together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from evolver_tui.core.job import JobDetail, JobState, Outcome, QueueCounts, QueueKey, QueueRow
+from evolver_tui.core.node import CheckReport, NodeDraft, NodeRecord
+from evolver_tui.core.question import OpenQuestion, Question
+from evolver_tui.core.signal import Signal
+from evolver_tui.core.task import Task
+
+# --- the hub -------------------------------------------------------------------------------------------------------
+
+LinkPhase = Literal["idle", "connecting", "connected", "waiting", "ended", "closed"]
+"""`waiting`: between two attempts. `ended`: the hub said no for good or ten retries failed. `closed`: we hung up."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """What the hub pane shows. Times are seconds since 1970."""
+
+    phase: LinkPhase
+    url: str
+    since: float
+    retries: int = 0
+    reason: str = ""
+    """Why it is waiting or ended, in words, without secrets."""
+    retry_at: float | None = None
+    ping_ms: float | None = None
+    """Round trip of the last transport ping; None where the hub answers none."""
+
+
+class Link(Protocol):
+    """One supervised subscription to a hub. It reconnects by itself and never raises for what a hub does."""
+
+    @property
+    def state(self) -> LinkState:
+        """The state now."""
+
+    async def run(self) -> None:
+        """Connect and stay connected until `close` or a reason to end for good; then return."""
+
+    def retry_now(self) -> None:
+        """Cut the wait before the next attempt, or start again after an end. Callable from the loop's thread."""
+
+    async def close(self) -> None:
+        """Hang up; returns within two seconds."""
+
+
+class LinkListener(Protocol):
+    """Who is told what a link hears."""
+
+    def message(self, arguments: Sequence[object]) -> None:
+        """One invocation of the subscribed method, with its arguments.
+
+        Called in the link's receive thread. May block: while it does, nothing more is read from the hub, so that the
+        hub's own flow control holds the rest back.
+        """
+
+    def state_changed(self, state: LinkState) -> None:
+        """The link's state changed. Called in the loop's thread."""
+
+    def unusable(self, problem: str) -> None:
+        """Something arrived that is not SignalR or not for us; the link lives on. Called in any thread."""
+
+
+# --- the store -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AddedTasks:
+    """What became of one batch of tasks, after the commit."""
+
+    queued: tuple[Task, ...]
+    skipped: tuple[Task, ...]
+    """Completed already by their own status: kept, not worked on."""
+    stored: tuple[Task, ...]
+    """Kept only, because intake does not generate."""
+    duplicates: tuple[Task, ...]
+    """Seen before (in the database or earlier in the batch): nothing was written for them."""
+    waiting: int
+    """Pending jobs after the commit."""
+
+
+Narrator = Callable[[AddedTasks], Sequence[Signal]]
+"""Says what happened, so that the words are committed together with the deed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job that this worker holds. `fence` goes with every write; a stale one is refused."""
+
+    job: int
+    fence: int
+    task: Task
+    attempt: int
+    journal: Mapping[str, Any]
+    """Name to JSON value of every journaled step, and to the answer of every answered question."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSignal:
+    """A signal as the log has it. `seq` counts up in the order in which it was committed."""
+
+    seq: int
+    session_id: str
+    signal: Signal
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """One run of the console or of `connect`."""
+
+    id: str
+    started_at: float
+    ended_at: float | None
+    """None while it runs, and for one that was killed."""
+    hub_url: str
+    host: str
+
+
+class Store(Protocol):
+    """Everything durable. Every method that writes returns after the commit.
+
+    `signals` are written in the same transaction as the fact they tell of.
+
+    Raises (every method): StoreError when the database cannot be used, with the way out.
+    """
+
+    # sessions and signals
+    async def open(self) -> None:
+        """Open the database, bring its layout up to date. Raises StoreError for a layout newer than this program."""
+
+    async def close(self) -> None:
+        """Commit what was accepted and let go of the file."""
+
+    async def start_session(self, session_id: str, hub_url: str, host: str) -> None:
+        """Record that a session began."""
+
+    async def end_session(self, session_id: str) -> None:
+        """Record that it ended in order."""
+
+    async def sessions(self) -> Sequence[SessionRecord]:
+        """Every session, oldest first."""
+
+    def log(self, signals: Sequence[Signal], session_id: str) -> None:
+        """Write signals soon, in order and before anything that is asked for later. Callable in any thread."""
+
+    async def signals(self, session_id: str, after: int = 0, limit: int = 1000) -> Sequence[StoredSignal]:
+        """A session's signals with `seq > after`, in order."""
+
+    # intake
+    async def add_tasks(
+        self, tasks: Sequence[Task], session_id: str, *, generate: bool, narrate: Narrator
+    ) -> AddedTasks:
+        """Keep tasks: pending where `generate` and not completed, else over at once. Duplicates by task id are left."""
+
+    # the worker
+    async def claim(self, owner: str, lease_seconds: float) -> Claim | None:
+        """Take the first job in order that waits for a worker: answered ones, then by priority and arrival.
+
+        A running job whose lease ended, or whose owner was a process of this host that is gone, waits as well.
+        """
+
+    async def renew(self, job: int, fence: int, lease_seconds: float) -> None:
+        """Hold on to a job. Raises StaleLease."""
+
+    async def record_step(
+        self, job: int, fence: int, name: str, value: Any, session_id: str, signals: Sequence[Signal] = ()
+    ) -> None:
+        """Journal a step's JSON result under its name. Raises StaleLease."""
+
+    async def pause(
+        self, job: int, fence: int, question: Question, session_id: str, signals: Sequence[Signal] = ()
+    ) -> int:
+        """Commit the question, the waiting state and the end of the lease in one. Returns the question's id."""
+
+    async def finish(
+        self,
+        job: int,
+        fence: int,
+        state: JobState,
+        session_id: str,
+        *,
+        outcome: Outcome | None = None,
+        error: str = "",
+        node: str = "",
+        signals: Sequence[Signal] = (),
+    ) -> None:
+        """End a job (completed, failed, cancelled). Raises StaleLease."""
+
+    async def release(self, job: int, fence: int) -> None:
+        """Give a claimed job back as it is: the next claim goes on with it. A stale fence is ignored."""
+
+    # the person
+    async def open_questions(self, limit: int = 200) -> Sequence[OpenQuestion]:
+        """What waits for a person, oldest first."""
+
+    async def question(self, question_id: int) -> OpenQuestion | None:
+        """One open question, or None when it is answered or unknown."""
+
+    async def open_question_of(self, job: int) -> OpenQuestion | None:
+        """What this job waits for, or None."""
+
+    async def answer(
+        self, question_id: int, value: Mapping[str, Any], by: str, session_id: str, signals: Sequence[Signal] = ()
+    ) -> None:
+        """Commit the one answer and make its job pending again. Raises AlreadyAnswered, NotWaiting."""
+
+    async def retry(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
+        """Queue a failed job again; its journal stays. Raises NotWaiting when it has not failed."""
+
+    # reading
+    async def rows_after(self, key: QueueKey | None, limit: int, search: str = "") -> Sequence[QueueRow]:
+        """Rows that follow `key` in the queue's order (None: from the top)."""
+
+    async def rows_before(self, key: QueueKey | None, limit: int, search: str = "") -> Sequence[QueueRow]:
+        """Rows that precede `key` (None: from the end), still in the queue's order."""
+
+    async def rank_of(self, key: QueueKey, search: str = "") -> int:
+        """How many rows precede `key`."""
+
+    async def row(self, job: int) -> QueueRow | None:
+        """One row."""
+
+    async def counts(self) -> QueueCounts:
+        """How many jobs stand where."""
+
+    async def job(self, job: int) -> JobDetail | None:
+        """One job in full."""
+
+    async def journal(self, job: int) -> Mapping[str, Any]:
+        """Name to value of what is journaled for a job."""
+
+
+# --- the model -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One request to a model."""
+
+    system: str
+    user: str
+    temperature: float = 0.2
+    max_tokens: int = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the provider counted them; None where it did not."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BackendInfo:
+    """What a backend is called. `is_offline` means deterministic and made here, with no model behind it."""
+
+    kind: str
+    model: str
+    is_offline: bool = False
+
+    @property
+    def label(self) -> str:
+        """As shown beside everything it wrote."""
+        return "offline" if self.is_offline else f"{self.kind}/{self.model}"
+
+
+class Backend(Protocol):
+    """Something that writes. Cancelling the iteration ends the request."""
+
+    @property
+    def info(self) -> BackendInfo:
+        """Its name."""
+
+    def stream(self, prompt: Prompt) -> AsyncIterator[str | Usage]:
+        """Pieces of text as they come, then one Usage at the end of a whole answer.
+
+        Raises:
+            BackendError: refused, limited (retryable, retry_after), broken off, timed out, or empty.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
+# --- the library ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Why a draft may enter the library."""
+
+    decided_by: str
+    decided_at: str
+    """ISO 8601, UTC, ending in Z."""
+    task_id: str
+    task_type: str
+    tags: tuple[str, ...] = ()
+
+
+class Library(Protocol):
+    """The folder of approved nodes. Calls block for a file or two; the engine makes them in a thread."""
+
+    def save(self, draft: NodeDraft, report: CheckReport, approval: Approval) -> NodeRecord:
+        """Put a version into the library atomically. Saving the same bytes for the same task again changes nothing.
+
+        Raises:
+            NodeError: the id is invalid or the folder cannot be written; nothing was changed.
+        """
+
+    def latest(self, node_id: str) -> NodeRecord | None:
+        """The current version's record, or None."""
+
+    def code(self, node_id: str, version: int | None = None) -> str:
+        """A version's code (default: current). Raises NodeError, NodeChanged."""
+
+    def list(self) -> Sequence[NodeRecord]:
+        """Every node's current record, by id."""
+
+
+class Clock(Protocol):
+    """Time, as an argument."""
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""

@@ -1,0 +1,1 @@
+"""Config file, environment, paths, keymap and theme files."""
