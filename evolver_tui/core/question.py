@@ -11,7 +11,12 @@ from typing import Any, Literal
 from evolver_tui.core.errors import QuestionError
 
 FieldKind = Literal["text", "number", "integer", "boolean", "one_of", "many_of"]
-_FORMATS = ("email", "uri", "date", "date-time")
+_FORMATS = {
+    "email": "an e-mail address",
+    "uri": "a URL",
+    "date": "a date such as 2026-01-31",
+    "date-time": "a time such as 2026-01-31T12:30Z",
+}
 
 
 class QuestionKind(StrEnum):
@@ -217,7 +222,7 @@ def _checked(form_field: FormField, value: Any) -> Any:
             value = str(value)
             _within(form_field, len(value), "length has to be")
             if form_field.format in _FORMATS and not _PATTERNS[form_field.format].fullmatch(value):
-                raise ValueError(f"does not look like a {form_field.format}")
+                raise ValueError(f"has to be {_FORMATS[form_field.format]}")
     return value
 
 

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from evolver_tui.core.decision import Decision
+from evolver_tui.core.decision import Decision, DecisionKind
+from evolver_tui.core.errors import NodeChanged, NodeError, NotWaiting, QuestionError
 from evolver_tui.core.node import CheckReport, NodeDraft
-from evolver_tui.core.question import Answer, OpenQuestion
-from evolver_tui.engine.ports import BackendInfo, LinkState, Store
-from evolver_tui.engine.signals import SignalBus
+from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, QuestionKind, check_content, read_form
+from evolver_tui.core.signal import Signal
+from evolver_tui.engine.author import Author, LiveDraft
+from evolver_tui.engine.export import write_export
+from evolver_tui.engine.intake import Intake, MessageHook
+from evolver_tui.engine.ports import Backend, BackendInfo, Clock, Library, Link, LinkListener, LinkState, Store
+from evolver_tui.engine.routine import Routine
+from evolver_tui.engine.signals import SignalBus, SignalRegistry
+from evolver_tui.engine.worker import Worker
 
+LinkMaker = Callable[[str, LinkListener], Link]
+"""Makes a link to a URL. Raises UsageError for a URL that cannot be a hub's."""
 
-@dataclass(frozen=True, slots=True)
-class LiveDraft:
-    """What the author is writing at this moment."""
-
-    job: int
-    task_id: str
-    code: str
-    """The code so far, read out of the unfinished answer."""
-    pieces: int
-    """Pieces of text that came so far."""
-    started_at: float
+_LINK_SIGNALS = {
+    "connecting": ("hub.connecting", "info"),
+    "connected": ("hub.connected", "info"),
+    "waiting": ("hub.retry_scheduled", "warning"),
+    "ended": ("hub.ended", "error"),
+    "closed": ("hub.disconnected", "info"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,58 +57,275 @@ class ReviewSubject:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class SessionParts:
+    """Everything that a session is made of; cli.py puts it together."""
+
+    id: str
+    host: str
+    person: str
+    """Who decides and answers here."""
+    owner: str
+    """This process, in the form that the store can tell alive from gone."""
+    store: Store
+    backend: Backend
+    library: Library
+    author: Author
+    make_link: LinkMaker
+    clock: Clock
+    registry: SignalRegistry
+    exports: Path
+    """The folder in which exports without a path of their own are written."""
+    secrets: Callable[[], Sequence[str]]
+    """What must never stand in an export."""
+    generate: bool = True
+    """False: tasks are kept and not worked on."""
+
+
 class Session:
     """The facade that the console and the headless run share.
 
     Reads go through `store`; everything that changes something goes through a method here.
     """
 
-    id: str
-    bus: SignalBus
-    store: Store
-    backend: BackendInfo
+    def __init__(self, parts: SessionParts) -> None:
+        self._parts = parts
+        self.id = parts.id
+        self.store = parts.store
+        self.backend: BackendInfo = parts.backend.info
+        self.library = parts.library
+        self.bus = SignalBus(parts.id, parts.clock.now, self._log, parts.registry)
+        self._link: Link | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._link_task: asyncio.Task[None] | None = None
+        self.intake: Intake
+        self.worker: Worker
 
-    async def open(self) -> None:
-        """Open the store and begin; nothing is connected yet."""
+    # --- life
+
+    async def open(self, on_message: MessageHook = lambda message: None) -> None:
+        """Open the store and begin to work on what waits; nothing is connected yet.
+
+        Args:
+            on_message: told of each hub message before its tasks are kept.
+
+        Raises:
+            StoreError: the database cannot be used.
+        """
+        parts = self._parts
+        await self.store.open()
+        await self.store.start_session(self.id, "", parts.host)
+        routine: Routine = parts.author
+        self.worker = Worker(self.store, routine, self.bus, parts.clock, session_id=self.id, owner=parts.owner)
+        self.intake = Intake(
+            self.store, self.bus, parts.clock, session_id=self.id, generate=parts.generate,
+            on_message=on_message, on_queued=self.worker.wake,
+        )  # fmt: skip
+        self._tasks = [asyncio.create_task(self.intake.run()), asyncio.create_task(self.worker.run())]
+        self.bus.emit("session.started", {"backend": self.backend.label, "host": parts.host})
 
     async def connect(self, url: str) -> None:
-        """Subscribe to a hub (and leave the one before)."""
+        """Subscribe to a hub (and leave the one before). Raises UsageError for an impossible URL."""
+        link = self._parts.make_link(url, _Listener(self))
+        await self._hang_up()
+        self._link = link
+        self._link_task = asyncio.create_task(link.run())
+
+    async def disconnect(self) -> None:
+        """Leave the hub."""
+        await self._hang_up()
+
+    async def stop_intake(self) -> None:
+        """Leave the hub; what was read from it is committed before this returns."""
+        self.intake.stop()
+        await self._hang_up()
+        await asyncio.wait({self._tasks[0]})
+
+    async def drain(self) -> None:
+        """Wait until the worker has done all that it can do without a person."""
+        await self.worker.drained()
 
     async def close(self, *, finish_current: bool = True) -> None:
-        """Stop intake, let the current step end or give its job back, commit everything."""
+        """Leave the hub, let the current job run to its next stop or give it back, commit everything."""
+        await self.stop_intake()
+        if finish_current:
+            self.worker.stop()
+        else:
+            self.worker.interrupt()
+        await asyncio.wait(self._tasks)
+        self.bus.emit("session.ended")
+        await self.store.end_session(self.id)
+        await self.store.close()
+        await self._parts.backend.close()
+
+    def interrupt(self) -> None:
+        """Give the current job back instead of finishing it; a running `close` then returns soon."""
+        self.worker.interrupt()
+
+    async def _hang_up(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            await link.close()
+        if self._link_task is not None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._link_task
+            self._link_task = None
+
+    def _log(self, signals: Sequence[Signal]) -> None:
+        self.store.log(signals, self.id)
+
+    # --- what is going on
+
+    def now(self) -> float:
+        """Seconds since 1970, by this session's clock."""
+        return self._parts.clock.now()
 
     @property
     def link_state(self) -> LinkState | None:
-        """The hub link's state; None before the first `connect`."""
+        """The hub link's state; None while no hub was chosen."""
+        return self._link.state if self._link is not None else None
 
     @property
     def live_draft(self) -> LiveDraft | None:
         """What is being written now."""
+        return self._parts.author.live
 
     @property
     def intake_paused(self) -> bool:
-        """Whether new tasks are kept from being worked on."""
+        """Whether the hub's messages are held back."""
+        return self.intake.is_paused
+
+    # --- what a person may do
 
     def retry_link(self) -> None:
         """Connect now instead of waiting."""
+        if self._link is None:
+            return
+        if self._link_task is not None and self._link_task.done():
+            self._link_task = asyncio.create_task(self._link.run())
+        else:
+            self._link.retry_now()
 
     def pause_intake(self, paused: bool) -> None:
         """Stop or resume taking tasks from the hub; the hub's flow control holds them back meanwhile."""
+        self.intake.pause(paused)
+        self.bus.emit("intake.paused" if paused else "intake.resumed")
 
     async def decide(self, question_id: int, decision: Decision) -> None:
-        """Decide a review. Raises AlreadyAnswered, NotWaiting, NodeError (approve of a draft that fails a check)."""
+        """Decide a review.
+
+        Raises:
+            AlreadyAnswered, NotWaiting: somebody was faster, or there is nothing to decide.
+            NodeChanged: an approve that names other bytes than the draft's.
+            NodeError: an approve of a draft that a check forbids, or an edit without code.
+        """
+        question = await self._open_question(question_id, QuestionKind.REVIEW)
+        if question is not None:
+            subject = ReviewSubject.of(question)
+            _check_decision(decision, subject)
+            decision = replace(decision, by=self._parts.person)
+            payload = {"kind": decision.kind.value, "by": decision.by, "node_id": subject.draft.node_id}
+            reason = {"reason": decision.reason} if decision.reason else {}
+            await self._settle(question, decision.to_json_value(), "review.decided", {**payload, **reason})
 
     async def answer(self, question_id: int, answer: Answer) -> None:
-        """Answer a question; `cancel` leaves it open. Raises AlreadyAnswered, NotWaiting, QuestionError."""
+        """Answer a question; `cancel` leaves it open.
+
+        Raises:
+            AlreadyAnswered, NotWaiting: somebody was faster, or there is nothing to answer.
+            QuestionError: the content does not fit the form.
+        """
+        if answer.action is AnswerAction.CANCEL:
+            return
+        question = await self._open_question(question_id, QuestionKind.QUESTION)
+        if question is not None:
+            if answer.action is AnswerAction.ACCEPT:
+                answer = _checked_answer(question, answer)
+            payload = {"question": question.question.name, "by": self._parts.person, **answer.to_json_value()}
+            await self._settle(question, answer.to_json_value(), "question.answered", payload)
 
     async def retry(self, job: int) -> None:
-        """Queue a failed job again. Raises NotWaiting."""
+        """Queue a failed job again; what it had finished is kept. Raises NotWaiting."""
+        row = await self.store.row(job)
+        if row is None:
+            raise NotWaiting("There is no such job.")
+        signals = (self.bus.stamp("task.retried", {}, task_id=row.task_id, job=job),)
+        await self.store.retry(job, self.id, signals)
+        self.bus.relay(signals)
+        self.worker.wake()
 
     async def export(self, format: str, path: Path | None = None, session_id: str | None = None) -> Path:
-        """Write a session's log; returns where. Raises EvolverError."""
+        """Write a session's log (default: this one's); returns where. Raises UsageError, StoreError."""
+        session_id = session_id or self.id
+        path = path or self._parts.exports / f"{session_id}.{format}"
+        await write_export(self.store, session_id, format, path, self._parts.secrets())
+        self.bus.emit("session.exported", {"path": str(path), "format": format})
+        return path
+
+    async def _open_question(self, question_id: int, kind: QuestionKind) -> OpenQuestion | None:
+        question = await self.store.question(question_id)
+        if question is None:  # answered or unknown: the store knows which, and by whom
+            await self.store.answer(question_id, {}, "", self.id)
+            return None
+        if question.question.kind is not kind:
+            raise NotWaiting(f"This job waits for a {question.question.kind.value}, not a {kind.value}.")
+        return question
+
+    async def _settle(
+        self, question: OpenQuestion, value: Mapping[str, Any], name: str, payload: Mapping[str, Any]
+    ) -> None:
+        signals = (self.bus.stamp(name, payload, task_id=question.task_id, job=question.job),)
+        await self.store.answer(question.id, value, self._parts.person, self.id, signals)
+        self.bus.relay(signals)
+        self.worker.wake()
+
+
+class _Listener:
+    """Hands what a link hears to its session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._told: LinkState | None = None
+
+    def message(self, arguments: Sequence[object]) -> None:
+        self._session.intake.message(arguments)
+
+    def state_changed(self, state: LinkState) -> None:
+        told = self._told
+        self._told = state
+        if told is not None and replace(state, ping_ms=told.ping_ms) == told:
+            return
+        name, level = _LINK_SIGNALS.get(state.phase, ("hub.idle", "info"))
+        payload: dict[str, object] = {"hub_url": state.url, "retries": state.retries}
+        if state.reason:
+            payload["reason"] = state.reason
+        if state.retry_at is not None:
+            payload["retry_in"] = round(max(0.0, state.retry_at - state.since), 1)
+        self._session.bus.emit(name, payload, level=level)
+
+    def unusable(self, problem: str) -> None:
+        self._session.bus.emit("hub.message_rejected", {"error": problem}, level="error")
+
+
+def _check_decision(decision: Decision, subject: ReviewSubject) -> None:
+    if decision.kind is DecisionKind.APPROVE:
+        if decision.sha256 != subject.draft.sha256:
+            raise NodeChanged("The draft is not the one that was read.", "Read it again, then decide.")
+        if not subject.report.can_be_approved:
+            raise NodeError("A check forbids to approve this draft.", "Edit it, or reject it with a reason.")
+    if decision.kind is DecisionKind.EDIT and not decision.code.strip():
+        raise NodeError("The edited code is empty.", "Nothing was changed.")
+
+
+def _checked_answer(question: OpenQuestion, answer: Answer) -> Answer:
+    fields = read_form(question.question.requested_schema)
+    content, problems = check_content(fields, answer.content)
+    if problems:
+        raise QuestionError("; ".join(f"{name} {problem}" for name, problem in problems.items()) + ".")
+    return Answer(AnswerAction.ACCEPT, content)
 
 
 SessionFactory = Callable[[], Session]
 """Makes the session with its adapters; may take a while, since vendors are imported here and not before."""
 
-__all__: Sequence[str] = ("LiveDraft", "ReviewSubject", "Session", "SessionFactory")
+__all__ = ("LinkMaker", "LiveDraft", "ReviewSubject", "Session", "SessionFactory", "SessionParts")

@@ -1,0 +1,193 @@
+"""A session's log as a file: every signal in order, then every job that was worked on, secrets scrubbed.
+
+`jsonl` is one record a line (`session`, then `signal`s, then `job`s). `json` is one object with the same records. `md`
+is for reading.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from evolver_tui.core.errors import StoreError, UsageError
+from evolver_tui.core.safe_text import safe_block, safe_text
+from evolver_tui.core.times import utc_text
+from evolver_tui.engine.ports import SessionRecord, Store
+from evolver_tui.settings.secrets import scrub, scrub_patterns
+
+FORMATS = ("jsonl", "json", "md")
+PAGE = 1_000
+
+Record = dict[str, Any]
+
+
+async def write_export(store: Store, session_id: str, format: str, path: Path, secrets: Sequence[str]) -> None:
+    """Write a session to `path`, which appears whole or not at all.
+
+    Raises:
+        UsageError: the format or the session is unknown.
+        StoreError: the file cannot be written.
+    """
+    if format not in FORMATS:
+        raise UsageError(f"There is no export format {format!r}.", f"Choose one of {', '.join(FORMATS)}.")
+    session = await find_session(store, session_id)
+    writer = {"jsonl": _write_jsonl, "json": _write_json, "md": _write_markdown}[format]
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        with _open_private(unfinished) as file:
+            await writer(records(store, session, secrets), file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise StoreError(f"{path} cannot be written: {error.strerror}.", "Choose another file with -o.") from None
+
+
+def _open_private(path: Path) -> TextIO:
+    """A file that only its owner can read, in a folder that is made where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")
+
+
+async def find_session(store: Store, session_id: str) -> SessionRecord:
+    """The session of this id; `latest` is the one that began last. Raises UsageError."""
+    sessions = await store.sessions()
+    for session in reversed(sessions):
+        if session_id in ("latest", session.id):
+            return session
+    known = ", ".join(session.id for session in sessions[-3:]) or "none yet"
+    raise UsageError(f"There is no session {session_id!r}.", f"The last ones are: {known}.")
+
+
+async def records(store: Store, session: SessionRecord, secrets: Sequence[str]) -> AsyncIterator[Record]:
+    """A session's records in the order of the export, scrubbed."""
+    clean = _scrubber(secrets)
+    yield {
+        "type": "session",
+        "id": session.id,
+        "started_at": utc_text(session.started_at),
+        "ended_at": utc_text(session.ended_at) if session.ended_at is not None else None,
+        "host": session.host,
+    }
+    jobs: set[int] = set()
+    after = 0
+    while page := await store.signals(session.id, after, PAGE):
+        for stored in page:
+            after = stored.seq
+            job = stored.signal.context.get("job")
+            if isinstance(job, int):
+                jobs.add(job)
+            yield {
+                "type": "signal",
+                "seq": stored.seq,
+                "ts": utc_text(stored.signal.timestamp),
+                **clean(stored.signal.to_dict()),
+            }
+    for job in sorted(jobs):
+        detail = await store.job(job)
+        if detail is not None:
+            row = detail.row
+            yield clean(
+                {
+                    "type": "job",
+                    "job": job,
+                    "task_id": row.task_id,
+                    "state": row.state.value,
+                    "outcome": row.outcome.value if row.outcome else None,
+                    "node": row.node or None,
+                    "error": detail.error or None,
+                    "attempt": detail.attempt,
+                    "received_at": utc_text(detail.received_at),
+                    "task": detail.task.raw,
+                    "journal": await store.journal(job),
+                }
+            )
+
+
+def _scrubber(secrets: Sequence[str]) -> Callable[[Any], Any]:
+    def clean(value: Any) -> Any:
+        match value:
+            case str():
+                return scrub_patterns(scrub(value, secrets))
+            case Mapping():
+                return {clean(str(key)): clean(item) for key, item in value.items()}
+            case list() | tuple():
+                return [clean(item) for item in value]
+            case _:
+                return value
+
+    return clean
+
+
+async def _write_jsonl(found: AsyncIterator[Record], file: TextIO) -> None:
+    async for record in found:
+        file.write(json.dumps(record) + "\n")
+
+
+async def _write_json(found: AsyncIterator[Record], file: TextIO) -> None:
+    """One object {"session": ..., "signals": [...], "jobs": [...]}, written as it is read."""
+    session = await anext(found)
+    del session["type"]
+    file.write('{"session": ' + json.dumps(session) + ', "signals": [')
+    separator, in_jobs = "\n", False
+    async for record in found:
+        if record.pop("type") == "job" and not in_jobs:
+            file.write('\n], "jobs": [')
+            separator, in_jobs = "\n", True
+        file.write(separator + json.dumps(record))
+        separator = ",\n"
+    file.write("\n]}\n" if in_jobs else '\n], "jobs": []}\n')
+
+
+async def _write_markdown(found: AsyncIterator[Record], file: TextIO) -> None:
+    session = await anext(found)
+    file.write(f"# {safe_text(session['id'])}\n\n")
+    file.write(f"From {session['started_at']} to {session['ended_at'] or 'an end that was not recorded'}")
+    file.write(f" on {_cell(session['host'])}.\n\n## What happened\n\n")
+    file.write("| time | level | signal | task | details |\n| --- | --- | --- | --- | --- |\n")
+    jobs: list[Record] = []
+    async for record in found:
+        if record["type"] == "job":
+            jobs.append(record)
+            continue
+        context = record["context"]
+        details = " ".join(f"{key}={_short(value)}" for key, value in record["payload"].items())
+        cells = (record["ts"], context.get("level", "info"), record["name"], context.get("task_id", ""), details)
+        file.write("| " + " | ".join(_cell(cell) for cell in cells) + " |\n")
+    file.write("\n## Jobs\n")
+    for job in jobs:
+        file.writelines(_job_as_markdown(job))
+
+
+def _job_as_markdown(job: Record) -> Iterable[str]:
+    yield f"\n### {_cell(job['task_id'])}: {job['outcome'] or job['state']}\n\n"
+    if job["node"]:
+        yield f"Saved as {_cell(job['node'])}.\n\n"
+    if job["error"]:
+        yield f"{_cell(job['error'])}\n\n"
+    yield _fenced(json.dumps(job["task"], indent=2), "json")
+    for name, value in job["journal"].items():
+        if isinstance(value, Mapping) and isinstance(value.get("code"), str):
+            yield f"\n{_cell(name)}:\n\n" + _fenced(value["code"], "python")
+        else:
+            yield f"\n{_cell(name)}:\n\n" + _fenced(json.dumps(value, indent=2), "json")
+
+
+def _short(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _cell(value: object) -> str:
+    """One line that cannot end a table's cell, open a link or be read as HTML."""
+    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", safe_text(value, limit=500))
+
+
+def _fenced(text: str, language: str) -> str:
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{safe_block(text)}\n{fence}\n"

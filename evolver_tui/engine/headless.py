@@ -1,0 +1,186 @@
+"""`connect`: a session without a screen, speaking spec 000's events on stderr and its result on stdout."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from evolver_tui.core.signal import Signal
+from evolver_tui.core.times import utc_text
+from evolver_tui.engine.intake import HubMessage
+from evolver_tui.engine.session import Session
+from evolver_tui.settings.connect_config import ConnectConfig
+
+EventWriter = Callable[[str], None]
+"""Writes one line without its line end."""
+
+
+class Headless:
+    """Runs one session from a `connect` config to its result."""
+
+    def __init__(self, session: Session, config: ConnectConfig, write_event: EventWriter) -> None:
+        self._session = session
+        self._config = config
+        self._write_event = write_event
+        self._seq = 0
+        self._messages: list[object] = []
+        self._tasks: list[object] = []
+        self._was_connected = False
+        self._end_reason = ""
+        self._errors: list[str] = []
+        self._stop = asyncio.Event()
+        self._events: dict[str, Callable[[Signal], None]] = {
+            "hub.connected": self._connected,
+            "hub.retry_scheduled": self._retry_scheduled,
+            "hub.ended": self._ended,
+            "hub.message_rejected": self._message_rejected,
+            "task.queued": self._task_queued,
+            "task.started": self._processing,
+            "job.resumed": self._processing,
+            "node.written": self._generated,
+            "node.saved": self._saved,
+            "review.requested": self._waiting,
+            "question.asked": self._waiting,
+            "task.completed": self._completed,
+            "task.failed": self._failed,
+            "intake.error": self._queue_error,
+            "worker.error": self._queue_error,
+        }
+        self._remaining = 0
+
+    def shut_down(self) -> None:
+        """Ask for the end: intake stops, the queue is worked off. A second call leaves the rest in the queue."""
+        if self._stop.is_set():
+            self._session.interrupt()
+        else:
+            self._event("shutdown_requested")
+        self._stop.set()
+
+    async def run(self) -> dict[str, Any]:
+        """Run until the duration is over or `shut_down`; returns the result object of spec 000."""
+        session, config = self._session, self._config
+        session.bus.registry.register_all(self._hear)
+        await session.open(on_message=self._message_received)
+        await session.connect(config.hub_url)
+        try:
+            await asyncio.wait_for(self._stop.wait(), config.duration_seconds)
+        except TimeoutError:
+            pass
+        await session.stop_intake()
+        if config.auto_generate_workflows:
+            await session.drain()
+        self._event("disconnected", hub_url=config.hub_url, total_messages=len(self._messages))
+        received = session.intake.tasks_received
+        await session.close(finish_current=False)
+        if config.output_file and self._messages:
+            self._write_messages(Path(config.output_file))
+        return {
+            "success": self._was_connected,
+            **({} if self._was_connected else {"error": self._end_reason or "The hub was never reached."}),
+            "hub_url": config.hub_url,
+            "hub_name": config.hub_name,
+            "total_messages": len(self._messages),
+            "tasks_received": received,
+            "errors": self._errors,
+            "tasks": self._tasks,
+        }
+
+    def _write_messages(self, path: Path) -> None:
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+        try:
+            unfinished.write_text(json.dumps(self._messages, indent=2), encoding="utf-8")
+            os.replace(unfinished, path)
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            self._errors.append(f"{path} cannot be written: {error.strerror}.")
+            self._event("error", error=self._errors[-1])
+
+    # --- signals become events
+
+    def _hear(self, signal: Signal) -> None:
+        tell = self._events.get(signal.name)
+        if tell is not None:
+            tell(signal)
+
+    def _event(self, event: str, **fields: Any) -> None:
+        self._seq += 1
+        stamped = {"event": event, **fields, "ts": utc_text(self._session.now()), "seq": self._seq}
+        self._write_event(json.dumps(stamped))
+
+    def _message_received(self, message: HubMessage) -> None:
+        data = message.arguments[0] if len(message.arguments) == 1 else list(message.arguments)
+        self._messages.append(data)
+        self._tasks.extend(task.raw for task in message.received.tasks)
+        self._event("message_received", message_number=message.number, data=data)
+
+    def _connected(self, signal: Signal) -> None:
+        self._was_connected = True
+        attempt = int(signal.payload.get("retries", 0)) + 1
+        self._event(
+            "connected", hub_url=signal.payload["hub_url"], status="listening", library="signalrcore", attempt=attempt
+        )
+
+    def _retry_scheduled(self, signal: Signal) -> None:
+        payload = signal.payload
+        retry_in = payload.get("retry_in", 0)
+        self._event("connection_failed", attempt=payload["retries"], error=payload.get("reason", ""), retry_in=retry_in)
+
+    def _ended(self, signal: Signal) -> None:
+        reason = str(signal.payload.get("reason", ""))
+        self._errors.append(reason)
+        self._end_reason = reason
+        self._event("connection_failed_permanently", total_attempts=signal.payload["retries"], error=reason)
+        self._stop.set()
+
+    def _message_rejected(self, signal: Signal) -> None:
+        error, message = str(signal.payload["error"]), signal.payload.get("message")
+        self._errors.append(error)
+        if message is None:
+            self._event("message_handler_error", error=error)
+        else:
+            self._event("callback_error", error=error, message=message)
+
+    def _task_queued(self, signal: Signal) -> None:
+        self._remaining = int(signal.payload["queue_size"])
+        self._event("task_queued", task_id=_task_id(signal), queue_size=self._remaining)
+
+    def _processing(self, signal: Signal) -> None:
+        self._remaining = int(signal.payload["queue_size"])
+        self._event("processing_task", task_id=_task_id(signal), queue_size=self._remaining)
+
+    def _generated(self, signal: Signal) -> None:
+        payload = signal.payload
+        self._event(
+            "workflow_generated",
+            task_id=_task_id(signal), workflow_name=payload["workflow_name"], node_id=payload["node_id"],
+        )  # fmt: skip
+
+    def _saved(self, signal: Signal) -> None:
+        self._event("workflow_saved", node_id=signal.payload["node_id"], task_id=_task_id(signal))
+
+    def _waiting(self, signal: Signal) -> None:
+        waits_for = "review" if signal.name == "review.requested" else "answer"
+        self._event("task_waiting", task_id=_task_id(signal), waits_for=waits_for, message=signal.payload["message"])
+
+    def _completed(self, signal: Signal) -> None:
+        self._event("task_completed", task_id=_task_id(signal), remaining_queue=self._remaining)
+
+    def _failed(self, signal: Signal) -> None:
+        error = str(signal.payload["error"])
+        self._errors.append(error)
+        self._event("workflow_processing_failed", task=signal.payload["task"], error=error)
+        self._completed(signal)
+
+    def _queue_error(self, signal: Signal) -> None:
+        self._event("queue_processor_error", error=signal.payload["error"])
+
+
+def _task_id(signal: Signal) -> str:
+    """The id that the hub gave, or "unknown" in place of one that was made for a task without."""
+    task_id = str(signal.context.get("task_id", "unknown"))
+    return "unknown" if re.fullmatch(r"unknown-[0-9a-f]{12}", task_id) else task_id

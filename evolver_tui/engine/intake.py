@@ -1,0 +1,190 @@
+"""Intake: from the hub's arguments to committed tasks.
+
+The link calls `message` in its receive thread; there the arguments become tasks. The event loop takes what has
+gathered and hands it to the store in one go. A bounded amount waits in between: beyond it the receive thread waits,
+nothing more is read, and the hub's own flow control holds the rest back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import reprlib
+import threading
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from evolver_tui.core.errors import StoreError
+from evolver_tui.core.signal import Signal
+from evolver_tui.core.task import Received, Task, read_message
+from evolver_tui.engine.ports import AddedTasks, Clock, Store
+from evolver_tui.engine.signals import SignalBus
+
+MOST_WAITING_TASKS = 10_000
+MOST_TASKS_A_COMMIT = 2_000
+SECONDS_BETWEEN_TRIES = 1.0
+QUOTED_CHARACTERS = 200
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = QUOTED_CHARACTERS
+
+
+class HubMessage(NamedTuple):
+    """One invocation: the how manyth it was, what it carried, and what that was read as."""
+
+    number: int
+    arguments: Sequence[object]
+    received: Received
+
+
+MessageHook = Callable[[HubMessage], None]
+"""Told of each hub message before its tasks are kept, in the loop's thread."""
+
+
+class Intake:
+    """Takes a hub's messages and keeps their tasks."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: SignalBus,
+        clock: Clock,
+        *,
+        session_id: str,
+        generate: bool = True,
+        on_message: MessageHook = lambda message: None,
+        on_queued: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._session_id = session_id
+        self._generate = generate
+        self._on_message = on_message
+        self._on_queued = on_queued
+        self._loop = asyncio.get_running_loop()
+        self._arrived = asyncio.Event()
+        self._room = threading.Condition()
+        self._messages: list[HubMessage] = []
+        self._waiting_tasks = 0
+        self._held_back = 0
+        self._number = 0
+        self._armed = False
+        self._paused = False
+        self._stopped = False
+        self._narrated: Sequence[Signal] = ()
+        self.tasks_received = 0
+
+    # --- called in the link's receive thread
+
+    def message(self, arguments: Sequence[object]) -> None:
+        """Take one invocation; waits while intake is paused or too much is uncommitted."""
+        parts = [read_message(argument) for argument in arguments] or [read_message(None)]
+        received = Received(
+            tuple(task for part in parts for task in part.tasks),
+            tuple(problem for part in parts for problem in part.problems),
+        )
+        with self._room:
+            if self._stopped:
+                return
+            self._held_back += 1
+            while not self._stopped and (self._paused or self._waiting_tasks >= MOST_WAITING_TASKS):
+                self._room.wait()
+            self._held_back -= 1
+            self._number += 1
+            self._messages.append(HubMessage(self._number, arguments, received))
+            self._waiting_tasks += len(received.tasks)
+            must_wake = not self._armed
+            self._armed = True
+        if must_wake:
+            self._loop.call_soon_threadsafe(self._arrived.set)
+
+    # --- called in the loop's thread
+
+    @property
+    def messages_received(self) -> int:
+        """Hub messages taken so far."""
+        return self._number
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether messages are held back."""
+        return self._paused
+
+    def pause(self, paused: bool) -> None:
+        """Hold messages back, or let them come again."""
+        with self._room:
+            self._paused = paused
+            self._room.notify_all()
+
+    def stop(self) -> None:
+        """Take nothing more; what was read from the hub is still committed by `run`, which then ends."""
+        with self._room:
+            self._stopped = True
+            self._room.notify_all()
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Commit what arrives until `stop`."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            with self._room:
+                messages, self._messages = self._messages, []
+                self._armed = False
+                is_last = self._stopped and not self._held_back
+            if messages:
+                await self._keep(messages)
+            if is_last:
+                return
+
+    async def _keep(self, messages: Sequence[HubMessage]) -> None:
+        for message in messages:
+            self._on_message(message)
+        tasks = [task for message in messages for task in message.received.tasks]
+        self.tasks_received += len(tasks)
+        gathered = {"message_number": messages[-1].number, "messages": len(messages), "tasks": len(tasks)}
+        self._bus.emit("hub.message_received", gathered)
+        for start in range(0, len(tasks), MOST_TASKS_A_COMMIT):
+            await self._commit(tasks[start : start + MOST_TASKS_A_COMMIT])
+        for message in messages:
+            for problem in message.received.problems:
+                self._tell_problem(message, problem)
+
+    async def _commit(self, tasks: Sequence[Task]) -> None:
+        """Keep these tasks, however long the database is away: the hub does not send them again."""
+        told = False
+        while True:
+            try:
+                added = await self._store.add_tasks(
+                    tasks, self._session_id, generate=self._generate, narrate=self._narrate
+                )
+                break
+            except StoreError as error:
+                if not told:
+                    self._bus.emit("intake.error", {"error": str(error), "tasks": len(tasks)}, level="error")
+                told = True
+                await self._clock.sleep(SECONDS_BETWEEN_TRIES)
+        with self._room:
+            self._waiting_tasks -= len(tasks)
+            self._room.notify_all()
+        self._bus.relay(self._narrated)
+        if added.queued:
+            self._on_queued()
+
+    def _narrate(self, added: AddedTasks) -> Sequence[Signal]:
+        """The words for one commit; called in the store's thread, inside the transaction."""
+        stamp = self._bus.stamp
+        before = added.waiting - len(added.queued)
+        signals = [
+            stamp("task.queued", {"queue_size": before + position, "priority": task.priority}, task_id=task.id)
+            for position, task in enumerate(added.queued, 1)
+        ]
+        signals += [stamp("task.skipped", {"status": task.status}, task_id=task.id) for task in added.skipped]
+        signals += [stamp("task.stored", {"status": task.status}, task_id=task.id) for task in added.stored]
+        signals += [stamp("task.duplicate", {}, task_id=task.id, level="warning") for task in added.duplicates]
+        self._narrated = signals
+        return signals
+
+    def _tell_problem(self, message: HubMessage, problem: str) -> None:
+        quoted = _SHORT.repr(list(message.arguments))[:QUOTED_CHARACTERS]
+        payload = {"error": problem, "message": quoted, "message_number": message.number}
+        self._bus.emit("hub.message_rejected", payload, level="error")

@@ -1,0 +1,172 @@
+"""The worker: takes one job at a time, holds it while its routine runs, and records how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+
+from evolver_tui.core.errors import EvolverError, StaleLease, StoreError
+from evolver_tui.core.job import JobState
+from evolver_tui.core.signal import Signal
+from evolver_tui.engine.ports import Claim, Clock, Store
+from evolver_tui.engine.routine import Result, Routine, Run, Suspended
+from evolver_tui.engine.signals import SignalBus
+
+LEASE_SECONDS = 30.0
+LOOK_AGAIN_SECONDS = 2.0
+"""How often an idle worker looks for jobs that another process queued, answered or left behind."""
+
+
+class Worker:
+    """Claims jobs in the queue's order and runs the routine on each, one at a time."""
+
+    def __init__(
+        self,
+        store: Store,
+        routine: Routine,
+        bus: SignalBus,
+        clock: Clock,
+        *,
+        session_id: str,
+        owner: str,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store = store
+        self._routine = routine
+        self._bus = bus
+        self._clock = clock
+        self._session_id = session_id
+        self._owner = owner
+        self._on_change = on_change
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._nothing_waits = asyncio.Event()
+        self._current: asyncio.Task[Result] | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a routine runs at this moment."""
+        return self._current is not None
+
+    def wake(self) -> None:
+        """Look at the queue now."""
+        self._nothing_waits.clear()
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Take no further job; the current one runs on to its next stop."""
+        self._stopping = True
+        self.wake()
+
+    def interrupt(self) -> None:
+        """Stop, and give the current job back: its finished steps are kept."""
+        self.stop()
+        if self._current is not None:
+            self._current.cancel()
+
+    async def run(self) -> None:
+        """Work until `stop`."""
+        try:
+            while not self._stopping:
+                self._wake.clear()
+                if not await self._run_one():
+                    if not self._wake.is_set():
+                        self._nothing_waits.set()
+                    await self._idle()
+        finally:
+            self._nothing_waits.set()
+
+    async def drained(self) -> None:
+        """Wait until no job waits for a worker, or the worker stopped."""
+        self.wake()
+        await self._nothing_waits.wait()
+
+    async def _run_one(self) -> bool:
+        """Take one job and run it to its next stop; False where none waits or the database cannot be used."""
+        try:
+            claim = await self._store.claim(self._owner, LEASE_SECONDS)
+            if claim is not None:
+                await self._work(claim)
+        except StaleLease as error:
+            self._bus.emit("job.lease_lost", {"error": str(error)}, level="warning")
+        except StoreError as error:
+            self._bus.emit("worker.error", {"error": str(error)}, level="error")
+            return False
+        return claim is not None
+
+    async def _idle(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), LOOK_AGAIN_SECONDS)
+
+    async def _work(self, claim: Claim) -> None:
+        context = {"task_id": claim.task.id, "job": claim.job}
+        counts = await self._store.counts()
+        name = "job.resumed" if claim.journal else "task.started"
+        self._bus.emit(name, {"queue_size": counts.waiting, "attempt": claim.attempt}, **context)
+        run = Run(claim, self._store, self._bus, self._session_id)
+        self._current = asyncio.ensure_future(self._routine(run, claim.task))
+        heartbeat = asyncio.ensure_future(self._hold(claim, self._current))
+        try:
+            await self._settle(claim, self._current)
+        finally:
+            self._current = None
+            heartbeat.cancel()
+            self._on_change()
+
+    async def _settle(self, claim: Claim, routine: asyncio.Future[Result]) -> None:
+        """Wait for the routine and record how it ended; given back as it is when it or this worker is cancelled."""
+        try:
+            await asyncio.wait({routine})
+        except asyncio.CancelledError:
+            routine.cancel()
+            await asyncio.wait({routine})
+            await self._store.release(claim.job, claim.fence)
+            raise
+        if routine.cancelled():
+            await self._store.release(claim.job, claim.fence)
+            return
+        match routine.exception():
+            case None:
+                await self._complete(claim, routine.result())
+            case Suspended():
+                pass
+            case StoreError() as error:
+                with contextlib.suppress(StoreError):
+                    await self._store.release(claim.job, claim.fence)
+                raise error
+            case EvolverError() as error:
+                await self._fail(claim, str(error))
+            case error:  # a plug-in's or our own mistake ends one job, not the worker
+                await self._fail(claim, f"The routine itself failed: {type(error).__name__}: {error}.")
+
+    async def _hold(self, claim: Claim, routine: asyncio.Future[Result]) -> None:
+        """Renew the lease while the routine runs; without it the routine must not go on."""
+        while True:
+            await self._clock.sleep(LEASE_SECONDS / 3)
+            try:
+                await self._store.renew(claim.job, claim.fence, LEASE_SECONDS)
+            except StaleLease:
+                routine.cancel()
+                return
+            except StoreError:
+                continue  # the database is away: the lease may still be ours when it is back
+
+    async def _complete(self, claim: Claim, result: Result) -> None:
+        payload = {"outcome": result.outcome.value, **({"node": result.node} if result.node else {})}
+        signals = (self._stamp("task.completed", payload, claim, "info"),)
+        await self._store.finish(
+            claim.job, claim.fence, JobState.COMPLETED, self._session_id,
+            outcome=result.outcome, node=result.node, signals=signals,
+        )  # fmt: skip
+        self._bus.relay(signals)
+
+    async def _fail(self, claim: Claim, reason: str) -> None:
+        signals = (self._stamp("task.failed", {"error": reason, "task": claim.task.raw}, claim, "error"),)
+        await self._store.finish(
+            claim.job, claim.fence, JobState.FAILED, self._session_id, error=reason, signals=signals
+        )
+        self._bus.relay(signals)
+
+    def _stamp(self, name: str, payload: Mapping[str, object], claim: Claim, level: str) -> Signal:
+        return self._bus.stamp(name, payload, level=level, task_id=claim.task.id, job=claim.job)

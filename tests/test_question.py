@@ -1,0 +1,87 @@
+"""A question's flat form is read, and what a person typed is held against it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from evolver_tui.core.errors import QuestionError
+from evolver_tui.core.question import Choice, check_content, read_form
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "title": "Name", "minLength": 2, "maxLength": 5},
+        "mail": {"type": "string", "format": "email"},
+        "age": {"type": "integer", "minimum": 1, "maximum": 99},
+        "share": {"type": "number", "default": 0.5},
+        "keep": {"type": "boolean"},
+        "language": {
+            "type": "string",
+            "oneOf": [{"const": "de", "title": "German"}, {"const": "fr", "title": "French"}],
+        },
+        "colour": {"type": "string", "enum": ["r", "g"], "enumNames": ["red", "green"]},
+        "tags": {"type": "array", "items": {"enum": ["a", "b", "c"]}, "maxItems": 2},
+    },
+    "required": ["name", "language"],
+}
+
+
+def test_every_kind_of_field_is_read_in_order() -> None:
+    fields = read_form(SCHEMA)
+    assert [(field.name, field.kind) for field in fields] == [
+        ("name", "text"), ("mail", "text"), ("age", "integer"), ("share", "number"), ("keep", "boolean"),
+        ("language", "one_of"), ("colour", "one_of"), ("tags", "many_of"),
+    ]  # fmt: skip
+    assert [field.name for field in fields if field.required] == ["name", "language"]
+    assert fields[5].choices == (Choice("de", "German"), Choice("fr", "French"))
+    assert fields[6].choices == (Choice("r", "red"), Choice("g", "green"))
+    assert fields[3].default == 0.5
+
+
+def test_what_fits_comes_back_in_the_types_of_the_schema() -> None:
+    typed = {"name": "Ada", "mail": "", "age": "36", "share": "1.5", "keep": False, "language": "de", "tags": ["a"]}
+    content, problems = check_content(read_form(SCHEMA), typed)
+    assert problems == {}
+    assert content == {"name": "Ada", "age": 36, "share": 1.5, "keep": False, "language": "de", "tags": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("typed", "field", "problem"),
+    [
+        ({"name": ""}, "name", "is needed"),
+        ({"name": "A"}, "name", "length has to be at least 2"),
+        ({"name": "Adelaide"}, "name", "length has to be at most 5"),
+        ({"mail": "nobody"}, "mail", "has to be an e-mail address"),
+        ({"age": "old"}, "age", "has to be a whole number"),
+        ({"age": "100"}, "age", "has to be at most 99"),
+        ({"share": "nan"}, "share", "has to be a number"),
+        ({"keep": "yes"}, "keep", "has to be yes or no"),
+        ({"language": "en"}, "language", "is not one of the choices"),
+        ({"tags": ["a", "b", "c"]}, "tags", "number of choices has to be at most 2"),
+        ({"tags": ["z"]}, "tags", "is not among the choices"),
+    ],
+)
+def test_what_does_not_fit_is_said_at_its_field(typed: dict[str, Any], field: str, problem: str) -> None:
+    _, problems = check_content(read_form(SCHEMA), {"name": "Ada", "language": "de", **typed})
+    assert problems == {field: problem}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "array"},
+        {"type": "object", "properties": []},
+        {"properties": {"x": {"type": "object"}}},
+        {"properties": {"x": 5}},
+        {"properties": {"x": {"type": "array", "items": {"type": "string"}}}},
+    ],
+)
+def test_a_form_that_cannot_be_shown_is_refused(schema: dict[str, Any]) -> None:
+    with pytest.raises(QuestionError):
+        read_form(schema)
+
+
+def test_no_schema_is_a_question_without_fields() -> None:
+    assert read_form({}) == ()
