@@ -1,0 +1,363 @@
+"""The config file: what can be set, what it means, and reading it with every mistake named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from evolver_tui.core.errors import ConfigError
+from evolver_tui.core.suggest import did_you_mean
+from evolver_tui.settings.values import (
+    HUB_SCHEMES,
+    Check,
+    a_name,
+    a_variable,
+    address,
+    between,
+    host_names,
+    one_line,
+    one_of,
+    quoted,
+    toml,
+)
+
+T = TypeVar("T")
+
+
+def setting(default: T, doc: str, check: Check | None = None) -> T:
+    """A field of a section: its default, what it is for, and what holds beyond its type."""
+    declared: T = field(default=default, metadata={"doc": doc, "check": check})
+    return declared
+
+
+# --- the sections --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HubConfig:
+    """The hub that tasks come from."""
+
+    url: str = setting("", "The hub's address. Empty: the console asks at the first start.", address(*HUB_SCHEMES))
+    method: str = setting("TaskHub", "The client method that the hub calls with tasks.", a_name)
+    token_env: str = setting(
+        "EVOLVER_HUB_TOKEN", "The environment variable that holds the hub's bearer token.", a_variable
+    )
+    frame_limit_mib: int = setting(32, "A frame larger than this many MiB is refused.", between(1, 1024))
+    redirect_hosts: tuple[str, ...] = setting((), "Other hosts that the hub may send the program to.", host_names)
+    ping_seconds: float = setting(15.0, "Seconds between two pings to the hub.", between(1, 3600))
+    timeout_seconds: float = setting(30.0, "Seconds of silence after which a hub counts as gone.", between(2, 7200))
+
+
+@dataclass(frozen=True, slots=True)
+class BackendConfig:
+    """The model that writes."""
+
+    kind: Literal["offline", "openai", "anthropic"] = setting(
+        "offline",
+        "offline (no model, no network), openai (and everything that speaks its chat completions), or anthropic.",
+        one_of("offline", "openai", "anthropic"),
+    )
+    base_url: str = setting("", "The provider's address. Empty: the usual one of its kind.", address("http", "https"))
+    model: str = setting("", "The model's name at the provider.", one_line)
+    api_key_env: str = setting(
+        "",
+        "The environment variable that holds the key. Empty: OPENAI_API_KEY or ANTHROPIC_API_KEY, by kind.",
+        a_variable,
+    )
+    temperature: float = setting(0.2, "0 writes the likeliest, higher writes more freely.", between(0, 2))
+    max_tokens: int = setting(4000, "The longest answer, in tokens.", between(1, 1_000_000))
+    connect_timeout: float = setting(10.0, "Seconds to reach the provider.", between(0.1, 3600))
+    read_timeout: float = setting(60.0, "Seconds to wait for the next piece of an answer.", between(0.1, 3600))
+    total_timeout: float = setting(300.0, "Seconds that one answer may take.", between(0.1, 86_400))
+
+    @property
+    def key_variable(self) -> str:
+        """The name under which the key is looked for; empty for the offline backend."""
+        usual = {"offline": "", "openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
+        return self.api_key_env or usual[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorConfig:
+    """The routine that writes nodes."""
+
+    max_rejects: int = setting(3, "How often a draft is sent back with a reason before its task fails.", between(0, 20))
+    write_attempts: int = setting(
+        4, "How often one draft is asked for when the model fails or answers badly.", between(1, 20)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DeskConfig:
+    """The console."""
+
+    theme: str = setting("evolver-dark", "A theme that comes along, or one in the themes folder.", a_name)
+    ascii: bool = setting(False, "Draw borders and marks with ASCII alone.")
+    reviewer: str = setting("", "The name that decisions are kept under. Empty: the login name.", one_line)
+    editor: str = setting("", "The editor's command. Empty: $VISUAL, $EDITOR, nano or vi.", one_line)
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryConfig:
+    """The approved nodes."""
+
+    nodes: str = setting(
+        "", "The node folder. Empty: nodes in the working folder where there is one, else in the data folder.", one_line
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that can be set."""
+
+    hub: HubConfig = HubConfig()
+    backend: BackendConfig = BackendConfig()
+    author: AuthorConfig = AuthorConfig()
+    desk: DeskConfig = DeskConfig()
+    library: LibraryConfig = LibraryConfig()
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Action id to key, as Textual spells keys. Which actions there are is known to the console alone."""
+
+
+SECTIONS: Mapping[str, type[Any]] = {
+    "hub": HubConfig,
+    "backend": BackendConfig,
+    "author": AuthorConfig,
+    "desk": DeskConfig,
+    "library": LibraryConfig,
+}
+
+
+# --- reading -------------------------------------------------------------------------------------------------------
+
+
+def load_config(path: Path) -> Config:
+    """Read the config file; a missing one is all defaults.
+
+    Raises:
+        ConfigError: the file cannot be read, is not TOML, or holds something unknown or unfit; names file and key.
+    """
+    config, problems = read_config(path)
+    if problems:
+        more = len(problems) - 1
+        if more:
+            first = problems[0]
+            count = "one more problem" if more == 1 else f"{more} more problems"
+            raise ConfigError(
+                first.message, f"{first.way_out} There is {count}: run evolver-tui config check.".lstrip()
+            )
+        raise problems[0]
+    return config
+
+
+def check_config(path: Path) -> list[str]:
+    """Everything that is wrong with the config file, each in a sentence or two; empty when it can be used."""
+    return [str(problem) for problem in read_config(path)[1]]
+
+
+def read_config(path: Path) -> tuple[Config, list[ConfigError]]:
+    """Read the config file, with defaults in place of what is wrong, and tell all that is wrong."""
+    try:
+        tables = _tables(path)
+    except ConfigError as problem:
+        return Config(), [problem]
+    return _Reader(path).config(tables)
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.", "Mend or remove it.") from None
+
+    import tomllib
+
+    try:
+        # Some editors put a byte order mark in front.
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}, line {line}: this is not UTF-8.", "Save the file as UTF-8.") from None
+    except ValueError as error:
+        raise ConfigError(
+            f"{path} is not TOML: {quoted(str(error), 200)}.", 'Texts stand in quotes: key = "value".'
+        ) from None
+    except RecursionError:
+        raise ConfigError(f"{path} is nested too deeply.", "Mend or remove it.") from None
+
+
+class _Reader:
+    """Turns the file's tables into sections and collects what is wrong on the way."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._problems: list[ConfigError] = []
+        self._unfit: set[tuple[str, str]] = set()
+
+    def config(self, tables: Mapping[str, Any]) -> tuple[Config, list[ConfigError]]:
+        for name, value in tables.items():
+            if name not in (*SECTIONS, "keys"):
+                self._unknown_at_top(name, value)
+        sections = {name: self._section(name, kind, tables.get(name, {})) for name, kind in SECTIONS.items()}
+        config = Config(**sections, keys=self._keys(tables.get("keys", {})))
+        self._check_together(config)
+        return config, self._problems
+
+    def _wrong(self, message: str, way_out: str) -> None:
+        self._problems.append(ConfigError(f"{self._path}: {message}", way_out))
+
+    def _unknown_at_top(self, name: str, value: object) -> None:
+        if isinstance(value, dict):
+            way_out = did_you_mean(name, [*SECTIONS, "keys"], "sections")
+            self._wrong(f"there is no section [{quoted(name)}].", way_out)
+            return
+        homes = [section for section, kind in SECTIONS.items() if name in _fields_of(kind)]
+        way_out = f"Put it under [{homes[0]}]." if homes else f"Sections are [{'], ['.join((*SECTIONS, 'keys'))}]."
+        self._wrong(f"{quoted(name)} stands outside of any section.", way_out)
+
+    def _section(self, name: str, kind: type[Any], found: object) -> Any:
+        if not isinstance(found, dict):
+            self._wrong(f"{name} has to be a section, and is {_found(found)}.", f"Write [{name}] on a line of its own.")
+            return kind()
+        known = _fields_of(kind)
+        values = {}
+        for key, value in found.items():
+            if key not in known:
+                self._wrong(f"[{name}] has no key {quoted(key)}.", did_you_mean(key, known, "keys"))
+                continue
+            expected = _unfit(known[key], value)
+            if expected is None:
+                values[key] = _as_type(known[key], value)
+                continue
+            self._unfit.add((name, key))
+            # What stands in place of a variable's name or in an address may be the secret itself.
+            hidden = isinstance(value, str) and key.endswith(("_env", "url"))
+            told = "something else" if hidden else _found(value)
+            self._wrong(
+                f"[{name}] {key} has to be {expected}, and is {told}.", f"The default is {toml(known[key].default)}."
+            )
+        return kind(**values)
+
+    def _keys(self, found: object, prefix: str = "") -> dict[str, str]:
+        if not isinstance(found, dict):
+            self._wrong(f"keys has to be a section, and is {_found(found)}.", "Write [keys] on a line of its own.")
+            return {}
+        keys: dict[str, str] = {}
+        for name, value in found.items():
+            action = prefix + name
+            # TOML reads a dotted name without quotes as a table in a table.
+            entries = self._keys(value, f"{action}.") if isinstance(value, dict) else {action: value}
+            for entry, key in entries.items():
+                if not isinstance(key, str) or not key.isprintable():
+                    self._wrong(
+                        f"[keys] {quoted(entry)} has to be a key's name, and is {_found(key)}.", "Example: 'a'."
+                    )
+                elif entry in keys:
+                    self._wrong(f"[keys] names {quoted(entry)} twice.", "Keep one of them.")
+                else:
+                    keys[entry] = key
+        return keys
+
+    def _check_together(self, config: Config) -> None:
+        backend, hub = config.backend, config.hub
+        if backend.kind != "offline" and not backend.model and ("backend", "model") not in self._unfit:
+            self._wrong(
+                f"[backend] kind {backend.kind!r} needs a model.",
+                'Write model = "..." with the name that the provider uses, or kind = "offline".',
+            )
+        timing = {("hub", "ping_seconds"), ("hub", "timeout_seconds")}
+        if hub.timeout_seconds <= hub.ping_seconds and not timing & self._unfit:
+            self._wrong(
+                f"[hub] timeout_seconds ({hub.timeout_seconds:g}) has to be longer than ping_seconds "
+                f"({hub.ping_seconds:g}), or a healthy hub counts as gone.",
+                "Twice as long is usual.",
+            )
+
+
+def _fields_of(kind: type[Any]) -> dict[str, Field[Any]]:
+    return {each.name: each for each in fields(kind)}
+
+
+_EXPECTED = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text in quotes",
+    tuple: "a list of texts in quotes",
+}
+
+
+def _unfit(known: Field[Any], value: object) -> str | None:
+    """What the value has to be; None when it fits."""
+    kind = type(known.default)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    fits = {
+        bool: isinstance(value, bool),
+        int: is_number and isinstance(value, int),
+        float: is_number,
+        str: isinstance(value, str),
+        tuple: isinstance(value, list) and all(isinstance(item, str) for item in value),
+    }[kind]
+    if not fits:
+        return _EXPECTED[kind]
+    check: Check | None = known.metadata["check"]
+    return check(tuple(value) if isinstance(value, list) else value) if check else None
+
+
+def _as_type(known: Field[Any], value: Any) -> Any:
+    kind = type(known.default)
+    return kind(value) if kind in (float, tuple) else value
+
+
+def _found(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return f"the text {quoted(value)}"
+        case int() if abs(value) >= 10**20:
+            return "a huge number"
+        case int() | float():
+            return str(value)
+        case list():
+            return "a list"
+        case dict():
+            return "a section"
+    return "a date or time"
+
+
+# --- showing -------------------------------------------------------------------------------------------------------
+
+
+def show_config(config: Config, source: Path | None = None) -> str:
+    """The settings in force as TOML, each with what it is for and whether it is the default.
+
+    Reading the result gives `config` again. It holds names of environment variables, never secrets.
+
+    Args:
+        config: what to show.
+        source: the config file; None or a missing one when nothing was read.
+    """
+    came = f"From {toml(str(source))}." if source and source.is_file() else "No config file: all defaults."
+    if source and not source.is_file():
+        came += f" It would be {toml(str(source))}."
+    lines = [f"# {came}"]
+    for name, kind in SECTIONS.items():
+        section = getattr(config, name)
+        lines += ["", f"# {(kind.__doc__ or '').strip()}", f"[{name}]"]
+        for known in fields(kind):
+            value = getattr(section, known.name)
+            mark = "  # default" if value == known.default else ""
+            lines += [f"# {known.metadata['doc']}", f"{known.name} = {toml(value)}{mark}"]
+    lines += ["", "# Keys of your own: an action's name, and the key that does it.", "[keys]"]
+    lines += [f"{toml(action)} = {toml(key)}" for action, key in config.keys.items()]
+    return "\n".join(lines) + "\n"
+
+
+def example_config() -> str:
+    """A config file with every setting at its default, to start from."""
+    return show_config(Config())

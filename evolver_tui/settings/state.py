@@ -1,0 +1,71 @@
+"""What is remembered from one start to the next. Losing it costs a few key strokes, so nothing here stops a start."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from evolver_tui.core.errors import StoreError, UsageError
+from evolver_tui.settings.paths import ensure_folder
+from evolver_tui.settings.secrets import without_credentials
+
+_LARGEST = 64 * 1024
+_LONGEST_VALUE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedState:
+    """The choices of the last time. An empty text means none."""
+
+    hub_url: str = ""
+    """The last hub, without user, password and token."""
+    theme: str = ""
+
+
+def load_state(path: Path) -> RememberedState:
+    """What the file remembers; a missing, torn or foreign file, or a value of another kind, counts as nothing."""
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            return RememberedState()
+        found = json.loads(content)
+    except (OSError, ValueError, RecursionError):
+        return RememberedState()
+    if not isinstance(found, dict):
+        return RememberedState()
+    return RememberedState(hub_url=_text(found.get("hub_url")), theme=_text(found.get("theme")))
+
+
+def _text(value: object) -> str:
+    fits = isinstance(value, str) and len(value) <= _LONGEST_VALUE and value.isprintable()
+    return str(value) if fits else ""
+
+
+def save_state(path: Path, state: RememberedState) -> None:
+    """Write the file at once and whole, readable by its owner alone. Credentials in the hub's address are left out.
+
+    Raises:
+        StoreError: it cannot be written; what was remembered before is still there.
+    """
+    kept = replace(state, hub_url=without_credentials(state.hub_url))
+    way_out = "The choice holds for this start only."
+    temporary = ""
+    try:
+        ensure_folder(path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            json.dump(asdict(kept), stream, indent=2)
+            stream.write("\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary and os.path.exists(temporary):
+            os.unlink(temporary)
+        raise StoreError(f"{path} cannot be written: {error.strerror}.", way_out) from None
+    except UsageError as error:
+        raise StoreError(error.message, way_out) from None

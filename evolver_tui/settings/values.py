@@ -1,0 +1,100 @@
+"""What a setting may be, and how a value is written in TOML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from evolver_tui.settings.secrets import scrub_patterns
+
+HUB_SCHEMES = ("http", "https", "ws", "wss")
+
+Check = Callable[[Any], str | None]
+"""Says what a value has to be when it is not; None when it fits."""
+
+
+def between(low: float, high: float) -> Check:
+    """A number within bounds, both included."""
+    return lambda value: None if low <= value <= high else f"a number from {low:g} to {high:g}"
+
+
+def one_of(*names: str) -> Check:
+    """One of a few words."""
+    words = ", ".join(repr(name) for name in names)
+    return lambda value: None if value in names else f"one of {words}"
+
+
+def a_name(value: str) -> str | None:
+    """A word or a few, on one line."""
+    return None if value.strip() and value.isprintable() else "a name"
+
+
+def one_line(value: str) -> str | None:
+    """Text without line ends and control characters; may be empty."""
+    return None if value.isprintable() else "a text on one line"
+
+
+def a_variable(value: str) -> str | None:
+    """The name of an environment variable; may be empty. A key that was put there by mistake is refused."""
+    fits = not value or (re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) and scrub_patterns(value) == value)
+    return None if fits else "the name of an environment variable, not the secret itself"
+
+
+def address(*schemes: str) -> Check:
+    """A URL without a secret in it; may be empty."""
+
+    def check(value: str) -> str | None:
+        problem = address_problem(value, schemes) if value else None
+        if problem is None and value and ("@" in urlsplit(value).netloc or "token=" in urlsplit(value).query):
+            return "an address without a secret in it (secrets belong in the environment)"
+        return problem
+
+    return check
+
+
+def address_problem(value: str, schemes: tuple[str, ...]) -> str | None:
+    """What an address has to be when `value` is none: a URL of one of `schemes` with a host; None when it is one."""
+    expected = f"an address that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+    if not value.isprintable() or " " in value:
+        return expected
+    try:
+        parts = urlsplit(value)
+        fits = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket without its pair
+        fits = False
+    return None if fits else expected
+
+
+def host_names(values: tuple[str, ...]) -> str | None:
+    """Hosts, each as `name` or `name:port`."""
+    fits = all(re.fullmatch(r"[\w.-]+(?::\d{1,5})?|[0-9A-Fa-f:]{2,}", value) for value in values)
+    return None if fits else "a list of hosts, each a name or name:port, without scheme or path"
+
+
+def toml(value: object) -> str:
+    """A text, number, flag or tuple of these in TOML; what cannot be seen on a terminal is escaped."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return '"' + "".join(map(_character, value)) + '"'
+        case tuple():
+            return f"[{', '.join(map(toml, value))}]"
+    return repr(value)
+
+
+def _character(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    if character.isprintable():
+        return character
+    code = ord(character)
+    return f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"
+
+
+def quoted(text: str, limit: int = 60) -> str:
+    """Text of the file, fit for a terminal and not too long for a sentence."""
+    shown = toml(text if len(text) <= limit else f"{text[:limit]}…")
+    return shown[1:-1]
