@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -278,7 +278,7 @@ class Backend(Protocol):
     def info(self) -> BackendInfo:
         """Its name."""
 
-    def stream(self, prompt: Prompt) -> AsyncIterator[str | Usage]:
+    def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
         """Pieces of text as they come, then one Usage at the end of a whole answer.
 
         Raises:

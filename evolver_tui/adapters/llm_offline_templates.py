@@ -1,0 +1,279 @@
+"""The programs that the offline author writes.
+
+A stranger's text gets into a program in one place only: behind the `#` of a comment, made one line before. The
+comments stand below the docstring, where no line can be read as a declaration of the file's encoding.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from string import Template
+
+from evolver_tui.core.task import LanguagePair
+
+_WISHES = {
+    "handles_empty": ("empty", "validat", "blank", "missing"),
+    "has_docstrings": ("docstring", "document"),
+    "has_type_hints": ("type hint", "typehint", "annotation", "annotate", "typed"),
+}
+"""What the author understands when a draft is sent back, by the words that ask for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlan:
+    """One program to be written. `about`, `note` and `sent_back` are strangers' texts, each one line."""
+
+    task_type: str
+    languages: tuple[LanguagePair, ...]
+    """Pairs that a person gave and that the task does not carry with it."""
+    translates: bool
+    about: str
+    note: str = ""
+    sent_back: tuple[str, ...] = ()
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """Tools that the program calls."""
+        match self.task_type:
+            case "summarize":
+                return ("summarizer",)
+            case "translate":
+                return ("nmt_translator",)
+            case _:
+                return ("content_generator", "quick_translator") if self.translates else ("content_generator",)
+
+    def wants(self, wish: str) -> bool:
+        """Whether anything that was said asks for this."""
+        return any(_asks_for(wish, text) for text in (self.note, *self.sent_back))
+
+
+def write_node(plan: NodePlan) -> str:
+    """The program, as one module that compiles and follows the nodes' contract."""
+    template = _GENERATE_AND_TRANSLATE if plan.task_type == "generate" and plan.translates else _BY_TYPE[plan.task_type]
+    hints, docstrings = plan.wants("has_type_hints"), plan.wants("has_docstrings")
+    parts = {
+        "origin": _ORIGIN,
+        "comments": "\n".join(_comments(plan)),
+        "languages": _languages(plan, hints),
+        "default": "LANGUAGES" if plan.languages else "[]",
+        "none": " -> None" if hints else "",
+        "returns_text": " -> str" if hints else "",
+        "text": "text: str" if hints else "text",
+        "source": "source: str" if hints else "source",
+        "target": "target: str" if hints else "target",
+        "main_docstring": _docstring("Read the task, do it, write what came of it.", docstrings),
+        "translate_docstring": _docstring("The text in another language; languages are codes.", docstrings),
+        "guard": _guard(plan) if plan.wants("handles_empty") else "",
+    }
+    return template.substitute(parts)
+
+
+def _asks_for(wish: str, text: str) -> bool:
+    return any(word in text.lower() for word in _WISHES[wish])
+
+
+def _comments(plan: NodePlan) -> Iterator[str]:
+    yield f"# {plan.about}"
+    if plan.note:
+        yield f"# Note: {plan.note}"
+    for reason in plan.sent_back:
+        yield f"# Sent back: {reason}"
+        if not any(_asks_for(wish, reason) for wish in _WISHES):
+            yield "# (The offline author did not understand that; a model would have to.)"
+
+
+def _docstring(text: str, wanted: bool) -> str:
+    return f'\n    """{text}"""' if wanted else ""
+
+
+def _languages(plan: NodePlan, hints: bool) -> str:
+    if not plan.languages:
+        return ""
+    pairs = [f'    {{"from": "{pair.source}", "to": "{pair.target}"}},' for pair in plan.languages]
+    hint = ": list[dict[str, str]]" if hints else ""
+    return "\n".join(["", f"LANGUAGES{hint} = [", *pairs, "]", ""])
+
+
+def _guard(plan: NodePlan) -> str:
+    name, empty = {
+        "summarize": ("content", '"result": ""'),
+        "generate": ("prompt", '"result": "", "translations": {}'),
+        "translate": ("text", '"translations": {}'),
+    }[plan.task_type]
+    code = f"""\
+        if not str({name}).strip():
+            empty = {{{empty}, "error": "The {name} is empty."}}
+            print(json.dumps({{**empty, "task_id": task_id, "task_type": "{plan.task_type}"}}))
+            return
+        """
+    return textwrap.indent(textwrap.dedent(code), "    ").rstrip(" ")
+
+
+_ORIGIN = """\
+Written from a template by the offline author: no language model took part.
+When a draft is sent back, that author understands three wishes and nothing
+else: handling of empty input, docstrings, type hints.
+"""
+
+_SUMMARIZE = Template(
+    '''\
+"""Summarize a text.
+
+Reads one JSON object with content (or text) and id from standard input, and
+writes one with result, task_id and task_type to standard output.
+
+$origin"""
+
+$comments
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent.parent))
+from node_runtime import call_tool
+
+
+def main()$none:$main_docstring
+    task = json.load(sys.stdin)
+    task_id = task.get("id", "unknown")
+    content = task.get("content", task.get("text", ""))
+$guard
+    summary = call_tool("summarizer", content)
+
+    print(json.dumps({"result": summary, "task_id": task_id, "task_type": "summarize"}))
+
+
+if __name__ == "__main__":
+    main()
+'''
+)
+
+_GENERATE = Template(
+    '''\
+"""Generate a text.
+
+Reads one JSON object with prompt (or description) and id from standard input,
+and writes one with result, translations (none), task_id and task_type to
+standard output.
+
+$origin"""
+
+$comments
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent.parent))
+from node_runtime import call_tool
+
+
+def main()$none:$main_docstring
+    task = json.load(sys.stdin)
+    task_id = task.get("id", "unknown")
+    prompt = task.get("prompt", task.get("description", ""))
+$guard
+    content = call_tool("content_generator", prompt)
+
+    print(json.dumps({"result": content, "translations": {}, "task_id": task_id, "task_type": "generate"}))
+
+
+if __name__ == "__main__":
+    main()
+'''
+)
+
+_GENERATE_AND_TRANSLATE = Template(
+    '''\
+"""Generate a text and translate it.
+
+Reads one JSON object with prompt (or description), translationLanguages and id
+from standard input, and writes one with result, translations (by target
+language), task_id and task_type to standard output.
+
+$origin"""
+
+$comments
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent.parent))
+from node_runtime import call_tool
+$languages
+
+def translate($text, $source, $target)$returns_text:$translate_docstring
+    return call_tool("quick_translator", f"Translate from {source} to {target}: {text}")
+
+
+def main()$none:$main_docstring
+    task = json.load(sys.stdin)
+    task_id = task.get("id", "unknown")
+    prompt = task.get("prompt", task.get("description", ""))
+    languages = task.get("translationLanguages") or $default
+$guard
+    content = call_tool("content_generator", prompt)
+
+    translations = {}
+    for pair in languages:
+        source, target = pair.get("from", "en"), pair.get("to", "es")
+        translations[target] = translate(content, source, target)
+
+    result = {"result": content, "translations": translations}
+    print(json.dumps({**result, "task_id": task_id, "task_type": "generate"}))
+
+
+if __name__ == "__main__":
+    main()
+'''
+)
+
+_TRANSLATE = Template(
+    '''\
+"""Translate a text.
+
+Reads one JSON object with text (or content), translationLanguages and id from
+standard input, and writes one with translations (named like de_to_en), task_id
+and task_type to standard output.
+
+$origin"""
+
+$comments
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent.parent))
+from node_runtime import call_tool
+$languages
+
+def translate($text, $source, $target)$returns_text:$translate_docstring
+    request = {"text": text, "source_language": source, "target_language": target}
+    return call_tool("nmt_translator", json.dumps(request))
+
+
+def main()$none:$main_docstring
+    task = json.load(sys.stdin)
+    task_id = task.get("id", "unknown")
+    text = task.get("text", task.get("content", ""))
+    languages = task.get("translationLanguages") or $default
+$guard
+    translations = {}
+    for pair in languages:
+        source, target = pair.get("from", "en"), pair.get("to", "es")
+        translations[f"{source}_to_{target}"] = translate(text, source, target)
+
+    print(json.dumps({"translations": translations, "task_id": task_id, "task_type": "translate"}))
+
+
+if __name__ == "__main__":
+    main()
+'''
+)
+
+_BY_TYPE = {"summarize": _SUMMARIZE, "generate": _GENERATE, "translate": _TRANSLATE}
