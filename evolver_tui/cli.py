@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,3 +111,168 @@ def _nodes_parser(commands: argparse._SubParsersAction, places: argparse.Argumen
             parser.add_argument(name.lstrip("?"), nargs="?" if name.startswith("?") else None)
         parser.add_argument("--json", action="store_true", help="for scripts")
         parser.set_defaults(command=_nodes, verb=verb)
+
+
+# --- what is done --------------------------------------------------------------------------------------------------
+
+
+def _place(options: argparse.Namespace, *, is_demo: bool = False) -> Place:
+    from evolver_tui.wiring import find_place
+
+    home, nodes, database = (getattr(options, name, None) for name in ("home", "nodes", "database"))
+    return find_place(home, nodes, database, os.environ, is_demo=is_demo)
+
+
+def _console(options: argparse.Namespace) -> int:
+    """The console. Vendors are imported after its first frame."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "The console needs a terminal on standard input and output.",
+            "Without one, use `evolver-tui connect < config.json`.",
+        )
+    place = _place(options, is_demo=options.demo)
+    place.paths.create()
+    os.environ.setdefault("TEXTUAL_FPS", "120")  # read once, when Textual is imported
+
+    from evolver_tui.adapters.queue_peek import peek
+    from evolver_tui.settings.state import load_state, save_state
+    from evolver_tui.tui.app import EvolverApp
+    from evolver_tui.tui.desk_settings import DeskSettings
+    from evolver_tui.wiring import Demo, make_session
+
+    state_file = place.paths.state_file
+    remembered = load_state(state_file)
+    desk = place.config.desk
+    demo = Demo(place, is_alone=options.demo)
+    file = place.database_file
+    settings = DeskSettings(
+        theme=options.theme or remembered.theme or desk.theme,
+        user_themes=place.paths.themes,
+        key_overrides=place.config.keys,
+        connect_url=None if options.demo else options.hub or place.config.hub.url or remembered.hub_url or None,
+        starts_with_sample=options.demo,
+        remembered_url=remembered.hub_url,
+        remember_url=lambda url: save_state(state_file, replace(load_state(state_file), hub_url=url)),
+        sample_hub=demo.start,
+        editor=desk.editor,
+        reviewer=place.reviewer,
+        nodes_folder=str(place.nodes),
+        plain=desk.ascii,
+    )
+    app = EvolverApp(lambda: make_session(place), lambda: peek(file) if file else ([], None), settings)
+    result = app.run()
+    return DONE if result is None else result
+
+
+def _connect(options: argparse.Namespace) -> int:
+    """`evolver-tui connect`: spec 000's result on stdout, whatever happens."""
+    import asyncio
+    import json
+
+    from evolver_tui.settings.connect_config import read_connect_config
+
+    config = read_connect_config(sys.stdin.buffer.read())
+    if isinstance(config, dict):
+        print(json.dumps(config))
+        return DONE
+
+    from evolver_tui.engine.headless import run_headless
+    from evolver_tui.wiring import APPROVALS, make_session
+
+    session = make_session(
+        _place(options),
+        method=config.hub_name,
+        generate=config.auto_generate_workflows,
+        auto_review=APPROVALS[options.approve],
+        pace=0.0,
+    )
+    try:
+        result = asyncio.run(run_headless(session, config, lambda line: print(line, file=sys.stderr, flush=True)))
+    except EvolverError as error:
+        print(json.dumps({"error": str(error), "success": False}))
+        return WRONG_USAGE if isinstance(error, UsageError) else FAILED
+    print(json.dumps(result.value))
+    if result.was_interrupted:
+        return INTERRUPTED
+    return DONE if result.value["success"] else FAILED
+
+
+def _hub(options: argparse.Namespace) -> int:
+    from evolver_tui.adapters.sample_hub import SampleHubSettings, run_sample_hub
+    from evolver_tui.adapters.sample_hub_feed import FeedSettings
+
+    feed = FeedSettings(rate=options.rate, batch=options.batch, count=options.count)
+    settings = SampleHubSettings(feed=feed, host=options.host, port=options.port)
+    return run_sample_hub(settings, Path(options.tasks) if options.tasks else None)
+
+
+def _export(options: argparse.Namespace) -> int:
+    import asyncio
+
+    from evolver_tui.engine.export import export_session
+    from evolver_tui.wiring import known_secrets, make_store
+
+    place = _place(options)
+    asyncio.run(
+        export_session(make_store(place), options.session, options.format, options.output, known_secrets(place))
+    )
+    return DONE
+
+
+def _config(options: argparse.Namespace) -> int:
+    from evolver_tui.settings.config import check_config, load_config, show_config
+    from evolver_tui.settings.paths import find_paths
+
+    paths = find_paths(Path(options.home) if options.home else None, os.environ)
+    if options.what == "path":
+        print(paths.config_file)
+    elif options.what == "show":
+        print(show_config(load_config(paths.config_file), paths.config_file), end="")
+    else:
+        problems = check_config(paths.config_file)
+        print("\n".join(problems) or f"{paths.config_file} can be used.")
+        return WRONG_USAGE if problems else DONE
+    return DONE
+
+
+def _run(options: argparse.Namespace) -> int:
+    import asyncio
+
+    from evolver_tui.adapters.node_commands import run_command
+    from evolver_tui.wiring import make_runner
+
+    code, output, problem = asyncio.run(
+        run_command(options.node, make_runner(_place(options)), sys.stdin.buffer.read())
+    )
+    sys.stdout.buffer.write(output)
+    sys.stdout.flush()
+    if problem:
+        print(problem.rstrip("\n"), file=sys.stderr)
+    return code
+
+
+def _nodes(options: argparse.Namespace) -> int:
+    import json
+    import time
+
+    from evolver_tui.adapters import node_commands
+    from evolver_tui.wiring import known_tools, make_library
+
+    place = _place(options)
+    library = make_library(place)
+    match options.verb:
+        case "list":
+            result = node_commands.list_nodes(library)
+        case "show":
+            result = node_commands.show_node(library, options.node)
+        case "diff":
+            result = node_commands.diff_nodes(library, options.node, options.a, options.b)
+        case "rollback":
+            result = node_commands.rollback_node(library, options.node, options.version, place.reviewer)
+        case "check":
+            result = node_commands.check_file(Path(options.file), known_tools(place).tools)
+        case _:
+            tools = known_tools(place).tools
+            result = node_commands.import_file(library, Path(options.file), tools, time.time, place.reviewer)
+    print(json.dumps(result.value, indent=2) + "\n" if options.json else result.text, end="")
+    return result.exit_code

@@ -38,6 +38,8 @@ class FeedSettings:
     """Tasks in all; None sends each once, 0 never ends."""
     start_number: int = 1
     """The number in the first built-in task's id."""
+    id_prefix: str = "task-"
+    """What stands before that number."""
 
     def __post_init__(self) -> None:
         if not self.rate >= 0:
@@ -140,16 +142,16 @@ class TaskFeed:
 
 def _numbered(settings: FeedSettings) -> Iterator[SentTask]:
     tasks = BUILT_IN_TASKS if settings.tasks is None else settings.tasks
-    endless = _built_in_rounds(settings.start_number) if settings.tasks is None else _rounds(tasks)
+    endless = _built_in_rounds(settings.id_prefix, settings.start_number) if settings.tasks is None else _rounds(tasks)
     count = len(tasks) if settings.count is None else settings.count
     return itertools.islice(endless, count) if count else endless
 
 
-def _built_in_rounds(start_number: int) -> Iterator[SentTask]:
+def _built_in_rounds(prefix: str, start_number: int) -> Iterator[SentTask]:
     # Encoded once: a task differs from its like in another round by its id alone.
     bodies = [(json.dumps(task)[1:], task["status"] == "completed") for task in BUILT_IN_TASKS]
     for number, (body, is_finished) in zip(itertools.count(start_number), itertools.cycle(bodies), strict=False):
-        yield SentTask(f"task-{number}", f'{{"id": "task-{number}", {body}', is_finished)
+        yield SentTask(f"{prefix}{number}", f'{{"id": "{prefix}{number}", {body}', is_finished)
 
 
 def _rounds(tasks: Sequence[Mapping[str, Any]]) -> Iterator[SentTask]:

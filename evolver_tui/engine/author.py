@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +21,9 @@ from evolver_tui.engine.checks import check_draft
 from evolver_tui.engine.ports import Approval, Backend, Clock, Library, Prompt, Usage
 from evolver_tui.engine.prompt import author_prompt
 from evolver_tui.engine.routine import Result, Run
+
+ROUTER = "task_to_workflow_router"
+"""The tool whose definition instructs the author."""
 
 LONGEST_WAIT_SECONDS = 60.0
 """A provider that asks for a longer pause than this gets the task marked as failed, to be retried by a person."""
@@ -61,15 +65,14 @@ class Author:
         library: Library,
         clock: Clock,
         tools: Collection[ToolDefinition],
-        router: ToolDefinition,
         limits: AuthorLimits = AuthorLimits(),
         auto_review: AutoReview | None = None,
     ) -> None:
         self._backend = backend
         self._library = library
         self._clock = clock
-        self._tools = tools
-        self._router = router
+        self._router = next(tool for tool in tools if tool.name == ROUTER)
+        self._tools = [tool for tool in tools if tool is not self._router]
         self._limits = limits
         self._auto_review = auto_review
         self.live: LiveDraft | None = None
@@ -137,17 +140,18 @@ class Author:
         run.emit("llm.generation_start", {"model": info.model, "backend": info.label})
         started = self._clock.now()
         partial, pieces, usage = PartialCode(), [], Usage()
-        async for piece in self._backend.stream(prompt):
-            if isinstance(piece, Usage):
-                usage = piece
-                continue
-            pieces.append(piece)
-            partial.feed(piece)
-            self.live = LiveDraft(run.job, run.task.id, partial.text, len(pieces), started)
+        async with contextlib.aclosing(self._backend.stream(prompt)) as stream:
+            async for piece in stream:
+                if isinstance(piece, Usage):
+                    usage = piece
+                    continue
+                pieces.append(piece)
+                partial.feed(piece)
+                self.live = LiveDraft(run.job, run.task.id, partial.text, len(pieces), started)
         seconds = round(self._clock.now() - started, 3)
         counted = {"tokens_generated": usage.completion_tokens, "prompt_tokens": usage.prompt_tokens}
         run.emit("llm.generation_complete", {**counted, "backend": info.label, "seconds": seconds})
-        answer = parse("".join(pieces))
+        answer = parse("".join(pieces), run.task.id)
         return _draft(answer, info.label, seconds, usage.completion_tokens)
 
     async def _check(self, run: Run, number: int, draft: NodeDraft) -> CheckReport:

@@ -6,10 +6,13 @@ is for reading.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,12 +20,24 @@ from evolver_tui.core.errors import StoreError, UsageError
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import utc_text
 from evolver_tui.engine.ports import SessionRecord, Store
-from evolver_tui.settings.secrets import scrub, scrub_patterns
+from evolver_tui.settings.secrets import scrub_value
 
-FORMATS = ("jsonl", "json", "md")
 PAGE = 1_000
 
 Record = dict[str, Any]
+
+
+async def export_session(store: Store, session_id: str, format: str, path: Path | None, secrets: Sequence[str]) -> None:
+    """Open a store for one export, to `path` or to standard output. Raises as `write_export`."""
+    await store.open()
+    try:
+        if path is None:
+            await _writer_of(format)(records(store, await find_session(store, session_id), secrets), sys.stdout)
+            sys.stdout.flush()
+        else:
+            await write_export(store, session_id, format, path, secrets)
+    finally:
+        await store.close()
 
 
 async def write_export(store: Store, session_id: str, format: str, path: Path, secrets: Sequence[str]) -> None:
@@ -32,10 +47,8 @@ async def write_export(store: Store, session_id: str, format: str, path: Path, s
         UsageError: the format or the session is unknown.
         StoreError: the file cannot be written.
     """
-    if format not in FORMATS:
-        raise UsageError(f"There is no export format {format!r}.", f"Choose one of {', '.join(FORMATS)}.")
+    writer = _writer_of(format)
     session = await find_session(store, session_id)
-    writer = {"jsonl": _write_jsonl, "json": _write_json, "md": _write_markdown}[format]
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
         with _open_private(unfinished) as file:
@@ -44,8 +57,16 @@ async def write_export(store: Store, session_id: str, format: str, path: Path, s
             os.fsync(file.fileno())
         os.replace(unfinished, path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
         raise StoreError(f"{path} cannot be written: {error.strerror}.", "Choose another file with -o.") from None
+
+
+def _writer_of(format: str) -> Callable[[AsyncIterator[Record], TextIO], Awaitable[None]]:
+    writers = {"jsonl": _write_jsonl, "json": _write_json, "md": _write_markdown}
+    if format not in writers:
+        raise UsageError(f"There is no export format {format!r}.", f"Choose one of {', '.join(writers)}.")
+    return writers[format]
 
 
 def _open_private(path: Path) -> TextIO:
@@ -66,7 +87,7 @@ async def find_session(store: Store, session_id: str) -> SessionRecord:
 
 async def records(store: Store, session: SessionRecord, secrets: Sequence[str]) -> AsyncIterator[Record]:
     """A session's records in the order of the export, scrubbed."""
-    clean = _scrubber(secrets)
+    clean = partial(scrub_value, secrets=secrets)
     yield {
         "type": "session",
         "id": session.id,
@@ -107,21 +128,6 @@ async def records(store: Store, session: SessionRecord, secrets: Sequence[str]) 
                     "journal": await store.journal(job),
                 }
             )
-
-
-def _scrubber(secrets: Sequence[str]) -> Callable[[Any], Any]:
-    def clean(value: Any) -> Any:
-        match value:
-            case str():
-                return scrub_patterns(scrub(value, secrets))
-            case Mapping():
-                return {clean(str(key)): clean(item) for key, item in value.items()}
-            case list() | tuple():
-                return [clean(item) for item in value]
-            case _:
-                return value
-
-    return clean
 
 
 async def _write_jsonl(found: AsyncIterator[Record], file: TextIO) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
+import signal as process_signal
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,31 @@ EventWriter = Callable[[str], None]
 """Writes one line without its line end."""
 
 
+@dataclass(frozen=True, slots=True)
+class HeadlessResult:
+    """The result object for stdout, and whether the queue was left unfinished because somebody was in a hurry."""
+
+    value: dict[str, Any]
+    was_interrupted: bool
+
+
+async def run_headless(session: Session, config: ConnectConfig, write_event: EventWriter) -> HeadlessResult:
+    """Run `connect` in this process: SIGINT and SIGTERM end it in order, a second one soon.
+
+    Raises:
+        EvolverError: it could not begin (the URL cannot be a hub's, the database cannot be used).
+    """
+    headless = Headless(session, config, write_event)
+    loop = asyncio.get_running_loop()
+    for number in (process_signal.SIGINT, process_signal.SIGTERM):
+        loop.add_signal_handler(number, headless.shut_down)
+    try:
+        return await headless.run()
+    finally:
+        for number in (process_signal.SIGINT, process_signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
 class Headless:
     """Runs one session from a `connect` config to its result."""
 
@@ -31,6 +59,7 @@ class Headless:
         self._messages: list[object] = []
         self._tasks: list[object] = []
         self._was_connected = False
+        self._was_interrupted = False
         self._end_reason = ""
         self._errors: list[str] = []
         self._stop = asyncio.Event()
@@ -56,27 +85,38 @@ class Headless:
     def shut_down(self) -> None:
         """Ask for the end: intake stops, the queue is worked off. A second call leaves the rest in the queue."""
         if self._stop.is_set():
+            self._was_interrupted = True
             self._session.interrupt()
         else:
             self._event("shutdown_requested")
         self._stop.set()
 
-    async def run(self) -> dict[str, Any]:
-        """Run until the duration is over or `shut_down`; returns the result object of spec 000."""
-        session, config = self._session, self._config
+    async def run(self) -> HeadlessResult:
+        """Run until the duration is over, the hub says no for good, or `shut_down`."""
+        session = self._session
         session.bus.registry.register_all(self._hear)
-        await session.open(on_message=self._message_received)
-        await session.connect(config.hub_url)
         try:
+            await session.open(on_message=self._message_received)
+            try:
+                await self._take_and_drain()
+            finally:
+                await session.close(finish_current=False)
+        finally:
+            session.bus.registry.unregister(self._hear)
+        return HeadlessResult(self._result(), self._was_interrupted)
+
+    async def _take_and_drain(self) -> None:
+        session, config = self._session, self._config
+        await session.connect(config.hub_url)
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), config.duration_seconds)
-        except TimeoutError:
-            pass
         await session.stop_intake()
+        self._event("disconnected", hub_url=config.hub_url, total_messages=len(self._messages))
         if config.auto_generate_workflows:
             await session.drain()
-        self._event("disconnected", hub_url=config.hub_url, total_messages=len(self._messages))
-        received = session.intake.tasks_received
-        await session.close(finish_current=False)
+
+    def _result(self) -> dict[str, Any]:
+        config = self._config
         if config.output_file and self._messages:
             self._write_messages(Path(config.output_file))
         return {
@@ -85,7 +125,7 @@ class Headless:
             "hub_url": config.hub_url,
             "hub_name": config.hub_name,
             "total_messages": len(self._messages),
-            "tasks_received": received,
+            "tasks_received": len(self._tasks),
             "errors": self._errors,
             "tasks": self._tasks,
         }
@@ -96,7 +136,8 @@ class Headless:
             unfinished.write_text(json.dumps(self._messages, indent=2), encoding="utf-8")
             os.replace(unfinished, path)
         except OSError as error:
-            unfinished.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                unfinished.unlink()
             self._errors.append(f"{path} cannot be written: {error.strerror}.")
             self._event("error", error=self._errors[-1])
 
@@ -110,7 +151,8 @@ class Headless:
     def _event(self, event: str, **fields: Any) -> None:
         self._seq += 1
         stamped = {"event": event, **fields, "ts": utc_text(self._session.now()), "seq": self._seq}
-        self._write_event(json.dumps(stamped))
+        with contextlib.suppress(OSError):  # whoever read the events is gone: the work goes on
+            self._write_event(json.dumps(stamped))
 
     def _message_received(self, message: HubMessage) -> None:
         data = message.arguments[0] if len(message.arguments) == 1 else list(message.arguments)

@@ -41,7 +41,7 @@ def author_prompt(
     """
     request: dict[str, Any] = {
         "task": task.raw,
-        "tools": {tool.name: tool.description for tool in tools if tool.name != router.name},
+        "tools": {tool.name: tool.description for tool in tools},
     }
     if answers:
         request["answers"] = answers

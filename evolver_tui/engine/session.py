@@ -80,6 +80,8 @@ class SessionParts:
     """What must never stand in an export."""
     generate: bool = True
     """False: tasks are kept and not worked on."""
+    notices: Sequence[str] = ()
+    """What is wrong with the user's files and was left out, a sentence each."""
 
 
 class Session:
@@ -123,6 +125,8 @@ class Session:
         )  # fmt: skip
         self._tasks = [asyncio.create_task(self.intake.run()), asyncio.create_task(self.worker.run())]
         self.bus.emit("session.started", {"backend": self.backend.label, "host": parts.host})
+        for notice in parts.notices:
+            self.bus.emit("config.notice", {"notice": notice}, level="warning")
 
     async def connect(self, url: str) -> None:
         """Subscribe to a hub (and leave the one before). Raises UsageError for an impossible URL."""
@@ -199,11 +203,7 @@ class Session:
 
     def retry_link(self) -> None:
         """Connect now instead of waiting."""
-        if self._link is None:
-            return
-        if self._link_task is not None and self._link_task.done():
-            self._link_task = asyncio.create_task(self._link.run())
-        else:
+        if self._link is not None:
             self._link.retry_now()
 
     def pause_intake(self, paused: bool) -> None:
@@ -258,7 +258,7 @@ class Session:
         """Write a session's log (default: this one's); returns where. Raises UsageError, StoreError."""
         session_id = session_id or self.id
         path = path or self._parts.exports / f"{session_id}.{format}"
-        await write_export(self.store, session_id, format, path, self._parts.secrets())
+        await write_export(self.store, session_id, format, path, await asyncio.to_thread(self._parts.secrets))
         self.bus.emit("session.exported", {"path": str(path), "format": format})
         return path
 
@@ -285,16 +285,16 @@ class _Listener:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._told: LinkState | None = None
+        self._told: tuple[str, str, float | None] | None = None
 
     def message(self, arguments: Sequence[object]) -> None:
         self._session.intake.message(arguments)
 
     def state_changed(self, state: LinkState) -> None:
-        told = self._told
-        self._told = state
-        if told is not None and replace(state, ping_ms=told.ping_ms) == told:
+        news = (state.phase, state.reason, state.retry_at)
+        if news == self._told:  # only the ping or the count of retries moved
             return
+        self._told = news
         name, level = _LINK_SIGNALS.get(state.phase, ("hub.idle", "info"))
         payload: dict[str, object] = {"hub_url": state.url, "retries": state.retries}
         if state.reason:

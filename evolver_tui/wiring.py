@@ -1,0 +1,268 @@
+"""Puts a session together from config and adapters: the same one for the console, for `connect` and for scripts.
+
+Finding the place costs nothing. Making a session imports the vendors, so the console does it after its first frame.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evolver_tui.core.errors import UsageError
+from evolver_tui.core.node import CheckReport, Risk
+from evolver_tui.settings.config import BackendConfig, Config, load_config
+from evolver_tui.settings.paths import Paths, absolute, find_paths, node_folder
+from evolver_tui.settings.person import reviewer_name
+from evolver_tui.settings.secrets import secret
+
+if TYPE_CHECKING:
+    from evolver_tui.adapters.node_files import NodeFiles
+    from evolver_tui.adapters.node_runner import NodeRunner
+    from evolver_tui.adapters.sample_hub import SampleHub
+    from evolver_tui.engine.author import AutoReview
+    from evolver_tui.engine.ports import Backend, Clock, Link, LinkListener, Store
+    from evolver_tui.engine.session import Session
+    from evolver_tui.settings.tool_files import ToolFolder
+
+OFFLINE_PACE_SECONDS = 0.02
+"""Between two pieces of the offline author's text, so that a person sees it being written."""
+
+DEMO_TASKS_A_SECOND = 1.0
+
+DEFAULT_BASE_URLS = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}
+
+APPROVALS: Mapping[str, Callable[[CheckReport], bool] | None] = {
+    "all": lambda report: True,
+    "low": lambda report: report.risk is Risk.LOW,
+    "none": None,
+}
+"""The rules of `connect --approve`: which drafts are saved without a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where this run lives: its config and its folders."""
+
+    paths: Paths
+    config: Config
+    environ: Mapping[str, str]
+    database: str | Path
+    """A URL, or SQLite's file."""
+    nodes: Path
+
+    @property
+    def database_file(self) -> Path | None:
+        """SQLite's file; None for a database elsewhere."""
+        if isinstance(self.database, Path):
+            return self.database
+        scheme, separator, path = self.database.partition(":///")
+        return Path(path) if separator and scheme.startswith("sqlite") else None
+
+    @property
+    def reviewer(self) -> str:
+        """The name that decisions are kept under."""
+        return reviewer_name(self.config.desk, self.environ)
+
+
+def find_place(
+    home: str | None, nodes: str | None, database: str | None, environ: Mapping[str, str], *, is_demo: bool = False
+) -> Place:
+    """Read the config and find every folder. Raises UsageError, ConfigError."""
+    paths = find_paths(Path(home) if home else None, environ)
+    config = load_config(paths.config_file)
+    if is_demo:  # no model is asked and no money spent by a look around
+        config = replace(config, backend=BackendConfig())
+    chosen = nodes or config.library.nodes
+    return Place(
+        paths=paths,
+        config=config,
+        environ=environ,
+        database=_database(database) or (paths.demo_database if is_demo else paths.database),
+        nodes=node_folder(Path(chosen) if chosen else None, Path.cwd(), paths),
+    )
+
+
+def _database(given: str | None) -> str | Path | None:
+    return given if not given or "://" in given else absolute(Path(given))
+
+
+def make_session(
+    place: Place,
+    *,
+    method: str | None = None,
+    generate: bool = True,
+    auto_review: AutoReview | None = None,
+    pace: float = OFFLINE_PACE_SECONDS,
+) -> Session:
+    """A session with everything that it needs, not yet opened.
+
+    Args:
+        method: the client method to subscribe to; None takes the config's.
+        generate: False keeps tasks without working on them.
+        auto_review: which drafts are approved without asking; None asks a person about each.
+        pace: seconds between two pieces of the offline author's text.
+    """
+    from evolver_tui.adapters.process_identity import this_process
+    from evolver_tui.adapters.system_clock import SystemClock
+    from evolver_tui.engine.author import Author, AuthorLimits
+    from evolver_tui.engine.session import Session, SessionParts
+    from evolver_tui.engine.signals import get_signal_registry
+
+    clock = SystemClock()
+    backend = make_backend(place, clock, pace)
+    library = make_library(place)
+    tools = known_tools(place)
+    limits = AuthorLimits(place.config.author.max_rejects, place.config.author.write_attempts)
+    return Session(
+        SessionParts(
+            id=new_session_id(clock.now()),
+            host=platform.node(),
+            person=place.reviewer,
+            owner=this_process(),
+            store=make_store(place),
+            backend=backend,
+            library=library,
+            author=Author(backend, library, clock, tuple(tools.tools.values()), limits, auto_review),
+            make_link=_link_maker(place, clock, method or place.config.hub.method),
+            clock=clock,
+            registry=get_signal_registry(),
+            exports=place.paths.exports,
+            secrets=lambda: known_secrets(place),
+            generate=generate,
+            notices=tuple(str(problem) for problem in tools.problems),
+        )
+    )
+
+
+def new_session_id(now: float) -> str:
+    """E.g. session_20261120_154500_080911: the local time to the microsecond, since two may start in one second."""
+    return f"session_{datetime.fromtimestamp(now):%Y%m%d_%H%M%S_%f}"
+
+
+def make_store(place: Place) -> Store:
+    """The database of this place."""
+    from evolver_tui.adapters.database import Database
+
+    return Database(place.database)
+
+
+def make_library(place: Place) -> NodeFiles:
+    """The node library of this place."""
+    from evolver_tui.adapters.node_files import NodeFiles
+
+    return NodeFiles(place.nodes, time.time)
+
+
+def make_runner(place: Place) -> NodeRunner:
+    """What runs this place's nodes, with their tools on the configured backend."""
+    from evolver_tui.adapters.llm_offline import offline_tool_reply
+    from evolver_tui.adapters.node_runner import NodeRunner
+    from evolver_tui.adapters.system_clock import SystemClock
+
+    backend = make_backend(place, SystemClock())
+    answers = None if backend.info.is_offline else backend
+    return NodeRunner(make_library(place), known_tools(place).tools, answers, offline_tool_reply)
+
+
+def known_tools(place: Place) -> ToolFolder:
+    """The built-in tools and the user's own, and what is wrong with files that hold none."""
+    from evolver_tui.settings.tool_files import load_tools
+    from evolver_tui.tools.definitions import BUILT_IN_TOOLS
+
+    return load_tools(place.paths.tools, BUILT_IN_TOOLS)
+
+
+def make_backend(place: Place, clock: Clock, pace: float = 0.0) -> Backend:
+    """The backend that the config chooses."""
+    chosen = place.config.backend
+    if chosen.kind == "offline":
+        from evolver_tui.adapters.llm_offline import OfflineBackend
+
+        return OfflineBackend(pace, clock)
+
+    from evolver_tui.adapters.llm_http import BackendSettings
+
+    settings = BackendSettings(
+        kind=chosen.kind,
+        base_url=chosen.base_url or DEFAULT_BASE_URLS[chosen.kind],
+        model=chosen.model,
+        api_key=lambda: secret(chosen.key_variable, place.environ, place.paths),
+        api_key_name=chosen.key_variable,
+        temperature=chosen.temperature,
+        connect_timeout=chosen.connect_timeout,
+        read_timeout=chosen.read_timeout,
+        total_timeout=chosen.total_timeout,
+    )
+    if chosen.kind == "openai":
+        from evolver_tui.adapters.llm_openai import OpenAIBackend
+
+        return OpenAIBackend(settings, clock)
+
+    from evolver_tui.adapters.llm_anthropic import AnthropicBackend
+
+    return AnthropicBackend(settings, clock)
+
+
+def known_secrets(place: Place) -> list[str]:
+    """The secrets that this run may have used: what an export must not contain."""
+    names = (place.config.hub.token_env, place.config.backend.key_variable)
+    found = (secret(name, place.environ, place.paths) for name in names)
+    return [value for value in found if value]
+
+
+class Demo:
+    """The sample hub in this process's own event loop. Its tasks are numbered on from those of the last time.
+
+    In a database of its own they are called task-1 and so on; beside a real hub's tasks, whose ids they must never take,
+    sample-1.
+    """
+
+    def __init__(self, place: Place, *, is_alone: bool) -> None:
+        self._place = place
+        self._id_prefix = "task-" if is_alone else "sample-"
+        self._hub: SampleHub | None = None
+
+    async def start(self) -> str:
+        """Start the hub, once; returns its URL."""
+        from evolver_tui.adapters.queue_peek import peek
+        from evolver_tui.adapters.sample_hub import SampleHub, SampleHubSettings
+        from evolver_tui.adapters.sample_hub_feed import FeedSettings
+
+        if self._hub is None:
+            file = self._place.database_file
+            counts = peek(file)[1] if file is not None else None
+            start_number = counts.total + 1 if counts else 1
+            feed = FeedSettings(rate=DEMO_TASKS_A_SECOND, start_number=start_number, id_prefix=self._id_prefix)
+            self._hub = SampleHub(SampleHubSettings(feed=feed))
+            await self._hub.start()
+        return self._hub.url
+
+
+def _link_maker(place: Place, clock: Clock, method: str) -> Callable[[str, LinkListener], Link]:
+    hub = place.config.hub
+
+    def token() -> str:
+        return secret(hub.token_env, place.environ, place.paths) or ""
+
+    def make_link(url: str, listener: LinkListener) -> Link:
+        from evolver_tui.adapters.signalr_link import SignalRLink
+        from evolver_tui.adapters.signalr_settings import MEBIBYTE, LinkSettings
+
+        if not url:
+            raise UsageError("There is no hub to connect to.", "Name one with --hub URL, or choose one with c.")
+        settings = LinkSettings(
+            url=url,
+            method=method,
+            redirect_hosts=hub.redirect_hosts,
+            ping_interval=hub.ping_seconds,
+            server_timeout=hub.timeout_seconds,
+            frame_limit=hub.frame_limit_mib * MEBIBYTE,
+        )
+        return SignalRLink(settings, listener, clock, token)
+
+    return make_link
