@@ -112,18 +112,15 @@ def _guard(plan: NodePlan) -> str:
 
 
 _ORIGIN = """\
-Written from a template by the offline author: no language model took part.
-When a draft is sent back, that author understands three wishes and nothing
-else: handling of empty input, docstrings, type hints.
+By the offline author, from a template: no language model took part.
+Sent back, it understands: empty input, docstrings, type hints.
 """
 
 _SUMMARIZE = Template(
     '''\
 """Summarize a text.
 
-Reads one JSON object with content (or text) and id from standard input, and
-writes one with result, task_id and task_type to standard output.
-
+In: content (or text), id. Out: result, task_id, task_type.
 $origin"""
 
 $comments
@@ -155,10 +152,8 @@ _GENERATE = Template(
     '''\
 """Generate a text.
 
-Reads one JSON object with prompt (or description) and id from standard input,
-and writes one with result, translations (none), task_id and task_type to
-standard output.
-
+In: prompt (or description), id.
+Out: result, translations (none), task_id, task_type.
 $origin"""
 
 $comments
@@ -190,10 +185,8 @@ _GENERATE_AND_TRANSLATE = Template(
     '''\
 """Generate a text and translate it.
 
-Reads one JSON object with prompt (or description), translationLanguages and id
-from standard input, and writes one with result, translations (by target
-language), task_id and task_type to standard output.
-
+In: prompt (or description), translationLanguages, id.
+Out: result, translations (by target language), task_id, task_type.
 $origin"""
 
 $comments
@@ -236,10 +229,8 @@ _TRANSLATE = Template(
     '''\
 """Translate a text.
 
-Reads one JSON object with text (or content), translationLanguages and id from
-standard input, and writes one with translations (named like de_to_en), task_id
-and task_type to standard output.
-
+In: text (or content), translationLanguages, id.
+Out: translations (named like de_to_en), task_id, task_type.
 $origin"""
 
 $comments

@@ -1,11 +1,8 @@
 """Summarize a text.
 
-Reads one JSON object with content (or text) and id from standard input, and
-writes one with result, task_id and task_type to standard output.
-
-Written from a template by the offline author: no language model took part.
-When a draft is sent back, that author understands three wishes and nothing
-else: handling of empty input, docstrings, type hints.
+In: content (or text), id. Out: result, task_id, task_type.
+By the offline author, from a template: no language model took part.
+Sent back, it understands: empty input, docstrings, type hints.
 """
 
 # Task task-1: LLM Summarization for Blog Post

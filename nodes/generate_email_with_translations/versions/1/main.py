@@ -1,12 +1,9 @@
 """Generate a text and translate it.
 
-Reads one JSON object with prompt (or description), translationLanguages and id
-from standard input, and writes one with result, translations (by target
-language), task_id and task_type to standard output.
-
-Written from a template by the offline author: no language model took part.
-When a draft is sent back, that author understands three wishes and nothing
-else: handling of empty input, docstrings, type hints.
+In: prompt (or description), translationLanguages, id.
+Out: result, translations (by target language), task_id, task_type.
+By the offline author, from a template: no language model took part.
+Sent back, it understands: empty input, docstrings, type hints.
 """
 
 # Task task-2: AI Generated Email Content

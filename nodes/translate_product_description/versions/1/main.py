@@ -1,12 +1,9 @@
 """Translate a text.
 
-Reads one JSON object with text (or content), translationLanguages and id from
-standard input, and writes one with translations (named like de_to_en), task_id
-and task_type to standard output.
-
-Written from a template by the offline author: no language model took part.
-When a draft is sent back, that author understands three wishes and nothing
-else: handling of empty input, docstrings, type hints.
+In: text (or content), translationLanguages, id.
+Out: translations (named like de_to_en), task_id, task_type.
+By the offline author, from a template: no language model took part.
+Sent back, it understands: empty input, docstrings, type hints.
 """
 
 # Task task-3: Translation of Product Description

@@ -1,0 +1,81 @@
+"""Makes the pictures in docs/pictures from the running app: `python docs/make_pictures.py`.
+
+Needs Chromium (`chromium` on the path) and the font Fira Code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from evolver_tui.adapters.sample_tasks import BUILT_IN_TASKS
+from evolver_tui.tui.app import EvolverApp
+from evolver_tui.tui.desk_settings import DeskSettings
+from evolver_tui.wiring import find_place, make_session
+
+PICTURES = Path(__file__).with_name("pictures")
+
+
+async def picture(name: str, theme: str, size: tuple[int, int], keys: Sequence[str], folder: Path) -> None:
+    """One picture: the sample tasks are taken, worked on until a person is needed, then these keys are pressed."""
+    place = find_place(str(folder), str(folder / "nodes"), None, {"USER": "ada"}, is_demo=True)
+    session = make_session(place, pace=0.0)
+    settings = DeskSettings(theme=theme, connect_url="http://127.0.0.1:9/taskhub", reviewer="ada")
+    app = EvolverApp(lambda: session, lambda: ([], None), settings)
+    async with app.run_test(size=size) as pilot:
+        tasks: list[dict[str, Any]] = [{"id": f"task-{n}", **task} for n, task in enumerate(BUILT_IN_TASKS, 1)]
+        while app.desk.queue.counts.total == 0 and not hasattr(session, "worker"):
+            await pilot.pause(0.05)
+        await asyncio.to_thread(session.intake.message, [{"tasks": tasks}])
+        await session.drain()
+        await pilot.pause(0.5)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause(0.5)
+        svg = folder / f"{name}.svg"
+        svg.write_text(app.export_screenshot(title="evolver-tui"))
+        await session.disconnect()
+    take(svg, PICTURES / f"{name}.png", folder)
+
+
+def take(svg: Path, png: Path, folder: Path) -> None:
+    """Draw an SVG file with Chromium, as large as it says it is."""
+    found = re.search(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"', svg.read_text())
+    assert found is not None, "Textual's pictures name their size"
+    width, height = (math.ceil(float(number)) for number in found.groups())
+    page = folder / "page.html"
+    style = "html, body { margin: 0; background: transparent } svg { display: block }"
+    page.write_text(f'<!doctype html><meta charset="utf-8"><style>{style}</style>{svg.read_text()}')
+    options = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run",
+               "--disable-background-networking", "--disable-component-update", "--disable-sync")  # fmt: skip
+    subprocess.run(
+        ["chromium", *options, f"--user-data-dir={folder / 'browser'}", "--default-background-color=00000000",
+         f"--window-size={width},{height}", f"--screenshot={png}", page.as_uri()],
+        check=True, capture_output=True,
+    )  # fmt: skip
+
+
+async def main() -> None:
+    """Every picture of README and docs."""
+    PICTURES.mkdir(exist_ok=True)
+    for name, theme, size, keys in (
+        ("desk-dark", "evolver-dark", (120, 40), ["n", "enter"]),
+        ("desk-light", "evolver-light", (120, 40), ["n", "enter"]),
+        ("desk-narrow", "evolver-dark", (80, 24), ["n", "enter"]),
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            await picture(name, theme, size, keys, Path(folder))
+            print(PICTURES / f"{name}.png")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
