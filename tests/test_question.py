@@ -76,11 +76,17 @@ def test_what_does_not_fit_is_said_at_its_field(typed: dict[str, Any], field: st
         {"properties": {"x": {"type": "object"}}},
         {"properties": {"x": 5}},
         {"properties": {"x": {"type": "array", "items": {"type": "string"}}}},
+        {"properties": {"x": {"type": "number", "minimum": 10**400}}},
     ],
 )
 def test_a_form_that_cannot_be_shown_is_refused(schema: dict[str, Any]) -> None:
     with pytest.raises(QuestionError):
         read_form(schema)
+
+
+def test_nonsense_among_the_required_names_is_left_out() -> None:
+    (field,) = read_form({"properties": {"x": {"type": "string"}}, "required": [{}, "x", 5]})
+    assert field.required
 
 
 def test_no_schema_is_a_question_without_fields() -> None:

@@ -112,7 +112,7 @@ def read_form(requested_schema: Mapping[str, Any]) -> tuple[FormField, ...]:
     if requested_schema.get("type", "object") != "object" or not isinstance(properties, Mapping):
         raise QuestionError("A question's schema has to be an object with properties.")
     required = requested_schema.get("required", ())
-    names = set(required) if isinstance(required, list | tuple) else set()
+    names = {name for name in required if isinstance(name, str)} if isinstance(required, list | tuple) else set()
     return tuple(_field(name, schema, name in names) for name, schema in properties.items())
 
 
@@ -176,7 +176,12 @@ def _choices(schema: Mapping[str, Any]) -> tuple[Choice, ...]:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        raise QuestionError("A limit in a question's schema is beyond every number.") from None
 
 
 def check_content(fields: Sequence[FormField], values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

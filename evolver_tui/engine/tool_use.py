@@ -62,7 +62,7 @@ def _read_call(call: ast.Call, called: str, names: Names, use: ToolUse) -> None:
         use.notes.append((call.lineno, f"which tool {called} calls is decided at run time"))
         return
     given = len(call.args) + ("tool_name" in by_name) + (by_name.keys() & {"prompt", "template"} != set())
-    if given < 2:
+    if given < (1 if called == "then" else 2):
         use.mistakes.append((call.lineno, f"{called} needs a tool name and a prompt"))
     elif len(call.args) > 2:
         use.mistakes.append((call.lineno, f"{called} takes a tool name and a prompt; all else by keyword"))
