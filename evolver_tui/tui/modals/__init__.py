@@ -1,0 +1,20 @@
+"""Windows over the desk: questions, confirmations, reasons, the choice of a hub, help."""
+
+from evolver_tui.tui.modals.confirm_modal import ConfirmModal
+from evolver_tui.tui.modals.connect_modal import ConnectChoice, ConnectModal
+from evolver_tui.tui.modals.help_modal import HelpModal
+from evolver_tui.tui.modals.inputs import TextInput
+from evolver_tui.tui.modals.modal import Modal
+from evolver_tui.tui.modals.question_modal import QuestionModal
+from evolver_tui.tui.modals.reason_modal import ReasonModal
+
+__all__ = [
+    "ConfirmModal",
+    "ConnectChoice",
+    "ConnectModal",
+    "HelpModal",
+    "Modal",
+    "QuestionModal",
+    "ReasonModal",
+    "TextInput",
+]

@@ -1,0 +1,173 @@
+"""What every modal shares: a framed window over the dimmed desk, and keys that count only once it was seen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen, ScreenResultType
+
+from evolver_tui.core.safe_text import safe_text
+
+SECONDS_UNTIL_ARMED = 0.3
+"""A person who types on while a modal opens has not read it: for so long its keys decide nothing."""
+
+Clock = Callable[[], float]
+"""Seconds that only count up."""
+
+
+class Modal(ModalScreen[ScreenResultType]):
+    """A window with a title, a body and a line of keys.
+
+    Subclasses compose the body, and end with `finish` in whatever a key means.
+    """
+
+    # Unscoped and not DEFAULT_CSS: whatever the console says about screens, the desk has to shine through here.
+    SCOPED_CSS = False
+    CSS = """
+    Modal {
+        background: $background 60% !important;
+        &:ansi {
+            background: transparent !important;
+        }
+    }
+    """
+
+    DEFAULT_CSS = """
+    Modal {
+        align: center middle;
+        overflow: hidden;
+    }
+    Modal > #window {
+        width: 74;
+        max-width: 100%;
+        height: auto;
+        max-height: 100%;
+        padding: 1 2;
+        background: $surface;
+        color: $foreground;
+        border: round $border;
+        border-title-color: $border;
+        border-title-background: $surface;
+        border-title-style: bold;
+        border-title-align: left;
+        border-subtitle-color: $dim;
+        border-subtitle-background: $surface;
+        border-subtitle-style: none;
+        border-subtitle-align: right;
+    }
+    Modal.-asks > #window {
+        border: round $queue-needs;
+        border-title-color: $queue-needs;
+    }
+    Modal VerticalScroll {
+        height: auto;
+        background: transparent;
+        scrollbar-size-vertical: 1;
+        scrollbar-background: $surface;
+        scrollbar-background-hover: $surface;
+        scrollbar-background-active: $surface;
+    }
+    Modal.-plain > #window {
+        border: ascii $border;
+    }
+    Modal.-plain.-asks > #window {
+        border: ascii $queue-needs;
+    }
+    Modal.-plain FieldBox:focus-within {
+        border-left: ascii $border;
+    }
+    Modal .dim {
+        color: $dim;
+    }
+    Modal .problem {
+        color: $mark-error;
+        display: none;
+    }
+    Modal .problem.-shown {
+        display: block;
+    }
+    """
+
+    # Tab acts at once and enter takes its turn behind the keys before it, so that a burst of keys ends where it would
+    # have ended one by one.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "app.focus_next", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
+        Binding("enter", "submit", show=False),
+        Binding("escape", "cancel", show=False, priority=True),
+    ]
+
+    def __init__(self, title: str, *, now: Clock = time.monotonic) -> None:
+        """Args:
+        title: one line for the frame; made safe here.
+        now: the clock that says when the modal's keys begin to count.
+        """
+        super().__init__()
+        self._title = safe_text(title, 200)
+        self._now = now
+        self._painted_at: float | None = None
+        self._is_over = False
+
+    def compose(self) -> ComposeResult:
+        """Lay the window around the body."""
+        self.set_class(any(screen.has_class("-plain") for screen in self.app.screen_stack), "-plain")
+        window = Vertical(id="window")
+        window.border_title = Content(self._with_dots(self._title))
+        window.border_subtitle = Content(self._with_dots(self.key_line()))
+        with window:
+            yield from self.compose_body()
+
+    def compose_body(self) -> ComposeResult:
+        """What stands in the window."""
+        yield from ()
+
+    def key_line(self) -> str:
+        """The keys that end this modal, for its lower edge."""
+        return "enter ok · esc cancel"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is drawn with ASCII alone, as the screen below it is."""
+        return self.has_class("-plain")
+
+    def _with_dots(self, text: str) -> str:
+        return text.replace(" · ", " - ") if self.is_plain else text
+
+    def show_keys(self, keys: str) -> None:
+        """Change the keys on the lower edge."""
+        self.query_one("#window").border_subtitle = Content(self._with_dots(keys))
+
+    def on_mount(self) -> None:
+        """Wait for the first paint."""
+        self.call_after_refresh(self._painted)
+
+    def _painted(self) -> None:
+        self._painted_at = self._now()
+
+    @property
+    def is_armed(self) -> bool:
+        """Whether it was on the screen long enough for a key to be meant for it."""
+        return self._painted_at is not None and self._now() - self._painted_at >= SECONDS_UNTIL_ARMED
+
+    def finish(self, result: ScreenResultType | None) -> None:
+        """Close with a result, once, and only when armed."""
+        if self.is_armed and not self._is_over:
+            self._is_over = True
+            self.dismiss(result)
+
+    def on_input_submitted(self) -> None:
+        """A line of text takes enter for itself, and tells."""
+        self.action_submit()
+
+    def action_submit(self) -> None:
+        """What enter means."""
+
+    def action_cancel(self) -> None:
+        """What escape means: out, with nothing decided."""
+        self.finish(None)

@@ -1,0 +1,149 @@
+"""The question modal: what an agent's routine asks, as a form to be filled in by keys."""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from evolver_tui.core.errors import QuestionError
+from evolver_tui.core.question import Answer, AnswerAction, FormField, OpenQuestion, read_form
+from evolver_tui.core.safe_text import safe_block, safe_text
+from evolver_tui.tui.modals.form import Form
+from evolver_tui.tui.modals.modal import Clock, Modal
+
+FIELD_LIMIT = 100
+"""Fields of a form that is shown; each is a handful of widgets."""
+
+_MESSAGE_WIDTH = 66
+_SHORT_MESSAGE = 5
+"""Lines of a message that is shown whole beside any form."""
+
+
+class QuestionModal(Modal[Answer | None]):
+    """Shows one open question; ends with an accepted or declined answer, or None for later."""
+
+    DEFAULT_CSS = """
+    QuestionModal > #window {
+        padding: 1 2 1 1;
+    }
+    QuestionModal #message {
+        max-height: 8;
+        padding: 0 0 0 2;
+    }
+    QuestionModal #form {
+        max-height: 60vh;
+    }
+    QuestionModal #refusal {
+        margin: 1 0 0 2;
+    }
+    QuestionModal.-long #message {
+        max-height: 28vh;
+    }
+    QuestionModal.-long #form {
+        max-height: 45vh;
+    }
+    QuestionModal.-alone #message {
+        max-height: 70vh;
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+d", "decline", show=False, priority=True),
+        Binding("pageup", "page(-1)", show=False, priority=True),
+        Binding("pagedown", "page(1)", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        question: OpenQuestion,
+        position: int,
+        total: int,
+        *,
+        now: Clock = time.monotonic,
+        wall_time: float | None = None,
+    ) -> None:
+        """Args:
+        question: what is asked, of kind QUESTION.
+        position, total: which of the open questions it is, from 1.
+        now: counts the time until keys are taken.
+        wall_time: seconds since 1970, to say how long ago it was asked; None does not say it.
+        """
+        super().__init__(f"{safe_text(question.task_id, 60)} asks · {position} of {total}", now=now)
+        self.add_class("-asks")
+        self.question = question
+        self._wall_time = wall_time
+        self._fields, self._refusal = _read(question)
+        self._message = safe_block(question.question.message).strip("\n") or "It asks without a word."
+        lines = sum(1 + len(line) // _MESSAGE_WIDTH for line in self._message.split("\n"))
+        self.set_class(lines > _SHORT_MESSAGE, "-long")
+        self.set_class(not self._fields, "-alone")
+
+    def compose_body(self) -> ComposeResult:
+        """The message, then the form or why there is none."""
+        with VerticalScroll(id="message", can_focus=False):
+            first, _, rest = self._message.partition("\n")
+            yield Static(Content.styled(first, "bold"))
+            if rest.strip():
+                yield Static(Content(rest.strip("\n")), classes="dim")
+            yield Static(Content(self._about()), classes="dim")
+        if self._refusal:
+            yield Static(Content(f"! {self._refusal}"), id="refusal", classes="problem -shown")
+        elif self._fields:
+            yield Form(self._fields, id="form")
+
+    def _about(self) -> str:
+        about = [safe_text(self.question.task_name, 200), safe_text(self.question.task_type, 60)]
+        if self._wall_time is not None:
+            about.append(f"asked {_ago(self._wall_time - self.question.asked_at)}")
+        return (" - " if self.is_plain else " · ").join(filter(None, about))
+
+    def key_line(self) -> str:
+        """Answer, decline, later."""
+        read_on = "pgdn read on · " if self.has_class("-long") else ""
+        answer = "" if self._refusal else "enter answer · "
+        return f"{read_on}{answer}ctrl+d decline · esc later"
+
+    def action_submit(self) -> None:
+        """Accept with what the form holds, if it fits."""
+        if self._refusal or not self.is_armed:
+            return
+        content = self.query_one(Form).read() if self._fields else {}
+        if content is not None:
+            self.finish(Answer(AnswerAction.ACCEPT, content))
+
+    def action_decline(self) -> None:
+        """Tell the routine that there will be no answer."""
+        self.finish(Answer(AnswerAction.DECLINE))
+
+    def action_page(self, direction: int) -> None:
+        """Scroll the message where it is long, else the form."""
+        message = self.query_one("#message", VerticalScroll)
+        scroll = message if message.max_scroll_y or not self._fields else self.query_one(Form)
+        scroll.scroll_relative(y=direction * max(1, scroll.size.height - 1), animate=False, immediate=True)
+
+
+def _read(question: OpenQuestion) -> tuple[tuple[FormField, ...], str]:
+    """The form's fields, or why it cannot be shown."""
+    way_out = "Decline it, or leave it for later."
+    try:
+        fields = read_form(question.question.requested_schema)
+    except QuestionError as error:
+        return (), f"{safe_text(error, 300)} {way_out}"
+    except (TypeError, ValueError, OverflowError):
+        return (), f"This question's form cannot be read. {way_out}"
+    if len(fields) > FIELD_LIMIT:
+        return (), f"This form has {len(fields)} fields; at most {FIELD_LIMIT} can be shown. {way_out}"
+    return fields, ""
+
+
+def _ago(seconds: float) -> str:
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit} ago"
+    return "just now"
