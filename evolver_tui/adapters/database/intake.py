@@ -1,0 +1,116 @@
+"""How tasks come into the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import select
+
+from evolver_tui.adapters.database import encoding, ranks, sqlite
+from evolver_tui.adapters.database.models import jobs
+from evolver_tui.adapters.database.transaction import Transaction, standing
+from evolver_tui.core.job import JobState, Outcome
+from evolver_tui.core.task import Task
+from evolver_tui.engine.ports import AddedTasks, Narrator
+
+T = TypeVar("T")
+
+CHUNK: Final = 2_000
+"""Tasks that come into one transaction."""
+
+_COLUMNS: Final = (
+    "seq", "task_id", "task_name", "task_type", "priority", "state", "outcome", "rank", "since", "node", "error",
+    "attempt", "fence", "received_at", "session_id", "raw_json",
+)  # fmt: skip
+_INSERT: Final = sqlite.compiled(
+    sqlite.insert(jobs).values(dict.fromkeys(_COLUMNS)).on_conflict_do_nothing(index_elements=[jobs.c.task_id])
+)
+_IDS_PER_QUERY: Final = 500
+
+
+def add_tasks(
+    transaction: Transaction, tasks: Sequence[Task], session_id: str, generate: bool, narrate: Narrator
+) -> AddedTasks:
+    """Insert what has not been seen before, and the signals that tell of it."""
+    first_of_id: dict[str, Task] = {}
+    for task in tasks:
+        first_of_id.setdefault(task.id, task)
+    last_job = transaction.reserve_jobs(len(first_of_id))
+    rows = [
+        _row(job, task, _end_of(task, generate), transaction.now, session_id)
+        for job, task in enumerate(first_of_id.values(), last_job + 1)
+    ]
+    inserted = 0
+    if rows:
+        inserted = transaction.driver.executemany(_INSERT, rows).rowcount
+    known = _known_ids(transaction, first_of_id, last_job) if inserted < len(rows) else frozenset[str]()
+
+    sorted_out: dict[Outcome | None, list[Task]] = {None: [], Outcome.SKIPPED: [], Outcome.STORED: []}
+    duplicates = []
+    for task in tasks:
+        if first_of_id[task.id] is not task or task.id in known:
+            duplicates.append(task)
+        else:
+            sorted_out[_end_of(task, generate)].append(task)
+    for outcome, added in sorted_out.items():
+        transaction.moved(None, standing(_state_of(outcome), outcome), len(added))
+    result = AddedTasks(
+        queued=tuple(sorted_out[None]),
+        skipped=tuple(sorted_out[Outcome.SKIPPED]),
+        stored=tuple(sorted_out[Outcome.STORED]),
+        duplicates=tuple(duplicates),
+        waiting=transaction.waiting,
+    )
+    transaction.log(session_id, narrate(result))
+    return result
+
+
+def joined(parts: Sequence[AddedTasks]) -> AddedTasks:
+    """What became of a batch that came in several parts."""
+    if len(parts) == 1:
+        return parts[0]
+    return AddedTasks(
+        queued=tuple(task for part in parts for task in part.queued),
+        skipped=tuple(task for part in parts for task in part.skipped),
+        stored=tuple(task for part in parts for task in part.stored),
+        duplicates=tuple(task for part in parts for task in part.duplicates),
+        waiting=parts[-1].waiting,
+    )
+
+
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The items in lists of at most `size`."""
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk
+
+
+def _end_of(task: Task, generate: bool) -> Outcome | None:
+    """How a task is over as it comes; None for one to work on."""
+    if task.is_completed:
+        return Outcome.SKIPPED
+    return None if generate else Outcome.STORED
+
+
+def _state_of(outcome: Outcome | None) -> JobState:
+    return JobState.PENDING if outcome is None else JobState.COMPLETED
+
+
+def _row(job: int, task: Task, outcome: Outcome | None, now: float, session_id: str) -> tuple[Any, ...]:
+    state, rank = _state_of(outcome).value, ranks.new_rank(job, task) if outcome is None else ranks.over_rank(now)
+    raw_json = encoding.to_task_json(task.raw)
+    return (
+        job, task.id, task.name, task.type, task.priority, state, outcome, rank, now, "", "", 1, 0, now, session_id,
+        raw_json,
+    )  # fmt: skip
+
+
+def _known_ids(transaction: Transaction, task_ids: Iterable[str], last_job: int) -> frozenset[str]:
+    """Those of the ids that were in the database before."""
+    known: set[str] = set()
+    for some in chunks(task_ids, _IDS_PER_QUERY):
+        query = select(jobs.c.task_id).where(jobs.c.task_id.in_(some), jobs.c.seq <= last_job)
+        known.update(transaction.connection.scalars(query))
+    return frozenset(known)

@@ -1,0 +1,128 @@
+"""The tables. They define the layout; hot statements are written on the tables, not on the classes.
+
+Every time is in seconds since 1970 by the database's clock, unless it says otherwise. Every `*_json` column holds one
+line of ASCII JSON, so that any string a stranger sends survives any database.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Double, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+"""A growing number. SQLite gives its row number only to a column declared INTEGER."""
+
+
+class Layout(SQLModel):
+    """What all tables share: a catalogue of their own, so that no other program's models are created with them."""
+
+    metadata = MetaData()
+
+
+class Migration(Layout, table=True):
+    """One step of the layout that was taken in this database."""
+
+    number: int = Field(primary_key=True)
+    name: str = Field(sa_type=Text)
+    at: float = Field(sa_type=Double)
+
+
+class Session(Layout, table=True):
+    """One run of the console or of `connect`."""
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    started_at: float = Field(sa_type=Double)
+    ended_at: float | None = Field(default=None, sa_type=Double)
+    hub_url: str = Field(sa_type=Text)
+    host: str = Field(sa_type=Text)
+
+
+class Job(Layout, table=True):
+    """A task and the work on it. `seq` counts arrivals and is the job's number; `rank` is its place in the queue."""
+
+    __table_args__ = (Index("job_queue", "rank", "seq"),)
+
+    seq: int = Field(sa_column=Column(_NUMBER, primary_key=True))
+    task_id: str = Field(sa_type=Text, unique=True)
+    task_name: str = Field(sa_type=Text)
+    task_type: str = Field(sa_type=Text)
+    priority: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    outcome: str | None = Field(default=None, sa_type=Text)
+    asks: str | None = Field(default=None, sa_type=Text)
+    rank: int = Field(sa_type=BigInteger)
+    since: float = Field(sa_type=Double)
+    node: str = Field(default="", sa_type=Text)
+    error: str = Field(default="", sa_type=Text)
+    attempt: int = 1
+    fence: int = Field(default=0, sa_type=BigInteger)
+    lease_owner: str | None = Field(default=None, sa_type=Text)
+    lease_expires: float | None = Field(default=None, sa_type=Double)
+    received_at: float = Field(sa_type=Double)
+    session_id: str = Field(sa_type=Text)
+    raw_json: str = Field(sa_type=Text)
+    """Last, so that a scan over names does not read it."""
+
+
+class Journal(Layout, table=True):
+    """What a job has done: the result of each step, and the answer to each question, under its name."""
+
+    job: int = Field(primary_key=True, foreign_key="job.seq", sa_type=BigInteger)
+    name: str = Field(primary_key=True, sa_type=Text)
+    value_json: str = Field(sa_type=Text)
+    fence: int = Field(sa_type=BigInteger)
+    at: float = Field(sa_type=Double)
+
+
+class Inquiry(Layout, table=True):
+    """A question that a job asked, and its one answer."""
+
+    __tablename__ = "question"
+    __table_args__ = (UniqueConstraint("job", "name"),)
+
+    id: int | None = Field(default=None, sa_column=Column(_NUMBER, primary_key=True))
+    job: int = Field(foreign_key="job.seq", sa_type=BigInteger)
+    name: str = Field(sa_type=Text)
+    kind: str = Field(sa_type=Text)
+    message: str = Field(sa_type=Text)
+    form_json: str = Field(sa_type=Text)
+    subject_json: str = Field(sa_type=Text)
+    asked_at: float = Field(sa_type=Double)
+    answered_at: float | None = Field(default=None, sa_type=Double)
+    answered_by: str | None = Field(default=None, sa_type=Text)
+    answer_json: str | None = Field(default=None, sa_type=Text)
+
+
+class LoggedSignal(Layout, table=True):
+    """One signal of the log. `timestamp` is the emitter's own clock."""
+
+    __tablename__ = "signal"
+    __table_args__ = (Index("signal_session", "session_id", "seq"),)
+
+    seq: int | None = Field(default=None, sa_column=Column(_NUMBER, primary_key=True))
+    session_id: str = Field(sa_type=Text)
+    name: str = Field(sa_type=Text)
+    timestamp: float = Field(sa_type=Double)
+    payload_json: str = Field(sa_type=Text)
+    context_json: str = Field(sa_type=Text)
+
+
+class Tally(Layout, table=True):
+    """How many jobs stand in one state with one outcome ("" for none). Every change of a job changes it as well."""
+
+    state: str = Field(primary_key=True, sa_type=Text)
+    outcome: str = Field(primary_key=True, sa_type=Text)
+    jobs: int = Field(sa_type=BigInteger)
+
+
+def _table(name: str) -> Table:
+    return Layout.metadata.tables[name]
+
+
+migrations = _table("migration")
+sessions = _table("session")
+jobs = _table("job")
+journal = _table("journal")
+questions = _table("question")
+signals = _table("signal")
+tallies = _table("tally")
