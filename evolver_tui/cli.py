@@ -7,17 +7,20 @@ screen at once, and a script that asks for one line must not wait for it.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from evolver_tui import __version__
 from evolver_tui.core.errors import EvolverError, UsageError
 
 if TYPE_CHECKING:
+    from evolver_tui.engine.headless import HeadlessResult
+    from evolver_tui.settings.connect_config import ConnectConfig
     from evolver_tui.wiring import Place
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -27,7 +30,15 @@ Command = Callable[[argparse.Namespace], int]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `evolver-tui`; returns the exit code."""
+    _mend_standard_streams()
     options = _parser().parse_args(arguments)
+    code = _run_command(options)
+    was_delivered = _flush(sys.stdout)
+    _flush(sys.stderr)
+    return code or (DONE if was_delivered else FAILED)
+
+
+def _run_command(options: argparse.Namespace) -> int:
     command: Command = options.command
     try:
         return command(options)
@@ -40,8 +51,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output is gone: nobody is left to be told
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+
+
+def _mend_standard_streams() -> None:
+    """Let every standard stream be open, and take any character."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started this; the next file that is opened would take its number
+            setattr(sys, name, open(os.devnull, mode))
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _flush(stream: TextIO) -> bool:
+    """Write out what is still held; False when nobody takes it. Python itself would complain about that at its end."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return False
+    return True
 
 
 # --- what may be asked ---------------------------------------------------------------------------------------------
@@ -166,7 +196,6 @@ def _console(options: argparse.Namespace) -> int:
 
 def _connect(options: argparse.Namespace) -> int:
     """`evolver-tui connect`: spec 000's result on stdout, whatever happens."""
-    import asyncio
     import json
 
     from evolver_tui.settings.connect_config import read_connect_config
@@ -175,6 +204,23 @@ def _connect(options: argparse.Namespace) -> int:
     if isinstance(config, dict):
         print(json.dumps(config))
         return DONE
+
+    try:
+        result = _run_headless(options, config)
+    except EvolverError as error:
+        print(json.dumps({"error": str(error), "success": False}))
+        return WRONG_USAGE if isinstance(error, UsageError) else FAILED
+    except KeyboardInterrupt:
+        print(json.dumps({"error": "Interrupted before it had begun.", "success": False}))
+        return INTERRUPTED
+    print(json.dumps(result.value))
+    if result.was_interrupted:
+        return INTERRUPTED
+    return DONE if result.value["success"] else FAILED
+
+
+def _run_headless(options: argparse.Namespace, config: ConnectConfig) -> HeadlessResult:
+    import asyncio
 
     from evolver_tui.engine.headless import run_headless
     from evolver_tui.wiring import APPROVALS, make_session
@@ -186,15 +232,7 @@ def _connect(options: argparse.Namespace) -> int:
         auto_review=APPROVALS[options.approve],
         pace=0.0,
     )
-    try:
-        result = asyncio.run(run_headless(session, config, lambda line: print(line, file=sys.stderr, flush=True)))
-    except EvolverError as error:
-        print(json.dumps({"error": str(error), "success": False}))
-        return WRONG_USAGE if isinstance(error, UsageError) else FAILED
-    print(json.dumps(result.value))
-    if result.was_interrupted:
-        return INTERRUPTED
-    return DONE if result.value["success"] else FAILED
+    return asyncio.run(run_headless(session, config, lambda line: print(line, file=sys.stderr, flush=True)))
 
 
 def _hub(options: argparse.Namespace) -> int:

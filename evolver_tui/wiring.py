@@ -83,7 +83,7 @@ def find_place(
         config=config,
         environ=environ,
         database=_database(database) or (paths.demo_database if is_demo else paths.database),
-        nodes=node_folder(Path(chosen) if chosen else None, Path.cwd(), paths),
+        nodes=node_folder(Path(chosen) if chosen else None, Path(), paths),
     )
 
 

@@ -58,6 +58,15 @@ def test_good_tasks_beside_a_bad_one_are_kept() -> None:
     assert len(received.problems) == 1
 
 
+def test_a_task_nested_beyond_reading_is_said_and_its_neighbour_kept() -> None:
+    deep: object = {}
+    for _ in range(5_000):
+        deep = {"x": deep}
+    received = read_message([{"taskName": "deep", "x": deep}, TASK])
+    assert [task.id for task in received.tasks] == ["task-2"]
+    assert "nested too deeply" in received.problems[0]
+
+
 def test_an_empty_batch_is_no_problem() -> None:
     assert read_message({"tasks": []}) == read_message([])
 

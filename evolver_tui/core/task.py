@@ -110,7 +110,10 @@ def _collect(value: object, tasks: list[Task], problems: list[str], depth: int) 
         if isinstance(batch, list) and depth < _DEEPEST:
             _collect(batch, tasks, problems, depth + 1)
         elif value.keys() & _TASK_KEYS:
-            tasks.append(Task.from_raw(value))
+            try:
+                tasks.append(Task.from_raw(value))
+            except RecursionError:
+                problems.append("The hub sent a task that is nested too deeply to be kept.")
         else:
             problems.append("The hub sent an object that is not a task: it has no id, taskName or llmTaskType.")
     elif isinstance(value, list) and depth < _DEEPEST:

@@ -8,11 +8,13 @@ import json
 import os
 import re
 import signal as process_signal
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evolver_tui.core.errors import StoreError
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.times import utc_text
 from evolver_tui.engine.intake import HubMessage
@@ -63,6 +65,10 @@ class Headless:
         self._end_reason = ""
         self._errors: list[str] = []
         self._stop = asyncio.Event()
+        self._shutdown_requested = False
+        self._is_open = False
+        self._writing = threading.Lock()
+        """Signals come from the loop's thread and from the link's."""
         self._events: dict[str, Callable[[Signal], None]] = {
             "hub.connected": self._connected,
             "hub.retry_scheduled": self._retry_scheduled,
@@ -84,12 +90,18 @@ class Headless:
 
     def shut_down(self) -> None:
         """Ask for the end: intake stops, the queue is worked off. A second call leaves the rest in the queue."""
-        if self._stop.is_set():
+        if self._shutdown_requested:
             self._was_interrupted = True
-            self._session.interrupt()
+            if self._is_open:
+                self._leave_the_rest()
         else:
+            self._shutdown_requested = True
             self._event("shutdown_requested")
         self._stop.set()
+
+    def _leave_the_rest(self) -> None:
+        self._session.interrupt()
+        self._session.intake.give_up()
 
     async def run(self) -> HeadlessResult:
         """Run until the duration is over, the hub says no for good, or `shut_down`."""
@@ -97,13 +109,23 @@ class Headless:
         session.bus.registry.register_all(self._hear)
         try:
             await session.open(on_message=self._message_received)
+            self._is_open = True
+            if self._was_interrupted:
+                self._leave_the_rest()
             try:
                 await self._take_and_drain()
             finally:
-                await session.close(finish_current=False)
+                await self._close()
         finally:
             session.bus.registry.unregister(self._hear)
         return HeadlessResult(self._result(), self._was_interrupted)
+
+    async def _close(self) -> None:
+        try:
+            await self._session.close(finish_current=False)
+        except StoreError as error:  # what was done is done, and the result tells it
+            self._errors.append(str(error))
+            self._event("error", error=str(error))
 
     async def _take_and_drain(self) -> None:
         session, config = self._session, self._config
@@ -149,10 +171,11 @@ class Headless:
             tell(signal)
 
     def _event(self, event: str, **fields: Any) -> None:
-        self._seq += 1
-        stamped = {"event": event, **fields, "ts": utc_text(self._session.now()), "seq": self._seq}
-        with contextlib.suppress(OSError):  # whoever read the events is gone: the work goes on
-            self._write_event(json.dumps(stamped))
+        with self._writing:
+            self._seq += 1
+            stamped = {"event": event, **fields, "ts": utc_text(self._session.now()), "seq": self._seq}
+            with contextlib.suppress(OSError):  # whoever read the events is gone: the work goes on
+                self._write_event(json.dumps(stamped))
 
     def _message_received(self, message: HubMessage) -> None:
         data = message.arguments[0] if len(message.arguments) == 1 else list(message.arguments)

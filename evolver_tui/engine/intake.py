@@ -70,6 +70,7 @@ class Intake:
         self._armed = False
         self._paused = False
         self._stopped = False
+        self._gives_up = False
         self._narrated: Sequence[Signal] = ()
         self.tasks_received = 0
 
@@ -122,6 +123,11 @@ class Intake:
             self._room.notify_all()
         self._arrived.set()
 
+    def give_up(self) -> None:
+        """Stop, and wait no longer for a database that cannot be used: what it refuses is lost, and told of."""
+        self._gives_up = True
+        self.stop()
+
     async def run(self) -> None:
         """Commit what arrives until `stop`."""
         while True:
@@ -151,24 +157,32 @@ class Intake:
 
     async def _commit(self, tasks: Sequence[Task]) -> None:
         """Keep these tasks, however long the database is away: the hub does not send them again."""
+        added = await self._add(tasks)
+        with self._room:
+            self._waiting_tasks -= len(tasks)
+            self._room.notify_all()
+        if added is not None:
+            self._bus.relay(self._narrated)
+            if added.queued:
+                self._on_queued()
+
+    async def _add(self, tasks: Sequence[Task]) -> AddedTasks | None:
+        """Try until the tasks are committed; None when this was given up."""
         told = False
         while True:
             try:
-                added = await self._store.add_tasks(
+                return await self._store.add_tasks(
                     tasks, self._session_id, generate=self._generate, narrate=self._narrate
                 )
-                break
             except StoreError as error:
+                if self._gives_up:
+                    lost = f"{len(tasks)} received tasks are lost. {error}"
+                    self._bus.emit("intake.error", {"error": lost, "tasks": len(tasks)}, level="error")
+                    return None
                 if not told:
                     self._bus.emit("intake.error", {"error": str(error), "tasks": len(tasks)}, level="error")
                 told = True
                 await self._clock.sleep(SECONDS_BETWEEN_TRIES)
-        with self._room:
-            self._waiting_tasks -= len(tasks)
-            self._room.notify_all()
-        self._bus.relay(self._narrated)
-        if added.queued:
-            self._on_queued()
 
     def _narrate(self, added: AddedTasks) -> Sequence[Signal]:
         """The words for one commit; called in the store's thread, inside the transaction."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from evolver_tui.core.errors import EvolverError, StaleLease, StoreError
 from evolver_tui.core.job import JobState
@@ -41,6 +41,8 @@ class Worker:
         self._on_change = on_change
         self._wake = asyncio.Event()
         self._stopping = False
+        self._interrupted = False
+        self._store_is_away = False
         self._nothing_waits = asyncio.Event()
         self._current: asyncio.Task[Result] | None = None
 
@@ -61,6 +63,7 @@ class Worker:
 
     def interrupt(self) -> None:
         """Stop, and give the current job back: its finished steps are kept."""
+        self._interrupted = True
         self.stop()
         if self._current is not None:
             self._current.cancel()
@@ -70,10 +73,14 @@ class Worker:
         try:
             while not self._stopping:
                 self._wake.clear()
-                if not await self._run_one():
+                try:
+                    if await self._run_one():
+                        continue
                     if not self._wake.is_set():
                         self._nothing_waits.set()
-                    await self._idle()
+                except StoreError as error:
+                    self._tell_away(error)
+                await self._idle()
         finally:
             self._nothing_waits.set()
 
@@ -83,25 +90,31 @@ class Worker:
         await self._nothing_waits.wait()
 
     async def _run_one(self) -> bool:
-        """Take one job and run it to its next stop; False where none waits or the database cannot be used."""
-        try:
-            claim = await self._store.claim(self._owner, LEASE_SECONDS)
-            if claim is not None:
-                await self._work(claim)
-        except StaleLease as error:
-            self._bus.emit("job.lease_lost", {"error": str(error)}, level="warning")
-        except StoreError as error:
-            self._bus.emit("worker.error", {"error": str(error)}, level="error")
+        """Take one job and run it to its next stop; False where none waits. Raises StoreError."""
+        claim = await self._store.claim(self._owner, LEASE_SECONDS)
+        self._store_is_away = False
+        if claim is None:
             return False
-        return claim is not None
+        try:
+            await self._work(claim)
+        except StaleLease as error:
+            self._tell_lost(claim, error)
+        return True
 
     async def _idle(self) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), LOOK_AGAIN_SECONDS)
 
     async def _work(self, claim: Claim) -> None:
+        try:
+            counts = await self._store.counts()
+        except StoreError:
+            await self._give_back(claim)
+            raise
+        if self._interrupted:
+            await self._give_back(claim)
+            return
         context = {"task_id": claim.task.id, "job": claim.job}
-        counts = await self._store.counts()
         name = "job.resumed" if claim.journal else "task.started"
         self._bus.emit(name, {"queue_size": counts.waiting, "attempt": claim.attempt}, **context)
         run = Run(claim, self._store, self._bus, self._session_id)
@@ -124,7 +137,7 @@ class Worker:
             await self._store.release(claim.job, claim.fence)
             raise
         if routine.cancelled():
-            await self._store.release(claim.job, claim.fence)
+            await self._give_back(claim)
             return
         match routine.exception():
             case None:
@@ -132,13 +145,30 @@ class Worker:
             case Suspended():
                 pass
             case StoreError() as error:
-                with contextlib.suppress(StoreError):
-                    await self._store.release(claim.job, claim.fence)
+                await self._give_back(claim)
                 raise error
             case EvolverError() as error:
                 await self._fail(claim, str(error))
             case error:  # a plug-in's or our own mistake ends one job, not the worker
                 await self._fail(claim, f"The routine itself failed: {type(error).__name__}: {error}.")
+
+    async def _give_back(self, claim: Claim) -> None:
+        with contextlib.suppress(StoreError):  # then the lease has to run out, or this process has to end
+            await self._insist(lambda: self._store.release(claim.job, claim.fence))
+
+    async def _insist(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Make a write that ends this worker's hold on a job, however long the database is away, until `stop`."""
+        while True:
+            self._wake.clear()
+            try:
+                return await write()
+            except StaleLease:
+                raise
+            except StoreError as error:
+                if self._stopping:
+                    raise
+                self._tell_away(error)
+            await self._idle()
 
     async def _hold(self, claim: Claim, routine: asyncio.Future[Result]) -> None:
         """Renew the lease while the routine runs; without it the routine must not go on."""
@@ -146,8 +176,9 @@ class Worker:
             await self._clock.sleep(LEASE_SECONDS / 3)
             try:
                 await self._store.renew(claim.job, claim.fence, LEASE_SECONDS)
-            except StaleLease:
-                routine.cancel()
+            except StaleLease as error:
+                if routine.cancel():
+                    self._tell_lost(claim, error)
                 return
             except StoreError:
                 continue  # the database is away: the lease may still be ours when it is back
@@ -155,18 +186,32 @@ class Worker:
     async def _complete(self, claim: Claim, result: Result) -> None:
         payload = {"outcome": result.outcome.value, **({"node": result.node} if result.node else {})}
         signals = (self._stamp("task.completed", payload, claim, "info"),)
-        await self._store.finish(
-            claim.job, claim.fence, JobState.COMPLETED, self._session_id,
-            outcome=result.outcome, node=result.node, signals=signals,
+        await self._insist(
+            lambda: self._store.finish(
+                claim.job, claim.fence, JobState.COMPLETED, self._session_id,
+                outcome=result.outcome, node=result.node, signals=signals,
+            )
         )  # fmt: skip
         self._bus.relay(signals)
 
     async def _fail(self, claim: Claim, reason: str) -> None:
         signals = (self._stamp("task.failed", {"error": reason, "task": claim.task.raw}, claim, "error"),)
-        await self._store.finish(
-            claim.job, claim.fence, JobState.FAILED, self._session_id, error=reason, signals=signals
+        await self._insist(
+            lambda: self._store.finish(
+                claim.job, claim.fence, JobState.FAILED, self._session_id, error=reason, signals=signals
+            )
         )
         self._bus.relay(signals)
+
+    def _tell_away(self, error: StoreError) -> None:
+        """Say that the database cannot be used: once, until it was used again."""
+        if not self._store_is_away:
+            self._store_is_away = True
+            self._bus.emit("worker.error", {"error": str(error)}, level="error")
+
+    def _tell_lost(self, claim: Claim, error: StaleLease) -> None:
+        context = {"task_id": claim.task.id, "job": claim.job}
+        self._bus.emit("job.lease_lost", {"error": str(error)}, level="warning", **context)
 
     def _stamp(self, name: str, payload: Mapping[str, object], claim: Claim, level: str) -> Signal:
         return self._bus.stamp(name, payload, level=level, task_id=claim.task.id, job=claim.job)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from textual.keys import format_key
 
 PaneName = Literal["queue", "card", "feed", "hub"]
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """One thing a person can do."""
 
     id: str
@@ -108,7 +106,7 @@ def bindings_for(overrides: Mapping[str, str], actions: Sequence[Action] = ACTIO
     from evolver_tui.settings.keymap import check_keymap
 
     keys = check_keymap({action.id: BoundAction(action.key, action.panes) for action in actions}, overrides)
-    return tuple(replace(action, key=keys.get(action.id, action.key)) for action in actions)
+    return tuple(action._replace(key=keys.get(action.id, action.key)) for action in actions)
 
 
 def shown_key(key: str) -> str:

@@ -97,8 +97,9 @@ def job_detail(connection: Connection, job: int) -> JobDetail | None:
 
 
 def journal_of(connection: Connection, job: int) -> Mapping[str, Any]:
-    """Name to value of what a job has done."""
-    rows = connection.execute(select(journal.c.name, journal.c.value_json).where(journal.c.job == job))
+    """Name to value of what a job has done, in the order in which it was done."""
+    of_job = select(journal.c.name, journal.c.value_json).where(journal.c.job == job)
+    rows = connection.execute(of_job.order_by(journal.c.at, journal.c.name))
     return {name: encoding.from_json(value) for name, value in rows}
 
 
