@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evolver_tui.core.errors import QuestionError
-from evolver_tui.core.question import Choice, check_content, read_form
+from evolver_tui.core.question import Choice, FormField, check_content, read_form
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -82,6 +85,27 @@ def test_what_does_not_fit_is_said_at_its_field(typed: dict[str, Any], field: st
 def test_a_form_that_cannot_be_shown_is_refused(schema: dict[str, Any]) -> None:
     with pytest.raises(QuestionError):
         read_form(schema)
+
+
+keys = st.sampled_from(
+    ["type", "enum", "oneOf", "anyOf", "const", "items", "title", "minimum", "enumNames", "default", "x"]
+)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4),
+    max_leaves=12,
+)
+schemas = st.dictionaries(keys, json_values | st.sampled_from(["string", "array", "number", "boolean"]), max_size=5)
+
+
+@given(st.dictionaries(st.text(max_size=3), schemas | json_values, max_size=3), json_values)
+def test_any_schema_is_a_form_or_refused_in_words(properties: dict[str, Any], required: Any) -> None:
+    schema = {"type": "object", "properties": properties, "required": required}
+    fields: tuple[FormField, ...] = ()
+    with contextlib.suppress(QuestionError):
+        fields = read_form(schema)
+    content, problems = check_content(fields, {field.name: "1" for field in fields})
+    assert {*content, *problems} == {field.name for field in fields}
 
 
 def test_nonsense_among_the_required_names_is_left_out() -> None:

@@ -135,8 +135,6 @@ def _read(question: OpenQuestion) -> tuple[tuple[FormField, ...], str]:
         fields = read_form(question.question.requested_schema)
     except QuestionError as error:
         return (), f"{safe_text(error, 300)} {way_out}"
-    except (TypeError, ValueError, OverflowError):
-        return (), f"This question's form cannot be read. {way_out}"
     if len(fields) > FIELD_LIMIT:
         return (), f"This form has {len(fields)} fields; at most {FIELD_LIMIT} can be shown. {way_out}"
     return fields, ""
