@@ -52,6 +52,9 @@ def _run_command(options: argparse.Namespace) -> int:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output is gone: nobody is left to be told
         return FAILED
+    except OSError as error:
+        print(f"evolver-tui: The system refused: {error}.", file=sys.stderr)
+        return FAILED
 
 
 def _mend_standard_streams() -> None:
@@ -59,7 +62,7 @@ def _mend_standard_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:  # closed by whoever started this; the next file that is opened would take its number
-            setattr(sys, name, open(os.devnull, mode))
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
         elif mode == "w" and isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
@@ -91,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--demo", action="store_true", help="a sample hub in this process and the offline author")
     parser.add_argument("--hub", metavar="URL", help="the SignalR hub to subscribe to")
     parser.add_argument("--theme", metavar="NAME", help="colours, by the name of a theme")
-    parser.set_defaults(command=_console, home=None, nodes=None, database=None)
+    parser.set_defaults(command=_console)
     commands = parser.add_subparsers(metavar="COMMAND")
 
     connect = commands.add_parser("connect", parents=[places], help="headless: JSON config on stdin, events on stderr")
@@ -165,6 +168,7 @@ def _console(options: argparse.Namespace) -> int:
     os.environ.setdefault("TEXTUAL_FPS", "120")  # read once, when Textual is imported
 
     from evolver_tui.adapters.queue_peek import peek
+    from evolver_tui.settings.person import editor_command
     from evolver_tui.settings.state import load_state, save_state
     from evolver_tui.tui.app import EvolverApp
     from evolver_tui.tui.desk_settings import DeskSettings
@@ -184,7 +188,7 @@ def _console(options: argparse.Namespace) -> int:
         remembered_url=remembered.hub_url,
         remember_url=lambda url: save_state(state_file, replace(load_state(state_file), hub_url=url)),
         sample_hub=demo.start,
-        editor=desk.editor,
+        editor=lambda: editor_command(desk, os.environ),
         reviewer=place.reviewer,
         nodes_folder=str(place.nodes),
         plain=desk.ascii,
@@ -261,7 +265,8 @@ def _config(options: argparse.Namespace) -> int:
     from evolver_tui.settings.config import check_config, load_config, show_config
     from evolver_tui.settings.paths import find_paths
 
-    paths = find_paths(Path(options.home) if options.home else None, os.environ)
+    home = getattr(options, "home", None)
+    paths = find_paths(Path(home) if home else None, os.environ)
     if options.what == "path":
         print(paths.config_file)
     elif options.what == "show":

@@ -88,7 +88,12 @@ def find_place(
 
 
 def _database(given: str | None) -> str | Path | None:
-    return given if not given or "://" in given else absolute(Path(given))
+    if not given or "://" not in given:
+        return absolute(Path(given)) if given else None
+    scheme = given.partition("://")[0].partition("+")[0]
+    if scheme != "sqlite":
+        raise UsageError(f"{scheme!r} databases are not supported.", "Use sqlite:////path/evolver.db.")
+    return given
 
 
 def make_session(
@@ -98,6 +103,7 @@ def make_session(
     generate: bool = True,
     auto_review: AutoReview | None = None,
     pace: float = OFFLINE_PACE_SECONDS,
+    clock: Clock | None = None,
 ) -> Session:
     """A session with everything that it needs, not yet opened.
 
@@ -106,6 +112,7 @@ def make_session(
         generate: False keeps tasks without working on them.
         auto_review: which drafts are approved without asking; None asks a person about each.
         pace: seconds between two pieces of the offline author's text.
+        clock: None takes the machine's.
     """
     from evolver_tui.adapters.process_identity import this_process
     from evolver_tui.adapters.system_clock import SystemClock
@@ -113,7 +120,7 @@ def make_session(
     from evolver_tui.engine.session import Session, SessionParts
     from evolver_tui.engine.signals import get_signal_registry
 
-    clock = SystemClock()
+    clock = clock or SystemClock()
     backend = make_backend(place, clock, pace)
     library = make_library(place)
     tools = known_tools(place)
@@ -218,8 +225,8 @@ def known_secrets(place: Place) -> list[str]:
 class Demo:
     """The sample hub in this process's own event loop. Its tasks are numbered on from those of the last time.
 
-    In a database of its own they are called task-1 and so on; beside a real hub's tasks, whose ids they must never take,
-    sample-1.
+    In a database of its own they are called task-1 and so on; beside a real hub's tasks, whose ids they must never
+    take, sample-1.
     """
 
     def __init__(self, place: Place, *, is_alone: bool) -> None:

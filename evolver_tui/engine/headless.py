@@ -242,7 +242,9 @@ class Headless:
         self._completed(signal)
 
     def _queue_error(self, signal: Signal) -> None:
-        self._event("queue_processor_error", error=signal.payload["error"])
+        error = str(signal.payload["error"])
+        self._errors.append(error)
+        self._event("queue_processor_error", error=error)
 
 
 def _task_id(signal: Signal) -> str:

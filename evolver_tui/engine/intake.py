@@ -110,6 +110,11 @@ class Intake:
         """Whether messages are held back."""
         return self._paused
 
+    @property
+    def is_holding_back(self) -> bool:
+        """Whether the receive thread stands at the door with a message at this moment."""
+        return self._held_back > 0
+
     def pause(self, paused: bool) -> None:
         """Hold messages back, or let them come again."""
         with self._room:

@@ -42,6 +42,7 @@ class Worker:
         self._wake = asyncio.Event()
         self._stopping = False
         self._interrupted = False
+        self._has_ended = False
         self._store_is_away = False
         self._nothing_waits = asyncio.Event()
         self._current: asyncio.Task[Result] | None = None
@@ -82,12 +83,14 @@ class Worker:
                     self._tell_away(error)
                 await self._idle()
         finally:
+            self._has_ended = True
             self._nothing_waits.set()
 
     async def drained(self) -> None:
         """Wait until no job waits for a worker, or the worker stopped."""
-        self.wake()
-        await self._nothing_waits.wait()
+        if not self._has_ended:
+            self.wake()
+            await self._nothing_waits.wait()
 
     async def _run_one(self) -> bool:
         """Take one job and run it to its next stop; False where none waits. Raises StoreError."""
