@@ -46,6 +46,9 @@ FIELDS = {
     "workflow_processing_failed": {"task", "error"},
     "task_waiting": {"task_id", "waits_for", "message"},
     "task_completed": {"task_id", "remaining_queue"},
+    "task_skipped": {"task_id", "status"},
+    "task_stored": {"task_id", "status"},
+    "task_duplicate": {"task_id"},
     "callback_error": {"error", "message"},
     "message_handler_error": {"error"},
     "connection_failed": {"attempt", "error", "retry_in"},
@@ -115,7 +118,8 @@ def test_each_task_is_told_of_in_order_and_the_result_holds_what_came(tmp_path: 
         assert (generated["node_id"], generated["workflow_name"], saved["node_id"]) == (node_id, title, node_id)
         received = next(event for event in process.told("message_received") if event["data"]["tasks"] == [task])
         assert received["seq"] < mine[0]["seq"]
-    assert not [event for event in process.events if event.get("task_id") == TRANSLATE["id"]]
+    not_worked_on = [event for event in process.events if event.get("task_id") == TRANSLATE["id"]]
+    assert [event["event"] for event in not_worked_on] == ["task_skipped"]
     assert process.told("task_completed")[-1]["remaining_queue"] == 0
     assert process.told("disconnected", hub_url=url, total_messages=3)
 
@@ -168,10 +172,10 @@ def test_without_generation_tasks_are_received_and_stored_only(tmp_path: Path) -
     output = tmp_path / "received.json"
     config = {"auto_generate_workflows": False, "output_file": str(output)}
     with in_thread(a_hub(SUMMARIZE)) as hub, Connect(tmp_path, {"hub_url": hub.url, **config}) as process:
-        process.until("message_received")
+        process.until("task_stored")
         code, result = process.finish()
     check_form(process.events)
-    assert process.names() == ["connected", "message_received", "shutdown_requested", "disconnected"]
+    assert process.names() == ["connected", "message_received", "task_stored", "shutdown_requested", "disconnected"]
     assert (code, result["tasks"]) == (0, [SUMMARIZE])
     assert json.loads(output.read_text()) == [{"tasks": [SUMMARIZE]}]
     # A later run that does generate does not begin with it: it was kept only.

@@ -75,6 +75,9 @@ class Headless:
             "hub.ended": self._ended,
             "hub.message_rejected": self._message_rejected,
             "task.queued": self._task_queued,
+            "task.skipped": self._not_queued,
+            "task.stored": self._not_queued,
+            "task.duplicate": self._not_queued,
             "task.started": self._processing,
             "job.resumed": self._processing,
             "node.written": self._generated,
@@ -93,15 +96,11 @@ class Headless:
         if self._shutdown_requested:
             self._was_interrupted = True
             if self._is_open:
-                self._leave_the_rest()
+                self._session.interrupt()
         else:
             self._shutdown_requested = True
             self._event("shutdown_requested")
         self._stop.set()
-
-    def _leave_the_rest(self) -> None:
-        self._session.interrupt()
-        self._session.intake.give_up()
 
     async def run(self) -> HeadlessResult:
         """Run until the duration is over, the hub says no for good, or `shut_down`."""
@@ -111,7 +110,7 @@ class Headless:
             await session.open(on_message=self._message_received)
             self._is_open = True
             if self._was_interrupted:
-                self._leave_the_rest()
+                session.interrupt()
             try:
                 await self._take_and_drain()
             finally:
@@ -213,6 +212,10 @@ class Headless:
     def _task_queued(self, signal: Signal) -> None:
         self._remaining = int(signal.payload["queue_size"])
         self._event("task_queued", task_id=_task_id(signal), queue_size=self._remaining)
+
+    def _not_queued(self, signal: Signal) -> None:
+        """Beyond spec 000, which has no words for a task that is kept and not worked on."""
+        self._event(signal.name.replace(".", "_"), task_id=_task_id(signal), **signal.payload)
 
     def _processing(self, signal: Signal) -> None:
         self._remaining = int(signal.payload["queue_size"])

@@ -157,14 +157,22 @@ class Session:
         else:
             self.worker.interrupt()
         await asyncio.wait(self._tasks)
-        self.bus.emit("session.ended")
-        await self.store.end_session(self.id)
-        await self.store.close()
-        await self._parts.backend.close()
+        try:
+            self.bus.emit("session.ended")
+            await self.store.end_session(self.id)
+        finally:
+            try:
+                await self.store.close()
+            finally:
+                await self._parts.backend.close()
 
     def interrupt(self) -> None:
-        """Give the current job back instead of finishing it; a running `close` then returns soon."""
+        """Give the current job back instead of finishing it, and wait no longer for a database that is away.
+
+        A running `close` then returns soon.
+        """
         self.worker.interrupt()
+        self.intake.give_up()
 
     async def _hang_up(self) -> None:
         link, self._link = self._link, None

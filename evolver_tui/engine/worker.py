@@ -30,7 +30,6 @@ class Worker:
         *,
         session_id: str,
         owner: str,
-        on_change: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._routine = routine
@@ -38,7 +37,6 @@ class Worker:
         self._clock = clock
         self._session_id = session_id
         self._owner = owner
-        self._on_change = on_change
         self._wake = asyncio.Event()
         self._stopping = False
         self._interrupted = False
@@ -128,7 +126,6 @@ class Worker:
         finally:
             self._current = None
             heartbeat.cancel()
-            self._on_change()
 
     async def _settle(self, claim: Claim, routine: asyncio.Future[Result]) -> None:
         """Wait for the routine and record how it ended; given back as it is when it or this worker is cancelled."""
