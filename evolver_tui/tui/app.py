@@ -1,0 +1,224 @@
+"""The console: an app around the desk that opens a session after its first frame and closes it in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
+from textual.screen import Screen
+from textual.worker import Worker, WorkerState
+
+from evolver_tui.core.errors import EvolverError
+from evolver_tui.tui.actions import Action, bindings_for
+from evolver_tui.tui.desk import Desk
+from evolver_tui.tui.desk_settings import DeskSettings
+from evolver_tui.tui.themes import choose_theme, register_themes, variable_defaults
+
+if TYPE_CHECKING:
+    from evolver_tui.core.job import QueueCounts, QueueRow
+    from evolver_tui.engine.session import Session
+
+SECONDS_TO_END = 5.0
+"""How long a console that was told to end waits for its session."""
+
+INTERRUPTED = 130
+"""The exit code of a console that did not wait for its session to finish."""
+
+Peek = Callable[[], "tuple[Sequence[QueueRow], QueueCounts | None]"]
+"""Reads the queue's first rows without the database's own packages; no counts where there is nothing to read."""
+
+
+class EvolverApp(App[int]):
+    """Runs until it is left; the result is the exit code."""
+
+    TITLE = "evolver"
+    CSS_PATH = Path(__file__).with_name("styles.tcss")
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c,ctrl+q", "quit", show=False, priority=True)]
+
+    def __init__(self, session_factory: Callable[[], Session], peek: Peek, settings: DeskSettings) -> None:
+        """Args:
+            session_factory: makes the session; called in a thread after the first frame.
+            peek: the rows of the first frame.
+            settings: what was decided outside.
+
+        Raises:
+            ConfigError: the key overrides cannot be used.
+        """
+        super().__init__()
+        self.settings = settings
+        self.actions: Sequence[Action] = bindings_for(settings.key_overrides)
+        self._session_factory = session_factory
+        self._session: Session | None = None
+        self._is_open = False
+        self._is_closing = False
+        self._ending: asyncio.Task[None] | None = None
+        self._notices = register_themes(self, settings.user_themes)
+        self._notices += self._wear(settings.theme)
+        self._desk = Desk(settings, tuple(self.actions), *peek())
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Values for the console's own theme variables."""
+        return variable_defaults()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every line goes through: under NO_COLOR nothing keeps a colour."""
+        if not self.no_color:
+            return super().get_line_filters()
+        from evolver_tui.tui.no_color import WithoutColor
+
+        return [WithoutColor()]
+
+    def get_default_screen(self) -> Screen[None]:
+        """The desk."""
+        return self._desk
+
+    @property
+    def desk(self) -> Desk:
+        """The main screen."""
+        return self._desk
+
+    def _wear(self, name: str) -> list[str]:
+        """Put a theme on before anything is drawn; returns notices.
+
+        Setting `theme` has the style sheet read a second time, which is a twentieth of the time to the first frame.
+        """
+        theme = self.get_theme(name)
+        if theme is None or theme.ansi:
+            return choose_theme(self, name)
+        self.set_reactive(App.theme, name)
+        self.stylesheet.set_variables(self.get_css_variables())
+        self.set_class(theme.dark, "-dark-mode", update=False)
+        self.set_class(not theme.dark, "-light-mode", update=False)
+        return []
+
+    @property
+    def session(self) -> Session | None:
+        """The session, once it is open."""
+        return self._session
+
+    # --- actions by name, for the palette
+
+    def run_action_by_id(self, action_id: str) -> None:
+        """Do an action as its key would."""
+        self._desk.perform(action_id)
+
+    def why_disabled(self, action_id: str) -> str:
+        """Why an action cannot be done now; empty when it can."""
+        return next(self._desk.reason_against(action) for action in self.actions if action.id == action_id)
+
+    # --- the session's life
+
+    def on_mount(self) -> None:
+        """Open the session once the first frame is out."""
+        for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                asyncio.get_running_loop().add_signal_handler(each, self._told_to_end)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        for notice in self._notices:
+            self._desk.say(notice, "warning")
+        self.run_worker(self._open(), name="open", exit_on_error=False)
+
+    def _make_session(self) -> Session:
+        """Make the session in a thread; what only a session needs of the console is imported there as well."""
+        import evolver_tui.tui.deeds
+        import evolver_tui.tui.panes.card_content  # noqa: F401 - so that the first card waits for no import
+
+        return self._session_factory()
+
+    async def _open(self) -> None:
+        try:
+            session = await asyncio.to_thread(self._make_session)
+            session.bus.registry.register_all(self._desk.bridge.listen)
+            await session.open()
+        except EvolverError as error:
+            self._desk.show_problem("The session could not be opened", str(error))
+            return
+        from evolver_tui.tui.deeds import Deeds
+
+        self._session = session
+        deeds = Deeds(self._desk, session)
+        self._desk.attach(session, deeds)
+        if self.settings.connect_url is not None:
+            await deeds.connect_to(self.settings.connect_url)
+        elif self.settings.starts_with_sample:
+            await deeds.connect_to(None)
+        else:
+            await deeds.connect()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """What a worker could not do becomes a notice. A mistake of ours is named by its kind alone: no locals."""
+        if event.state is not WorkerState.ERROR:
+            return
+        error = event.worker.error
+        if isinstance(error, EvolverError):
+            self._desk.say(str(error), "error")
+        else:
+            self._desk.say(f"evolver-tui made a mistake ({type(error).__name__} in {event.worker.name}).", "error")
+        if event.worker.name == "open" and self._session is None:
+            self._desk.show_problem("The session could not be opened", f"A mistake of ours: {type(error).__name__}.")
+
+    async def action_quit(self) -> None:
+        """Finish and leave; asked again, leave at once."""
+        if self._is_closing or self._session is None:
+            self._leave_at_once()
+            return
+        self.run_worker(self._quit(self._session), name="quit", group="quit", exclusive=True, exit_on_error=False)
+
+    async def _quit(self, session: Session) -> None:
+        live = session.live_draft
+        if live is not None:
+            from evolver_tui.tui.modals import ConfirmModal
+
+            body = (
+                "A node is being written. It is finished first; q once more leaves at once and the next start goes on."
+            )
+            if not await self.push_screen_wait(
+                ConfirmModal("Leave the console?", body, "leave", now=self.settings.monotonic)
+            ):
+                return
+        self._is_closing = True
+        self._desk.show_closing()
+        await self._close(session)
+        self.exit(0)
+
+    async def _close(self, session: Session) -> None:
+        session.bus.registry.unregister(self._desk.bridge.listen)
+        try:
+            await session.close()
+        except EvolverError as error:
+            self.exit(1, return_code=1, message=str(error))
+
+    def _leave_at_once(self) -> None:
+        if self._session is not None:
+            self._session.interrupt()
+        self.exit(INTERRUPTED if self._session is not None else 0)
+
+    def _told_to_end(self) -> None:
+        """The machine or the terminal wants us gone: give the current job back, commit, restore the terminal."""
+        is_gone = not sys.__stdin__ or not sys.__stdin__.isatty()
+        if is_gone and not self.is_headless:
+            self._begin_batch()  # a terminal that was closed takes nothing more: writing to it would block for ever
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end(None if self._is_closing else self._session, is_gone))
+
+    async def _end(self, session: Session | None, is_terminal_gone: bool) -> None:
+        if session is not None:
+            self._is_closing = True
+            session.interrupt()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._close(session), SECONDS_TO_END)
+        if is_terminal_gone and not self.is_headless:
+            os._exit(INTERRUPTED)  # everything is committed, and Textual would wait for the terminal
+        self._leave_at_once()

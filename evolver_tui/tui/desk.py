@@ -1,0 +1,409 @@
+"""The desk: the main screen, its panes, and what a key means on it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widget import Widget
+
+from evolver_tui.core.errors import EvolverError
+from evolver_tui.core.safe_text import safe_text
+from evolver_tui.tui.actions import Action, KeyTable
+from evolver_tui.tui.bridge import Bridge, Rate, Taken
+from evolver_tui.tui.desk_settings import DeskSettings
+from evolver_tui.tui.panes.filterable import Filterable
+from evolver_tui.tui.panes.hub_pane import HubPane
+from evolver_tui.tui.panes.key_line import KeyLine
+from evolver_tui.tui.panes.page import message_content
+from evolver_tui.tui.panes.pane import Pane, pane_of
+from evolver_tui.tui.panes.queue_pane import QueuePane
+from evolver_tui.tui.panes.review_card import ReviewCard, live_content
+from evolver_tui.tui.panes.signal_feed import SignalFeed
+from evolver_tui.tui.panes.status_line import Status, StatusLine
+from evolver_tui.tui.panes.words import count, duration
+
+if TYPE_CHECKING:
+    from evolver_tui.core.job import QueueCounts, QueueRow
+    from evolver_tui.engine.ports import LinkState
+    from evolver_tui.engine.session import Session
+    from evolver_tui.tui.deeds import Deed, Deeds
+    from evolver_tui.tui.panes.card_content import Review
+    from evolver_tui.tui.panes.code_view import CodeDocument
+
+TICKS_PER_SECOND = 10
+
+_GOING_ON = ("attention.next", "attention.answer")
+
+Severity = Literal["information", "warning", "error"]
+
+
+class Desk(Screen[None]):
+    """Queue, card, signals and hub beside each other, or stacked where the terminal is narrow."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - an instance variable to Textual
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-medium"), (52, "-tall")]  # noqa: RUF012 - as above
+    AUTO_FOCUS = "#queue"
+
+    def __init__(
+        self,
+        settings: DeskSettings,
+        actions: tuple[Action, ...],
+        first_rows: Sequence[QueueRow] = (),
+        first_counts: QueueCounts | None = None,
+    ) -> None:
+        # With the right classes from the start, the first frame is laid out and drawn once, not twice.
+        size = shutil.get_terminal_size()
+        guessed = [
+            _class_at(size.columns, self.HORIZONTAL_BREAKPOINTS),
+            _class_at(size.lines, self.VERTICAL_BREAKPOINTS),
+        ]
+        super().__init__(classes=" ".join([*guessed, *(["-plain"] if settings.plain else [])]))
+        self.settings = settings
+        self.actions = actions
+        self._by_id = {action.id: action for action in actions}
+        self._keys = KeyTable(actions)
+        plain, now, monotonic = settings.plain, settings.now, settings.monotonic
+        self.status = StatusLine(plain=plain)
+        self.queue = QueuePane(now, monotonic, plain=plain)
+        self.card = ReviewCard(monotonic, plain=plain)
+        self.feed = SignalFeed(plain=plain)
+        self.hub = HubPane(now, self._by_id["hub.connect"].shown_key, plain=plain)
+        self.key_line = KeyLine(actions, plain=plain)
+        self.bridge = Bridge()
+        self._session: Session | None = None
+        self._deeds: Mapping[str, Deed] = {}
+        self._signal_rate, self._tasks_in, self._tasks_out = Rate(), Rate(), Rate()
+        self._is_sample = False
+        self._is_closing = False
+        self._leaving = 0
+        """How many deeds are putting another task in front at this moment."""
+        self._link: LinkState | None = None
+        self._card_wanted = asyncio.Event()
+        self._live: tuple[tuple[int, float], CodeDocument] | None = None
+        if first_counts is not None:
+            self.queue.show_first(first_rows, first_counts)
+
+    def compose(self) -> ComposeResult:
+        """The panes, in the order of tab."""
+        yield self.status
+        yield self.queue
+        yield self.card
+        yield self.feed
+        yield self.hub
+        yield self.key_line
+
+    def on_mount(self) -> None:
+        """Begin to take what the session tells."""
+        self.set_interval(1 / TICKS_PER_SECOND, self._tick)
+        self._show_status()
+
+    # --- the session
+
+    def attach(self, session: Session, deeds: Deeds) -> None:
+        """Show a session that is open."""
+        self._session = session
+        self._deeds = deeds.by_action()
+        label = "offline author" if session.backend.is_offline else session.backend.label
+        self.hub.set_author(safe_text(label, 100))
+        self.run_worker(self._load_cards(session), name="card", exit_on_error=False)
+        self.queue.attach(session.store)
+        self._show_status()
+
+    def hub_chosen(self, is_sample: bool) -> None:
+        """Which kind of hub the session was connected to."""
+        self._is_sample = is_sample
+        self._show_status()
+
+    def show_problem(self, title: str, error: str) -> None:
+        """Say on the card why there is nothing else to see."""
+        way_out = f"Press {self._by_id['app.quit'].shown_key} to leave."
+        self.card.show(message_content(title, [(safe_text(error, 2_000), "error"), ("", "text"), (way_out, "text")]))
+
+    def show_closing(self) -> None:
+        """Say that the session is being finished."""
+        self._is_closing = True
+        self._show_status()
+
+    def say(self, text: str, severity: Severity = "information") -> None:
+        """Show a notice."""
+        self.notify(safe_text(text, 1_000), severity=severity, markup=False)
+
+    # --- a few times a second
+
+    def _tick(self) -> None:
+        taken = self.bridge.take()
+        if taken is not None:
+            self.feed.add(taken.signals, taken.dropped)
+            if taken.touches_jobs:
+                self.queue.rows_changed()
+        self._count(taken)
+        self.queue.tick()
+        session = self._session
+        if session is not None:
+            if session.link_state is not self._link:
+                self._show_status()
+            self._show_live_draft(session)
+
+    def _count(self, taken: Taken | None) -> None:
+        """Keep the rates; once a second, show them and whatever else changes with time."""
+        now = self.settings.monotonic()
+        second_over = self._signal_rate.add(taken.received if taken else 0, now)
+        self._tasks_in.add(taken.tasks_in if taken else 0, now)
+        self._tasks_out.add(taken.tasks_out if taken else 0, now)
+        if second_over:
+            self.feed.set_rate(self._signal_rate.per_second())
+            self._show_status()
+
+    def _show_status(self) -> None:
+        session, counts = self._session, self.queue.counts
+        self._link = session.link_state if session is not None else None
+        is_paused = session is not None and session.intake_paused
+        self.hub.update(self._link, self._tasks_in, self._tasks_out, is_paused)
+        author = ("offline author" if session.backend.is_offline else session.backend.label) if session else ""
+        self.status.update(
+            Status(
+                link=self._link,
+                is_sample=self._is_sample,
+                per_second=self._tasks_in.per_second(),
+                waiting=counts.waiting if counts else 0,
+                needs_you=counts.needs_you if counts else 0,
+                author=safe_text(author, 60),
+                session_id=safe_text(session.id, 60) if session else "",
+                is_paused=is_paused,
+                is_closing=self._is_closing,
+            )
+        )
+        self.show_keys()
+
+    def show_keys(self) -> None:
+        """Bring the key line up to date."""
+        self.key_line.update(self.pane_in_focus, self.reason_against)
+
+    def _show_live_draft(self, session: Session) -> None:
+        live, selected = session.live_draft, self.queue.selected
+        if live is None or selected is None or live.job != selected.job:
+            return
+        from evolver_tui.tui.panes.code_view import CodeDocument
+
+        key = (live.job, live.started_at)
+        if self._live is None or self._live[0] != key:
+            self._live = (key, CodeDocument())
+        document = self._live[1]
+        has_grown = document.update(live.code)
+        if has_grown or self.card.content.identity != ("live", live.job):
+            seconds = duration(self.settings.now() - live.started_at)
+            words = f" {self.card.marks.dot} ".join((count(document.line_count, "line"), seconds))
+            self.card.show(live_content(live.job, live.task_id, document, words), follow=True)
+
+    # --- the card
+
+    def on_queue_pane_selected(self, event: QueuePane.Selected) -> None:
+        """Show the selected job."""
+        event.stop()
+        self._card_wanted.set()
+        self.show_keys()
+
+    def on_queue_pane_failed(self, event: QueuePane.Failed) -> None:
+        """Say that the queue could not be read."""
+        event.stop()
+        self.say(str(event.error), "error")
+
+    def reload_card(self) -> None:
+        """Read the selected job again."""
+        self._card_wanted.set()
+
+    async def _load_cards(self, session: Session) -> None:
+        """Show the job under the cursor, always the latest one; those it only passed are left out."""
+        while True:
+            await self._card_wanted.wait()
+            self._card_wanted.clear()
+            row = self.queue.selected
+            if row is None:
+                self.card.show(message_content("Card", [("Nothing is selected.", "dim")]))
+                continue
+            try:
+                await self._load_card(session, row)
+            except EvolverError as error:
+                self.say(str(error), "error")
+
+    async def _load_card(self, session: Session, row: QueueRow) -> None:
+        from evolver_tui.tui.panes.card_content import CardFacts, content_of
+
+        store = session.store
+        detail = await store.job(row.job)
+        question = await store.open_question_of(row.job) if row.state == "paused" else None
+        journal = await store.journal(row.job) if row.state != "paused" else {}
+        selected, live = self.queue.selected, session.live_draft
+        if detail is None or selected is None or selected.job != row.job or (live and live.job == row.job):
+            return
+        facts = CardFacts(detail, question, journal, self.settings.nodes_folder)
+        self.card.show(content_of(facts, self.settings.now(), self.card.marks))
+        self.show_keys()
+
+    def review_to_decide(self) -> tuple[Review | None, str]:
+        """The draft that a decision would be about, or why there can be none now."""
+        if self.pane_in_focus != "card":
+            return None, self._go_to_card
+        selected = self.queue.selected
+        if self._leaving or selected is None or selected.job != self.card.content.job:
+            return None, "The card of the selected task is still being read."
+        return self.card.review_to_decide()
+
+    # --- keys
+
+    @property
+    def pane_in_focus(self) -> str:
+        """The name of the pane that has the focus, also while a dialog lies over the desk."""
+        pane = pane_of(self)
+        return pane.pane_name if pane is not None else ""
+
+    @property
+    def _go_to_card(self) -> str:
+        return f"Go to the card first: press {self._by_id['queue.open'].shown_key} on the task."
+
+    def on_key(self, event: events.Key) -> None:
+        """Do what a key means here. While text is typed only escape means anything."""
+        focused = self.focused
+        is_typing = focused is not None and not isinstance(focused, Pane)
+        if focused is not None and is_typing and event.is_printable:
+            # Typed before the line had the focus, and so sent to the pane: it belongs into the line.
+            event.stop()
+            focused.post_message(events.Key(event.key, event.character))
+            return
+        action = self._keys.find(self.pane_in_focus, event.key)
+        if action is None or (is_typing and action.id != "pane.back"):
+            return
+        event.stop()
+        event.prevent_default()
+        self.perform(action.id)
+
+    def reason_against(self, action: Action) -> str:
+        """Why an action cannot be done now, as a sentence; empty when it can."""
+        if action.is_local or action.group == "Desk":
+            return ""
+        if action.panes and self.pane_in_focus not in action.panes:
+            return self._go_to_card if "card" in action.panes else f"It needs the {' or '.join(action.panes)} in focus."
+        if action.id in ("pane.filter", "queue.open"):
+            return ""
+        if self._session is None:
+            return "The session is still being opened."
+        if self._is_closing:
+            return "The console is being closed."
+        return self._reason_of_state(action.id, self._session)
+
+    def _reason_of_state(self, action_id: str, session: Session) -> str:
+        review, selected, counts = self.card.content.review, self.queue.selected, self.queue.counts
+        match action_id:
+            case "review.approve" if review is not None:
+                return review.reason_against_approval
+            case "review.approve" | "review.reject" | "review.reject_plain" | "review.edit" if review is None:
+                return "There is no draft to decide about on the card."
+            case "card.answer" if self.card.content.identity[0] != "question":
+                return "There is no question on the card."
+            case "job.retry" if selected is None or selected.state != "failed":
+                return "Only a failed task can be retried."
+            case "attention.next" | "attention.answer" if counts is not None and not counts.needs_you:
+                return "Nothing waits for you."
+            case "hub.retry" if self._link is None or self._link.phase not in ("waiting", "ended"):
+                return "The hub link is not waiting to be retried."
+            case "intake.pause" if self._link is None:
+                return "No hub is connected."
+        return ""
+
+    def perform(self, action_id: str) -> None:
+        """Do an action by its id, as its key would; what cannot be done now says why."""
+        action = self._by_id[action_id]
+        reason = self.reason_against(action)
+        if reason:
+            self.say(reason, "warning")
+        elif action.is_local:
+            pane = pane_of(self)
+            if pane is not None and pane.pane_name in action.panes:
+                getattr(pane, action.method)()
+        elif action_id in self._deeds:
+            deed = self._deeds[action_id]
+            self._spawn(self._going_on(deed) if action_id in _GOING_ON else deed(), action_id)
+        else:
+            self._perform_here(action_id)
+
+    def _perform_here(self, action_id: str) -> None:
+        match action_id:
+            case "queue.open":
+                self.card.focus()
+            case "pane.filter":
+                pane = pane_of(self)
+                if isinstance(pane, Filterable):
+                    pane.open_filter()
+            case "pane.next" | "pane.previous":
+                self._cycle(1 if action_id == "pane.next" else -1)
+            case "pane.back":
+                self._back()
+            case "pane.zoom":
+                self._zoom(not self.has_class("-zoomed"))
+            case "app.help":
+                from evolver_tui.tui.modals import HelpModal
+
+                self.app.push_screen(HelpModal(self.actions, now=self.settings.monotonic))
+            case "app.palette":
+                from evolver_tui.tui.palette import open_palette
+
+                open_palette(self.app)
+            case "app.quit":
+                self._spawn(self.app.action_quit(), action_id)
+
+    def _spawn(self, work: Coroutine[Any, Any, None] | Any, name: str) -> None:
+        """Do something that waits; what goes wrong becomes a notice (see the app)."""
+        self.app.run_worker(work, name=name, group="deeds", exit_on_error=False)
+
+    def _going_on(self, deed: Deed) -> Coroutine[Any, Any, None]:
+        """Do what puts another task in front; from this moment on no key decides about the one that is leaving."""
+        self._leaving += 1
+
+        async def go() -> None:
+            try:
+                await deed()
+            finally:
+                self._leaving -= 1
+
+        return go()
+
+    def _cycle(self, step: int) -> None:
+        panes = [self.queue, self.card, self.feed, *(() if self.has_class("-narrow") else (self.hub,))]
+        now = pane_of(self)
+        index = panes.index(now) if now in panes else -step
+        self._focus_pane(panes[(index + step) % len(panes)])
+
+    def _focus_pane(self, pane: Pane) -> None:
+        pane.focus()
+        if self.has_class("-zoomed"):
+            self._zoom(True, pane)
+
+    def _back(self) -> None:
+        """Out of the innermost thing: the filter, the zoom, the card."""
+        pane = pane_of(self)
+        if isinstance(pane, Filterable) and pane.close_filter():
+            return
+        if self.has_class("-zoomed"):
+            self._zoom(False)
+        else:
+            self.queue.focus()
+
+    def _zoom(self, on: bool, pane: Widget | None = None) -> None:
+        whole = pane or pane_of(self)
+        for each in (self.queue, self.card, self.feed, self.hub):
+            each.set_class(on and each is whole, "-whole")
+        self.set_class(on and whole is not None, "-zoomed")
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Show the keys of the pane that has the focus now."""
+        self.show_keys()
+
+
+def _class_at(cells: int, breakpoints: Sequence[tuple[int, str]]) -> str:
+    return next(name for least, name in reversed(breakpoints) if cells >= least)

@@ -1,0 +1,45 @@
+"""What the console is told when it starts.
+
+This and whatever else is needed for the first frame are named tuples: making the class of a frozen dataclass takes
+about two milliseconds, and the first frame waits for every one of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class DeskSettings(NamedTuple):
+    """Everything that is decided outside of the console."""
+
+    theme: str = "evolver-dark"
+    user_themes: Path | None = None
+    """The folder with a person's own theme files."""
+    key_overrides: Mapping[str, str] = MappingProxyType({})
+    """Action id to keys, from the config's `[keys]`."""
+    connect_url: str | None = None
+    """The hub to connect to at once."""
+    starts_with_sample: bool = False
+    """Whether to connect to the sample hub at once."""
+    remembered_url: str = ""
+    """The hub of the last time, offered in the connect dialog."""
+    remember_url: Callable[[str], None] | None = None
+    """Told of each hub that a person chose."""
+    sample_hub: Callable[[], Awaitable[str]] | None = None
+    """Starts the sample hub in this process, once, and returns its URL."""
+    editor: Callable[[], Sequence[str]] | None = None
+    """Finds the editor's program and arguments, to which the file's path is added. May raise ConfigError."""
+    reviewer: str = ""
+    """The name that decisions are kept under."""
+    nodes_folder: str = ""
+    """Where approved nodes lie, as shown on the card."""
+    plain: bool = False
+    """Whether borders and marks are ASCII alone."""
+    now: Callable[[], float] = time.time
+    """Seconds since 1970."""
+    monotonic: Callable[[], float] = time.monotonic
+    """Seconds that only count up."""

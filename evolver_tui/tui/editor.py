@@ -1,0 +1,77 @@
+"""Text in a person's own editor, with the console out of the way and the session going on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from textual.app import App, SuspendNotSupported
+
+from evolver_tui.core.errors import EvolverError
+
+LARGEST = 1_000_000
+"""Bytes that are read back."""
+
+
+async def edit_text(app: App[Any], command: Sequence[str], text: str, file_name: str) -> str:
+    """Let a person edit `text` in a file that only they can read.
+
+    Args:
+        command: the editor's program and arguments, to which the file's path is added.
+        file_name: what the file is called while it is edited.
+
+    Raises:
+        EvolverError: the editor failed, or what it left is not text.
+    """
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="evolver-"))
+    path = folder / file_name
+    try:
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="utf-8", errors="surrogatepass", newline="")
+        await _run(app, [*command, str(path)])
+        return _read(path)
+    except OSError as error:
+        raise EvolverError(f"The draft could not be handed to the editor: {error.strerror}.") from None
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+async def _run(app: App[Any], words: Sequence[str]) -> None:
+    with _terminal_lent(app):
+        process = await asyncio.create_subprocess_exec(*words)
+        code = await process.wait()
+    if code != 0:
+        raise EvolverError(f"The editor ended with code {code}.", "Nothing was changed.")
+
+
+@contextlib.contextmanager
+def _terminal_lent(app: App[Any]) -> Iterator[None]:
+    """Give the terminal away: nothing is drawn, and ctrl+c belongs to the editor."""
+    if app.is_headless:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    try:
+        with app.batch_update(), app.suspend():
+            loop.add_signal_handler(signal.SIGINT, lambda: None)
+            try:
+                yield
+            finally:
+                loop.remove_signal_handler(signal.SIGINT)
+    except SuspendNotSupported:
+        raise EvolverError("The editor needs a terminal.", "Start the console in one.") from None
+
+
+def _read(path: Path) -> str:
+    if path.stat().st_size > LARGEST:
+        raise EvolverError(f"The edited file is larger than {LARGEST:,} bytes.", "Nothing was changed.")
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError:
+        raise EvolverError("The edited file is not UTF-8.", "Nothing was changed.") from None

@@ -1,0 +1,225 @@
+"""What panes draw with: named styles out of the theme, marks, and text that fits a number of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
+from textual.color import ColorParseError as _ColorParseError
+from textual.strip import Strip
+
+Piece = tuple[str, str]
+"""Some text that is safe to draw, and the name of its ink."""
+
+Line = Sequence[Piece]
+
+Ink = Mapping[str, Style]
+"""Ink name to style, for one theme."""
+
+_VARIABLES: Mapping[str, tuple[str, str]] = {
+    "text": ("foreground", ""),
+    "strong": ("foreground", "bold"),
+    "dim": ("dim", ""),
+    "key": ("key", "bold"),
+    "title": ("primary", "bold"),
+    "tab": ("primary", "bold underline"),
+    "name": ("primary", ""),
+    "needs": ("queue-needs", ""),
+    "ok": ("mark-ok", ""),
+    "warn": ("mark-warn", ""),
+    "error": ("mark-error", ""),
+    "run": ("mark-run", ""),
+    "rule": ("border-blurred", ""),
+    "code.keyword": ("code-keyword", ""),
+    "code.constant": ("code-keyword", "bold"),
+    "code.string": ("code-string", ""),
+    "code.docstring": ("code-string", "italic"),
+    "code.number": ("code-number", ""),
+    "code.comment": ("code-comment", "italic"),
+    "code.function": ("code-function", ""),
+    "code.name": ("code-name", ""),
+    "code.operator": ("code-operator", ""),
+}
+
+
+def read_ink(variables: Mapping[str, str]) -> Ink:
+    """The styles of a theme whose CSS variables are `variables`."""
+    ink = {
+        name: Style.parse(attributes) + Style(color=_color(variables, variable).rich_color)
+        for name, (variable, attributes) in _VARIABLES.items()
+    }
+    ink["badge"] = _badge(variables, "badge")
+    ink["alarm"] = _badge(variables, "queue-needs")
+    for name, variable in (("selected", "block-cursor"), ("selected.blurred", "block-cursor-blurred")):
+        ink[name] = Style(bgcolor=_color(variables, f"{variable}-background").rich_color)
+    return ink
+
+
+def _badge(variables: Mapping[str, str], variable: str) -> Style:
+    text, back = _color(variables, "badge-text"), _color(variables, variable)
+    return Style(color=text.rich_color, bgcolor=back.rich_color, bold=True)
+
+
+def _color(variables: Mapping[str, str], *names: str) -> Color:
+    """The first of these variables that holds a colour; a percentage is blended over the background."""
+    for name in names:
+        value, _, percent = variables.get(name, "").partition(" ")
+        try:
+            color = Color.parse(value)
+        except _ColorParseError:
+            continue
+        alpha = float(percent.rstrip("% ")) / 100 if percent else 1.0
+        if color.ansi is not None:
+            return color
+        background = Color.parse(variables["background"])
+        return color if background.ansi is not None else background.blend(color, alpha * color.a, 1.0)
+    return Color.parse("ansi_default")
+
+
+class Marks(NamedTuple):
+    """The signs that carry meaning without colour."""
+
+    review: str = "◆"
+    asks: str = "?"
+    running: str = "▸"
+    waiting: str = "·"
+    approved: str = "✓"
+    rejected: str = "✗"
+    failed: str = "!"
+    skipped: str = "↷"
+    on: str = "●"
+    off: str = "○"
+    rule: str = "─"
+    wrapped: str = "↪"
+    dot: str = "·"
+    bars: str = "▁▂▃▄▅▆▇"
+
+
+PLAIN_MARKS = Marks("*", "?", ">", ".", "+", "x", "!", "~", "*", "o", "-", "\\", "-", "_.:-=+*#")
+"""For terminals and fonts with ASCII only."""
+
+
+def fit(text: str, width: int) -> str:
+    """`text` in at most `width` cells; a cut is marked with `…`."""
+    if width <= 0:
+        return ""
+    if text.isascii():
+        return text if len(text) <= width else text[: width - 1] + "…"
+    return text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
+
+
+def fill(text: str, width: int) -> str:
+    """`text` in exactly `width` cells."""
+    text = fit(text, width)
+    return text + " " * (width - width_of(text))
+
+
+def width_of(text: str) -> int:
+    """How many cells `text` takes."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def line_width(line: Iterable[Piece]) -> int:
+    """How many cells a line takes."""
+    return sum(width_of(text) for text, _ in line)
+
+
+def spread(left: Line, right: Line, width: int) -> Line:
+    """`left` and `right` at the two ends of `width` cells; `right` gives way."""
+    gap = width - line_width(left) - line_width(right)
+    return [*left, (" " * gap, "text"), *right] if gap >= 1 else left
+
+
+def paint(line: Line, ink: Ink, width: int, base: Style, over: Style | None = None) -> Strip:
+    """A line as exactly `width` cells.
+
+    Args:
+        base: the widget's own colours.
+        over: laid over every piece, e.g. a selection's background.
+    """
+    if over is not None:
+        base = base + over
+        segments = [Segment(text, base + ink[name] + over) for text, name in line]
+    else:
+        segments = [Segment(text, base + ink[name]) for text, name in line]
+    strip = Strip(segments, sum(width_of(text) for text, _ in line))
+    if strip.cell_length > width:
+        return _cut(line, ink, width, base)
+    return strip.extend_cell_length(width, base)
+
+
+def _cut(line: Line, ink: Ink, width: int, base: Style) -> Strip:
+    kept: list[Segment] = []
+    room = width
+    for text, name in line:
+        needed = width_of(text)
+        is_last = needed >= room
+        kept.append(Segment(fit(text + "…" if needed == room else text, room), base + ink[name]))
+        room -= needed
+        if is_last:
+            break
+    return Strip(kept).extend_cell_length(width, base)
+
+
+def wrap(line: Line, width: int) -> list[list[Piece]]:
+    """A line as rows of at most `width` cells, broken at a space or token where there is one; nothing is hidden."""
+    if line_width(line) <= width:
+        return [list(line)]
+    rows: list[list[Piece]] = [[]]
+    room = width
+    for text, name in line:
+        while _signs_within(text, room) < len(text):  # looks at no more than a row of it
+            head, text = _split(text, room, width)
+            if head:
+                rows[-1].append((head, name))
+            rows.append([])
+            room = width
+        if text:
+            rows[-1].append((text, name))
+            room -= width_of(text)
+    return [row for row in rows if row]
+
+
+def _split(text: str, room: int, width: int) -> tuple[str, str]:
+    """What of `text` goes into the `room` that is left of a row, and the rest; an empty row takes at least a sign."""
+    fits = _signs_within(text, room)
+    space = text.rfind(" ", 0, fits)
+    if space > 0:
+        fits = space + 1
+    elif room < width and width_of(text) <= width // 2:
+        fits = 0
+    fits = max(fits, int(room == width))
+    return text[:fits], text[fits:]
+
+
+def _signs_within(text: str, room: int) -> int:
+    if text.isascii():
+        return min(len(text), room)
+    used = 0
+    for position, character in enumerate(text):
+        used += cell_len(character)
+        if used > room:
+            return position
+    return len(text)
+
+
+def wrap_words(text: str, width: int) -> list[str]:
+    """`text` in rows of at most `width` cells, broken at spaces where there are some."""
+    rows: list[str] = []
+    for paragraph in text.split("\n"):
+        row = ""
+        for word in paragraph.split(" "):
+            longer = f"{row} {word}" if row else word
+            if width_of(longer) <= width:
+                row = longer
+                continue
+            if row:
+                rows.append(row)
+            *full, row = ["".join(piece for piece, _ in part) for part in wrap([(word, "")], width)] or [""]
+            rows.extend(full)
+        rows.append(row)
+    return rows

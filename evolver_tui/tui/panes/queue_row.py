@@ -1,0 +1,61 @@
+"""One line of the queue."""
+
+from __future__ import annotations
+
+from evolver_tui.core.job import JobState, Outcome, QueueRow
+from evolver_tui.core.question import QuestionKind
+from evolver_tui.core.safe_text import safe_text
+from evolver_tui.tui.panes.ink import Line, Marks, fill, fit, width_of
+from evolver_tui.tui.panes.words import age, duration
+
+_LONGEST_NAME = 400
+_ID_CELLS = 20
+
+
+def row_line(row: QueueRow, width: int, is_selected: bool, now: float, marks: Marks) -> Line:
+    """Mark, id, name and state of a job, in `width` cells."""
+    mark, ink = _mark(row, marks)
+    state, state_ink = _state_words(row, now)
+    text = "strong" if is_selected else "dim" if row.state.is_over else "text"
+    task_id = fit(safe_text(row.task_id, _LONGEST_NAME), max(6, min(_ID_CELLS, width // 3)))
+    room = width - 3 - width_of(task_id) - 1 - width_of(state) - 2
+    name = fill(safe_text(row.task_name, _LONGEST_NAME), max(0, room))
+    needs = "needs" if is_selected and row.state is JobState.PAUSED else state_ink
+    return [(f" {mark} ", ink), (f"{task_id} ", text), (name, text), (f" {state} ", needs)]
+
+
+def _mark(row: QueueRow, marks: Marks) -> tuple[str, str]:
+    match row.state:
+        case JobState.PAUSED:
+            return (marks.review if row.asks is QuestionKind.REVIEW else marks.asks), "needs"
+        case JobState.RUNNING:
+            return marks.running, "run"
+        case JobState.PENDING:
+            return marks.waiting, "dim"
+        case JobState.FAILED:
+            return marks.failed, "error"
+        case JobState.COMPLETED if row.outcome is Outcome.APPROVED:
+            return marks.approved, "ok"
+        case JobState.COMPLETED if row.outcome is Outcome.REJECTED:
+            return marks.rejected, "error"
+    return marks.skipped, "dim"
+
+
+def _state_words(row: QueueRow, now: float) -> tuple[str, str]:
+    elapsed = now - row.since
+    match row.state:
+        case JobState.PAUSED if row.asks is QuestionKind.REVIEW:
+            return "review", "dim"
+        case JobState.PAUSED:
+            return f"asks {age(elapsed)}", "dim"
+        case JobState.RUNNING:
+            return duration(elapsed), "dim"
+        case JobState.PENDING:
+            return ("" if row.priority == "medium" else safe_text(row.priority, 10)), "dim"
+        case JobState.FAILED:
+            return "failed", "error"
+        case JobState.COMPLETED if row.outcome is Outcome.APPROVED:
+            return safe_text(row.node.rpartition(" ")[2], 8), "dim"
+        case JobState.COMPLETED if row.outcome is not None:
+            return row.outcome.value, "dim"
+    return row.state.value, "dim"

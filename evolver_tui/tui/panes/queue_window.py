@@ -1,0 +1,77 @@
+"""The part of the queue that is held in memory: some hundred rows around the cursor, read by key, never by offset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from evolver_tui.core.job import QueueKey, QueueRow
+    from evolver_tui.engine.ports import Store
+
+MARGIN = 200
+"""Rows that are read on each side of the cursor."""
+
+NEAR_EDGE = 100
+"""Fewer rows than this on one side, and more are read before they are needed."""
+
+Goal = Literal["around", "top", "bottom"]
+
+
+class RowWindow(NamedTuple):
+    """Rows of the queue in its order, without a gap."""
+
+    rows: tuple[QueueRow, ...] = ()
+    has_before: bool = False
+    has_after: bool = False
+
+    @property
+    def separator(self) -> int | None:
+        """The index of the first row that is over, where the line above it is to be drawn; None without one."""
+        for index, row in enumerate(self.rows):
+            if row.state.is_over:
+                return index if index or not self.has_before else None
+        return None
+
+    def index_of(self, job: int) -> int | None:
+        """Where a job stands."""
+        return next((index for index, row in enumerate(self.rows) if row.job == job), None)
+
+    def nearest(self, key: QueueKey) -> int:
+        """The first row that does not precede `key`, or the last row."""
+        for index, row in enumerate(self.rows):
+            if (row.rank, row.job) >= (key.rank, key.job):
+                return index
+        return max(0, len(self.rows) - 1)
+
+
+async def read_window(store: Store, goal: Goal, anchor: QueueRow | None, search: str) -> RowWindow:
+    """Read the rows around `anchor` as it stands now, or at one end of the queue.
+
+    Raises:
+        StoreError: the database cannot be read.
+    """
+    if goal == "around" and anchor is not None:
+        return await _read_around(store, anchor, search)
+    if goal == "bottom":
+        last = await store.rows_before(None, 2 * MARGIN, search)
+        return RowWindow(tuple(last), len(last) == 2 * MARGIN, False)
+    first = await store.rows_after(None, 2 * MARGIN, search)
+    return RowWindow(tuple(first), False, len(first) == 2 * MARGIN)
+
+
+async def _read_around(store: Store, anchor: QueueRow, search: str) -> RowWindow:
+    now = await store.row(anchor.job)
+    key = now.key if now is not None else anchor.key
+    before = await store.rows_before(key, MARGIN, search)
+    after = await store.rows_after(key, MARGIN, search)
+    middle: Sequence[QueueRow] = (now,) if now is not None else ()
+    return RowWindow(_each_once([*before, *middle, *after]), len(before) == MARGIN, len(after) == MARGIN)
+
+
+def _each_once(rows: Iterable[QueueRow]) -> tuple[QueueRow, ...]:
+    """Rows without repeats: a job may move between two reads."""
+    seen: dict[int, QueueRow] = {}
+    for row in rows:
+        seen.setdefault(row.job, row)
+    return tuple(seen.values())

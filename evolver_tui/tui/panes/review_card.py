@@ -1,0 +1,251 @@
+"""The card: the selected job, page by page. A draft is shown in full and drawn before anything can be decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.style import Style
+from textual import events
+
+from evolver_tui.core.safe_text import safe_text
+from evolver_tui.tui.panes.ink import Line, Piece, line_width, spread
+from evolver_tui.tui.panes.page import CardContent, Page, TextPage, message_content
+from evolver_tui.tui.panes.pane import Pane
+
+if TYPE_CHECKING:
+    from evolver_tui.tui.panes.card_content import Review
+    from evolver_tui.tui.panes.code_view import CodeDocument
+
+SECONDS_BEFORE_DECIDING = 0.3
+"""A draft has to have been on the screen for so long before a key can decide about it."""
+
+_SUMMARY_ROWS = 3
+"""The rule and two rows of findings."""
+
+
+class ReviewCard(Pane):
+    """Tabs, a page that scrolls, and under it what the checks say."""
+
+    pane_name = "card"
+    can_focus = True
+
+    def __init__(self, monotonic: Callable[[], float], *, plain: bool = False) -> None:
+        super().__init__(plain=plain, id="card")
+        self._monotonic = monotonic
+        self._content = message_content("Card", [])
+        self._tab = 0
+        self._tops: dict[int, int] = {}
+        self._follows = False
+        self._drawn: tuple[str, float] | None = None
+        """Which draft was drawn, and when first."""
+        self.set_title("Card")
+
+    # --- what is shown
+
+    @property
+    def content(self) -> CardContent:
+        """What lies here."""
+        return self._content
+
+    @property
+    def page(self) -> Page:
+        """The page in front."""
+        return self._content.pages[self._tab]
+
+    def show(self, content: CardContent, *, follow: bool = False) -> None:
+        """Lay something on the card; the reader's place is kept where it is the same thing in a later state.
+
+        Args:
+            follow: keep the end in view, for code that is being written, until the reader scrolls.
+        """
+        if content.identity != self._content.identity:
+            self._tab, self._tops, self._follows, self._drawn = 0, {}, follow, None
+        self._content = content
+        self._tab = min(self._tab, len(content.pages) - 1)
+        self.set_title(content.title)
+        self.set_subtitle(content.subtitle)
+        self.refresh()
+
+    def review_to_decide(self) -> tuple[Review | None, str]:
+        """The draft that a decision would be about, or why there can be none now."""
+        review = self._content.review
+        if review is None:
+            return None, "There is no draft to decide about on the card."
+        if self._drawn is None or self._drawn[0] != review.draft.sha256:
+            return None, "The draft is not on the screen yet."
+        if self._monotonic() - self._drawn[1] < SECONDS_BEFORE_DECIDING:
+            return None, "The draft has only just appeared: look at it, then decide."
+        return review, ""
+
+    # --- moving
+
+    def card_next_tab(self) -> None:
+        """The page to the right."""
+        self._turn_to((self._tab + 1) % len(self._content.pages))
+
+    def card_previous_tab(self) -> None:
+        """The page to the left."""
+        self._turn_to((self._tab - 1) % len(self._content.pages))
+
+    def _turn_to(self, tab: int) -> None:
+        self._tab = tab
+        self.refresh()
+
+    def move_down(self) -> None:
+        """One row down."""
+        self._go(self._top + 1)
+
+    def move_up(self) -> None:
+        """One row up."""
+        self._go(self._top - 1)
+
+    def move_page_down(self) -> None:
+        """One page down."""
+        self._go(self._top + max(1, self._body_height - 1))
+
+    def move_page_up(self) -> None:
+        """One page up."""
+        self._go(self._top - max(1, self._body_height - 1))
+
+    def move_top(self) -> None:
+        """To the first row."""
+        self._go(0)
+
+    def move_bottom(self) -> None:
+        """To the last row; code that is being written is followed from there."""
+        self._go(self._row_count)
+
+    def _go(self, top: int) -> None:
+        furthest = max(0, self._row_count - self._body_height)
+        self._follows = top >= furthest
+        self._tops[self._tab] = max(0, min(top, furthest))
+        self.refresh()
+
+    @property
+    def _top(self) -> int:
+        furthest = max(0, self._row_count - self._body_height)
+        if self._follows and self._content.review is None:
+            return furthest
+        return min(self._tops.get(self._tab, 0), furthest)
+
+    # --- geometry
+
+    @property
+    def _has_summary(self) -> bool:
+        return bool(self._content.summary) and self.page.title != "Checks" and self.size.height > 4 + _SUMMARY_ROWS
+
+    @property
+    def _body_start(self) -> int:
+        has_tabs = len(self._content.pages) > 1
+        return (1 + (self.size.height > 7)) if has_tabs else 0
+
+    @property
+    def _body_height(self) -> int:
+        return max(1, self.size.height - self._body_start - (_SUMMARY_ROWS if self._has_summary else 0))
+
+    @property
+    def _body_width(self) -> int:
+        content = self.page.content
+        gutter = 2 if isinstance(content, TextPage) else self._digits(content) + 4
+        return max(1, self.size.width - gutter)
+
+    def _digits(self, content: CodeDocument) -> int:
+        return max(2, len(str(content.line_count)))
+
+    @property
+    def _row_count(self) -> int:
+        content = self.page.content
+        width = self._body_width
+        return len(content.rows(width)) if isinstance(content, TextPage) else content.row_count(width)
+
+    # --- drawing
+
+    def on_click(self, event: events.Click) -> None:
+        """Turn to the page whose tab is under the pointer."""
+        offset = event.get_content_offset(self)
+        if offset is None or offset.y != 0 or len(self._content.pages) < 2:
+            return
+        start = 0
+        for index, page in enumerate(self._content.pages):
+            start += len(page.title) + line_width(page.tally) + 2
+            if offset.x < start:
+                self._turn_to(index)
+                return
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Three rows down."""
+        event.stop()
+        self._go(self._top + 3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Three rows up."""
+        event.stop()
+        self._go(self._top - 3)
+
+    def line(self, y: int, width: int) -> tuple[Line, Style | None]:
+        """Tabs, a row of the page, or a row of the summary."""
+        start = self._body_start
+        if y < start:
+            return (self._tab_line(width) if y == 0 else []), None
+        end = start + self._body_height
+        if y < end:
+            return self._body_line(y - start, width), None
+        if y == end:
+            return [(self.marks.rule * width, "rule")], None
+        rows = set_out(self._content.summary, width)
+        return (rows[y - end - 1] if y - end - 1 < len(rows) else []), None
+
+    def _tab_line(self, width: int) -> Line:
+        left: list[Piece] = []
+        for index, page in enumerate(self._content.pages):
+            left += [(" ", "text"), (page.title, "tab" if index == self._tab else "dim"), *page.tally, ("  ", "text")]
+        rows, height = self._row_count, self._body_height
+        if rows <= height:
+            return left
+        last = min(self._top + height, rows)
+        return spread(left, [(f"{self._top + 1}-{last} of {rows} ", "dim")], width)
+
+    def _body_line(self, y: int, width: int) -> Line:
+        index = y + self._top
+        content = self.page.content
+        if isinstance(content, TextPage):
+            rows = content.rows(self._body_width)
+            return [(" ", "text"), *rows[index]] if index < len(rows) else []
+        if index >= content.row_count(self._body_width):
+            return []
+        self._note_drawn()
+        row = content.row(index, self._body_width)
+        note = (self.page.notes or {}).get(row.number) if row.number else None
+        mark: Piece = (f"{self.marks.failed if note else ' '}", note or "dim")
+        number = f"{row.number or self.marks.wrapped:>{self._digits(content)}}"
+        return [mark, (f" {number}  ", "dim"), *row.pieces]
+
+    def _note_drawn(self) -> None:
+        review = self._content.review
+        if review is not None and (self._drawn is None or self._drawn[0] != review.draft.sha256):
+            self._drawn = (review.draft.sha256, self._monotonic())
+
+
+def set_out(phrases: Sequence[Line], width: int, rows: int = 2) -> list[Line]:
+    """Phrases side by side in a few rows; how many more there are stands at the end."""
+    laid: list[list[Piece]] = [[]]
+    for index, phrase in enumerate(phrases):
+        gap = 3 if laid[-1] else 0
+        left = len(phrases) - index
+        more: Piece = (f"   +{left - 1} more", "dim") if left > 1 else ("", "dim")
+        reserve = len(more[0]) if len(laid) == rows else 0
+        if laid[-1] and line_width(laid[-1]) + gap + line_width(phrase) + reserve > width:
+            if len(laid) == rows:
+                laid[-1].append((f"   +{left} more", "dim"))
+                return list(laid)
+            laid.append([])
+            gap = 0
+        laid[-1] += [(" " * gap, "text"), *phrase]
+    return list(laid)
+
+
+def live_content(job: int, task_id: str, document: CodeDocument, subtitle: str) -> CardContent:
+    """The card of a job whose code is being written at this moment."""
+    title = f"{safe_text(task_id, 64)} is being written"
+    return CardContent(("live", job), title, subtitle, (Page("Code", document),), job=job)
