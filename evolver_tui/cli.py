@@ -168,6 +168,7 @@ def _console(options: argparse.Namespace) -> int:
     os.environ.setdefault("TEXTUAL_FPS", "120")  # read once, when Textual is imported
 
     from evolver_tui.adapters.queue_peek import peek
+    from evolver_tui.settings.config import DeskConfig
     from evolver_tui.settings.person import editor_command
     from evolver_tui.settings.state import load_state, save_state
     from evolver_tui.tui.app import EvolverApp
@@ -180,13 +181,14 @@ def _console(options: argparse.Namespace) -> int:
     demo = Demo(place, is_alone=options.demo)
     file = place.database_file
     settings = DeskSettings(
-        theme=options.theme or remembered.theme or desk.theme,
+        theme=options.theme or (desk.theme if desk.theme != DeskConfig().theme else remembered.theme) or desk.theme,
         user_themes=place.paths.themes,
         key_overrides=place.config.keys,
         connect_url=None if options.demo else options.hub or place.config.hub.url or remembered.hub_url or None,
         starts_with_sample=options.demo,
         remembered_url=remembered.hub_url,
         remember_url=lambda url: save_state(state_file, replace(load_state(state_file), hub_url=url)),
+        remember_theme=lambda name: save_state(state_file, replace(load_state(state_file), theme=name)),
         sample_hub=demo.start,
         editor=lambda: editor_command(desk, os.environ),
         reviewer=place.reviewer,

@@ -83,6 +83,9 @@ class Host(App[None]):
     def why_disabled(self, action_id: str) -> str:
         return "No draft is on the card." if action_id == "review.approve" else ""
 
+    def wear_theme(self, name: str) -> None:
+        choose_theme(self, name)
+
     def run_action_by_id(self, action_id: str) -> None:
         self.ran.append(action_id)
 

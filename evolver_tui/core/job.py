@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from evolver_tui.core.question import QuestionKind
-from evolver_tui.core.task import Task
+if TYPE_CHECKING:  # the first frame shows rows and no tasks
+    from evolver_tui.core.task import Task
 
 
 class JobState(StrEnum):
@@ -37,6 +38,13 @@ class Outcome(StrEnum):
     """The hub said that the task was completed already; kept, not worked on."""
     STORED = "stored"
     """Kept only, as the config asked (auto_generate_workflows false)."""
+
+
+class QuestionKind(StrEnum):
+    """What is wanted of the person: facts for the routine, or a decision about a draft."""
+
+    QUESTION = "question"
+    REVIEW = "review"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from evolver_tui.core.errors import QuestionError
+from evolver_tui.core.job import QuestionKind as QuestionKind
 
 FieldKind = Literal["text", "number", "integer", "boolean", "one_of", "many_of"]
 _FORMATS = {
@@ -17,13 +18,6 @@ _FORMATS = {
     "date": "a date such as 2026-01-31",
     "date-time": "a time such as 2026-01-31T12:30Z",
 }
-
-
-class QuestionKind(StrEnum):
-    """What is wanted of the person: facts for the routine, or a decision about a draft."""
-
-    QUESTION = "question"
-    REVIEW = "review"
 
 
 class AnswerAction(StrEnum):

@@ -112,6 +112,15 @@ class EvolverApp(App[int]):
         """Do an action as its key would."""
         self._desk.perform(action_id)
 
+    def wear_theme(self, name: str) -> None:
+        """Show a theme that a person chose, and remember it."""
+        choose_theme(self, name)
+        if self.settings.remember_theme is not None:
+            try:
+                self.settings.remember_theme(name)
+            except EvolverError as error:
+                self._desk.say(str(error), "warning")
+
     def why_disabled(self, action_id: str) -> str:
         """Why an action cannot be done now; empty when it can."""
         return next(self._desk.reason_against(action) for action in self.actions if action.id == action_id)

@@ -77,10 +77,10 @@ class Rate:
     def add(self, count: int, now: float) -> bool:
         """Count something at a time; True when a second is over, so that what is shown may change."""
         second = int(now)
-        passed = second - self._second if self._second else 1
+        passed = second - self._second if 0 < self._second <= second else 1  # 1 also where the clock was set back
         for _ in range(min(passed, self._buckets.maxlen or 1)):
             self._buckets.append(0)
-        self._second = max(second, self._second)
+        self._second = second
         self._buckets[-1] += count
         return passed > 0
 

@@ -84,6 +84,7 @@ class Desk(Screen[None]):
         self._leaving = 0
         """How many deeds are putting another task in front at this moment."""
         self._link: LinkState | None = None
+        self._counts: QueueCounts | None = None
         self._card_wanted = asyncio.Event()
         self._live: tuple[tuple[int, float], CodeDocument] | None = None
         if first_counts is not None:
@@ -146,13 +147,13 @@ class Desk(Screen[None]):
         self.queue.tick()
         session = self._session
         if session is not None:
-            if session.link_state is not self._link:
+            if session.link_state is not self._link or self.queue.counts is not self._counts:
                 self._show_status()
             self._show_live_draft(session)
 
     def _count(self, taken: Taken | None) -> None:
         """Keep the rates; once a second, show them and whatever else changes with time."""
-        now = self.settings.monotonic()
+        now = self.settings.now()
         second_over = self._signal_rate.add(taken.received if taken else 0, now)
         self._tasks_in.add(taken.tasks_in if taken else 0, now)
         self._tasks_out.add(taken.tasks_out if taken else 0, now)
@@ -162,6 +163,7 @@ class Desk(Screen[None]):
 
     def _show_status(self) -> None:
         session, counts = self._session, self.queue.counts
+        self._counts = counts
         self._link = session.link_state if session is not None else None
         is_paused = session is not None and session.intake_paused
         self.hub.update(self._link, self._tasks_in, self._tasks_out, is_paused)

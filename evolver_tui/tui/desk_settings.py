@@ -29,6 +29,8 @@ class DeskSettings(NamedTuple):
     """The hub of the last time, offered in the connect dialog."""
     remember_url: Callable[[str], None] | None = None
     """Told of each hub that a person chose."""
+    remember_theme: Callable[[str], None] | None = None
+    """Told of each theme that a person chose."""
     sample_hub: Callable[[], Awaitable[str]] | None = None
     """Starts the sample hub in this process, once, and returns its URL."""
     editor: Callable[[], Sequence[str]] | None = None

@@ -47,7 +47,8 @@ async def _run(app: App[Any], words: Sequence[str]) -> None:
         process = await asyncio.create_subprocess_exec(*words)
         code = await process.wait()
     if code != 0:
-        raise EvolverError(f"The editor ended with code {code}.", "Nothing was changed.")
+        how = f"ended with code {code}" if code > 0 else f"was stopped by signal {-code}"
+        raise EvolverError(f"The editor {how}.", "Nothing was changed.")
 
 
 @contextlib.contextmanager

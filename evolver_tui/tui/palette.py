@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.actions import Action
-from evolver_tui.tui.themes import choose_theme, theme_names
+from evolver_tui.tui.themes import theme_names
 
 
 class ActionHost(Protocol):
@@ -26,6 +26,9 @@ class ActionHost(Protocol):
 
     def run_action_by_id(self, action_id: str) -> object:
         """Do it, as its key would."""
+
+    def wear_theme(self, name: str) -> object:
+        """Show a theme that a person chose."""
 
     def why_disabled(self, action_id: str) -> str:
         """Why it cannot be done now, as a sentence; empty when it can."""
@@ -64,8 +67,8 @@ class ActionCommands(Provider):
                 yield Hit(score, _line(name, command), command.run, command.name, _help(command))
 
     def _commands(self) -> Iterator[Command]:
+        host = cast(ActionHost, self.app)
         if not isinstance(self.screen, ModalScreen):
-            host = cast(ActionHost, self.app)
             for action in host.actions:
                 reason = safe_text(host.why_disabled(action.id), 300)
                 run = partial(self._say, reason) if reason else partial(host.run_action_by_id, action.id)
@@ -73,7 +76,7 @@ class ActionCommands(Provider):
                 yield Command(f"{action.title} ({action.group.lower()})", action.shown_key, text, bool(reason), run)
         for name in theme_names(self.app):
             text = "This is what you see." if name == self.app.theme else "Change how the console looks."
-            yield Command(f"theme {name}", "", text, False, partial(choose_theme, self.app, name))
+            yield Command(f"theme {name}", "", text, False, partial(host.wear_theme, name))
 
     def _say(self, reason: str) -> None:
         self.app.notify(reason, markup=False)
