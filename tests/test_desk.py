@@ -214,6 +214,15 @@ async def test_a_question_is_answered_from_anywhere_and_from_its_card(tmp_path: 
         await desk.until(lambda: desk.desk.card.content.review is not None, "the draft that follows the answer")
 
 
+async def test_a_failed_task_says_why_and_is_retried_by_its_key(tmp_path: Path) -> None:
+    async with console(tmp_path) as desk:
+        await desk.receive({"id": "long", "taskName": "x" * 1_000_000, "llmTaskType": "summarize"})
+        await desk.until(lambda: "It can be retried" in desk.text())
+        assert "y retry" in desk.text()
+        await desk.press("y")
+        await desk.until(lambda: "in run 2" in desk.text())
+
+
 async def test_export_says_where(tmp_path: Path) -> None:
     async with console(tmp_path) as desk:
         await desk.press("x")
@@ -408,6 +417,13 @@ async def test_borders_and_marks_can_be_ascii_alone(tmp_path: Path) -> None:
         await desk.until(lambda: desk.desk.card.content.review is not None)
         text = desk.text().replace("…", "")
         assert text.isascii(), {character for character in text if not character.isascii()}
+
+
+async def test_a_chosen_theme_is_remembered(tmp_path: Path) -> None:
+    remembered: list[str] = []
+    async with console(tmp_path, remember_theme=remembered.append) as running:
+        running.app.wear_theme("paper")
+        assert (running.app.theme, remembered) == ("paper", ["paper"])
 
 
 async def test_help_lists_the_keys_that_are_bound(tmp_path: Path) -> None:
