@@ -13,37 +13,36 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from evolver_tui.adapters.sample_tasks import BUILT_IN_TASKS
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.desk_settings import DeskSettings
-from evolver_tui.wiring import find_place, make_session
+from evolver_tui.wiring import Demo, find_place, make_session
 
 PICTURES = Path(__file__).with_name("pictures")
+NEEDING = 11
+"""Of the twelve sample tasks one is completed already; all others end at a review or a question."""
+ASKING = ["j"] * 3
+"""From the top of the queue to the first task that asks."""
 
 
 async def picture(name: str, theme: str, size: tuple[int, int], keys: Sequence[str], folder: Path) -> None:
-    """One picture: the sample tasks are taken, worked on until a person is needed, then these keys are pressed."""
+    """One picture of the demo, after its hub has sent everything and these keys were pressed."""
     place = find_place(str(folder), str(folder / "nodes"), None, {"USER": "ada"}, is_demo=True)
-    session = make_session(place, pace=0.0)
-    settings = DeskSettings(theme=theme, connect_url="http://127.0.0.1:9/taskhub", reviewer="ada")
-    app = EvolverApp(lambda: session, lambda: ([], None), settings)
+    demo = Demo(place, is_alone=True, tasks_a_second=20)
+    settings = DeskSettings(theme=theme, starts_with_sample=True, sample_hub=demo.start, reviewer="ada")
+    app = EvolverApp(lambda: make_session(place, pace=0.0), lambda: ([], None), settings)
     async with app.run_test(size=size) as pilot:
-        tasks: list[dict[str, Any]] = [{"id": f"task-{n}", **task} for n, task in enumerate(BUILT_IN_TASKS, 1)]
-        while app.desk.queue.counts.total == 0 and not hasattr(session, "worker"):
-            await pilot.pause(0.05)
-        await asyncio.to_thread(session.intake.message, [{"tasks": tasks}])
-        await session.drain()
-        await pilot.pause(0.5)
+        while (counts := app.desk.queue.counts) is None or counts.needs_you < NEEDING:
+            await pilot.pause(0.1)
         for key in keys:
             await pilot.press(key)
-            await pilot.pause(0.5)
+            await pilot.pause(0.6)
         svg = folder / f"{name}.svg"
         svg.write_text(app.export_screenshot(title="evolver-tui"))
-        await session.disconnect()
+        assert app.session is not None
+        await app.session.close(finish_current=False)
     take(svg, PICTURES / f"{name}.png", folder)
 
 
@@ -68,9 +67,10 @@ async def main() -> None:
     """Every picture of README and docs."""
     PICTURES.mkdir(exist_ok=True)
     for name, theme, size, keys in (
-        ("desk-dark", "evolver-dark", (120, 40), ["n", "enter"]),
-        ("desk-light", "evolver-light", (120, 40), ["n", "enter"]),
-        ("desk-narrow", "evolver-dark", (80, 24), ["n", "enter"]),
+        ("desk-dark", "evolver-dark", (120, 40), ["g", "enter", "a"]),
+        ("desk-light", "evolver-light", (120, 40), ["g", "enter", "a"]),
+        ("desk-narrow", "evolver-dark", (80, 24), ["g", "enter", "a"]),
+        ("question", "evolver-dark", (120, 40), ["g", *ASKING, "enter", "enter"]),
     ):
         with tempfile.TemporaryDirectory() as folder:
             await picture(name, theme, size, keys, Path(folder))

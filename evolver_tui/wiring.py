@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 OFFLINE_PACE_SECONDS = 0.02
 """Between two pieces of the offline author's text, so that a person sees it being written."""
 
-DEMO_TASKS_A_SECOND = 1.0
-
 DEFAULT_BASE_URLS = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}
 
 APPROVALS: Mapping[str, Callable[[CheckReport], bool] | None] = {
@@ -229,8 +227,9 @@ class Demo:
     take, sample-1.
     """
 
-    def __init__(self, place: Place, *, is_alone: bool) -> None:
+    def __init__(self, place: Place, *, is_alone: bool, tasks_a_second: float = 1.0) -> None:
         self._place = place
+        self._rate = tasks_a_second
         self._id_prefix = "task-" if is_alone else "sample-"
         self._hub: SampleHub | None = None
 
@@ -244,7 +243,7 @@ class Demo:
             file = self._place.database_file
             counts = peek(file)[1] if file is not None else None
             start_number = counts.total + 1 if counts else 1
-            feed = FeedSettings(rate=DEMO_TASKS_A_SECOND, start_number=start_number, id_prefix=self._id_prefix)
+            feed = FeedSettings(rate=self._rate, start_number=start_number, id_prefix=self._id_prefix)
             self._hub = SampleHub(SampleHubSettings(feed=feed))
             await self._hub.start()
         return self._hub.url

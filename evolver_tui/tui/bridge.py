@@ -84,7 +84,7 @@ class Rate:
         self._buckets[-1] += count
         return passed > 0
 
-    def per_second(self, seconds: int = 5) -> float:
+    def per_second(self, seconds: int = 10) -> float:
         """The mean of the last whole seconds."""
         return sum(list(self._buckets)[-seconds - 1 : -1]) / seconds
 

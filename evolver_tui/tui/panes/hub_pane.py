@@ -108,7 +108,7 @@ class HubPane(Pane):
         yield [(fit(self._author, width), "dim")]
 
     def _rate_line(self, name: str, rates: Rate, width: int) -> Line:
-        words = rate(rates.per_second(10))
+        words = rate(rates.per_second())
         room = min(_SPARK_CELLS, width - 19)
         spark = bars(rates.history(room), self.marks.bars) if room > 3 else ""
         return [(f"{name} ", "dim"), (f"{words:<13} ", "text"), (spark, "dim")]
