@@ -164,6 +164,7 @@ def _console(options: argparse.Namespace) -> int:
             "Without one, use `evolver-tui connect < config.json`.",
         )
     place = _place(options, is_demo=options.demo)
+    _check_hub(options.hub)
     place.paths.create()
     os.environ.setdefault("TEXTUAL_FPS", "120")  # read once, when Textual is imported
 
@@ -200,13 +201,27 @@ def _console(options: argparse.Namespace) -> int:
     return DONE if result is None else result
 
 
+def _check_hub(url: str | None) -> None:
+    from evolver_tui.settings.values import HUB_SCHEMES, address_problem
+
+    problem = address_problem(url, HUB_SCHEMES) if url else None
+    if problem:
+        raise UsageError(f"--hub has to be {problem}.", "E.g. http://localhost:5000/taskhub.")
+
+
+def _json_from_stdin() -> bytes:
+    if sys.stdin.isatty():
+        print("Type one JSON object, then Ctrl+D.", file=sys.stderr)
+    return sys.stdin.buffer.read()
+
+
 def _connect(options: argparse.Namespace) -> int:
     """`evolver-tui connect`: spec 000's result on stdout, whatever happens."""
     import json
 
     from evolver_tui.settings.connect_config import read_connect_config
 
-    config = read_connect_config(sys.stdin.buffer.read())
+    config = read_connect_config(_json_from_stdin())
     if isinstance(config, dict):
         print(json.dumps(config))
         return DONE
@@ -286,9 +301,7 @@ def _run(options: argparse.Namespace) -> int:
     from evolver_tui.adapters.node_commands import run_command
     from evolver_tui.wiring import make_runner
 
-    code, output, problem = asyncio.run(
-        run_command(options.node, make_runner(_place(options)), sys.stdin.buffer.read())
-    )
+    code, output, problem = asyncio.run(run_command(options.node, make_runner(_place(options)), _json_from_stdin()))
     sys.stdout.buffer.write(output)
     sys.stdout.flush()
     if problem:
