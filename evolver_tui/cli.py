@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
+SECONDS_A_THREAD_HOLDS_ON = 0.001
+"""Python's own 5 ms would let a busy hub's threads keep a key waiting for several of these."""
+
 Command = Callable[[argparse.Namespace], int]
 
 
@@ -196,6 +199,7 @@ def _console(options: argparse.Namespace) -> int:
         nodes_folder=str(place.nodes),
         plain=desk.ascii,
     )
+    sys.setswitchinterval(SECONDS_A_THREAD_HOLDS_ON)
     app = EvolverApp(lambda: make_session(place), lambda: peek(file) if file else ([], None), settings)
     result = app.run()
     return DONE if result is None else result

@@ -27,6 +27,8 @@ _STACKED_MARKS = re.compile(
     "([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0\ufe20-\ufe2f]{2})"
     "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0\ufe20-\ufe2f]+"
 )
+_PILED_MARKS = re.compile("[^\\w\\s\x00-\u02ff]{5,}")
+"""Marks of any script are neither letters nor blanks, and so is little else."""
 _EMOJI_SELECTORS = "\ufe0e\ufe0f"
 """They only choose between two drawings of the sign before them, with a width that terminals disagree on."""
 _LINE_ENDS = re.compile("\r\n|[\n\t]")
@@ -44,6 +46,15 @@ def _stand_in(match: re.Match[str]) -> str:
     return _REPLACEMENT
 
 
+def _lowered(match: re.Match[str]) -> str:
+    """Without the fifth and every further mark in a row: no script needs so many on one letter."""
+    kept, height = "", 0
+    for character in match.group():
+        height = height + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
+        kept += character if height <= 4 else ""
+    return kept
+
+
 def safe_block(value: object, limit: int = LIMIT) -> str:
     """Text of several lines, safe to draw; tabs become four spaces, a cut is marked with `…`."""
     text = value if isinstance(value, str) else str(value)
@@ -56,7 +67,7 @@ def safe_block(value: object, limit: int = LIMIT) -> str:
     if text.isascii() and text.replace("\n", " ").isprintable():
         return text
     text = _UNSAFE.sub(_stand_in, text)
-    return _STACKED_MARKS.sub(r"\1", text)
+    return _PILED_MARKS.sub(_lowered, _STACKED_MARKS.sub(r"\1", text))
 
 
 def safe_text(value: object, limit: int = LIMIT) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -156,6 +157,8 @@ class EvolverApp(App[int]):
             return
         from evolver_tui.tui.deeds import Deeds
 
+        # What was imported lives as long as we do: looking through it for garbage would hold up a key for 80 ms.
+        gc.freeze()
         self._session = session
         deeds = Deeds(self._desk, session)
         self._desk.attach(session, deeds)
