@@ -62,14 +62,15 @@ class Task:
     @classmethod
     def from_raw(cls, raw: Mapping[str, Any]) -> Task:
         """Read one task object. A task without an id gets one made of its content, so that a repeat is noticed."""
-        priority = _text(raw.get("priority")).lower()
+        field = raw.get
+        priority = _text(field("priority")).lower()
         return cls(
-            id=_id_of(raw) or "unknown-" + _digest(raw),
-            name=_text(raw.get("taskName")) or "Unnamed Task",
-            type=_text(raw.get("llmTaskType")).lower() or "unknown",
-            priority=priority if priority in PRIORITIES else "medium",
-            status=_text(raw.get("status")).lower() or "pending",
-            raw=raw,
+            _id_of(raw) or "unknown-" + _digest(raw),
+            _text(field("taskName")) or "Unnamed Task",
+            _text(field("llmTaskType")).lower() or "unknown",
+            priority if priority in PRIORITIES else "medium",
+            _text(field("status")).lower() or "pending",
+            raw,
         )
 
     @classmethod
@@ -86,22 +87,34 @@ class Received:
     problems: tuple[str, ...] = ()
 
 
-def read_message(message: object) -> Received:
-    """Read one argument of a hub message: a batch, one task, a list of either, or a JSON string of any.
+def read_message(*arguments: object) -> Received:
+    """Read a hub message's arguments, each a batch, one task, a list of either, or a JSON string of any.
 
     Never raises: a part that is none of these becomes a problem, and the tasks beside it are kept.
     """
-    if isinstance(message, str):
-        try:
-            message = json.loads(message)
-        except (ValueError, RecursionError) as error:
-            return Received((), (f"The hub sent text that is not JSON: {error}.",))
-        if isinstance(message, str):
-            return Received((), ("The hub sent a JSON string inside a JSON string.",))
     tasks: list[Task] = []
     problems: list[str] = []
-    _collect(message, tasks, problems, depth=0)
+    for argument in arguments or (None,):
+        if isinstance(argument, str):
+            argument = _unwrapped(argument, problems)
+        if argument is not _NOTHING:
+            _collect(argument, tasks, problems, 0)
     return Received(tuple(tasks), tuple(problems))
+
+
+def _unwrapped(text: str, problems: list[str]) -> object:
+    try:
+        value: object = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        problems.append(f"The hub sent text that is not JSON: {error}.")
+        return _NOTHING
+    if isinstance(value, str):
+        problems.append("The hub sent a JSON string inside a JSON string.")
+        return _NOTHING
+    return value
+
+
+_NOTHING = object()
 
 
 def _collect(value: object, tasks: list[Task], problems: list[str], depth: int) -> None:
@@ -109,7 +122,7 @@ def _collect(value: object, tasks: list[Task], problems: list[str], depth: int) 
         batch = value.get("tasks")
         if isinstance(batch, list) and depth < _DEEPEST:
             _collect(batch, tasks, problems, depth + 1)
-        elif value.keys() & _TASK_KEYS:
+        elif "id" in value or "taskName" in value or "llmTaskType" in value:
             try:
                 tasks.append(Task.from_raw(value))
             except RecursionError:
@@ -124,7 +137,6 @@ def _collect(value: object, tasks: list[Task], problems: list[str], depth: int) 
 
 
 _DEEPEST = 3
-_TASK_KEYS = frozenset({"id", "taskName", "llmTaskType"})
 _KINDS = {
     type(None): "null",
     bool: "a boolean",

@@ -78,11 +78,7 @@ class Intake:
 
     def message(self, arguments: Sequence[object]) -> None:
         """Take one invocation; waits while intake is paused or too much is uncommitted."""
-        parts = [read_message(argument) for argument in arguments] or [read_message(None)]
-        received = Received(
-            tuple(task for part in parts for task in part.tasks),
-            tuple(problem for part in parts for problem in part.problems),
-        )
+        received = read_message(*arguments)
         with self._room:
             if self._stopped:
                 return

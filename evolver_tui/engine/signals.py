@@ -104,8 +104,7 @@ class SignalBus:
 
     def stamp(self, name: str, payload: Mapping[str, Any] | None = None, **context: Any) -> Signal:
         """A signal with timestamp and session in its context, not yet delivered to anyone."""
-        stamped = {"timestamp": self._now(), "session_id": self._session_id, **context}
-        return Signal(name, dict(payload or {}), stamped)
+        return Signal(name, payload or {}, {"timestamp": self._now(), "session_id": self._session_id, **context})
 
     def relay(self, signals: Sequence[Signal]) -> None:
         """Deliver signals that are in the log already."""
