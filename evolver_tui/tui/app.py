@@ -61,7 +61,7 @@ class EvolverApp(App[int]):
         self._session_factory = session_factory
         self._session: Session | None = None
         self._is_open = False
-        self._is_closing = False
+        self._is_closing = self._asks_to_leave = False
         self._ending: asyncio.Task[None] | None = None
         self._notices = register_themes(self, settings.user_themes)
         self._notices += self._wear(settings.theme)
@@ -183,7 +183,7 @@ class EvolverApp(App[int]):
 
     async def action_quit(self) -> None:
         """Finish and leave; asked again, leave at once."""
-        if self._is_closing or self._session is None:
+        if self._is_closing or self._asks_to_leave or self._session is None:
             self._leave_at_once()
             return
         self.run_worker(self._quit(self._session), name="quit", group="quit", exclusive=True, exit_on_error=False)
@@ -196,9 +196,10 @@ class EvolverApp(App[int]):
             body = (
                 "A node is being written. It is finished first; q once more leaves at once and the next start goes on."
             )
-            if not await self.push_screen_wait(
-                ConfirmModal("Leave the console?", body, "leave", now=self.settings.monotonic)
-            ):
+            self._asks_to_leave = True
+            modal = ConfirmModal("Leave the console?", body, "leave", now=self.settings.monotonic)
+            self._asks_to_leave = await self.push_screen_wait(modal) is True
+            if not self._asks_to_leave:
                 return
         self._is_closing = True
         self._desk.show_closing()
