@@ -13,10 +13,11 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from evolver_tui import __version__
 from evolver_tui.core.errors import EvolverError, UsageError
+from evolver_tui.core.safe_text import safe_block
 
 if TYPE_CHECKING:
     from evolver_tui.engine.headless import HeadlessResult
@@ -46,18 +47,23 @@ def _run_command(options: argparse.Namespace) -> int:
     try:
         return command(options)
     except UsageError as error:
-        print(f"evolver-tui: {error}", file=sys.stderr)
+        _say(f"evolver-tui: {error}", sys.stderr)
         return WRONG_USAGE
     except EvolverError as error:
-        print(f"evolver-tui: {error}", file=sys.stderr)
+        _say(f"evolver-tui: {error}", sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output is gone: nobody is left to be told
         return FAILED
     except OSError as error:
-        print(f"evolver-tui: The system refused: {error}.", file=sys.stderr)
+        _say(f"evolver-tui: The system refused: {error}.", sys.stderr)
         return FAILED
+
+
+def _say(text: str, stream: TextIO) -> None:
+    """Write text for people: whatever it quotes, nothing in it steers the terminal."""
+    print(safe_block(text, limit=len(text)), file=stream)
 
 
 def _mend_standard_streams() -> None:
@@ -83,13 +89,20 @@ def _flush(stream: TextIO) -> bool:
 # --- what may be asked ---------------------------------------------------------------------------------------------
 
 
+class _Parser(argparse.ArgumentParser):
+    """Refuses what was typed without drawing it as it is."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(safe_block(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    places = argparse.ArgumentParser(add_help=False)
+    places = _Parser(add_help=False)
     places.add_argument("--home", metavar="DIR", default=argparse.SUPPRESS, help="keep config, data and cache here")
     places.add_argument("--nodes", metavar="DIR", default=argparse.SUPPRESS, help="the node library")
     places.add_argument("--database", metavar="URL", default=argparse.SUPPRESS, help="e.g. sqlite:////path/evolver.db")
 
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="evolver-tui", parents=[places],
         description="The console: supervise an agent that writes code. Without a command it opens in this terminal.",
     )  # fmt: skip
@@ -131,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _nodes_parser(commands: argparse._SubParsersAction, places: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
+def _nodes_parser(commands: argparse._SubParsersAction[_Parser], places: _Parser) -> None:
     nodes = commands.add_parser("nodes", help="the library of approved nodes")
     verbs = nodes.add_subparsers(metavar="VERB", required=True)
     for verb, positional, help_text in (
@@ -294,7 +307,7 @@ def _config(options: argparse.Namespace) -> int:
         print(show_config(load_config(paths.config_file), paths.config_file), end="")
     else:
         problems = check_config(paths.config_file)
-        print("\n".join(problems) or f"{paths.config_file} can be used.")
+        _say("\n".join(problems) or f"{paths.config_file} can be used.", sys.stdout)
         return WRONG_USAGE if problems else DONE
     return DONE
 
@@ -309,7 +322,7 @@ def _run(options: argparse.Namespace) -> int:
     sys.stdout.buffer.write(output)
     sys.stdout.flush()
     if problem:
-        print(problem.rstrip("\n"), file=sys.stderr)
+        _say(problem.rstrip("\n"), sys.stderr)
     return code
 
 
@@ -336,5 +349,8 @@ def _nodes(options: argparse.Namespace) -> int:
         case _:
             tools = known_tools(place).tools
             result = node_commands.import_file(library, Path(options.file), tools, time.time, place.reviewer)
-    print(json.dumps(result.value, indent=2) + "\n" if options.json else result.text, end="")
+    if options.json:
+        print(json.dumps(result.value, indent=2))
+    else:
+        _say(result.text.rstrip("\n"), sys.stdout)
     return result.exit_code

@@ -316,7 +316,7 @@ def test_a_port_in_use_is_one_sentence_and_exit_code_1(capsys: pytest.CaptureFix
         port = taken.getsockname()[1]
         assert run_sample_hub(SampleHubSettings(port=port)) == 1
     printed = capsys.readouterr()
-    assert printed.err == f"Port {port} of 127.0.0.1 is in use. Choose another port, or 0 for any.\n"
+    assert printed.err == f"evolver-tui: Port {port} of 127.0.0.1 is in use. Choose another port, or 0 for any.\n"
     assert printed.out == ""
 
 

@@ -24,6 +24,7 @@ from evolver_tui.adapters.sample_hub_feed import FeedSettings, SentTask, TaskFee
 from evolver_tui.adapters.sample_hub_wire import Request, WireError, read_request, response, upgrade_response
 from evolver_tui.adapters.sample_tasks import load_tasks
 from evolver_tui.core.errors import EvolverError, UsageError
+from evolver_tui.core.safe_text import safe_text
 
 __all__ = ["FeedSettings", "SampleHub", "SampleHubSettings", "load_tasks", "run_sample_hub"]
 
@@ -257,7 +258,7 @@ def run_sample_hub(settings: SampleHubSettings, tasks_file: Path | None = None) 
             settings = replace(settings, feed=replace(settings.feed, tasks=load_tasks(tasks_file)))
         return asyncio.run(_run_until_signal(settings))
     except EvolverError as error:
-        print(error, file=sys.stderr)
+        print(f"evolver-tui: {safe_text(error)}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
 
 
