@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evolver_tui.core.errors import UsageError
-from evolver_tui.core.node import CheckReport, Risk
 from evolver_tui.settings.config import BackendConfig, Config, load_config
 from evolver_tui.settings.paths import Paths, absolute, find_paths, node_folder
 from evolver_tui.settings.person import reviewer_name
@@ -34,9 +33,9 @@ OFFLINE_PACE_SECONDS = 0.02
 
 DEFAULT_BASE_URLS = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}
 
-APPROVALS: Mapping[str, Callable[[CheckReport], bool] | None] = {
+APPROVALS: Mapping[str, AutoReview | None] = {
     "all": lambda report: True,
-    "low": lambda report: report.risk is Risk.LOW,
+    "low": lambda report: report.risk == "low",
     "none": None,
 }
 """The rules of `connect --approve`: which drafts are saved without a person."""

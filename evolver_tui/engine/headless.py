@@ -17,6 +17,7 @@ from typing import Any
 from evolver_tui.core.errors import StoreError
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.times import utc_text
+from evolver_tui.engine.collector import spare_what_stays
 from evolver_tui.engine.intake import HubMessage
 from evolver_tui.engine.session import Session
 from evolver_tui.settings.connect_config import ConnectConfig
@@ -109,6 +110,7 @@ class Headless:
         try:
             await session.open(on_message=self._message_received)
             self._is_open = True
+            spare_what_stays()
             if self._was_interrupted:
                 session.interrupt()
             try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import sys
@@ -155,10 +154,10 @@ class EvolverApp(App[int]):
         except EvolverError as error:
             self._desk.show_problem("The session could not be opened", str(error))
             return
+        from evolver_tui.engine.collector import spare_what_stays
         from evolver_tui.tui.deeds import Deeds
 
-        # What was imported lives as long as we do: looking through it for garbage would hold up a key for 80 ms.
-        gc.freeze()
+        spare_what_stays()
         self._session = session
         deeds = Deeds(self._desk, session)
         self._desk.attach(session, deeds)
