@@ -10,8 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from evolver_tui.core.job import JobState, Outcome, QueueCounts, QueueRow
-from evolver_tui.core.question import QuestionKind
+from evolver_tui.core.job import JobState, Outcome, QuestionKind, QueueCounts, QueueRow
 
 LAYOUT: Final = 1
 """The layout of the database that is read here."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from evolver_tui.core.job import JobState, Outcome, QueueRow
-from evolver_tui.core.question import QuestionKind
+from evolver_tui.core.job import JobState, Outcome, QuestionKind, QueueRow
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.panes.ink import Line, Marks, fill, fit, width_of
 from evolver_tui.tui.panes.words import age, duration
