@@ -167,7 +167,8 @@ def text_on(widget: Widget) -> str:
     return squeezed("".join(strip.crop(region.x + 1, region.right - 1).text for strip in strips))
 
 
-_OF_SCROLL_BARS = {"offset", "@mouse.down", "@mouse.up"}
+_OF_TEXTUAL = {"offset", "@mouse.down", "@mouse.up", "option"}
+"""What Textual itself marks: scroll bars, and the lines of a list by their number."""
 
 
 def assert_only_words(app: App[Any]) -> str:
@@ -181,7 +182,7 @@ def assert_only_words(app: App[Any]) -> str:
         assert sum(segment.cell_length for segment in row) == app.size.width, "".join(segment.text for segment in row)
         for segment in row:
             style = segment.style
-            assert style is None or (style.link is None and style.meta.keys() <= _OF_SCROLL_BARS), segment
+            assert style is None or (style.link is None and style.meta.keys() <= _OF_TEXTUAL), segment
     text = "\n".join("".join(segment.text for segment in row) for row in rows)
     assert_harmless(text)
     return text

@@ -14,7 +14,7 @@ from textual.events import Key, Paste
 from textual.keys import key_to_character
 from textual.pilot import Pilot
 from textual.widget import Widget
-from textual.widgets import Input
+from textual.widgets import Input, OptionList
 
 from evolver_tui.core.job import QueueCounts
 from evolver_tui.core.question import OpenQuestion
@@ -244,7 +244,7 @@ async def test_notices_and_an_export_to_an_odd_place(tmp_path: Path) -> None:
         assert ODD_NAME in signal.payload["path"]
         await assert_shown(pilot, "Toast", [trace(ODD_NAME, 30)])
         await press(pilot, "ctrl+p")
-        await until(pilot, lambda: app.screen.query("CommandList"))
+        await until(pilot, lambda: any(found.option_count for found in app.screen.query(OptionList)))
         assert_only_words(app)
 
 
