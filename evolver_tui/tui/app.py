@@ -193,7 +193,7 @@ class EvolverApp(App[int]):
             from evolver_tui.tui.modals import ConfirmModal
 
             body = (
-                "A node is being written. It is finished first; q once more leaves at once and the next start goes on."
+                "A node is being written. It is finished first; ctrl+c leaves at once, and the next start goes on."
             )
             self._asks_to_leave = True
             modal = ConfirmModal("Leave the console?", body, "leave", now=self.settings.monotonic)
