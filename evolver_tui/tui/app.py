@@ -59,7 +59,6 @@ class EvolverApp(App[int]):
         self.actions: Sequence[Action] = bindings_for(settings.key_overrides)
         self._session_factory = session_factory
         self._session: Session | None = None
-        self._is_open = False
         self._is_closing = self._asks_to_leave = False
         self._ending: asyncio.Task[None] | None = None
         self._notices = register_themes(self, settings.user_themes)
@@ -192,9 +191,7 @@ class EvolverApp(App[int]):
         if live is not None:
             from evolver_tui.tui.modals import ConfirmModal
 
-            body = (
-                "A node is being written. It is finished first; ctrl+c leaves at once, and the next start goes on."
-            )
+            body = "A node is being written. It is finished first; ctrl+c leaves at once, and the next start goes on."
             self._asks_to_leave = True
             modal = ConfirmModal("Leave the console?", body, "leave", now=self.settings.monotonic)
             self._asks_to_leave = await self.push_screen_wait(modal) is True
