@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,3 @@ async def row_of(session: Session, task_id: str) -> QueueRow:
     """This task's line in the queue."""
     (row,) = [row for row in await session.store.rows_after(None, 1000) if row.task_id == task_id]
     return row
-
-
-Condition = Callable[[], bool]

@@ -72,7 +72,6 @@ class Intake:
         self._stopped = False
         self._gives_up = False
         self._narrated: Sequence[Signal] = ()
-        self.tasks_received = 0
 
     # --- called in the link's receive thread
 
@@ -147,7 +146,6 @@ class Intake:
         for message in messages:
             self._on_message(message)
         tasks = [task for message in messages for task in message.received.tasks]
-        self.tasks_received += len(tasks)
         gathered = {"message_number": messages[-1].number, "messages": len(messages), "tasks": len(tasks)}
         self._bus.emit("hub.message_received", gathered)
         for start in range(0, len(tasks), MOST_TASKS_A_COMMIT):

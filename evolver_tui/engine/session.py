@@ -135,10 +135,6 @@ class Session:
         self._link = link
         self._link_task = asyncio.create_task(link.run())
 
-    async def disconnect(self) -> None:
-        """Leave the hub."""
-        await self._hang_up()
-
     async def stop_intake(self) -> None:
         """Leave the hub; what was read from it is committed before this returns."""
         self.intake.stop()

@@ -45,11 +45,6 @@ class Worker:
         self._nothing_waits = asyncio.Event()
         self._current: asyncio.Task[Result] | None = None
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether a routine runs at this moment."""
-        return self._current is not None
-
     def wake(self) -> None:
         """Look at the queue now."""
         self._nothing_waits.clear()
