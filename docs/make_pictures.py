@@ -71,6 +71,7 @@ async def main() -> None:
         ("desk-light", "evolver-light", (120, 40), ["g", "enter", "a"]),
         ("desk-narrow", "evolver-dark", (80, 24), ["g", "enter", "a"]),
         ("question", "evolver-dark", (120, 40), ["g", *ASKING, "enter", "enter"]),
+        ("inbox", "evolver-dark", (120, 40), ["g", "i", *ASKING]),
     ):
         with tempfile.TemporaryDirectory() as folder:
             await picture(name, theme, size, keys, Path(folder))

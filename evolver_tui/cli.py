@@ -6,21 +6,24 @@ screen at once, and a script that asks for one line must not wait for it.
 
 from __future__ import annotations
 
-import argparse
+import gc
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, TextIO
 
-from evolver_tui import __version__
 from evolver_tui.core.errors import EvolverError, UsageError
 from evolver_tui.core.safe_text import safe_block
 
 if TYPE_CHECKING:
+    from evolver_tui.core.job import QueueCounts, QueueRow
     from evolver_tui.engine.headless import HeadlessResult
+    from evolver_tui.engine.inbox import Inbox
+    from evolver_tui.engine.job_commands import JobResult
+    from evolver_tui.engine.ports import Store
     from evolver_tui.settings.connect_config import ConnectConfig
     from evolver_tui.wiring import Place
 
@@ -29,23 +32,42 @@ DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 SECONDS_A_THREAD_HOLDS_ON = 0.001
 """Python's own 5 ms would let a busy hub's threads keep a key waiting for several of these."""
 
-Command = Callable[[argparse.Namespace], int]
+
+class Options(SimpleNamespace):
+    """What was asked for; when nothing was, the console. Each command adds arguments of its own."""
+
+    command = "console"
+    home: str | None = None
+    nodes: str | None = None
+    database: str | None = None
+    hub: str | None = None
+    theme: str | None = None
+    demo = False
+
+
+Command = Callable[[Options], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `evolver-tui`; returns the exit code."""
     _mend_standard_streams()
-    options = _parser().parse_args(arguments)
-    code = _run_command(options)
+    code = _run_command(_read(sys.argv[1:] if arguments is None else arguments))
     was_delivered = _flush(sys.stdout)
     _flush(sys.stderr)
     return code or (DONE if was_delivered else FAILED)
 
 
-def _run_command(options: argparse.Namespace) -> int:
-    command: Command = options.command
+def _read(arguments: Sequence[str]) -> Options:
+    if not arguments:  # the console, as most often: its first frame need not wait for a parser
+        return Options()
+    from evolver_tui.arguments import make_parser
+
+    return make_parser().parse_args(arguments, Options())
+
+
+def _run_command(options: Options) -> int:
     try:
-        return command(options)
+        return COMMANDS[options.command](options)
     except UsageError as error:
         _say(f"evolver-tui: {error}", sys.stderr)
         return WRONG_USAGE
@@ -86,93 +108,16 @@ def _flush(stream: TextIO) -> bool:
     return True
 
 
-# --- what may be asked ---------------------------------------------------------------------------------------------
-
-
-class _Parser(argparse.ArgumentParser):
-    """Refuses what was typed without drawing it as it is."""
-
-    def error(self, message: str) -> NoReturn:
-        super().error(safe_block(message))
-
-
-def _parser() -> argparse.ArgumentParser:
-    places = _Parser(add_help=False)
-    places.add_argument("--home", metavar="DIR", default=argparse.SUPPRESS, help="keep config, data and cache here")
-    places.add_argument("--nodes", metavar="DIR", default=argparse.SUPPRESS, help="the node library")
-    places.add_argument("--database", metavar="URL", default=argparse.SUPPRESS, help="e.g. sqlite:////path/evolver.db")
-
-    parser = _Parser(
-        prog="evolver-tui", parents=[places],
-        description="The console: supervise an agent that writes code. Without a command it opens in this terminal.",
-    )  # fmt: skip
-    parser.add_argument("--version", action="version", version=f"evolver-tui {__version__}")
-    parser.add_argument("--demo", action="store_true", help="a sample hub in this process and the offline author")
-    parser.add_argument("--hub", metavar="URL", help="the SignalR hub to subscribe to")
-    parser.add_argument("--theme", metavar="NAME", help="colours, by the name of a theme")
-    parser.set_defaults(command=_console)
-    commands = parser.add_subparsers(metavar="COMMAND")
-
-    connect = commands.add_parser("connect", parents=[places], help="headless: JSON config on stdin, events on stderr")
-    connect.add_argument("--approve", choices=("all", "low", "none"), default="low", help="saved without a review")
-    connect.set_defaults(command=_connect)
-
-    hub = commands.add_parser("hub", help="the sample hub; its URL is the first line of output")
-    hub.add_argument("--host", default="127.0.0.1")
-    hub.add_argument("--port", type=int, default=5000)
-    hub.add_argument("--tasks", metavar="FILE", help='JSON: {"tasks": [...]}')
-    hub.add_argument("--rate", type=float, default=2.0, help="tasks a second; 0: as fast as it can")
-    hub.add_argument("--batch", type=int, default=1, help="tasks a message")
-    hub.add_argument("--count", type=int, help="tasks in all, going round the file; 0: without end")
-    hub.set_defaults(command=_hub)
-
-    run = commands.add_parser("run", parents=[places], help="run an approved node: JSON in, JSON out")
-    run.add_argument("node")
-    run.set_defaults(command=_run)
-
-    _nodes_parser(commands, places)
-
-    export = commands.add_parser("export", parents=[places], help="a session's log as a file")
-    export.add_argument("session", nargs="?", default="latest")
-    export.add_argument("--format", default="jsonl", help="jsonl, json or md")
-    export.add_argument("-o", "--output", metavar="FILE", type=Path, help="default: standard output")
-    export.set_defaults(command=_export)
-
-    config = commands.add_parser("config", parents=[places], help="the config that is in force")
-    config.add_argument("what", choices=("show", "path", "check"))
-    config.set_defaults(command=_config)
-    return parser
-
-
-def _nodes_parser(commands: argparse._SubParsersAction[_Parser], places: _Parser) -> None:
-    nodes = commands.add_parser("nodes", help="the library of approved nodes")
-    verbs = nodes.add_subparsers(metavar="VERB", required=True)
-    for verb, positional, help_text in (
-        ("list", (), "every node"),
-        ("show", ("node",), "one node's record and code"),
-        ("diff", ("node", "?a", "?b"), "two versions; default: the last two"),
-        ("rollback", ("node", "version"), "an old version again, as the next one"),
-        ("check", ("file",), "what the checks say about a file"),
-        ("import", ("file",), "a file as a node, after its checks"),
-    ):
-        parser = verbs.add_parser(verb, parents=[places], help=help_text)
-        for name in positional:
-            parser.add_argument(name.lstrip("?"), nargs="?" if name.startswith("?") else None)
-        parser.add_argument("--json", action="store_true", help="for scripts")
-        parser.set_defaults(command=_nodes, verb=verb)
-
-
 # --- what is done --------------------------------------------------------------------------------------------------
 
 
-def _place(options: argparse.Namespace, *, is_demo: bool = False) -> Place:
+def _place(options: Options, *, is_demo: bool = False) -> Place:
     from evolver_tui.wiring import find_place
 
-    home, nodes, database = (getattr(options, name, None) for name in ("home", "nodes", "database"))
-    return find_place(home, nodes, database, os.environ, is_demo=is_demo)
+    return find_place(options.home, options.nodes, options.database, os.environ, is_demo=is_demo)
 
 
-def _console(options: argparse.Namespace) -> int:
+def _console(options: Options) -> int:
     """The console. Vendors are imported after its first frame."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
@@ -183,8 +128,8 @@ def _console(options: argparse.Namespace) -> int:
     _check_hub(options.hub)
     place.paths.create()
     os.environ.setdefault("TEXTUAL_FPS", "120")  # read once, when Textual is imported
+    gc.disable()  # until the session is open: what is made in between stays, and looking through it takes a while
 
-    from evolver_tui.adapters.queue_peek import peek
     from evolver_tui.settings.config import DeskConfig
     from evolver_tui.settings.person import editor_command
     from evolver_tui.settings.state import load_state, save_state
@@ -196,7 +141,6 @@ def _console(options: argparse.Namespace) -> int:
     remembered = load_state(state_file)
     desk = place.config.desk
     demo = Demo(place, is_alone=options.demo)
-    file = place.database_file
     settings = DeskSettings(
         theme=options.theme or (desk.theme if desk.theme != DeskConfig().theme else remembered.theme) or desk.theme,
         user_themes=place.paths.themes,
@@ -204,18 +148,29 @@ def _console(options: argparse.Namespace) -> int:
         connect_url=None if options.demo else options.hub or place.config.hub.url or remembered.hub_url or None,
         starts_with_sample=options.demo,
         remembered_url=remembered.hub_url,
-        remember_url=lambda url: save_state(state_file, replace(load_state(state_file), hub_url=url)),
-        remember_theme=lambda name: save_state(state_file, replace(load_state(state_file), theme=name)),
+        remember_url=lambda url: save_state(state_file, load_state(state_file)._replace(hub_url=url)),
+        remember_theme=lambda name: save_state(state_file, load_state(state_file)._replace(theme=name)),
         sample_hub=demo.start,
         editor=lambda: editor_command(desk, os.environ),
         reviewer=place.reviewer,
         nodes_folder=str(place.nodes),
+        has_title=desk.title,
+        has_bell=desk.bell,
         plain=desk.ascii,
     )
     sys.setswitchinterval(SECONDS_A_THREAD_HOLDS_ON)
-    app = EvolverApp(lambda: make_session(place), lambda: peek(file) if file else ([], None), settings)
+    app = EvolverApp(lambda: make_session(place), lambda: _first_rows(place.database_file), settings)
     result = app.run()
     return DONE if result is None else result
+
+
+def _first_rows(database: Path | None) -> tuple[list[QueueRow], QueueCounts | None]:
+    """What stood in the queue the last time; at a first start there is nothing to read, nor to import for it."""
+    if database is None or not os.path.exists(database):
+        return [], None
+    from evolver_tui.adapters.queue_peek import peek
+
+    return peek(database)
 
 
 def _check_hub(url: str | None) -> None:
@@ -232,7 +187,7 @@ def _json_from_stdin() -> bytes:
     return sys.stdin.buffer.read()
 
 
-def _connect(options: argparse.Namespace) -> int:
+def _connect(options: Options) -> int:
     """`evolver-tui connect`: spec 000's result on stdout, whatever happens."""
     import json
 
@@ -257,7 +212,7 @@ def _connect(options: argparse.Namespace) -> int:
     return DONE if result.value["success"] else FAILED
 
 
-def _run_headless(options: argparse.Namespace, config: ConnectConfig) -> HeadlessResult:
+def _run_headless(options: Options, config: ConnectConfig) -> HeadlessResult:
     import asyncio
 
     from evolver_tui.engine.headless import run_headless
@@ -273,7 +228,7 @@ def _run_headless(options: argparse.Namespace, config: ConnectConfig) -> Headles
     return asyncio.run(run_headless(session, config, lambda line: print(line, file=sys.stderr, flush=True)))
 
 
-def _hub(options: argparse.Namespace) -> int:
+def _hub(options: Options) -> int:
     from evolver_tui.adapters.sample_hub import SampleHubSettings, run_sample_hub
     from evolver_tui.adapters.sample_hub_feed import FeedSettings
 
@@ -282,7 +237,7 @@ def _hub(options: argparse.Namespace) -> int:
     return run_sample_hub(settings, Path(options.tasks) if options.tasks else None)
 
 
-def _export(options: argparse.Namespace) -> int:
+def _export(options: Options) -> int:
     import asyncio
 
     from evolver_tui.engine.export import export_session
@@ -295,12 +250,11 @@ def _export(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _config(options: argparse.Namespace) -> int:
+def _config(options: Options) -> int:
     from evolver_tui.settings.config import check_config, load_config, show_config
     from evolver_tui.settings.paths import find_paths
 
-    home = getattr(options, "home", None)
-    paths = find_paths(Path(home) if home else None, os.environ)
+    paths = find_paths(Path(options.home) if options.home else None, os.environ)
     if options.what == "path":
         print(paths.config_file)
     elif options.what == "show":
@@ -312,7 +266,7 @@ def _config(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: Options) -> int:
     import asyncio
 
     from evolver_tui.adapters.node_commands import run_command
@@ -326,7 +280,7 @@ def _run(options: argparse.Namespace) -> int:
     return code
 
 
-def _nodes(options: argparse.Namespace) -> int:
+def _nodes(options: Options) -> int:
     import json
     import time
 
@@ -354,3 +308,80 @@ def _nodes(options: argparse.Namespace) -> int:
     else:
         _say(result.text.rstrip("\n"), sys.stdout)
     return result.exit_code
+
+
+def _jobs(options: Options) -> int:
+    from evolver_tui.wiring import make_inbox, make_store
+
+    place = _place(options)
+    store = make_store(place)
+    result = _job_result(options, store, make_inbox(place, store))
+    if result.said:
+        _say(result.said, sys.stderr)
+    if result.value is not None and options.json:
+        from evolver_tui.engine.job_views import json_text
+
+        print(json_text(result.value, indent=2))
+    elif result.text:
+        _say(result.text, sys.stdout)
+    return result.exit_code
+
+
+def _job_result(options: Options, store: Store, inbox: Inbox) -> JobResult:
+    """What was asked for, done. Everything is read from files and standard input before the database is opened."""
+    import asyncio
+    import time
+    from functools import partial
+
+    from evolver_tui.adapters import bundle_places, job_inputs
+    from evolver_tui.core.decision import Decision, DecisionKind
+    from evolver_tui.engine import job_commands, job_moves
+
+    decide = partial(job_commands.decide_job, store, inbox)
+    match options.verb:
+        case "list" if options.needs_you:
+            work = partial(job_commands.list_questions, store, options.limit, time.time())
+        case "list":
+            work = partial(job_commands.list_jobs, store, options.state, options.limit, time.time())
+        case "show":
+            work = partial(job_commands.show_job, store, options.id, time.time())
+        case "answer":
+            typed = job_inputs.read_answer(options.content, options.json_content)
+            work = partial(job_commands.answer_job, store, inbox, options.id, typed, decline=options.decline)
+        case "approve":
+            work = partial(job_commands.approve_job, store, inbox, options.id, options.sha256)
+        case "reject":
+            reason = None if options.reason is None else job_inputs.read_words(options.reason)
+            work = partial(decide, options.id, Decision(DecisionKind.REJECT, reason=reason or ""))
+        case "respond":
+            words = job_inputs.read_words(options.words)
+            work = partial(decide, options.id, Decision(DecisionKind.RESPOND, reason=words))
+        case "edit":
+            code = job_inputs.read_code(options.file)
+            work = partial(decide, options.id, Decision(DecisionKind.EDIT, code=code))
+        case "cancel":
+            work = partial(job_commands.cancel_job, store, inbox, options.id)
+        case "retry":
+            work = partial(job_commands.retry_job, store, inbox, options.id)
+        case "export":
+            target = bundle_places.target(options.output, options.to)
+            leave = partial(job_moves.depart, store, inbox, options.id, target.held())
+            return job_moves.hand_over(asyncio.run(job_commands.within(store, leave)), target)
+        case _:
+            source = bundle_places.source(options.file, options.source)
+            come = partial(job_moves.arrive, store, inbox, source.take())
+            return job_moves.settle_in(asyncio.run(job_commands.within(store, come)), source)
+    return asyncio.run(job_commands.within(store, work))
+
+
+COMMANDS: Mapping[str, Command] = {
+    "console": _console,
+    "connect": _connect,
+    "hub": _hub,
+    "run": _run,
+    "nodes": _nodes,
+    "jobs": _jobs,
+    "export": _export,
+    "config": _config,
+}
+"""By the name that the parser puts into `command`."""

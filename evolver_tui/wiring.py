@@ -8,22 +8,23 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from evolver_tui.core.errors import UsageError
 from evolver_tui.settings.config import BackendConfig, Config, load_config
 from evolver_tui.settings.paths import Paths, absolute, find_paths, node_folder
 from evolver_tui.settings.person import reviewer_name
-from evolver_tui.settings.secrets import secret
 
 if TYPE_CHECKING:
     from evolver_tui.adapters.node_files import NodeFiles
     from evolver_tui.adapters.node_runner import NodeRunner
+    from evolver_tui.adapters.routine_plugins import FoundRoutines
     from evolver_tui.adapters.sample_hub import SampleHub
     from evolver_tui.engine.author import AutoReview
+    from evolver_tui.engine.inbox import Inbox
     from evolver_tui.engine.ports import Backend, Clock, Link, LinkListener, Store
     from evolver_tui.engine.session import Session
     from evolver_tui.settings.tool_files import ToolFolder
@@ -33,6 +34,9 @@ OFFLINE_PACE_SECONDS = 0.02
 
 DEFAULT_BASE_URLS = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}
 
+COMMANDS = "jobs"
+"""What stands in a session's place for jobs that `evolver-tui jobs import` let in; no session is ever called so."""
+
 APPROVALS: Mapping[str, AutoReview | None] = {
     "all": lambda report: True,
     "low": lambda report: report.risk == "low",
@@ -41,8 +45,7 @@ APPROVALS: Mapping[str, AutoReview | None] = {
 """The rules of `connect --approve`: which drafts are saved without a person."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where this run lives: its config and its folders."""
 
     paths: Paths
@@ -64,6 +67,12 @@ class Place:
     def reviewer(self) -> str:
         """The name that decisions are kept under."""
         return reviewer_name(self.config.desk, self.environ)
+
+    def secret(self, name: str) -> str | None:
+        """Find a secret by the name of its environment variable; None where there is none. Blocks: see `secret`."""
+        from evolver_tui.settings.secrets import secret
+
+        return secret(name, self.environ, self.paths)
 
 
 def find_place(
@@ -87,9 +96,13 @@ def find_place(
 def _database(given: str | None) -> str | Path | None:
     if not given or "://" not in given:
         return absolute(Path(given)) if given else None
-    scheme = given.partition("://")[0].partition("+")[0]
-    if scheme != "sqlite":
-        raise UsageError(f"{scheme!r} databases are not supported.", "Use sqlite:////path/evolver.db.")
+    from evolver_tui.settings.database_url import KNOWN_SCHEMES, scheme_of
+
+    if scheme_of(given) not in KNOWN_SCHEMES:
+        raise UsageError(
+            f"{scheme_of(given)!r} databases are not supported.",
+            "Use sqlite:////path/evolver.db or postgresql+psycopg://user@host/name.",
+        )
     return given
 
 
@@ -121,6 +134,7 @@ def make_session(
     backend = make_backend(place, clock, pace)
     library = make_library(place)
     tools = known_tools(place)
+    plug_ins = known_routines(place)
     limits = AuthorLimits(place.config.author.max_rejects, place.config.author.write_attempts)
     return Session(
         SessionParts(
@@ -135,10 +149,12 @@ def make_session(
             make_link=_link_maker(place, clock, method or place.config.hub.method),
             clock=clock,
             registry=get_signal_registry(),
+            new_id=_new_id,
             exports=place.paths.exports,
             secrets=lambda: known_secrets(place),
+            routines=plug_ins.routines,
             generate=generate,
-            notices=tuple(str(problem) for problem in tools.problems),
+            notices=(*(str(problem) for problem in tools.problems), *plug_ins.notices),
         )
     )
 
@@ -148,11 +164,30 @@ def new_session_id(now: float) -> str:
     return f"session_{datetime.fromtimestamp(now):%Y%m%d_%H%M%S_%f}"
 
 
+def _new_id() -> str:
+    """A UUID, for what is moved between machines."""
+    import uuid
+
+    return str(uuid.uuid4())
+
+
 def make_store(place: Place) -> Store:
     """The database of this place."""
     from evolver_tui.adapters.database import Database
 
     return Database(place.database)
+
+
+def make_inbox(place: Place, store: Store) -> Inbox:
+    """What a person may do with this place's jobs in a process that runs no session."""
+    from evolver_tui.engine.inbox import Inbox
+    from evolver_tui.engine.signals import SignalBus, get_signal_registry
+
+    bus = SignalBus(COMMANDS, time.time, lambda signals: store.log(signals, COMMANDS), get_signal_registry())
+    return Inbox(
+        store, bus, session_id=COMMANDS, person=place.reviewer, host=platform.node(),
+        new_id=_new_id, has_session=False,
+    )  # fmt: skip
 
 
 def make_library(place: Place) -> NodeFiles:
@@ -181,6 +216,14 @@ def known_tools(place: Place) -> ToolFolder:
     return load_tools(place.paths.tools, BUILT_IN_TOOLS)
 
 
+def known_routines(place: Place) -> FoundRoutines:
+    """The routines of the config and of installed packages, not imported yet, and what is wrong with others."""
+    from evolver_tui.adapters.routine_plugins import find_routines
+
+    config = place.config
+    return find_routines(config.routines, place.paths.config / "routines", tracing=config.langgraph.tracing)
+
+
 def make_backend(place: Place, clock: Clock, pace: float = 0.0) -> Backend:
     """The backend that the config chooses."""
     chosen = place.config.backend
@@ -195,7 +238,7 @@ def make_backend(place: Place, clock: Clock, pace: float = 0.0) -> Backend:
         kind=chosen.kind,
         base_url=chosen.base_url or DEFAULT_BASE_URLS[chosen.kind],
         model=chosen.model,
-        api_key=lambda: secret(chosen.key_variable, place.environ, place.paths),
+        api_key=lambda: place.secret(chosen.key_variable),
         api_key_name=chosen.key_variable,
         temperature=chosen.temperature,
         connect_timeout=chosen.connect_timeout,
@@ -214,8 +257,12 @@ def make_backend(place: Place, clock: Clock, pace: float = 0.0) -> Backend:
 
 def known_secrets(place: Place) -> list[str]:
     """The secrets that this run may have used: what an export must not contain."""
+    from evolver_tui.settings.database_url import password_of
+
     names = (place.config.hub.token_env, place.config.backend.key_variable)
-    found = (secret(name, place.environ, place.paths) for name in names)
+    found = [place.secret(name) for name in names]
+    if isinstance(place.database, str):
+        found += [password_of(place.database), place.environ.get("PGPASSWORD")]
     return [value for value in found if value]
 
 
@@ -252,7 +299,7 @@ def _link_maker(place: Place, clock: Clock, method: str) -> Callable[[str, LinkL
     hub = place.config.hub
 
     def token() -> str:
-        return secret(hub.token_env, place.environ, place.paths) or ""
+        return place.secret(hub.token_env) or ""
 
     def make_link(url: str, listener: LinkListener) -> Link:
         from evolver_tui.adapters.signalr_link import SignalRLink

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
+import random
+import string
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -17,31 +17,23 @@ from evolver_tui.core.job import JobState, Outcome, QueueCounts
 from evolver_tui.core.question import Question, QuestionKind
 from evolver_tui.core.signal import Signal
 from evolver_tui.engine.ports import AddedTasks
-from tests.databases import ELSEWHERE, LEASE, add, claim, ids, names, opened, pause, task, tasks
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "evolver.db"
-
+from tests.databases import ELSEWHERE, LEASE, add, claim, ids, names, opened, pause, sql, task, tasks
 
 # --- intake ---
 
 
 @pytest.mark.anyio
-async def test_tasks_are_on_disk_when_add_returns(path: Path) -> None:
-    async with opened(path) as database:
+async def test_tasks_are_on_disk_when_add_returns(url: str) -> None:
+    async with opened(url) as database:
         added = await add(database, *tasks("a", "b"))
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as other:
-            assert other.execute("SELECT task_id FROM job ORDER BY seq").fetchall() == [("a",), ("b",)]
-        other.close()
+        assert sql(url, "SELECT task_id FROM job ORDER BY seq") == [("a",), ("b",)]
         assert [kept.id for kept in added.queued] == ["a", "b"]
         assert added.waiting == 2
 
 
 @pytest.mark.anyio
-async def test_task_seen_before_is_not_queued_twice(path: Path) -> None:
-    async with opened(path) as database:
+async def test_task_seen_before_is_not_queued_twice(url: str) -> None:
+    async with opened(url) as database:
         await add(database, *tasks("a", "b"))
         again = task("c", taskName="another c")
         added = await add(database, *tasks("b", "c"), again, task("d"))
@@ -50,13 +42,13 @@ async def test_task_seen_before_is_not_queued_twice(path: Path) -> None:
         assert added.waiting == 4
         assert await ids(database) == ["a", "b", "c", "d"]
         assert await database.counts() == QueueCounts(waiting=4)
-    async with opened(path) as database:
+    async with opened(url) as database:
         assert len((await add(database, *tasks("a", "d"))).duplicates) == 2
 
 
 @pytest.mark.anyio
-async def test_completed_tasks_are_kept_and_skipped(path: Path) -> None:
-    async with opened(path) as database:
+async def test_completed_tasks_are_kept_and_skipped(url: str) -> None:
+    async with opened(url) as database:
         done = task("done", status="completed")
         added = await add(database, done, task("open"))
         assert (added.skipped, added.waiting) == ((done,), 1)
@@ -71,8 +63,8 @@ async def test_completed_tasks_are_kept_and_skipped(path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_tasks_that_are_only_to_be_kept_are_never_claimed(path: Path) -> None:
-    async with opened(path) as database:
+async def test_tasks_that_are_only_to_be_kept_are_never_claimed(url: str) -> None:
+    async with opened(url) as database:
         added = await add(database, *tasks("a"), task("b", status="completed"), generate=False)
         assert (added.stored, len(added.skipped), added.waiting) == (tuple(tasks("a")), 1, 0)
         assert await database.counts() == QueueCounts(stored=1, skipped=1)
@@ -80,8 +72,8 @@ async def test_tasks_that_are_only_to_be_kept_are_never_claimed(path: Path) -> N
 
 
 @pytest.mark.anyio
-async def test_long_batch_is_one_result_and_each_task_is_told_of_once(path: Path) -> None:
-    async with opened(path) as database:
+async def test_long_batch_is_one_result_and_each_task_is_told_of_once(url: str) -> None:
+    async with opened(url) as database:
         heard: list[str] = []
 
         def narrate(added: AddedTasks) -> Sequence[Signal]:
@@ -96,19 +88,19 @@ async def test_long_batch_is_one_result_and_each_task_is_told_of_once(path: Path
 
 
 @pytest.mark.anyio
-async def test_batch_without_tasks_is_told_of_too(path: Path) -> None:
-    async with opened(path) as database:
+async def test_batch_without_tasks_is_told_of_too(url: str) -> None:
+    async with opened(url) as database:
         nothing = await database.add_tasks((), "s", generate=True, narrate=lambda added: [Signal("message")])
         assert nothing == AddedTasks((), (), (), (), 0)
         assert await names(database) == ["message"]
 
 
 @pytest.mark.anyio
-async def test_tasks_that_cannot_be_told_of_are_not_kept(path: Path) -> None:
+async def test_tasks_that_cannot_be_told_of_are_not_kept(url: str) -> None:
     def fail(added: AddedTasks) -> Sequence[Signal]:
         raise LookupError("no words")
 
-    async with opened(path) as database:
+    async with opened(url) as database:
         kept, refused = await asyncio.gather(
             add(database, task("a")),
             database.add_tasks(tasks("b"), "s", generate=True, narrate=fail),
@@ -134,15 +126,16 @@ HOSTILE = [
 
 
 @pytest.mark.anyio
-async def test_any_string_survives(path: Path) -> None:
-    async with opened(path) as database:
+async def test_any_string_survives(url: str) -> None:
+    async with opened(url) as database:
         hostile = [task(f"{n} {text}", taskName=text, more={text: [text]}) for n, text in enumerate(HOSTILE)]
         await add(database, *hostile)
         for expected in hostile:
             held = await claim(database)
             assert held.task == expected
-            await database.record_step(held.job, held.fence, expected.name, {expected.id: expected.raw}, "s")
-            asked = Question("q" + expected.raw["taskName"], expected.raw["taskName"], subject=expected.raw)
+            step = expected.name[:500]
+            await database.record_step(held.job, held.fence, step, {expected.id: expected.raw}, "s")
+            asked = Question(f"q{step}", expected.raw["taskName"], subject=expected.raw)
             question = await database.pause(held.job, held.fence, asked, "s", [Signal("s", expected.raw)])
             found = await database.question(question)
             assert found is not None
@@ -150,17 +143,39 @@ async def test_any_string_survives(path: Path) -> None:
             detail = await database.job(held.job)
             assert detail is not None
             assert detail.task == expected
-            assert (await database.journal(held.job))[expected.name] == {expected.id: expected.raw}
+            assert (await database.journal(held.job))[step] == {expected.id: expected.raw}
         assert [line.signal.payload for line in await database.signals("s")] == [kept.raw for kept in hostile]
+        assert len((await add(database, *hostile)).duplicates) == len(hostile)
 
 
 @pytest.mark.anyio
-async def test_nesting_that_could_not_be_read_back_is_cut(path: Path) -> None:
+async def test_ids_too_long_for_an_index_are_told_apart_by_all_of_their_text(url: str) -> None:
+    rng = random.Random(4)
+    start = "".join(rng.choices(string.ascii_letters, k=10_000))
+    long = tasks(start + "a", start + "b")
+    async with opened(url) as database:
+        assert (await add(database, *long, *long)).queued == tuple(long)
+        assert (await add(database, *long)).duplicates == tuple(long)
+        rows = await database.rows_after(None, 9)
+        assert len({row.task_id for row in rows}) == 2
+        assert all(row.task_id.startswith(start[:500]) and len(row.task_id) <= 600 for row in rows)
+        held = await claim(database)
+        assert held.task == long[0]
+        for write in (
+            database.record_step(held.job, held.fence, start, 1, "s"),
+            database.pause(held.job, held.fence, Question(start, "?"), "s"),
+        ):
+            with pytest.raises(EvolverError, match=r"has 10000 characters\. Name it in 600 at most\."):
+                await write
+
+
+@pytest.mark.anyio
+async def test_nesting_that_could_not_be_read_back_is_cut(url: str) -> None:
     deep: list[Any] = []
     for _ in range(100_000):
         deep = [deep]
     wide = [{"n": float("inf"), "list": [n]} for n in range(100)]
-    async with opened(path) as database:
+    async with opened(url) as database:
         await add(database, task("a", deep=deep, wide=wide))
         held = await claim(database)
         assert (held.task.id, held.task.raw["wide"]) == ("a", wide)
@@ -171,8 +186,8 @@ async def test_nesting_that_could_not_be_read_back_is_cut(path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_jobs_come_by_priority_then_arrival_and_resumed_ones_first(path: Path) -> None:
-    async with opened(path) as database:
+async def test_jobs_come_by_priority_then_arrival_and_resumed_ones_first(url: str) -> None:
+    async with opened(url) as database:
         priorities = ["low", "medium", "high", "urgent?", "high", "low"]
         await add(database, *(task(f"{priority}-{n}", priority) for n, priority in enumerate(priorities)))
         expected = ["high-2", "high-4", "medium-1", "urgent?-3", "low-0", "low-5"]
@@ -187,8 +202,8 @@ async def test_jobs_come_by_priority_then_arrival_and_resumed_ones_first(path: P
 
 
 @pytest.mark.anyio
-async def test_journal_answers_the_next_claim(path: Path) -> None:
-    async with opened(path) as database:
+async def test_journal_answers_the_next_claim(url: str) -> None:
+    async with opened(url) as database:
         await add(database, task("a"))
         held = await claim(database)
         assert (held.journal, held.attempt) == ({}, 1)
@@ -206,8 +221,8 @@ async def test_journal_answers_the_next_claim(path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_counts_and_rows_follow_every_change(path: Path) -> None:
-    async with opened(path) as database:
+async def test_counts_and_rows_follow_every_change(url: str) -> None:
+    async with opened(url) as database:
         await add(database, *tasks("a", "b"))
         held, question = await pause(database)
         assert await database.counts() == QueueCounts(waiting=1, needs_you=1)
@@ -241,8 +256,8 @@ async def test_counts_and_rows_follow_every_change(path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_job_is_taken_over_when_its_lease_ends_and_the_late_writer_is_refused(path: Path) -> None:
-    async with opened(path) as database, opened(path, clock_shift=LEASE + 1) as later:
+async def test_job_is_taken_over_when_its_lease_ends_and_the_late_writer_is_refused(url: str) -> None:
+    async with opened(url) as database, opened(url, clock_shift=LEASE + 1) as later:
         await add(database, task("a"))
         held = await claim(database)
         assert await database.claim("third:1:1", LEASE) is None
@@ -267,8 +282,8 @@ async def test_job_is_taken_over_when_its_lease_ends_and_the_late_writer_is_refu
 
 
 @pytest.mark.anyio
-async def test_renewed_lease_lasts(path: Path) -> None:
-    async with opened(path) as database, opened(path, clock_shift=LEASE + 1) as later:
+async def test_renewed_lease_lasts(url: str) -> None:
+    async with opened(url) as database, opened(url, clock_shift=LEASE + 1) as later:
         await add(database, task("a"))
         held = await claim(database)
         await database.renew(held.job, held.fence, 10 * LEASE)
@@ -276,8 +291,8 @@ async def test_renewed_lease_lasts(path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_claim_whose_caller_went_away_is_given_back(path: Path) -> None:
-    async with opened(path) as database:
+async def test_claim_whose_caller_went_away_is_given_back(url: str) -> None:
+    async with opened(url) as database:
         await add(database, task("a"))
         claiming = asyncio.create_task(database.claim(this_process(), LEASE))
         await asyncio.sleep(0)
@@ -291,8 +306,8 @@ async def test_claim_whose_caller_went_away_is_given_back(path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_result_that_is_not_json_is_refused_in_words(path: Path) -> None:
-    async with opened(path) as database:
+async def test_result_that_is_not_json_is_refused_in_words(url: str) -> None:
+    async with opened(url) as database:
         await add(database, task("a"))
         held = await claim(database)
         for value in (object(), float("nan"), {"x": {1, 2}}):
@@ -304,8 +319,8 @@ async def test_result_that_is_not_json_is_refused_in_words(path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_first_answer_counts_and_the_second_is_told_so(path: Path) -> None:
-    async with opened(path) as here, opened(path) as there:
+async def test_first_answer_counts_and_the_second_is_told_so(url: str) -> None:
+    async with opened(url) as here, opened(url) as there:
         await add(here, task("a"))
         held, question = await pause(here)
         results = await asyncio.gather(
@@ -326,8 +341,8 @@ async def test_first_answer_counts_and_the_second_is_told_so(path: Path) -> None
 
 
 @pytest.mark.anyio
-async def test_what_waits_for_nobody_cannot_be_answered_or_retried(path: Path) -> None:
-    async with opened(path) as database:
+async def test_what_waits_for_nobody_cannot_be_answered_or_retried(url: str) -> None:
+    async with opened(url) as database:
         await add(database, task("a"))
         for number in (1, 0, -1, 2**70):
             with pytest.raises(NotWaiting):
@@ -343,8 +358,8 @@ async def test_what_waits_for_nobody_cannot_be_answered_or_retried(path: Path) -
 
 
 @pytest.mark.anyio
-async def test_open_questions_are_listed_oldest_first(path: Path) -> None:
-    async with opened(path) as database, opened(path, clock_shift=10) as later:
+async def test_open_questions_are_listed_oldest_first(url: str) -> None:
+    async with opened(url) as database, opened(url, clock_shift=10) as later:
         await add(database, *tasks("a", "b", "c"))
         _, second = await pause(later)
         _, first = await pause(database)
@@ -364,21 +379,19 @@ async def test_open_questions_are_listed_oldest_first(path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_question_asked_again_under_its_name_is_the_same_question(path: Path) -> None:
-    async with opened(path) as database:
+async def test_question_asked_again_under_its_name_is_the_same_question(url: str) -> None:
+    async with opened(url) as database:
         await add(database, task("a"))
         _, question = await pause(database)
-        with sqlite3.connect(path) as other:
-            other.execute("UPDATE job SET state = 'running', fence = 7")
-        other.close()
+        sql(url, "UPDATE job SET state = 'running', fence = 7")
         assert await database.pause(1, 7, Question("language", "Which, please?"), "s") == question
         (found,) = await database.open_questions()
         assert (found.id, found.question.message) == (question, "Which, please?")
 
 
 @pytest.mark.anyio
-async def test_question_that_was_answered_meanwhile_lets_the_job_go_on(path: Path) -> None:
-    async with opened(path) as database:
+async def test_question_that_was_answered_meanwhile_lets_the_job_go_on(url: str) -> None:
+    async with opened(url) as database:
         await add(database, task("a"))
         _, question = await pause(database)
         await database.answer(question, {"content": 1}, "me", "s")

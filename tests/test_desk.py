@@ -32,7 +32,8 @@ from evolver_tui.tui.panes.review_card import set_out
 from evolver_tui.tui.panes.signal_feed import SignalFeed
 from evolver_tui.tui.themes import variable_defaults
 from tests.desk_fixtures import SMALL, Console, HandClock, LongQueue, console
-from tests.sessions import GENERATE, SUMMARIZE, TRANSLATE
+from tests.routine_process import install
+from tests.sessions import GENERATE, SUMMARIZE, TRANSLATE, send
 
 pytestmark = pytest.mark.anyio
 
@@ -99,6 +100,20 @@ async def test_leaving_ends_the_session_in_order(tmp_path: Path) -> None:
         (record,) = await session.store.sessions()
         assert record.ended_at is not None
         await session.store.close()
+
+
+async def test_leaving_asks_first_whatever_the_routine_that_works(tmp_path: Path) -> None:
+    install(tmp_path, '[routines]\nslow = "slow_routine:work"\n')
+    module = tmp_path / "config" / "routines" / "slow_routine.py"
+    module.write_text("import asyncio\n\nasync def work(run, task):\n    await asyncio.Event().wait()\n")
+    async with console(tmp_path) as desk:
+        await send(desk.session, {"tasks": [{"id": "t", "taskName": "A task", "routine": "slow"}]})
+        await desk.until(lambda: desk.session.is_working)
+        await desk.press("q")
+        await desk.until(lambda: "Leave the console?" in desk.text() and getattr(desk.app.screen, "is_armed", False))
+        await desk.press("escape")
+        await desk.until(lambda: "Leave the console?" not in desk.text())
+        assert desk.app.return_value is None
 
 
 # --- deciding

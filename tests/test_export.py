@@ -10,7 +10,11 @@ import pytest
 from markdown_it import MarkdownIt
 
 from evolver_tui.core.errors import StoreError, UsageError
+from evolver_tui.core.task import Task
+from evolver_tui.engine.export import write_export
+from evolver_tui.engine.routine import Run
 from tests.sessions import GENERATE, SUMMARIZE, approval, place_in, review_of, running, send
+from tests.test_worker import at_work, drained
 
 pytestmark = pytest.mark.anyio
 
@@ -86,3 +90,16 @@ async def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="cannot be written"):
             await session.export("json", tmp_path / "file" / "x.json")
         assert (await session.export("json")).is_file()
+
+
+async def test_values_that_a_routine_replaces_are_left_out(tmp_path: Path) -> None:
+    async def routine(run: Run, task: Task) -> str:
+        await run.keep("graph 0", "dG9rLTRkOGYyYTkxYzc=")
+        return "done"
+
+    async with at_work(tmp_path, routine, "one") as bench:
+        await bench.store.start_session("s", "", "here")
+        await drained(bench.worker)
+        await write_export(bench.store, "s", "jsonl", tmp_path / "out.jsonl", [TOKEN])
+    (job,) = (json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines() if '"job"' in line[:20])
+    assert job["journal"] == {"result": "done"}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FIRST_FRAME_VENDORS = ("sqlmodel", "sqlalchemy", "pydantic", "httpx", "signalrcore", "asyncpg", "keyring")
+FIRST_FRAME_VENDORS = ("sqlmodel", "sqlalchemy", "pydantic", "httpx", "signalrcore", "asyncpg", "keyring", "langgraph")
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -45,6 +45,7 @@ def modules_after(code: str) -> set[str]:
         "evolver_tui.engine.session",
         "evolver_tui.settings.config",
         "evolver_tui.engine.headless",
+        "evolver_tui.routines",
     ],
 )
 def test_rooms_below_the_adapters_load_neither_console_nor_vendors(door: str) -> None:

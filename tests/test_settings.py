@@ -316,7 +316,9 @@ CONFIGS = st.builds(
         temperature=st.floats(0, 2),
         max_tokens=st.integers(1, 1_000_000),
     ),
-    desk=st.builds(DeskConfig, theme=NAME, ascii=st.booleans(), reviewer=LINE, editor=LINE),
+    desk=st.builds(
+        DeskConfig, theme=NAME, ascii=st.booleans(), title=st.booleans(), bell=st.booleans(), reviewer=LINE, editor=LINE
+    ),
     keys=st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=12), LINE, max_size=4),
 )
 
@@ -346,7 +348,7 @@ def test_show_explains_every_setting_and_marks_the_defaults(tmp_path: Path) -> N
 
 def test_example_is_a_config_of_defaults(paths: Paths) -> None:
     assert load_config(write(paths, example_config())) == Config()
-    assert set(tomllib.loads(example_config())) == {*SECTIONS, "keys"}
+    assert set(tomllib.loads(example_config())) == {*SECTIONS, "routines", "keys"}
 
 
 # --- the person ----------------------------------------------------------------------------------------------------

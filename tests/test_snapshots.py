@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ import pytest
 from textual.pilot import Pilot
 
 from evolver_tui.core.errors import StoreError
+from evolver_tui.core.question import OpenQuestion
 from evolver_tui.engine.session import Session
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.desk_settings import DeskSettings
+from evolver_tui.tui.panes.inbox_list import InboxList
 from evolver_tui.wiring import make_session
 from tests.sessions import GENERATE, SUMMARIZE, TRANSLATE, place_in
 
@@ -83,6 +86,11 @@ class Stage:
         await pilot.press("g")
         await pilot.pause(0.1)
 
+    async def inbox(self, pilot: Pilot[int]) -> None:
+        """Open the inbox and wait until it was read."""
+        await pilot.press("i")
+        await self._until(pilot, lambda: any(found._total is not None for found in self.app.screen.query(InboxList)))
+
     def _shows_all(self) -> bool:
         counts = self.app.desk.queue.counts
         return counts is not None and counts.needs_you == 3
@@ -114,13 +122,65 @@ def test_desk(snap_compare: Any, tmp_path: Path, theme: str, size: tuple[int, in
 
 @pytest.mark.parametrize(
     "pressed",
-    [("j", "j", "enter", "enter"), ("enter", "r"), ("enter", "R"), ("c",), ("question_mark",), ("ctrl+p",)],
-    ids=["question", "reason", "confirm", "connect", "help", "palette"],
+    [
+        ("j", "j", "enter", "enter"),
+        ("enter", "r"),
+        ("enter", "w"),
+        ("enter", "R"),
+        ("D",),
+        ("c",),
+        ("question_mark",),
+        ("ctrl+p",),
+    ],
+    ids=["question", "reason", "respond", "confirm", "cancel", "connect", "help", "palette"],
 )
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_dialog(snap_compare: Any, tmp_path: Path, pressed: tuple[str, ...], size: tuple[int, int]) -> None:
     stage = Stage(tmp_path)
     assert snap_compare(stage.app, terminal_size=size, run_before=keys(stage, *pressed))
+
+
+def with_ages(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """What waits has waited for two hours, four minutes and a moment."""
+    store = stage.session.store
+    read = store.open_questions
+
+    async def aged(limit: int = 200) -> Sequence[OpenQuestion]:
+        asked = [NOON - seconds for seconds in (7_500, 260, 41)]
+        return [dataclasses.replace(each, asked_at=at) for each, at in zip(await read(limit), asked, strict=True)]
+
+    monkeypatch.setattr(store, "open_questions", aged)
+    return stage
+
+
+@pytest.mark.parametrize(
+    ("theme", "size"),
+    [("evolver-dark", WIDE), ("evolver-dark", NARROW), ("evolver-light", WIDE)],
+    ids=["wide", "narrow", "light"],
+)
+def test_inbox(
+    snap_compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, theme: str, size: tuple[int, int]
+) -> None:
+    stage = with_ages(Stage(tmp_path, theme), monkeypatch)
+
+    async def steps(pilot: Pilot[int]) -> None:
+        await stage.busy(pilot)
+        await stage.inbox(pilot)
+        await pilot.press("G")
+        await pilot.pause(0.1)
+
+    assert snap_compare(stage.app, terminal_size=size, run_before=steps)
+
+
+def test_empty_inbox(snap_compare: Any, tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+
+    async def steps(pilot: Pilot[int]) -> None:
+        await stage.opened(pilot)
+        await stage.inbox(pilot)
+        await pilot.pause(0.1)
+
+    assert snap_compare(stage.app, terminal_size=NARROW, run_before=steps)
 
 
 @pytest.mark.parametrize("tab", ["Task", "Checks"])

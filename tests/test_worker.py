@@ -19,9 +19,9 @@ from evolver_tui.core.question import Answer, AnswerAction
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
 from evolver_tui.engine.author import Author
-from evolver_tui.engine.routine import Result, Routine, Run
+from evolver_tui.engine.routine import LEASE_SECONDS, Result, Routine, Run
 from evolver_tui.engine.signals import SignalBus, SignalRegistry
-from evolver_tui.engine.worker import LEASE_SECONDS, Worker
+from evolver_tui.engine.worker import Worker
 from evolver_tui.tools.definitions import BUILT_IN_TOOLS
 from tests.processes import node_answer
 from tests.provider_asking import backend_at
@@ -123,7 +123,7 @@ async def at_work(
     heard = Heard(registry)
     tasks = [Task.from_raw({"id": task_id, "llmTaskType": "summarize"}) for task_id in task_ids]
     await store.add_tasks(tasks, "s", generate=True, narrate=lambda added: ())
-    worker = Worker(store, routine, bus, clock, session_id="s", owner="here")
+    worker = Worker(store, {"": routine}, bus, clock, session_id="s", owner="here")
     work = asyncio.create_task(worker.run())
     try:
         yield Bench(worker, store, heard, clock)

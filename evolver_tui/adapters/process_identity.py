@@ -19,6 +19,11 @@ def _identity(pid: int) -> str:
     return f"{_host()}:{pid}:{_start_of(pid) or '0'}"
 
 
+def is_here(owner: str) -> bool:
+    """Whether `owner` was a process of this host, so that its end can be noticed."""
+    return owner.partition(":")[0] == _host()
+
+
 def is_gone(owner: str) -> bool:
     """Whether `owner` was a process of this host and has ended.
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from evolver_tui.core.job import JobState, Outcome, QuestionKind, QueueCounts, QueueRow
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 """The layout of the database that is read here."""
 
 ROW_COLUMNS: Final = (
@@ -48,9 +48,11 @@ _FIELDS: Final = {
     (JobState.COMPLETED.value, Outcome.REJECTED.value): "rejected",
     (JobState.COMPLETED.value, Outcome.SKIPPED.value): "skipped",
     (JobState.COMPLETED.value, Outcome.STORED.value): "stored",
+    (JobState.COMPLETED.value, Outcome.DONE.value): "done",
     (JobState.COMPLETED.value, ""): "stored",
     (JobState.FAILED.value, ""): "failed",
     (JobState.CANCELLED.value, ""): "cancelled",
+    (JobState.EXPORTED.value, ""): "exported",
 }
 """A state and an outcome to the field that counts them. A job that completed without an outcome was only kept."""
 

@@ -47,6 +47,18 @@ class NotWaiting(StoreError):
     """The job or question is not in a state in which this can be done."""
 
 
+class BundleError(EvolverError):
+    """An exported job that cannot be read or imported; nothing was changed."""
+
+
+class RoutineError(EvolverError):
+    """A routine breaks the rules by which it can be taken up again; only its author can mend that."""
+
+
+class StepTimeout(EvolverError):
+    """A routine's step took longer than it was given."""
+
+
 class LinkError(EvolverError):
     """The hub cannot be reached or ended the connection; worth another attempt."""
 

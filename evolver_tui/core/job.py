@@ -38,6 +38,8 @@ class Outcome(StrEnum):
     """The hub said that the task was completed already; kept, not worked on."""
     STORED = "stored"
     """Kept only, as the config asked (auto_generate_workflows false)."""
+    DONE = "done"
+    """A plug-in's routine came to its end; what it returned is in the journal."""
 
 
 class QuestionKind(StrEnum):
@@ -91,15 +93,17 @@ class QueueCounts:
     rejected: int = 0
     skipped: int = 0
     stored: int = 0
+    done: int = 0
     failed: int = 0
     cancelled: int = 0
+    exported: int = 0
 
     @property
     def total(self) -> int:
         """Every job in the database."""
         return (
             self.waiting + self.running + self.needs_you + self.approved + self.rejected + self.skipped
-            + self.stored + self.failed + self.cancelled
+            + self.stored + self.done + self.failed + self.cancelled + self.exported
         )  # fmt: skip
 
     @property
@@ -119,3 +123,15 @@ class JobDetail:
     """Why it failed, in words; empty otherwise."""
     attempt: int
     """1 for the first run, one more for each retry."""
+    routine: str = ""
+    """The plug-in that works on it; empty for the built-in author."""
+    pause_reason: str = ""
+    """Why it waits: `user_input`, `review`, or what the routine said; empty while it does not."""
+    owner: str = ""
+    """The process that works on it, as `host:pid:start`; empty while nobody does."""
+    bundle: str = ""
+    """The id of the bundle that it left in, or came in; empty for one that never moved."""
+    deferred_events: int = 0
+    """How many events are told when it is taken up again."""
+    session_id: str = ""
+    """The session in which it came in; its log tells of the job."""

@@ -68,6 +68,8 @@ class OpenQuestion:
     question: Question
     asked_at: float
     """Seconds since 1970, by the database's clock."""
+    reason: str = ""
+    """Why its job waits: `user_input`, `review`, or what the routine said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +213,11 @@ def _checked(form_field: FormField, value: Any) -> Any:
             value = _read_number(form_field.kind, value)
             _within(form_field, value, "has to be")
         case "one_of":
-            if value not in {choice.value for choice in form_field.choices}:
+            if value not in [choice.value for choice in form_field.choices]:
                 raise ValueError("is not one of the choices")
         case "many_of":
-            if not isinstance(value, list) or not set(value) <= {choice.value for choice in form_field.choices}:
+            known = [choice.value for choice in form_field.choices]
+            if not isinstance(value, list) or not all(chosen in known for chosen in value):
                 raise ValueError("is not among the choices")
             _within(form_field, len(value), "number of choices has to be")
         case "text":

@@ -14,7 +14,7 @@ LIMIT = 20_000
 """Characters that are looked at: one line of a megabyte stalls a terminal for seconds."""
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_UNSAFE = re.compile(
+_UNSAFE = (
     "["
     "\x00-\x08\x0b-\x1f\x7f-\x9f"
     "\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f"
@@ -23,15 +23,15 @@ _UNSAFE = re.compile(
     "\U000110bd\U000110cd\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U0010ffff"
     "]"
 )
-_STACKED_MARKS = re.compile(
+_STACKED_MARKS = (
     "([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0\ufe20-\ufe2f]{2})"
     "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20f0\ufe20-\ufe2f]+"
 )
-_PILED_MARKS = re.compile("[^\\w\\s\x00-\u02ff]{5,}")
+_PILED_MARKS = "[^\\w\\s\x00-\u02ff]{5,}"
 """Marks of any script are neither letters nor blanks, and so is little else."""
 _EMOJI_SELECTORS = "\ufe0e\ufe0f"
 """They only choose between two drawings of the sign before them, with a width that terminals disagree on."""
-_LINE_ENDS = re.compile("\r\n|[\n\t]")
+_LINE_ENDS = "\r\n|[\n\t]"
 
 
 def _stand_in(match: re.Match[str]) -> str:
@@ -66,14 +66,15 @@ def safe_block(value: object, limit: int = LIMIT) -> str:
         text = text.replace("\t", "    ")
     if text.isascii() and text.replace("\n", " ").isprintable():
         return text
-    text = _UNSAFE.sub(_stand_in, text)
-    return _PILED_MARKS.sub(_lowered, _STACKED_MARKS.sub(r"\1", text))
+    # `re` keeps what it compiled: the first frame does not wait for patterns that plain text never meets.
+    text = re.sub(_UNSAFE, _stand_in, text)
+    return re.sub(_PILED_MARKS, _lowered, re.sub(_STACKED_MARKS, r"\1", text))
 
 
 def safe_text(value: object, limit: int = LIMIT) -> str:
     """One line, safe to draw: as `safe_block`, with line ends shown as `␤`."""
     block = safe_block(value, limit)
-    return _LINE_ENDS.sub("␤", block) if "\n" in block else block
+    return re.sub(_LINE_ENDS, "␤", block) if "\n" in block else block
 
 
 def without_hidden(value: str) -> str:

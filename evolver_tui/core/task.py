@@ -15,6 +15,10 @@ TASK_TYPES = ("summarize", "generate", "translate")
 """Task types that the built-in author knows how to route."""
 
 
+LONGEST_ID = 600
+"""Characters of an id: four bytes each at most, and PostgreSQL's indexes hold 2,704."""
+
+
 @dataclass(frozen=True, slots=True)
 class LanguagePair:
     """One translation that a task asks for, as language codes."""
@@ -38,6 +42,11 @@ class Task:
     def given_id(self) -> str:
         """The id the hub gave, or "unknown": the name spec 000's events use."""
         return self.id if _id_of(self.raw) else "unknown"
+
+    @property
+    def routine(self) -> str:
+        """The routine that the task asks for by name; empty for the built-in author."""
+        return _text(self.raw.get("routine"))
 
     @property
     def priority_rank(self) -> int:
@@ -155,7 +164,14 @@ def _language_pairs(pairs: Sequence[object]) -> Iterator[LanguagePair]:
 
 def _id_of(raw: Mapping[str, Any]) -> str:
     value = raw.get("id")
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value)
+    return kept_id(str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value))
+
+
+def kept_id(given: str) -> str:
+    """A task's id as it is kept: one that is longer than an index takes ends in a hash of the whole."""
+    if len(given) <= LONGEST_ID:
+        return given
+    return f"{given[: LONGEST_ID - 80]}… sha256:{hashlib.sha256(given.encode()).hexdigest()}"
 
 
 def _text(value: object) -> str:

@@ -89,7 +89,7 @@ class Author:
         task_type = str(answers.get("llmTaskType") or task.type)
         draft = await self._write(run, 1, answers, (), "")
         reasons: list[str] = []
-        number = 1
+        number, rejects = 1, 0
         while True:
             report = await self._check(run, number, draft)
             decision = await self._review(run, number, draft, report, attempt=len(reasons) + 1)
@@ -100,7 +100,8 @@ class Author:
                 draft = replace(draft, code=decision.code, author=f"edited by {decision.by}", tokens=None)
                 continue
             reasons.append(decision.reason)
-            if not decision.reason or len(reasons) > self._limits.rejects:
+            rejects += decision.kind is DecisionKind.REJECT
+            if not decision.reason or rejects > self._limits.rejects:
                 return Result(Outcome.REJECTED)
             draft = await self._write(run, number, answers, reasons, draft.code)
 
@@ -109,13 +110,13 @@ class Author:
     ) -> NodeDraft:
         prompt = author_prompt(self._router, self._tools, run.task, answers, reasons, previous_code)
 
-        async def write() -> dict[str, Any]:
+        async def write(*asked: object) -> dict[str, Any]:
             draft = await self._write_patiently(run, prompt)
             payload = {"node_id": draft.node_id, "workflow_name": draft.title, "tools": list(draft.tools_used)}
             run.emit("node.written", {**payload, "author": draft.author, "seconds": draft.seconds})
             return draft.to_json_value()
 
-        return NodeDraft.from_json_value(await run.step(f"write {number}", write))
+        return NodeDraft.from_json_value(await run.step(f"write {number}", write, answers, reasons, previous_code))
 
     async def _write_patiently(self, run: Run, prompt: Prompt) -> NodeDraft:
         """Ask until a whole, usable answer came, the bounds are reached, or asking again cannot help."""
@@ -155,14 +156,14 @@ class Author:
         return _draft(answer, info.label, seconds, usage.completion_tokens)
 
     async def _check(self, run: Run, number: int, draft: NodeDraft) -> CheckReport:
-        async def check() -> dict[str, Any]:
+        async def check(code: str) -> dict[str, Any]:
             names = {tool.name for tool in self._tools}
-            report = await asyncio.to_thread(check_draft, draft.code, names)
+            report = await asyncio.to_thread(check_draft, code, names)
             payload = {"node_id": draft.node_id, "risk": report.risk.value}
             run.emit("node.checked", {**payload, "can_be_approved": report.can_be_approved})
             return report.to_json_value()
 
-        return CheckReport.from_json_value(await run.step(f"check {number}", check))
+        return CheckReport.from_json_value(await run.step(f"check {number}", check, draft.code))
 
     async def _review(self, run: Run, number: int, draft: NodeDraft, report: CheckReport, attempt: int) -> Decision:
         name = f"review {number}"
@@ -191,7 +192,8 @@ class Author:
         if decision.sha256 != draft.sha256 or not report.can_be_approved:
             raise NodeError("What was approved is not what would be saved.", "Retry the task and review it again.")
 
-        async def save() -> dict[str, Any]:
+        async def save(sha256: str, task_type: str) -> dict[str, Any]:
+            await run.hold()
             tags = (UNREVIEWED,) if decision.by == UNREVIEWED else ()
             approval = Approval(decision.by, utc_text(self._clock.now()), run.task.id, task_type, tags)
             record = await asyncio.to_thread(self._library.save, draft, report, approval)
@@ -199,7 +201,7 @@ class Author:
             run.emit("node.saved", payload)
             return payload
 
-        saved = await run.step("save", save)
+        saved = await run.step("save", save, draft.sha256, task_type)
         return Result(Outcome.APPROVED, f"{saved['node_id']} v{saved['version']}")
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.job import JobDetail, JobState, Outcome, QueueCounts, QueueKey, QueueRow
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeRecord
 from evolver_tui.core.question import OpenQuestion, Question
+from evolver_tui.core.routine_state import DeferredEvent, Pause, SharedState
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
 
@@ -89,6 +91,10 @@ Narrator = Callable[[AddedTasks], Sequence[Signal]]
 """Says what happened, so that the words are committed together with the deed."""
 
 
+BUILT_IN_ROUTINES: Mapping[str, str] = {"": ""}
+"""What a worker that knows the built-in author alone tells `claim`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A job that this worker holds. `fence` goes with every write; a stale one is refused."""
@@ -99,6 +105,28 @@ class Claim:
     attempt: int
     journal: Mapping[str, Any]
     """Name to JSON value of every journaled step, and to the answer of every answered question."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Name to the digest of the arguments with which a step was done; without those that had none."""
+    routine: str = ""
+    """Which routine works on it; empty for the built-in author."""
+    source_changed: bool = False
+    """Whether the routine's source is another one than when the job was taken up before."""
+    deferred: Sequence[DeferredEvent] = ()
+    """What was deferred and not yet told, in order."""
+    shared: SharedState = field(default_factory=SharedState)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a write that keeps a job's progress carries besides its own value."""
+
+    shared: SharedState | None = None
+    """The shared data and log as they stand; None leaves them as they were committed."""
+    deferred: Sequence[DeferredEvent] | None = None
+    """All events that are told when the job is taken up again; None leaves them as they were committed."""
+
+
+NOTHING_ELSE = Kept()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,24 +187,63 @@ class Store(Protocol):
         """Keep tasks: pending where `generate` and not completed, else over at once. Duplicates by task id are left."""
 
     # the worker
-    async def claim(self, owner: str, lease_seconds: float) -> Claim | None:
+    async def claim(
+        self, owner: str, lease_seconds: float, routines: Mapping[str, str] = BUILT_IN_ROUTINES
+    ) -> Claim | None:
         """Take the first job in order that waits for a worker: answered ones, then by priority and arrival.
 
         A running job whose lease ended, or whose owner was a process of this host that is gone, waits as well.
+
+        Args:
+            routines: name to source hash of what this worker can run; other jobs are left to others. A hash is kept
+                with the job; an empty one is not compared.
+        """
+
+    async def seconds_to_look_again(self, routines: Mapping[str, str] = BUILT_IN_ROUTINES) -> float | None:
+        """When `claim` may find something that `watch` does not tell of, as a lease ends. None while nobody has one."""
+
+    def watch(self, listener: Callable[[bool], None]) -> None:
+        """Call `listener`, in the loop's thread, soon after another process changed jobs or questions here.
+
+        It is told whether a job may wait for a worker.
         """
 
     async def renew(self, job: int, fence: int, lease_seconds: float) -> None:
         """Hold on to a job. Raises StaleLease."""
 
     async def record_step(
-        self, job: int, fence: int, name: str, value: Any, session_id: str, signals: Sequence[Signal] = ()
+        self,
+        job: int,
+        fence: int,
+        name: str,
+        value: Any,
+        session_id: str,
+        signals: Sequence[Signal] = (),
+        *,
+        digest: str = "",
+        kept: Kept = NOTHING_ELSE,
     ) -> None:
-        """Journal a step's JSON result under its name. Raises StaleLease."""
+        """Journal a step's JSON result under its name, with the digest of its arguments. Raises StaleLease."""
 
     async def pause(
-        self, job: int, fence: int, question: Question, session_id: str, signals: Sequence[Signal] = ()
+        self,
+        job: int,
+        fence: int,
+        question: Question,
+        session_id: str,
+        signals: Sequence[Signal] = (),
+        *,
+        reason: str = "",
+        kept: Kept = NOTHING_ELSE,
     ) -> int:
-        """Commit the question, the waiting state and the end of the lease in one. Returns the question's id."""
+        """Commit the question, the waiting state and the end of the lease in one. Returns the question's id.
+
+        Args:
+            reason: why the job waits; empty takes `review` or `user_input`, after the question's kind.
+        """
+
+    async def tell_deferred(self, job: int, fence: int, session_id: str, signals: Sequence[Signal]) -> None:
+        """Write the signals of a job's deferred events, and forget those events, in one. Raises StaleLease."""
 
     async def finish(
         self,
@@ -189,8 +256,9 @@ class Store(Protocol):
         error: str = "",
         node: str = "",
         signals: Sequence[Signal] = (),
+        kept: Kept = NOTHING_ELSE,
     ) -> None:
-        """End a job (completed, failed, cancelled). Raises StaleLease."""
+        """End a job (completed, failed). Raises StaleLease."""
 
     async def release(self, job: int, fence: int) -> None:
         """Give a claimed job back as it is: the next claim goes on with it. A stale fence is ignored."""
@@ -213,7 +281,41 @@ class Store(Protocol):
     async def retry(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
         """Queue a failed job again; its journal stays. Raises NotWaiting when it has not failed."""
 
+    async def cancel(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
+        """End a job for good, whether it waits or runs: its worker's next write is refused.
+
+        Raises:
+            NotWaiting: it is over or unknown.
+        """
+
+    # moving a job
+    async def export_job(
+        self, job: int, by: str, host: str, bundle_id: str, session_id: str, signals: Sequence[Signal] = ()
+    ) -> Bundle:
+        """Let a waiting job leave: it becomes `exported` here, and the bundle holds all of it.
+
+        A job that left already gives the same bundle again, with the id of the first time.
+
+        Raises:
+            NotWaiting: it runs, is over, or is unknown.
+        """
+
+    async def import_job(self, bundle: Bundle, session_id: str, signals: Sequence[Signal] = ()) -> int:
+        """Let a job come in, in the state in which it left; returns its number here.
+
+        A job that left from here comes back under its old number.
+
+        Raises:
+            BundleError: this bundle came in before, or its task is here in another state; or it cannot be read.
+        """
+
     # reading
+    async def pauses_of(self, job: int) -> Sequence[Pause]:
+        """Every question that a job asked, with its answer, oldest first."""
+
+    async def shared_of(self, job: int) -> SharedState:
+        """A job's shared data and log."""
+
     async def rows_after(self, key: QueueKey | None, limit: int, search: str = "") -> Sequence[QueueRow]:
         """Rows that follow `key` in the queue's order (None: from the top)."""
 
@@ -231,6 +333,9 @@ class Store(Protocol):
 
     async def job(self, job: int) -> JobDetail | None:
         """One job in full."""
+
+    async def job_of_task(self, task_id: str) -> int | None:
+        """The number of the job that works on a task, or None."""
 
     async def journal(self, job: int) -> Mapping[str, Any]:
         """Name to value of what is journaled for a job."""

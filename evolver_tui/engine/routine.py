@@ -1,23 +1,43 @@
 """The durable routine: an async function that can stop at a question and go on later, elsewhere, from its journal.
 
 A routine runs from its top each time it is taken up. Steps that were done answer from the journal, so nothing that has
-a side effect stands outside a step. Steps and questions have names, never positions.
+a side effect stands outside a step. Steps and questions have names, never positions. What a routine tells, defers or
+shares while its journal is read again was told, deferred or shared the first time, and is left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import hashlib
+import json
+import sys
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
+from evolver_tui.core.errors import EvolverError, RoutineError, StepTimeout
 from evolver_tui.core.job import Outcome
 from evolver_tui.core.question import Answer, Question, QuestionKind
+from evolver_tui.core.routine_state import DeferredEvent
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
-from evolver_tui.engine.ports import Claim, Store
+from evolver_tui.engine.ports import Claim, Clock, Kept, Store
+from evolver_tui.engine.shared import SharedData, SharedLog, shared_state
 from evolver_tui.engine.signals import SignalBus
 
 T = TypeVar("T")
+
+LEASE_SECONDS: Final = 30.0
+"""How long a worker holds a job that it does not renew."""
+
+KEPT: Final = "kept "
+"""Before the journal's names of values that may be replaced: no steps."""
+
+
+_REVIEWED: Final = frozenset(("draft", "report", "version", "attempt"))
+"""What the subject of a review has to hold, so that a person can decide it."""
 
 
 class Suspended(BaseException):
@@ -32,64 +52,255 @@ class Result:
     node: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often a step is tried, and how long it waits between two tries: `first_wait`, then `factor` times more."""
+
+    attempts: int = 3
+    first_wait: float = 1.0
+    """Seconds."""
+    factor: float = 2.0
+    longest_wait: float = 30.0
+    """Seconds."""
+    on: tuple[type[Exception], ...] = (EvolverError, OSError)
+    """What is worth another try; a step that ran out of time counts as an EvolverError."""
+
+    def wait_after(self, attempt: int) -> float:
+        """Seconds to wait after a failed attempt, the first being 1."""
+        return min(self.first_wait * self.factor ** (attempt - 1), self.longest_wait)
+
+
+ONCE: Final = Retry(attempts=1)
+
+
 class Run:
     """One taking-up of one job: what a routine is given."""
 
-    def __init__(self, claim: Claim, store: Store, bus: SignalBus, session_id: str) -> None:
+    def __init__(self, claim: Claim, store: Store, bus: SignalBus, clock: Clock, session_id: str) -> None:
         self.job = claim.job
         self.task = claim.task
         self.attempt = claim.attempt
         self._fence = claim.fence
         self._journal = dict(claim.journal)
-        self._unread = set(claim.journal)
+        self._digests = claim.digests
+        self._unread = {name for name in claim.journal if not name.startswith(KEPT)}
+        self._used: set[str] = set()
+        self._deferred: list[DeferredEvent] | None = None
         self._store = store
         self._bus = bus
+        self._clock = clock
         self._session_id = session_id
+        self.shared_data = SharedData(claim.shared.data, lambda: not self.is_replaying)
+        """What the routine's steps and its readers share: a mapping of JSON values. Set keys; do not change values."""
+        self.shared_log = SharedLog(claim.shared.log, clock.now, lambda: not self.is_replaying)
+        """A list of JSON objects that grows at its end."""
 
-    async def step(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
+    @property
+    def is_replaying(self) -> bool:
+        """Whether what is done at this moment was done before, and answers from the journal."""
+        return bool(self._unread)
+
+    # --- steps
+
+    async def step(
+        self,
+        name: str,
+        work: Callable[..., Awaitable[T]],
+        *arguments: Any,
+        timeout: float | None = None,
+        retry: Retry = ONCE,
+        **named_arguments: Any,
+    ) -> T:
         """Do `work` once and keep its JSON result; when it was done before, answer from the journal.
 
+        The result is what JSON makes of it, the first time as well: a tuple comes back as a list.
+
+        Args:
+            name: unique within the routine; a repeated step carries its number in its name.
+            work: is called with the arguments that follow. Where they differ from those of the journaled result, a
+                signal says so and the journaled result stands.
+            timeout: seconds for one attempt.
+            retry: how often it is tried.
+
         Raises:
+            StepTimeout: the last attempt took too long.
             StaleLease: another worker holds the job; the result was not kept.
+            RoutineError: the name was used before in this routine.
         """
+        self._use(name)
+        digest = digest_of(arguments, named_arguments)
         if name in self._journal:
             self._unread.discard(name)
+            if digest != self._digests.get(name, ""):
+                self._bus.emit("step.arguments_changed", {"step": name}, level="warning", **self._context)
             kept: T = self._journal[name]
             return kept
         self._unread.clear()
-        value = await work()
-        await self._store.record_step(self.job, self._fence, name, value, self._session_id)
-        self._journal[name] = value
-        return value
 
-    async def ask(self, question: Question) -> Answer:
+        async def attempt() -> T:
+            return await work(*arguments, **named_arguments)
+
+        value = await self._try(name, attempt, timeout, retry)
+        await self._record(name, value, digest)
+        result: T = json.loads(json.dumps(value)) if isinstance(value, dict | list | tuple) else value
+        self._journal[name] = result
+        return result
+
+    async def _try(self, name: str, attempt: Callable[[], Awaitable[T]], timeout: float | None, retry: Retry) -> T:
+        number = 1
+        while True:
+            try:
+                return await _within(name, attempt, timeout)
+            except retry.on as error:
+                if number >= retry.attempts:
+                    raise
+                wait = retry.wait_after(number)
+                payload = {"step": name, "attempt": number, "error": str(error), "retry_in": wait}
+                self.emit("step.retried", payload, level="warning")
+                await self._clock.sleep(wait)
+                number += 1
+
+    async def _record(self, name: str, value: Any, digest: str = "") -> None:
+        kept = self.take_kept()
+        await self._store.record_step(self.job, self._fence, name, value, self._session_id, digest=digest, kept=kept)
+
+    def _use(self, name: str) -> None:
+        if name in self._used:
+            raise RoutineError(
+                f"The routine uses the name {name!a} twice.", "Give each step and each question a name of its own."
+            )
+        self._used.add(name)
+
+    # --- values that are replaced
+
+    async def keep(self, name: str, value: Any) -> None:
+        """Journal a JSON value in the place of the one before. Raises StaleLease."""
+        await self._record(KEPT + name, value)
+        self._journal[KEPT + name] = value
+
+    def kept(self, name: str) -> Any:
+        """What was kept last under this name; None where nothing was."""
+        return self._journal.get(KEPT + name)
+
+    async def hold(self) -> None:
+        """Make sure, before something that cannot be taken back, that the job is still ours. Raises StaleLease."""
+        await self._store.renew(self.job, self._fence, LEASE_SECONDS)
+
+    # --- questions
+
+    async def ask(self, question: Question, reason: str = "") -> Answer:
         """The answer to `question`; without one yet, commit question and waiting state and stop here."""
-        return Answer.from_json_value(await self.wait_for(question))
+        return Answer.from_json_value(await self.wait_for(question, reason))
 
-    async def wait_for(self, question: Question) -> dict[str, Any]:
-        """What a person answered, as JSON: an `Answer` to a question, a `Decision` to a review."""
+    async def wait_for(self, question: Question, reason: str = "") -> dict[str, Any]:
+        """What a person answered, as JSON: an `Answer` to a question, a `Decision` to a review.
+
+        Args:
+            reason: why the job waits, in a word; empty takes `user_input` or `review`.
+        """
+        self._use(question.name)
         if question.name in self._journal:
             self._unread.discard(question.name)
             answer: dict[str, Any] = self._journal[question.name]
             return answer
-        name = "review.requested" if question.kind is QuestionKind.REVIEW else "question.asked"
-        reason = "review" if question.kind is QuestionKind.REVIEW else "user_input"
+        is_review = question.kind is QuestionKind.REVIEW
+        if is_review and not question.subject.keys() >= _REVIEWED:
+            raise RoutineError(
+                f"The review {question.name!a} holds no draft.", "Ask a question with a form, or give the draft."
+            )
+        reason = reason or ("review" if is_review else "user_input")
+        asked = {"question": question.name, "message": question.message}
         signals = (
-            self._stamp(name, {"question": question.name, "message": question.message}, level="warning"),
+            self._stamp("review.requested" if is_review else "question.asked", asked, level="warning"),
             self._stamp("job.paused", {"reason": reason, "question": question.name}),
         )
-        await self._store.pause(self.job, self._fence, question, self._session_id, signals)
+        await self._store.pause(
+            self.job, self._fence, question, self._session_id, signals, reason=reason, kept=self.take_kept()
+        )
         self._bus.relay(signals)
         raise Suspended
 
-    def emit(self, name: str, payload: dict[str, Any] | None = None, level: str = "info") -> None:
-        """Tell what is going on. Silent while the journal is read again, since it was told the first time."""
-        if not self._unread:
-            self._bus.emit(name, payload, level=level, task_id=self.task.id, job=self.job)
+    # --- telling
 
-    def _stamp(self, name: str, payload: dict[str, Any], level: str = "info") -> Signal:
-        return self._bus.stamp(name, payload, level=level, task_id=self.task.id, job=self.job)
+    def emit(self, name: str, payload: Mapping[str, Any] | None = None, level: str = "info") -> None:
+        """Tell what is going on."""
+        if not self.is_replaying:
+            self._bus.emit(name, payload, level=level, **self._context)
+
+    def defer(self, name: str, payload: Mapping[str, Any] | None = None) -> None:
+        """Tell something when the job is taken up again, before anything else happens, or at its end.
+
+        It is committed with the step or question that follows.
+        """
+        if not self.is_replaying:
+            event = DeferredEvent(name, payload or {}, self._clock.now())
+            self._deferred = [*(self._deferred or ()), event]
+
+    def take_kept(self) -> Kept:
+        """What the next write has to carry: shared data and log where they changed, and all deferred events."""
+        return Kept(shared_state(self.shared_data, self.shared_log), self._deferred)
+
+    @property
+    def deferred(self) -> tuple[DeferredEvent, ...]:
+        """What was deferred since the job was taken up."""
+        return tuple(self._deferred or ())
+
+    @property
+    def _context(self) -> dict[str, Any]:
+        return {"task_id": self.task.id, "job": self.job}
+
+    def _stamp(self, name: str, payload: Mapping[str, Any], level: str = "info") -> Signal:
+        return self._bus.stamp(name, payload, level=level, **self._context)
 
 
-Routine = Callable[[Run, Task], Awaitable[Result]]
-"""Raises EvolverError when it cannot go on: the job is failed with that sentence and can be retried."""
+async def _within(name: str, attempt: Callable[[], Awaitable[T]], timeout: float | None) -> T:
+    deadline = asyncio.timeout(timeout)
+    try:
+        async with deadline:
+            return await attempt()
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        raise StepTimeout(f"Step {name!a} took longer than {timeout:g} s.", "Retry the task.") from None
+
+
+def digest_of(arguments: tuple[Any, ...], named_arguments: Mapping[str, Any]) -> str:
+    """What two calls with equal arguments have in common: 16 hexadecimal digits; empty for no arguments.
+
+    Arguments that are not JSON count by their type alone.
+    """
+    if not arguments and not named_arguments:
+        return ""
+    text = json.dumps(
+        [arguments, named_arguments], sort_keys=True, separators=(",", ":"), default=lambda value: type(value).__name__
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+Routine = Callable[[Run, Task], Awaitable[Any]]
+"""Returns a `Result`, or any JSON value: then the job ended with the outcome `done`, and the journal has the value.
+
+Raises EvolverError when it cannot go on: the job is failed with that sentence and can be retried.
+"""
+
+
+def source_hash(routine: Routine) -> str:
+    """What tells a routine from its changed source: 16 hexadecimal digits of its module's file.
+
+    A routine that has a `source_hash` of its own gives that. Empty where there is no file.
+    """
+    own = getattr(routine, "source_hash", None)
+    if isinstance(own, str):
+        return own
+    name = getattr(routine, "__module__", "") or type(routine).__module__
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return _hash_of(file) if file else ""
+
+
+@cache
+def _hash_of(file: str) -> str:
+    """Of a file whose code this process runs, whatever stands in it later."""
+    try:
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16]
+    except OSError:
+        return ""

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from evolver_tui.core.decision import Decision, DecisionKind
-from evolver_tui.core.errors import NodeChanged, NodeError, NotWaiting, QuestionError
-from evolver_tui.core.node import CheckReport, NodeDraft
-from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, QuestionKind, check_content, read_form
+from evolver_tui.core.decision import Decision
+from evolver_tui.core.question import Answer
 from evolver_tui.core.signal import Signal
 from evolver_tui.engine.author import Author, LiveDraft
 from evolver_tui.engine.export import write_export
+from evolver_tui.engine.inbox import Inbox, ReviewSubject
 from evolver_tui.engine.intake import Intake, MessageHook
 from evolver_tui.engine.ports import Backend, BackendInfo, Clock, Library, Link, LinkListener, LinkState, Store
 from evolver_tui.engine.routine import Routine
@@ -35,29 +33,6 @@ _LINK_SIGNALS = {
 
 
 @dataclass(frozen=True, slots=True)
-class ReviewSubject:
-    """What lies on the review card."""
-
-    draft: NodeDraft
-    report: CheckReport
-    version: int
-    """The version it would become."""
-    attempt: int
-    """1 for the first draft, one more for each time it was sent back."""
-
-    @classmethod
-    def of(cls, question: OpenQuestion) -> ReviewSubject:
-        """Read a review question's subject."""
-        subject = question.question.subject
-        return cls(
-            NodeDraft.from_json_value(subject["draft"]),
-            CheckReport.from_json_value(subject["report"]),
-            int(subject["version"]),
-            int(subject["attempt"]),
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class SessionParts:
     """Everything that a session is made of; cli.py puts it together."""
 
@@ -74,10 +49,14 @@ class SessionParts:
     make_link: LinkMaker
     clock: Clock
     registry: SignalRegistry
+    new_id: Callable[[], str]
+    """A name that nothing else has, e.g. a UUID."""
     exports: Path
     """The folder in which exports without a path of their own are written."""
     secrets: Callable[[], Sequence[str]]
     """What must never stand in an export."""
+    routines: Mapping[str, Routine] = field(default_factory=dict)
+    """Plug-ins by name, beside the author."""
     generate: bool = True
     """False: tasks are kept and not worked on."""
     notices: Sequence[str] = ()
@@ -97,9 +76,14 @@ class Session:
         self.backend: BackendInfo = parts.backend.info
         self.library = parts.library
         self.bus = SignalBus(parts.id, parts.clock.now, self._log, parts.registry)
+        self.inbox = Inbox(
+            parts.store, self.bus, session_id=parts.id, person=parts.person, host=parts.host, new_id=parts.new_id,
+            on_change=lambda: self.worker.wake(),
+        )  # fmt: skip
         self._link: Link | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._link_task: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
         self.intake: Intake
         self.worker: Worker
 
@@ -117,8 +101,9 @@ class Session:
         parts = self._parts
         await self.store.open()
         await self.store.start_session(self.id, "", parts.host)
-        routine: Routine = parts.author
-        self.worker = Worker(self.store, routine, self.bus, parts.clock, session_id=self.id, owner=parts.owner)
+        routines: Mapping[str, Routine] = {**parts.routines, "": parts.author}
+        self.worker = Worker(self.store, routines, self.bus, parts.clock, session_id=self.id, owner=parts.owner)
+        self.store.watch(self._changed_elsewhere)
         self.intake = Intake(
             self.store, self.bus, parts.clock, session_id=self.id, generate=parts.generate,
             on_message=on_message, on_queued=self.worker.wake,
@@ -179,6 +164,12 @@ class Session:
                 await self._link_task
             self._link_task = None
 
+    def _changed_elsewhere(self, has_work: bool) -> None:
+        """Another process changed something: a job may wait, or ours may have been cancelled."""
+        if has_work:
+            self.worker.wake()
+        self._looking = asyncio.create_task(self.worker.look_at_current())
+
     def _log(self, signals: Sequence[Signal]) -> None:
         self.store.log(signals, self.id)
 
@@ -199,6 +190,11 @@ class Session:
         return self._parts.author.live
 
     @property
+    def is_working(self) -> bool:
+        """Whether a job is being worked on here: leaving waits for its next stop."""
+        return self.worker.is_working
+
+    @property
     def intake_paused(self) -> bool:
         """Whether the hub's messages are held back."""
         return self.intake.is_paused
@@ -216,47 +212,21 @@ class Session:
         self.bus.emit("intake.paused" if paused else "intake.resumed")
 
     async def decide(self, question_id: int, decision: Decision) -> None:
-        """Decide a review.
-
-        Raises:
-            AlreadyAnswered, NotWaiting: somebody was faster, or there is nothing to decide.
-            NodeChanged: an approve that names other bytes than the draft's.
-            NodeError: an approve of a draft that a check forbids, or an edit without code.
-        """
-        question = await self._open_question(question_id, QuestionKind.REVIEW)
-        if question is not None:
-            subject = ReviewSubject.of(question)
-            _check_decision(decision, subject)
-            decision = replace(decision, by=self._parts.person)
-            payload = {"kind": decision.kind.value, "by": decision.by, "node_id": subject.draft.node_id}
-            reason = {"reason": decision.reason} if decision.reason else {}
-            await self._settle(question, decision.to_json_value(), "review.decided", {**payload, **reason})
+        """Decide a review; see `Inbox.decide`."""
+        await self.inbox.decide(question_id, decision)
 
     async def answer(self, question_id: int, answer: Answer) -> None:
-        """Answer a question; `cancel` leaves it open.
-
-        Raises:
-            AlreadyAnswered, NotWaiting: somebody was faster, or there is nothing to answer.
-            QuestionError: the content does not fit the form.
-        """
-        if answer.action is AnswerAction.CANCEL:
-            return
-        question = await self._open_question(question_id, QuestionKind.QUESTION)
-        if question is not None:
-            if answer.action is AnswerAction.ACCEPT:
-                answer = _checked_answer(question, answer)
-            payload = {"question": question.question.name, "by": self._parts.person, **answer.to_json_value()}
-            await self._settle(question, answer.to_json_value(), "question.answered", payload)
+        """Answer a question; see `Inbox.answer`."""
+        await self.inbox.answer(question_id, answer)
 
     async def retry(self, job: int) -> None:
-        """Queue a failed job again; what it had finished is kept. Raises NotWaiting."""
-        row = await self.store.row(job)
-        if row is None:
-            raise NotWaiting("There is no such job.")
-        signals = (self.bus.stamp("task.retried", {}, task_id=row.task_id, job=job),)
-        await self.store.retry(job, self.id, signals)
-        self.bus.relay(signals)
-        self.worker.wake()
+        """Queue a failed job again; see `Inbox.retry`."""
+        await self.inbox.retry(job)
+
+    async def cancel(self, job: int) -> None:
+        """End a job for good, and what this process does on it; see `Inbox.cancel`."""
+        await self.inbox.cancel(job)
+        self.worker.drop(job)
 
     async def export(self, format: str, path: Path | None = None, session_id: str | None = None) -> Path:
         """Write a session's log (default: this one's); returns where. Raises UsageError, StoreError."""
@@ -265,23 +235,6 @@ class Session:
         await write_export(self.store, session_id, format, path, await asyncio.to_thread(self._parts.secrets))
         self.bus.emit("session.exported", {"path": str(path), "format": format})
         return path
-
-    async def _open_question(self, question_id: int, kind: QuestionKind) -> OpenQuestion | None:
-        question = await self.store.question(question_id)
-        if question is None:  # answered or unknown: the store knows which, and by whom
-            await self.store.answer(question_id, {}, "", self.id)
-            return None
-        if question.question.kind is not kind:
-            raise NotWaiting(f"This job waits for a {question.question.kind.value}, not a {kind.value}.")
-        return question
-
-    async def _settle(
-        self, question: OpenQuestion, value: Mapping[str, Any], name: str, payload: Mapping[str, Any]
-    ) -> None:
-        signals = (self.bus.stamp(name, payload, task_id=question.task_id, job=question.job),)
-        await self.store.answer(question.id, value, self._parts.person, self.id, signals)
-        self.bus.relay(signals)
-        self.worker.wake()
 
 
 class _Listener:
@@ -309,24 +262,6 @@ class _Listener:
 
     def unusable(self, problem: str) -> None:
         self._session.bus.emit("hub.message_rejected", {"error": problem}, level="error")
-
-
-def _check_decision(decision: Decision, subject: ReviewSubject) -> None:
-    if decision.kind is DecisionKind.APPROVE:
-        if decision.sha256 != subject.draft.sha256:
-            raise NodeChanged("The draft is not the one that was read.", "Read it again, then decide.")
-        if not subject.report.can_be_approved:
-            raise NodeError("A check forbids to approve this draft.", "Edit it, or reject it with a reason.")
-    if decision.kind is DecisionKind.EDIT and not decision.code.strip():
-        raise NodeError("The edited code is empty.", "Nothing was changed.")
-
-
-def _checked_answer(question: OpenQuestion, answer: Answer) -> Answer:
-    fields = read_form(question.question.requested_schema)
-    content, problems = check_content(fields, answer.content)
-    if problems:
-        raise QuestionError("; ".join(f"{name} {problem}" for name, problem in problems.items()) + ".")
-    return Answer(AnswerAction.ACCEPT, content)
 
 
 SessionFactory = Callable[[], Session]

@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from evolver_tui.core.errors import EvolverError, StaleLease, StoreError
-from evolver_tui.core.job import JobState
+from evolver_tui.core.job import JobState, Outcome
+from evolver_tui.core.routine_state import DeferredEvent
 from evolver_tui.core.signal import Signal
-from evolver_tui.engine.ports import Claim, Clock, Store
-from evolver_tui.engine.routine import Result, Routine, Run, Suspended
+from evolver_tui.engine.ports import Claim, Clock, Kept, Store
+from evolver_tui.engine.routine import LEASE_SECONDS, Result, Routine, Run, Suspended, source_hash
 from evolver_tui.engine.signals import SignalBus
 
-LEASE_SECONDS = 30.0
 LOOK_AGAIN_SECONDS = 2.0
-"""How often an idle worker looks for jobs that another process queued, answered or left behind."""
+"""How often the queue is tried while the database is away."""
 
 
 class Worker:
-    """Claims jobs in the queue's order and runs the routine on each, one at a time."""
+    """Claims jobs in the queue's order and runs its routine on each, one at a time.
+
+    While none waits it asks the database nothing: it is woken, or a lease that somebody else holds comes to its end.
+
+    Args:
+        routines: what this worker can run, by name; the empty name is the built-in author's.
+    """
 
     def __init__(
         self,
         store: Store,
-        routine: Routine,
+        routines: Mapping[str, Routine],
         bus: SignalBus,
         clock: Clock,
         *,
@@ -32,7 +40,7 @@ class Worker:
         owner: str,
     ) -> None:
         self._store = store
-        self._routine = routine
+        self._routines = routines
         self._bus = bus
         self._clock = clock
         self._session_id = session_id
@@ -44,6 +52,14 @@ class Worker:
         self._store_is_away = False
         self._nothing_waits = asyncio.Event()
         self._current: asyncio.Task[Result] | None = None
+        self._current_job = 0
+        self.is_working = False
+        """Whether a job is held by this worker."""
+
+    @property
+    def _sources(self) -> dict[str, str]:
+        """Name to source hash of what can be run. A plug-in's file may have been mended since the start."""
+        return {name: source_hash(routine) for name, routine in self._routines.items()}
 
     def wake(self) -> None:
         """Look at the queue now."""
@@ -62,19 +78,35 @@ class Worker:
         if self._current is not None:
             self._current.cancel()
 
+    async def look_at_current(self) -> None:
+        """Drop the current job where somebody else cancelled it."""
+        job = self._current_job
+        if self._current is not None:
+            with contextlib.suppress(StoreError):
+                row = await self._store.row(job)
+                if row is not None and row.state is not JobState.RUNNING:
+                    self.drop(job)
+
+    def drop(self, job: int) -> None:
+        """Stop working on a job that was cancelled; what comes of it is not written."""
+        if self._current is not None and self._current_job == job:
+            self._current.cancel()
+
     async def run(self) -> None:
         """Work until `stop`."""
         try:
             while not self._stopping:
                 self._wake.clear()
+                seconds: float | None = LOOK_AGAIN_SECONDS
                 try:
                     if await self._run_one():
                         continue
+                    seconds = await self._store.seconds_to_look_again(self._sources)
                     if not self._wake.is_set():
                         self._nothing_waits.set()
                 except StoreError as error:
                     self._tell_away(error)
-                await self._idle()
+                await self._idle(seconds)
         finally:
             self._has_ended = True
             self._nothing_waits.set()
@@ -87,19 +119,23 @@ class Worker:
 
     async def _run_one(self) -> bool:
         """Take one job and run it to its next stop; False where none waits. Raises StoreError."""
-        claim = await self._store.claim(self._owner, LEASE_SECONDS)
+        claim = await self._store.claim(self._owner, LEASE_SECONDS, self._sources)
         self._store_is_away = False
         if claim is None:
             return False
+        self.is_working = True
         try:
             await self._work(claim)
         except StaleLease as error:
             self._tell_lost(claim, error)
+        finally:
+            self.is_working = False
         return True
 
-    async def _idle(self) -> None:
+    async def _idle(self, seconds: float | None) -> None:
+        """Wait to be woken, and no longer than some seconds where that is known."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), LOOK_AGAIN_SECONDS)
+            await asyncio.wait_for(self._wake.wait(), seconds)
 
     async def _work(self, claim: Claim) -> None:
         try:
@@ -110,19 +146,41 @@ class Worker:
         if self._interrupted:
             await self._give_back(claim)
             return
-        context = {"task_id": claim.task.id, "job": claim.job}
         name = "job.resumed" if claim.journal else "task.started"
-        self._bus.emit(name, {"queue_size": counts.waiting, "attempt": claim.attempt}, **context)
-        run = Run(claim, self._store, self._bus, self._session_id)
-        self._current = asyncio.ensure_future(self._routine(run, claim.task))
+        self._bus.emit(name, {"queue_size": counts.waiting, "attempt": claim.attempt}, **_context(claim))
+        await self._tell_before_work(claim)
+        run = Run(claim, self._store, self._bus, self._clock, self._session_id)
+        self._current_job = claim.job
+        self._current = asyncio.ensure_future(self._result(run, claim))
         heartbeat = asyncio.ensure_future(self._hold(claim, self._current))
         try:
-            await self._settle(claim, self._current)
+            await self._settle(claim, run, self._current)
         finally:
             self._current = None
             heartbeat.cancel()
 
-    async def _settle(self, claim: Claim, routine: asyncio.Future[Result]) -> None:
+    async def _tell_before_work(self, claim: Claim) -> None:
+        """Tell what was deferred, once, and that the routine is not the one that began."""
+        if claim.deferred:
+            signals = self._deferred_signals(claim, claim.deferred)
+            await self._insist(lambda: self._store.tell_deferred(claim.job, claim.fence, self._session_id, signals))
+            self._bus.relay(signals)
+        if claim.source_changed:
+            payload = {"routine": claim.routine or "author"}
+            self._bus.emit("routine.source_changed", payload, level="warning", **_context(claim))
+
+    async def _result(self, run: Run, claim: Claim) -> Result:
+        result = await self._routines[claim.routine](run, claim.task)
+        if isinstance(result, Result):
+            return result
+
+        async def keep() -> Any:
+            return result
+
+        await run.step("result", keep)
+        return Result(Outcome.DONE)
+
+    async def _settle(self, claim: Claim, run: Run, routine: asyncio.Future[Result]) -> None:
         """Wait for the routine and record how it ended; given back as it is when it or this worker is cancelled."""
         try:
             await asyncio.wait({routine})
@@ -136,16 +194,16 @@ class Worker:
             return
         match routine.exception():
             case None:
-                await self._complete(claim, routine.result())
+                await self._complete(claim, run, routine.result())
             case Suspended():
                 pass
             case StoreError() as error:
                 await self._give_back(claim)
                 raise error
             case EvolverError() as error:
-                await self._fail(claim, str(error))
+                await self._fail(claim, run, str(error))
             case error:  # a plug-in's or our own mistake ends one job, not the worker
-                await self._fail(claim, f"The routine itself failed: {type(error).__name__}: {error}.")
+                await self._fail(claim, run, f"The routine itself failed: {type(error).__name__}: {error}.")
 
     async def _give_back(self, claim: Claim) -> None:
         with contextlib.suppress(StoreError):  # then the lease has to run out, or this process has to end
@@ -163,7 +221,7 @@ class Worker:
                 if self._stopping:
                     raise
                 self._tell_away(error)
-            await self._idle()
+            await self._idle(LOOK_AGAIN_SECONDS)
 
     async def _hold(self, claim: Claim, routine: asyncio.Future[Result]) -> None:
         """Renew the lease while the routine runs; without it the routine must not go on."""
@@ -178,24 +236,27 @@ class Worker:
             except StoreError:
                 continue  # the database is away: the lease may still be ours when it is back
 
-    async def _complete(self, claim: Claim, result: Result) -> None:
+    async def _complete(self, claim: Claim, run: Run, result: Result) -> None:
         payload = {"outcome": result.outcome.value, **({"node": result.node} if result.node else {})}
-        signals = (self._stamp("task.completed", payload, claim, "info"),)
+        ended = self._stamp("task.completed", payload, claim, "info")
+        signals = (*self._deferred_signals(claim, run.deferred), ended)
         await self._insist(
             lambda: self._store.finish(
                 claim.job, claim.fence, JobState.COMPLETED, self._session_id,
-                outcome=result.outcome, node=result.node, signals=signals,
+                outcome=result.outcome, node=result.node, signals=signals, kept=_at_the_end(run),
             )
         )  # fmt: skip
         self._bus.relay(signals)
 
-    async def _fail(self, claim: Claim, reason: str) -> None:
-        signals = (self._stamp("task.failed", {"error": reason, "task": claim.task.raw}, claim, "error"),)
+    async def _fail(self, claim: Claim, run: Run, reason: str) -> None:
+        ended = self._stamp("task.failed", {"error": reason, "task": claim.task.raw}, claim, "error")
+        signals = (*self._deferred_signals(claim, run.deferred), ended)
         await self._insist(
             lambda: self._store.finish(
-                claim.job, claim.fence, JobState.FAILED, self._session_id, error=reason, signals=signals
+                claim.job, claim.fence, JobState.FAILED, self._session_id, error=reason, signals=signals,
+                kept=_at_the_end(run),
             )
-        )
+        )  # fmt: skip
         self._bus.relay(signals)
 
     def _tell_away(self, error: StoreError) -> None:
@@ -205,8 +266,22 @@ class Worker:
             self._bus.emit("worker.error", {"error": str(error)}, level="error")
 
     def _tell_lost(self, claim: Claim, error: StaleLease) -> None:
-        context = {"task_id": claim.task.id, "job": claim.job}
-        self._bus.emit("job.lease_lost", {"error": str(error)}, level="warning", **context)
+        self._bus.emit("job.lease_lost", {"error": str(error)}, level="warning", **_context(claim))
+
+    def _deferred_signals(self, claim: Claim, events: Sequence[DeferredEvent]) -> tuple[Signal, ...]:
+        return tuple(
+            self._bus.stamp(event.name, event.payload, level="info", deferred_at=event.timestamp, **_context(claim))
+            for event in events
+        )
 
     def _stamp(self, name: str, payload: Mapping[str, object], claim: Claim, level: str) -> Signal:
-        return self._bus.stamp(name, payload, level=level, task_id=claim.task.id, job=claim.job)
+        return self._bus.stamp(name, payload, level=level, **_context(claim))
+
+
+def _context(claim: Claim) -> dict[str, Any]:
+    return {"task_id": claim.task.id, "job": claim.job}
+
+
+def _at_the_end(run: Run) -> Kept:
+    """The shared data as it came to be; nothing is deferred any longer."""
+    return replace(run.take_kept(), deferred=())

@@ -13,6 +13,8 @@ from evolver_tui.settings.values import (
     HUB_SCHEMES,
     Check,
     a_name,
+    a_routine,
+    a_target,
     a_variable,
     address,
     between,
@@ -95,6 +97,8 @@ class DeskConfig:
 
     theme: str = setting("evolver-dark", "A theme that comes along, or one in the themes folder.", a_name)
     ascii: bool = setting(False, "Draw borders and marks with ASCII alone.")
+    title: bool = setting(True, "Say in the terminal's title how many jobs need you.")
+    bell: bool = setting(True, "Ring once when something comes to need you while the terminal has no focus.")
     reviewer: str = setting("", "The name that decisions are kept under. Empty: the login name.", one_line)
     editor: str = setting("", "The editor's command. Empty: $VISUAL, $EDITOR, nano or vi.", one_line)
 
@@ -109,6 +113,15 @@ class LibraryConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LangGraphConfig:
+    """Routines that are LangGraph graphs."""
+
+    tracing: bool = setting(
+        False, "Let graphs be traced at LangSmith, as its environment variables say. Without it they never are."
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything that can be set."""
 
@@ -117,6 +130,9 @@ class Config:
     author: AuthorConfig = AuthorConfig()
     desk: DeskConfig = DeskConfig()
     library: LibraryConfig = LibraryConfig()
+    langgraph: LangGraphConfig = LangGraphConfig()
+    routines: Mapping[str, str] = field(default_factory=dict)
+    """A routine's name to where it is, as `module:function`."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Action id to key, as Textual spells keys. Which actions there are is known to the console alone."""
 
@@ -127,7 +143,9 @@ SECTIONS: Mapping[str, type[Any]] = {
     "author": AuthorConfig,
     "desk": DeskConfig,
     "library": LibraryConfig,
+    "langgraph": LangGraphConfig,
 }
+_TABLES = (*SECTIONS, "routines", "keys")
 
 
 # --- reading -------------------------------------------------------------------------------------------------------
@@ -200,10 +218,11 @@ class _Reader:
 
     def config(self, tables: Mapping[str, Any]) -> tuple[Config, list[ConfigError]]:
         for name, value in tables.items():
-            if name not in (*SECTIONS, "keys"):
+            if name not in _TABLES:
                 self._unknown_at_top(name, value)
         sections = {name: self._section(name, kind, tables.get(name, {})) for name, kind in SECTIONS.items()}
-        config = Config(**sections, keys=self._keys(tables.get("keys", {})))
+        routines = self._routines(tables.get("routines", {}))
+        config = Config(**sections, routines=routines, keys=self._keys(tables.get("keys", {})))
         self._check_together(config)
         return config, self._problems
 
@@ -212,11 +231,11 @@ class _Reader:
 
     def _unknown_at_top(self, name: str, value: object) -> None:
         if isinstance(value, dict):
-            way_out = did_you_mean(name, [*SECTIONS, "keys"], "sections")
+            way_out = did_you_mean(name, _TABLES, "sections")
             self._wrong(f"there is no section [{quoted(name)}].", way_out)
             return
         homes = [section for section, kind in SECTIONS.items() if name in _fields_of(kind)]
-        way_out = f"Put it under [{homes[0]}]." if homes else f"Sections are [{'], ['.join((*SECTIONS, 'keys'))}]."
+        way_out = f"Put it under [{homes[0]}]." if homes else f"Sections are [{'], ['.join(_TABLES)}]."
         self._wrong(f"{quoted(name)} stands outside of any section.", way_out)
 
     def _section(self, name: str, kind: type[Any], found: object) -> Any:
@@ -241,6 +260,28 @@ class _Reader:
                 f"[{name}] {key} has to be {expected}, and is {told}.", f"The default is {toml(known[key].default)}."
             )
         return kind(**values)
+
+    def _routines(self, found: object) -> dict[str, str]:
+        if not isinstance(found, dict):
+            self._wrong(
+                f"routines has to be a section, and is {_found(found)}.", "Write [routines] on a line of its own."
+            )
+            return {}
+        routines: dict[str, str] = {}
+        for name, target in found.items():
+            problem = a_routine(name)
+            if problem is not None:
+                self._wrong(f"[routines] {quoted(name)} has to be {problem}.", 'Example: triage = "triage:work".')
+                continue
+            problem = a_target(target) if isinstance(target, str) else _EXPECTED[str]
+            if problem is not None:
+                self._wrong(
+                    f"[routines] {name} has to be {problem}, and is {_found(target)}.",
+                    f'Example: {name} = "my_module:work".',
+                )
+                continue
+            routines[name] = target
+        return routines
 
     def _keys(self, found: object, prefix: str = "") -> dict[str, str]:
         if not isinstance(found, dict):
@@ -353,6 +394,11 @@ def show_config(config: Config, source: Path | None = None) -> str:
             value = getattr(section, known.name)
             mark = "  # default" if value == known.default else ""
             lines += [f"# {known.metadata['doc']}", f"{known.name} = {toml(value)}{mark}"]
+    lines += [
+        "",
+        "# Routines of your own: a name, and where it is. Files of your own lie in routines beside this file.",
+    ]
+    lines += ["[routines]", *(f"{toml(name)} = {toml(target)}" for name, target in config.routines.items())]
     lines += ["", "# Keys of your own: an action's name, and the key that does it.", "[keys]"]
     lines += [f"{toml(action)} = {toml(key)}" for action, key in config.keys.items()]
     return "\n".join(lines) + "\n"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from evolver_tui.core.errors import UsageError
 
@@ -14,8 +14,7 @@ HOME_VARIABLE = "EVOLVER_HOME"
 OTHER_HOME = f"Name a folder of your own with --home DIR, or in {HOME_VARIABLE}."
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(NamedTuple):
     """The three folders that belong to the program, and what lies in them. Nothing is created by asking."""
 
     config: Path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 from collections.abc import Mapping
 
@@ -31,6 +30,8 @@ def editor_command(desk: DeskConfig, environ: Mapping[str, str]) -> tuple[str, .
     Raises:
         ConfigError: the command cannot be read, or there is no such program on the search path.
     """
+    import shlex
+
     way_out = "Name an editor in the config ([desk] editor), in VISUAL or in EDITOR."
     search = environ.get("PATH")
     for command in (desk.editor, environ.get("VISUAL", ""), environ.get("EDITOR", "")):

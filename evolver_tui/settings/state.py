@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from evolver_tui.core.errors import StoreError, UsageError
 from evolver_tui.settings.paths import ensure_folder
-from evolver_tui.settings.secrets import without_credentials
 
 _LARGEST = 64 * 1024
 _LONGEST_VALUE = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class RememberedState:
+class RememberedState(NamedTuple):
     """The choices of the last time. An empty text means none."""
 
     hub_url: str = ""
@@ -32,6 +27,8 @@ def load_state(path: Path) -> RememberedState:
             content = stream.read(_LARGEST + 1)
         if len(content) > _LARGEST:
             return RememberedState()
+        import json
+
         found = json.loads(content)
     except (OSError, ValueError, RecursionError):
         return RememberedState()
@@ -51,21 +48,17 @@ def save_state(path: Path, state: RememberedState) -> None:
     Raises:
         StoreError: it cannot be written; what was remembered before is still there.
     """
-    kept = replace(state, hub_url=without_credentials(state.hub_url))
+    import json
+
+    from evolver_tui.settings.private_file import write_private
+    from evolver_tui.settings.secrets import without_credentials
+
+    kept = state._replace(hub_url=without_credentials(state.hub_url))
     way_out = "The choice holds for this start only."
-    temporary = ""
     try:
         ensure_folder(path.parent)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(asdict(kept), stream, indent=2)
-            stream.write("\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
+        write_private(path, (json.dumps(kept._asdict(), indent=2) + "\n").encode())
     except OSError as error:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
         raise StoreError(f"{path} cannot be written: {error.strerror}.", way_out) from None
     except UsageError as error:
         raise StoreError(error.message, way_out) from None

@@ -23,8 +23,8 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from evolver_tui.core.errors import ConfigError
 from evolver_tui.core.safe_text import safe_text
@@ -137,8 +137,7 @@ _NAME_LIMIT = 40
 _HEX_COLOR = re.compile(r"#(?:[0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})")
 
 
-@dataclass(frozen=True, slots=True)
-class ThemeFile:
+class ThemeFile(NamedTuple):
     """A theme that was read and found whole."""
 
     name: str
@@ -151,12 +150,11 @@ class ThemeFile:
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class ThemeFolder:
+class ThemeFolder(NamedTuple):
     """What a folder of theme files holds."""
 
     themes: tuple[ThemeFile, ...] = ()
-    problems: tuple[ConfigError, ...] = field(default=())
+    problems: tuple[ConfigError, ...] = ()
     """One for each file that cannot be used."""
 
 

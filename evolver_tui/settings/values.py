@@ -7,8 +7,6 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from evolver_tui.settings.secrets import scrub_patterns
-
 HUB_SCHEMES = ("http", "https", "ws", "wss")
 
 Check = Callable[[Any], str | None]
@@ -38,6 +36,8 @@ def one_line(value: str) -> str | None:
 
 def a_variable(value: str) -> str | None:
     """The name of an environment variable; may be empty. A key that was put there by mistake is refused."""
+    from evolver_tui.settings.secrets import scrub_patterns
+
     fits = not value or (re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) and scrub_patterns(value) == value)
     return None if fits else "the name of an environment variable, not the secret itself"
 
@@ -71,6 +71,18 @@ def host_names(values: tuple[str, ...]) -> str | None:
     """Hosts, each as `name` or `name:port`."""
     fits = all(re.fullmatch(r"[\w.-]+(?::\d{1,5})?|[0-9A-Fa-f:]{2,}", value) for value in values)
     return None if fits else "a list of hosts, each a name or name:port, without scheme or path"
+
+
+def a_routine(value: str) -> str | None:
+    """The name by which a task asks for a routine."""
+    fits = re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", value)
+    return None if fits else "a name of a to z, 0 to 9, _ and -, starting with a letter, at most 64 long"
+
+
+def a_target(value: str) -> str | None:
+    """Where an object of a Python module is."""
+    fits = re.fullmatch(r"([^\W\d]\w*)(\.[^\W\d]\w*)*:([^\W\d]\w*)(\.[^\W\d]\w*)*", value)
+    return None if fits else 'of the form "module:function"'
 
 
 def toml(value: object) -> str:

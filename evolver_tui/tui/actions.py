@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from textual.keys import format_key
 
-PaneName = Literal["queue", "card", "feed", "hub"]
+PaneName = Literal["queue", "card", "feed", "hub", "inbox"]
 
 
 class Action(NamedTuple):
@@ -47,7 +47,7 @@ class Action(NamedTuple):
         return self.id.replace(".", "_")
 
 
-_LISTS: tuple[PaneName, ...] = ("queue", "card", "feed")
+_LISTS: tuple[PaneName, ...] = ("queue", "card", "feed", "inbox")
 
 
 def _move(name: str, key: str, title: str, help_text: str) -> Action:
@@ -59,17 +59,21 @@ ACTIONS: tuple[Action, ...] = (
     Action("review.reject", "r", "reject", "Send the draft back to the author with a reason.", "Review", 11, ("card",)),
     Action("review.reject_plain", "R", "refuse", "Reject the draft for good; the task ends.", "Review", 12, ("card",)),
     Action("review.edit", "e", "edit", "Change the draft in your editor; checks run again.", "Review", 13, ("card",)),
+    Action("review.respond", "w", "respond", "Send the author a few words; they do not count as a reject.", "Review",
+           34, ("card",)),
     Action("job.retry", "y", "retry", "Queue the failed task again.", "Review", 0, is_occasional=True),
     Action("card.next_tab", "l,right,right_square_bracket", "next tab", "Show the card's next tab.", "Review",
-           33, ("card",), is_local=True),
+           35, ("card",), is_local=True),
     Action("card.previous_tab", "h,left,left_square_bracket", "previous tab", "Show the card's previous tab.", "Review",
            None, ("card",), is_local=True),
     Action("card.answer", "enter", "answer this", "Answer the question that is on the card.", "Review", 1, ("card",),
            is_occasional=True),
     Action("queue.open", "enter", "read", "Go to the card of the selected task.", "Queue", 1, ("queue",)),
+    Action("attention.inbox", "i", "inbox", "List everything that needs you, oldest first.", "Queue", 32),
     Action("attention.next", "n", "next", "Select the next task that needs you.", "Queue", 30),
     Action("attention.answer", "o", "answer", "Open the oldest question or review.", "Queue", 31),
-    Action("pane.filter", "slash", "filter", "Show only what contains some text.", "Queue", 32, ("queue", "feed")),
+    Action("pane.filter", "slash", "filter", "Show only what contains some text.", "Queue", 33, ("queue", "feed")),
+    Action("job.cancel", "D", "cancel", "End the selected task for good, whether it waits or runs.", "Queue", 61),
     Action("intake.pause", "p", "pause", "Pause or resume taking tasks from the hub.", "Session", 40),
     Action("session.export", "x", "export", "Write this session's log to a file.", "Session", 41),
     Action("hub.connect", "c", "connect", "Choose a hub.", "Session", 42),

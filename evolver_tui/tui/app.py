@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -21,7 +22,7 @@ from evolver_tui.core.errors import EvolverError
 from evolver_tui.tui.actions import Action, bindings_for
 from evolver_tui.tui.desk import Desk
 from evolver_tui.tui.desk_settings import DeskSettings
-from evolver_tui.tui.themes import choose_theme, register_themes, variable_defaults
+from evolver_tui.tui.themes import choose_theme, register_shipped_theme, register_themes, variable_defaults
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueCounts, QueueRow
@@ -61,7 +62,8 @@ class EvolverApp(App[int]):
         self._session: Session | None = None
         self._is_closing = self._asks_to_leave = False
         self._ending: asyncio.Task[None] | None = None
-        self._notices = register_themes(self, settings.user_themes)
+        self._has_all_themes = not register_shipped_theme(self, settings.theme, settings.user_themes)
+        self._notices = register_themes(self, settings.user_themes) if self._has_all_themes else []
         self._notices += self._wear(settings.theme)
         self._desk = Desk(settings, tuple(self.actions), *peek())
 
@@ -133,7 +135,14 @@ class EvolverApp(App[int]):
                 asyncio.get_running_loop().add_signal_handler(each, self._told_to_end)
         self.call_after_refresh(self._begin)
 
+    def on_unmount(self) -> None:
+        """Give the window's title back, however the console ends."""
+        if self._desk.attention is not None:
+            self._desk.attention.lend()
+
     def _begin(self) -> None:
+        if not self._has_all_themes:
+            self._notices += register_themes(self, self.settings.user_themes)
         for notice in self._notices:
             self._desk.say(notice, "warning")
         self.run_worker(self._open(), name="open", exit_on_error=False)
@@ -153,6 +162,8 @@ class EvolverApp(App[int]):
         except EvolverError as error:
             self._desk.show_problem("The session could not be opened", str(error))
             return
+        finally:
+            gc.enable()  # off since the start, see the command line
         from evolver_tui.engine.collector import spare_what_stays
         from evolver_tui.tui.deeds import Deeds
 
@@ -187,11 +198,10 @@ class EvolverApp(App[int]):
         self.run_worker(self._quit(self._session), name="quit", group="quit", exclusive=True, exit_on_error=False)
 
     async def _quit(self, session: Session) -> None:
-        live = session.live_draft
-        if live is not None:
+        if session.is_working:
             from evolver_tui.tui.modals import ConfirmModal
 
-            body = "A node is being written. It is finished first; ctrl+c leaves at once, and the next start goes on."
+            body = "A task is being worked on, to its next stop. ctrl+c leaves at once, and the next start goes on."
             self._asks_to_leave = True
             modal = ConfirmModal("Leave the console?", body, "leave", now=self.settings.monotonic)
             self._asks_to_leave = await self.push_screen_wait(modal) is True
@@ -218,6 +228,8 @@ class EvolverApp(App[int]):
         """The machine or the terminal wants us gone: give the current job back, commit, restore the terminal."""
         is_gone = not sys.__stdin__ or not sys.__stdin__.isatty()
         if is_gone and not self.is_headless:
+            if self._desk.attention is not None:
+                self._desk.attention.give_up()
             self._begin_batch()  # a terminal that was closed takes nothing more: writing to it would block for ever
         if self._ending is None:
             self._ending = asyncio.create_task(self._end(None if self._is_closing else self._session, is_gone))

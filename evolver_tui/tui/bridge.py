@@ -53,9 +53,14 @@ class Bridge:
                 self._touches_jobs = True
                 self._tasks_out += name == "task.completed"
 
+    def jobs_changed(self, has_work: bool) -> None:
+        """Another process changed jobs; that comes without signals. Callable in any thread."""
+        with self._lock:
+            self._touches_jobs = True
+
     def take(self) -> Taken | None:
         """Everything since the last call, or None when nothing came."""
-        if not self._received:
+        if not self._received and not self._touches_jobs:
             return None
         with self._lock:
             signals = tuple(self._kept)

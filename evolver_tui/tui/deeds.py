@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from evolver_tui.core.decision import Decision, DecisionKind
-from evolver_tui.core.job import JobState, QueueRow
 from evolver_tui.core.node import Risk
-from evolver_tui.core.question import AnswerAction, OpenQuestion, QuestionKind
-from evolver_tui.engine.ports import Store
 from evolver_tui.engine.session import Session
 from evolver_tui.tui.editor import edit_text
 from evolver_tui.tui.panes.card_content import Review
+from evolver_tui.tui.waiting import WaitingDeeds, next_needing
 
 if TYPE_CHECKING:
     from evolver_tui.tui.desk import Desk
@@ -27,19 +26,19 @@ class Deeds:
         self._desk = desk
         self._session = session
         self._now = desk.settings.monotonic
-        self._being_decided: set[int] = set()
+        self.waiting = WaitingDeeds(desk, session)
 
     def by_action(self) -> Mapping[str, Deed]:
         """Action id to deed."""
         return {
+            **self.waiting.by_action(),
             "review.approve": self.approve,
             "review.reject": self.reject,
             "review.reject_plain": self.reject_plain,
             "review.edit": self.edit,
+            "review.respond": self.respond,
             "job.retry": self.retry,
-            "card.answer": self.answer_this,
-            "attention.next": self.next_needing,
-            "attention.answer": self.answer_oldest,
+            "job.cancel": self.cancel,
             "intake.pause": self.pause_intake,
             "session.export": self.export,
             "hub.connect": self.connect,
@@ -67,11 +66,23 @@ class Deeds:
         review = self._review()
         if review is None:
             return
-        reason = await self._desk.app.push_screen_wait(
-            ReasonModal(f"Why is {review.draft.node_id} sent back?", now=self._now)
-        )
+        modal = ReasonModal(f"Why is {review.draft.node_id} sent back?", now=self._now)
+        reason = await self.waiting.show_about(review.question, modal)
         if reason:
             await self._decide(review, Decision(DecisionKind.REJECT, reason=reason))
+
+    async def respond(self) -> None:
+        """Send the author words that do not count as a reject."""
+        from evolver_tui.tui.modals import ReasonModal
+        from evolver_tui.tui.modals.reason_modal import RESPOND
+
+        review = self._review()
+        if review is None:
+            return
+        modal = ReasonModal(f"What do you tell the author of {review.draft.node_id}?", RESPOND, now=self._now)
+        words = await self.waiting.show_about(review.question, modal)
+        if words:
+            await self._decide(review, Decision(DecisionKind.RESPOND, reason=words))
 
     async def reject_plain(self) -> None:
         """Reject for good, after a confirmation."""
@@ -81,9 +92,8 @@ class Deeds:
         if review is None:
             return
         body = "The draft is not saved and the task ends. With r it goes back to the author with a reason instead."
-        if await self._desk.app.push_screen_wait(
-            ConfirmModal(f"Reject {review.draft.node_id}?", body, "reject", now=self._now)
-        ):
+        modal = ConfirmModal(f"Reject {review.draft.node_id}?", body, "reject", now=self._now)
+        if await self.waiting.show_about(review.question, modal):
             await self._decide(review, Decision(DecisionKind.REJECT))
 
     async def edit(self) -> None:
@@ -104,7 +114,7 @@ class Deeds:
     def _review(self) -> Review | None:
         """The draft that was really read; otherwise a notice says what is in the way."""
         review, reason = self._desk.review_to_decide()
-        if review is not None and review.question_id in self._being_decided:
+        if review is not None and self.waiting.is_settled(review.question_id):
             return None
         if review is None:
             self._desk.say(reason, "warning")
@@ -116,17 +126,14 @@ class Deeds:
         reach = ", ".join(review.report.capabilities) or "nothing beyond its input"
         body = f"The checks call its risk high. It can reach: {reach}."
         confirm = ConfirmModal(f"Approve {review.draft.node_id}?", body, "approve", now=self._now)
-        return await self._desk.app.push_screen_wait(confirm) is True
+        return await self.waiting.show_about(review.question, confirm) is True
 
     async def _decide(self, review: Review, decision: Decision, *, stays: bool = False) -> None:
         """Send a decision once, then go on to what needs a person next; an edit stays with its job."""
         row = self._desk.queue.selected
-        self._being_decided.add(review.question_id)
         try:
-            await self._session.decide(review.question_id, decision)
-        except BaseException:
-            self._being_decided.discard(review.question_id)
-            raise
+            with self.waiting.settling(review.question_id):
+                await self._session.decide(review.question_id, decision)
         finally:
             self._desk.queue.rows_changed()
             self._desk.reload_card()
@@ -135,55 +142,29 @@ class Deeds:
             if following is not None:
                 self._desk.queue.select(following)
 
-    # --- what needs a person
-
-    async def next_needing(self) -> None:
-        """Select the next job that needs a person."""
-        following = await next_needing(self._session.store, self._desk.queue.selected)
-        if following is not None:
-            self._desk.queue.select(following)
-        else:
-            self._desk.say("Nothing else waits for you.")
-
-    async def answer_oldest(self) -> None:
-        """Open the oldest question; where it is a review, go to its card."""
-        waiting = await self._session.store.open_questions()
-        if not waiting:
-            self._desk.say("Nothing waits for you.")
-            return
-        oldest = waiting[0]
-        if oldest.question.kind is QuestionKind.REVIEW:
-            row = await self._session.store.row(oldest.job)
-            if row is not None:
-                self._desk.queue.select(row)
-                self._desk.card.focus()
-            return
-        await self._ask(oldest, 1, len(waiting))
-
-    async def answer_this(self) -> None:
-        """Open the question that is on the card."""
-        waiting = await self._session.store.open_questions()
-        for position, question in enumerate(waiting, 1):
-            if question.job == self._desk.card.content.job:
-                await self._ask(question, position, len(waiting))
-                return
-
-    async def _ask(self, question: OpenQuestion, position: int, total: int) -> None:
-        from evolver_tui.tui.modals import QuestionModal
-
-        answer = await self._desk.app.push_screen_wait(QuestionModal(question, position, total, now=self._now))
-        if answer is None or answer.action is AnswerAction.CANCEL:
-            return
-        await self._session.answer(question.id, answer)
-        self._desk.queue.rows_changed()
-        self._desk.reload_card()
-
     async def retry(self) -> None:
         """Queue the selected failed job again."""
         row = self._desk.queue.selected
         if row is not None:
             await self._session.retry(row.job)
             self._desk.queue.rows_changed()
+
+    async def cancel(self) -> None:
+        """End the selected job for good, after a confirmation."""
+        from evolver_tui.tui.modals import ConfirmModal
+
+        row = self._desk.queue.selected
+        if row is None:
+            return
+        body = f"{row.task_name}\n\nThe task ends for good, whatever it waits for or is doing. Nothing is saved."
+        modal = ConfirmModal(f"Cancel {row.task_id}?", body, "cancel it", keep_label="keep it", now=self._now)
+        if not await self._desk.app.push_screen_wait(modal):
+            return
+        question = await self._session.store.open_question_of(row.job)
+        with self.waiting.settling(question.id) if question is not None else contextlib.nullcontext():
+            await self._session.cancel(row.job)
+        self._desk.queue.rows_changed()
+        self._desk.reload_card()
 
     # --- the session
 
@@ -222,15 +203,3 @@ class Deeds:
     async def retry_link(self) -> None:
         """Connect now instead of waiting."""
         self._session.retry_link()
-
-
-async def next_needing(store: Store, after: QueueRow | None) -> QueueRow | None:
-    """The next job in the queue's order that waits for a person, from the top again after the last one."""
-    if after is not None:
-        following = await store.rows_after(after.key, 1)
-        if following and following[0].state is JobState.PAUSED:
-            return following[0]
-    for row in await store.rows_after(None, 2):
-        if row.state is JobState.PAUSED and (after is None or row.job != after.job):
-            return row
-    return None

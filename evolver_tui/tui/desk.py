@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import shutil
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from textual import events
@@ -30,15 +32,19 @@ from evolver_tui.tui.panes.words import count, duration
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueCounts, QueueRow
+    from evolver_tui.core.question import OpenQuestion
     from evolver_tui.engine.ports import LinkState
     from evolver_tui.engine.session import Session
+    from evolver_tui.tui.attention import Attention
     from evolver_tui.tui.deeds import Deed, Deeds
     from evolver_tui.tui.panes.card_content import Review
     from evolver_tui.tui.panes.code_view import CodeDocument
+    from evolver_tui.tui.waiting import WaitingDeeds
 
 TICKS_PER_SECOND = 10
 
 _GOING_ON = ("attention.next", "attention.answer")
+_DECISIONS = ("review.approve", "review.reject", "review.reject_plain", "review.edit", "review.respond")
 
 Severity = Literal["information", "warning", "error"]
 
@@ -78,9 +84,15 @@ class Desk(Screen[None]):
         self.bridge = Bridge()
         self._session: Session | None = None
         self._deeds: Mapping[str, Deed] = {}
+        self._waiting: WaitingDeeds | None = None
+        self._on_card: OpenQuestion | None = None
+        """What the card asked of a person when it was last read."""
+        self.attention: Attention | None = None
+        self._listeners: set[asyncio.Event] = set()
         self._signal_rate, self._tasks_in, self._tasks_out = Rate(), Rate(), Rate()
         self._is_sample = False
         self._is_closing = False
+        self._latest_pane = ""
         self._leaving = 0
         """How many deeds are putting another task in front at this moment."""
         self._link: LinkState | None = None
@@ -110,11 +122,42 @@ class Desk(Screen[None]):
         """Show a session that is open."""
         self._session = session
         self._deeds = deeds.by_action()
+        self._waiting = deeds.waiting
+        session.store.watch(self.bridge.jobs_changed)
+        self._attend()
         label = "offline author" if session.backend.is_offline else session.backend.label
         self.hub.set_author(safe_text(label, 100))
         self.run_worker(self._load_cards(session), name="card", exit_on_error=False)
         self.queue.attach(session.store)
         self._show_status()
+
+    def _attend(self) -> None:
+        """Show in the window's title how many jobs need a person, and lend that title away with the terminal."""
+        from evolver_tui.tui.attention import Attention
+
+        app, settings = self.app, self.settings
+        term = os.environ.get("TERM", "") if settings.has_title else ""
+        ring = app.bell if settings.has_bell else _be_silent
+        attention = Attention(self._write_to_terminal, ring, term, plain=settings.plain)
+        app.app_suspend_signal.subscribe(self, lambda _: attention.lend(), immediate=True)
+        app.app_resume_signal.subscribe(self, lambda _: attention.take_back(), immediate=True)
+        self.attention = attention
+        self.watch(app, "app_focus", self._show_status, init=False)
+
+    def _write_to_terminal(self, sequence: str) -> None:
+        driver = self.app._driver  # Textual has no other way to send what is not drawn
+        if driver is not None:
+            driver.write(sequence)
+
+    @contextlib.contextmanager
+    def hears_of_jobs(self) -> Iterator[asyncio.Event]:
+        """An event that is set, at most a few times a second, when jobs changed here or in another process."""
+        changed = asyncio.Event()
+        self._listeners.add(changed)
+        try:
+            yield changed
+        finally:
+            self._listeners.discard(changed)
 
     def hub_chosen(self, is_sample: bool) -> None:
         """Which kind of hub the session was connected to."""
@@ -143,6 +186,8 @@ class Desk(Screen[None]):
             self.feed.add(taken.signals, taken.dropped)
             if taken.touches_jobs:
                 self.queue.rows_changed()
+                for listener in self._listeners:
+                    listener.set()
         self._count(taken)
         self.queue.tick()
         session = self._session
@@ -181,6 +226,8 @@ class Desk(Screen[None]):
                 is_closing=self._is_closing,
             )
         )
+        if self.attention is not None and counts is not None:
+            self.attention.update(counts.needs_you, self.app.app_focus)
         self.show_keys()
 
     def show_keys(self) -> None:
@@ -240,6 +287,7 @@ class Desk(Screen[None]):
         store = session.store
         detail = await store.job(row.job)
         question = await store.open_question_of(row.job) if row.state == "paused" else None
+        await self._tell_settled_elsewhere(row, question)
         journal = await store.journal(row.job) if row.state != "paused" else {}
         selected, live = self.queue.selected, session.live_draft
         if detail is None or selected is None or selected.job != row.job or (live and live.job == row.job):
@@ -247,6 +295,21 @@ class Desk(Screen[None]):
         facts = CardFacts(detail, question, journal, self.settings.nodes_folder)
         self.card.show(content_of(facts, self.settings.now(), self.card.marks))
         self.show_keys()
+
+    async def _tell_settled_elsewhere(self, row: QueueRow, question: OpenQuestion | None) -> None:
+        """Say what became of the question that was on the card, when this job asks another one or none."""
+        before, self._on_card = self._on_card, question
+        if before is None or before.job != row.job or self._waiting is None:
+            return
+        if question is None or question.id != before.id:
+            await self._waiting.tell_settled(before)
+
+    def go_to_card(self, row: QueueRow) -> None:
+        """Put a job in front, whatever the queue shows, and its card in focus; it counts as seen from here on."""
+        self.queue.close_filter()
+        self.queue.select(row)
+        self.card.look_anew()
+        self._focus_pane(self.card)
 
     def review_to_decide(self) -> tuple[Review | None, str]:
         """The draft that a decision would be about, or why there can be none now."""
@@ -263,7 +326,9 @@ class Desk(Screen[None]):
     def pane_in_focus(self) -> str:
         """The name of the pane that has the focus, also while a dialog lies over the desk."""
         pane = pane_of(self)
-        return pane.pane_name if pane is not None else ""
+        if pane is not None:
+            return pane.pane_name
+        return "" if self.app.app_focus else self._latest_pane  # nothing has the focus while the terminal has none
 
     @property
     def _go_to_card(self) -> str:
@@ -304,12 +369,16 @@ class Desk(Screen[None]):
         match action_id:
             case "review.approve" if review is not None:
                 return review.reason_against_approval
-            case "review.approve" | "review.reject" | "review.reject_plain" | "review.edit" if review is None:
+            case _ if action_id in _DECISIONS and review is None:
                 return "There is no draft to decide about on the card."
             case "card.answer" if self.card.content.identity[0] != "question":
                 return "There is no question on the card."
             case "job.retry" if selected is None or selected.state != "failed":
                 return "Only a failed task can be retried."
+            case "job.cancel" if selected is None:
+                return "No task is selected."
+            case "job.cancel" if selected is not None and selected.state.is_over:
+                return f"This task is over: {(selected.outcome or selected.state).value}."
             case "attention.next" | "attention.answer" if counts is not None and not counts.needs_you:
                 return "Nothing waits for you."
             case "hub.retry" if self._link is None or self._link.phase not in ("waiting", "ended"):
@@ -404,8 +473,13 @@ class Desk(Screen[None]):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Show the keys of the pane that has the focus now."""
+        self._latest_pane = self.pane_in_focus
         self.show_keys()
 
 
 def _class_at(cells: int, breakpoints: Sequence[tuple[int, str]]) -> str:
     return next(name for least, name in reversed(breakpoints) if cells >= least)
+
+
+def _be_silent() -> None:
+    """In the bell's place where the config wants none."""

@@ -39,6 +39,10 @@ class DeskSettings(NamedTuple):
     """The name that decisions are kept under."""
     nodes_folder: str = ""
     """Where approved nodes lie, as shown on the card."""
+    has_title: bool = True
+    """Whether the terminal's title says how many jobs need a person."""
+    has_bell: bool = True
+    """Whether the bell rings once when something comes to need a person who looks elsewhere."""
     plain: bool = False
     """Whether borders and marks are ASCII alone."""
     now: Callable[[], float] = time.time

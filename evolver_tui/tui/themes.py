@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from textual.app import App
 from textual.filter import Monochrome, NoColor
 from textual.theme import BUILTIN_THEMES, Theme
 
+from evolver_tui.core.errors import ConfigError
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.suggest import did_you_mean
-from evolver_tui.settings.themes import OWN_VARIABLES, ThemeFile, read_folder, shipped_folder
+from evolver_tui.settings.themes import OWN_VARIABLES, ThemeFile, read_folder, read_theme, shipped_folder
 
 DEFAULT_THEME = "evolver-dark"
 
@@ -43,6 +45,25 @@ def register_themes(app: App[Any], user_folder: Path | None) -> list[str]:
     for theme in themes.values():
         app.register_theme(_textual_theme(theme))
     return notices
+
+
+def register_shipped_theme(app: App[Any], name: str, user_folder: Path | None) -> bool:
+    """Make one theme available ahead of all others, so that the first frame does not wait for their files.
+
+    Returns:
+        Whether that could be done: not with a theme that does not come along, nor where a person has files of their
+        own, which may hold any theme.
+    """
+    try:
+        if user_folder is not None and any(user_folder.glob("*.toml")):
+            return False
+        theme = read_theme(shipped_folder() / f"{name}.toml")
+    except (ConfigError, OSError, ValueError):
+        return False
+    if theme.name != name:
+        return False
+    app.register_theme(_textual_theme(theme))
+    return True
 
 
 def choose_theme(app: App[Any], name: str) -> list[str]:
@@ -80,9 +101,13 @@ def variable_defaults() -> dict[str, str]:
 
     The style sheet is read once before the first theme is applied; these stand in until then.
     """
-    fallback = BUILTIN_THEMES[_LAST_RESORT]
-    colors = fallback.to_color_system().generate()
+    colors = _last_resort_colors()
     return {variable: colors[color] for variable, color in OWN_VARIABLES.items()}
+
+
+@cache
+def _last_resort_colors() -> Mapping[str, str]:
+    return BUILTIN_THEMES[_LAST_RESORT].to_color_system().generate()
 
 
 def _textual_theme(theme: ThemeFile) -> Theme:

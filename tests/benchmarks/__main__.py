@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from tests.benchmarks import figures, intake, keys, screen_cost, start
+from tests.benchmarks import durable, figures, intake, keys, scale, screen_cost, start
 
 Measurement = Callable[[bool], Iterator[figures.Row]]
 
@@ -20,6 +20,9 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "keys": keys.streaming,
     "feed": screen_cost.feed,
     "preview": screen_cost.preview,
+    "durable": durable.durable,
+    "cold": durable.cold,
+    "scale": scale.scale,
 }
 
 

@@ -45,7 +45,9 @@ def _spread(values: Sequence[float], unit: str) -> str:
 def _short(value: float) -> str:
     if abs(value) >= 1000:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+    if abs(value) >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if abs(value) >= 0.1 or not value else f"{value:.4f}".rstrip("0")
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

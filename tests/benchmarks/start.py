@@ -21,6 +21,8 @@ def first_frame(is_quick: bool) -> Iterator[Row]:
     """The desk and its memory at the first frame, in an empty home."""
     with temporary_folder() as folder:
         floors, times, memory, later, shares = [], [], [], [], []
+        with Home(folder / "compiled").terminal(*CONSOLE) as terminal:
+            terminal.see(FIRST_SIGNAL)
         for number in range(3 if is_quick else 11):
             floor = _hello(folder)
             home = Home(folder / str(number))

@@ -52,6 +52,7 @@ class Home:
         self.database = folder / "data" / "evolver.db"
         self.environ: Mapping[str, str] = {
             **os.environ,
+            "PYTHONDONTWRITEBYTECODE": "",  # an installed program is compiled; one that may not keep it compiles anew
             "EVOLVER_HOME": str(folder),
             "PYTHONPATH": str(REPOSITORY),
             _KEY: "key",

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from sqlalchemy import select, update
 
 from evolver_tui.adapters.database import encoding
 from evolver_tui.adapters.database.models import jobs, questions
 from evolver_tui.adapters.database.transaction import Transaction, standing
-from evolver_tui.adapters.database.work import pending_again, write_journal
+from evolver_tui.adapters.database.work import over, pending_again, write_journal
 from evolver_tui.core.errors import AlreadyAnswered, NotWaiting
 from evolver_tui.core.job import JobState
 from evolver_tui.core.signal import Signal
+from evolver_tui.core.times import utc_text
 
 
 def answer(
@@ -25,23 +25,21 @@ def answer(
         AlreadyAnswered: somebody was faster.
         NotWaiting: there is no such question, or its job waits for nothing.
     """
-    connection = transaction.connection
-    first = (questions.c.id == question_id) & questions.c.answered_at.is_(None)
-    answered = connection.execute(
-        update(questions)
-        .where(first)
-        .values(answered_at=transaction.now, answered_by=encoding.plain(by), answer_json=value_json)
-        .returning(questions.c.job, questions.c.name)
-    ).first()
+    answered = transaction.update_row(
+        "question",
+        {"answered_at": transaction.now, "answered_by": encoding.plain(by), "answer_json": value_json},
+        "id = ? AND answered_at IS NULL",
+        (question_id,),
+        "job, name",
+    )
     if answered is None:
         raise _refusal(transaction, question_id)
-    waiting = (jobs.c.seq == answered.job) & (jobs.c.state == JobState.PAUSED.value)
-    resumed = connection.execute(
-        update(jobs).where(waiting).values(**pending_again(answered.job, transaction.now)).returning(jobs.c.fence)
-    ).first()
+    job, name = answered
+    again, waits = pending_again(job, transaction.now), (job, JobState.PAUSED.value)
+    resumed = transaction.update_row("job", again, "seq = ? AND state = ?", waits, "fence")
     if resumed is None:
-        raise NotWaiting(f"Job {answered.job} does not wait for an answer.", "Nothing was changed.")
-    write_journal(transaction, answered.job, resumed.fence, answered.name, value_json)
+        raise NotWaiting(f"Job {job} does not wait for an answer.", "Nothing was changed.")
+    write_journal(transaction, job, resumed[0], name, value_json)
     transaction.moved(standing(JobState.PAUSED), standing(JobState.PENDING))
     transaction.log(session_id, signals)
 
@@ -51,8 +49,26 @@ def _refusal(transaction: Transaction, question_id: int) -> AlreadyAnswered | No
     before = transaction.connection.execute(query).first()
     if before is None:
         return NotWaiting(f"There is no question {question_id}.", "Nothing was changed.")
-    at = datetime.fromtimestamp(before.answered_at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return AlreadyAnswered(before.answered_by, at)
+    return AlreadyAnswered(before.answered_by, utc_text(before.answered_at, "seconds"))
+
+
+def cancel(transaction: Transaction, job: int, session_id: str, signals: Sequence[Signal]) -> None:
+    """End a job for good. Its fence grows, so that a worker that holds it is refused from here on.
+
+    Raises:
+        NotWaiting: it is over, or there is none.
+    """
+    columns = (jobs.c.state, jobs.c.fence)
+    before = transaction.connection.execute(select(*columns).where(jobs.c.seq == job).with_for_update()).first()
+    if before is None:
+        raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
+    state = JobState(before.state)
+    if state.is_over:
+        raise NotWaiting(f"Job {job} is over: {state.value}.", "Nothing was changed.")
+    ended = {"state": JobState.CANCELLED, "fence": before.fence + 1, "deferred_json": "", **over(transaction.now)}
+    transaction.connection.execute(update(jobs).where(jobs.c.seq == job).values(**ended))
+    transaction.moved(standing(state), standing(JobState.CANCELLED))
+    transaction.log(session_id, signals)
 
 
 def retry(transaction: Transaction, job: int, session_id: str, signals: Sequence[Signal]) -> None:
@@ -62,7 +78,7 @@ def retry(transaction: Transaction, job: int, session_id: str, signals: Sequence
         NotWaiting: it has not failed.
     """
     failed = (jobs.c.seq == job) & (jobs.c.state == JobState.FAILED.value)
-    before = transaction.connection.execute(select(jobs.c.outcome).where(failed)).first()
+    before = transaction.connection.execute(select(jobs.c.outcome).where(failed).with_for_update()).first()
     if before is None:
         raise NotWaiting(f"Job {job} has not failed.", "Only a failed job can be retried.")
     again = {**pending_again(job, transaction.now), "outcome": None, "error": "", "attempt": jobs.c.attempt + 1}

@@ -11,19 +11,34 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
-from evolver_tui.adapters.database import answers, encoding, intake, migrations, queries, sessions, sqlite, work
+from evolver_tui.adapters.database import answers, encoding, intake, migrations, queries, sessions, transfer, work
+from evolver_tui.adapters.database.dialect import Dialect, Watch
 from evolver_tui.adapters.database.reader import Reader
 from evolver_tui.adapters.database.transaction import Transaction
+from evolver_tui.adapters.database.url import dialect_of
 from evolver_tui.adapters.database.writer import Writer
+from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.errors import NotWaiting, StoreError
 from evolver_tui.core.job import JobDetail, JobState, Outcome, QueueCounts, QueueKey, QueueRow
-from evolver_tui.core.question import OpenQuestion, Question
+from evolver_tui.core.question import OpenQuestion, Question, QuestionKind
+from evolver_tui.core.routine_state import Pause, SharedState
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
-from evolver_tui.engine.ports import AddedTasks, Claim, Narrator, SessionRecord, StoredSignal
+from evolver_tui.engine.ports import (
+    BUILT_IN_ROUTINES,
+    NOTHING_ELSE,
+    AddedTasks,
+    Claim,
+    Kept,
+    Narrator,
+    SessionRecord,
+    StoredSignal,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_DEAF_SECONDS: Final = 2.0
+"""After which work is looked for while nobody can tell of it."""
 _HIGHEST: Final = 2**63 - 1
 """The highest number a column holds."""
 
@@ -34,21 +49,23 @@ def _nobody(problem: StoreError) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Threads:
+    dialect: Dialect
     writer: Writer
     reader: Reader
     scanner: Reader
     """For what looks at many rows, so that no window waits behind it."""
+    watch: Watch
 
 
 class Database:
-    """Everything durable, in one SQLite file. Use it in the event loop in which it was opened.
+    """Everything durable, in one SQLite file or one PostgreSQL database. Use it in the event loop that opened it.
 
-    Several processes may have the same file open.
+    Several processes may have the same database open.
 
     Args:
-        url: `sqlite:////path/evolver.db`, or the file's path. File and folder are made where they are missing, for
-            their owner alone.
-        busy_seconds: how long to wait while another process writes.
+        url: `sqlite:////path/evolver.db`, the file's path, or `postgresql+psycopg://user@host/name`. A file and its
+            folder are made where they are missing, for their owner alone.
+        busy_seconds: how long to wait while another process writes to the file, or to the same rows.
         clock_shift: seconds by which this object's time differs from the database's.
         log_limit: signals that are kept in memory at most.
         on_problem: told, in the event loop's thread, when the log cannot be written, and how much of it was lost.
@@ -69,38 +86,49 @@ class Database:
         self._log_limit = log_limit
         self._on_problem = on_problem
         self._threads: _Threads | None = None
+        self._listeners: list[Callable[[bool], None]] = []
 
     # --- sessions and signals ---
 
     async def open(self) -> None:
-        """Open the file, bring its layout up to date, start the threads."""
-        path = sqlite.database_path(self._url)
-        to_write = sqlite.make_engine(path, self._busy_seconds, "BEGIN IMMEDIATE")
-        to_read = sqlite.make_engine(path, self._busy_seconds, "BEGIN")
+        """Reach the database, bring its layout up to date, start the threads."""
+        dialect = await asyncio.to_thread(dialect_of, self._url, self._busy_seconds)
 
-        def prepare() -> None:
-            try:
-                sqlite.create_file(path)
-                with to_write.begin() as connection:
-                    now = connection.exec_driver_sql(sqlite.CLOCK).scalar_one()
-                    migrations.bring_up_to_date(connection, now, path)
-            except sqlite.DRIVER_ERRORS as error:
-                raise sqlite.explain(error, path) from None
+        def migrate(connection: Connection, now: float) -> None:
+            migrations.bring_up_to_date(connection, now, dialect.place)
 
-        await asyncio.to_thread(prepare)
+        await asyncio.to_thread(dialect.prepare, migrate)
+        self._start(dialect)
+
+    def _start(self, dialect: Dialect) -> None:
         writer = Writer(
-            to_write, path, clock_shift=self._clock_shift, log_limit=self._log_limit, on_problem=self._on_problem
-        )
-        reader = Reader(to_read, path, "database reader")
-        scanner = Reader(to_read, path, "database scanner")
+            dialect, clock_shift=self._clock_shift, log_limit=self._log_limit, on_problem=self._on_problem,
+            on_foreign_change=self._tell_listeners,
+        )  # fmt: skip
+        reader = Reader(dialect, "database reader")
+        scanner = Reader(dialect, "database scanner")
         for thread in (writer, reader, scanner):
             thread.start()
-        self._threads = _Threads(writer, reader, scanner)
+        watch = dialect.watch(self._tell_listeners, lambda: writer.post(lambda transaction: None))
+        watch.start()
+        self._threads = _Threads(dialect, writer, reader, scanner, watch)
+
+    def _tell_listeners(self, has_work: bool) -> None:
+        for listener in self._listeners:
+            listener(has_work)
+
+    def watch(self, listener: Callable[[bool], None]) -> None:
+        """Call `listener`, in the loop's thread, soon after another process changed jobs or questions here.
+
+        It is told whether a job may wait for a worker. SQLite cannot tell, and always says so.
+        """
+        self._listeners.append(listener)
 
     async def close(self) -> None:
         """Commit what was accepted and let go of the file. Raises StoreError where signals could not be written."""
         if self._threads is not None:
             threads, self._threads = self._threads, None
+            await threads.watch.close()
             try:
                 await threads.writer.close()
             finally:
@@ -155,7 +183,7 @@ class Database:
         """Keep tasks: pending where `generate` and not completed, else over at once. Duplicates by task id are left.
 
         A long batch comes in several transactions. `narrate` is called, in the writing thread, within each of them
-        and for its tasks alone, so that no deed is ever without its words.
+        and for its tasks alone, so that no deed is ever without its words; again where one has to be made again.
         """
         writer = self._open_threads.writer
         parts = []
@@ -166,43 +194,93 @@ class Database:
 
     # --- the worker ---
 
-    async def claim(self, owner: str, lease_seconds: float) -> Claim | None:
+    async def claim(
+        self, owner: str, lease_seconds: float, routines: Mapping[str, str] = BUILT_IN_ROUTINES
+    ) -> Claim | None:
         """Take the first job in order that waits for a worker: answered ones, then by priority and arrival.
 
         A running job whose lease ended, or whose owner (`process_identity.this_process`) was a process of this host
         that is gone, comes before all of them. A claim whose caller was cancelled meanwhile is given back.
+
+        Args:
+            routines: name to source hash of what this worker can run; other jobs are left to others.
         """
         writer = self._open_threads.writer
-        claiming = asyncio.ensure_future(writer.run(partial(work.claim, owner=owner, lease_seconds=lease_seconds)))
+        taking = partial(work.claim, owner=owner, lease_seconds=lease_seconds, routines=routines)
+        claiming = asyncio.ensure_future(writer.run(taking))
         try:
             return await asyncio.shield(claiming)
         except asyncio.CancelledError:
             claiming.add_done_callback(partial(_give_back, writer))
             raise
 
+    async def seconds_to_look_again(self, routines: Mapping[str, str] = BUILT_IN_ROUTINES) -> float | None:
+        """When `claim` may find something that `watch` does not tell of, as a lease ends. None while nobody has one."""
+        threads = self._open_threads
+        seconds = await self._read(work.seconds_to_look_again, threads.dialect, self._clock_shift, routines)
+        if threads.watch.is_deaf:
+            return min(seconds or _DEAF_SECONDS, _DEAF_SECONDS)
+        return seconds
+
     async def renew(self, job: int, fence: int, lease_seconds: float) -> None:
         """Hold on to a job. Raises StaleLease."""
         await self._write(work.renew, job, fence, lease_seconds)
 
     async def record_step(
-        self, job: int, fence: int, name: str, value: Any, session_id: str, signals: Sequence[Signal] = ()
+        self,
+        job: int,
+        fence: int,
+        name: str,
+        value: Any,
+        session_id: str,
+        signals: Sequence[Signal] = (),
+        *,
+        digest: str = "",
+        kept: Kept = NOTHING_ELSE,
     ) -> None:
-        """Journal a step's JSON result under its name. Raises StaleLease, and EvolverError where it is not JSON."""
+        """Journal a step's JSON result under its name, with the digest of its arguments.
+
+        Raises:
+            StaleLease: the job was taken over or is over.
+            EvolverError: something is not JSON.
+        """
+        name = encoding.name(name, "The name of a step")
         value_json = encoding.to_json(value, f"The result of step {name!a}")
-        await self._write(work.record_step, job, fence, encoding.plain(name), value_json, session_id, signals)
+        columns = work.kept_columns(kept)
+        await self._write(work.record_step, job, fence, name, value_json, digest, columns, session_id, signals)
 
     async def pause(
-        self, job: int, fence: int, question: Question, session_id: str, signals: Sequence[Signal] = ()
+        self,
+        job: int,
+        fence: int,
+        question: Question,
+        session_id: str,
+        signals: Sequence[Signal] = (),
+        *,
+        reason: str = "",
+        kept: Kept = NOTHING_ELSE,
     ) -> int:
         """Commit the question, the waiting state and the end of the lease in one. Returns the question's id.
 
+        Args:
+            reason: why the job waits; empty takes `review` or `user_input`, after the question's kind.
+
         Raises:
-            StaleLease: the job was taken over.
+            StaleLease: the job was taken over or is over.
         """
-        what = f"The question {question.name!a}"
+        name = encoding.name(question.name, "The name of a question")
+        what = f"The question {name!a}"
         subject_json = encoding.to_json(question.subject, what)
         form_json = encoding.to_json(question.requested_schema, what)
-        return await self._write(work.pause, job, fence, question, subject_json, form_json, session_id, signals)
+        reason = reason or ("review" if question.kind is QuestionKind.REVIEW else "user_input")
+        columns = work.kept_columns(kept)
+        return await self._write(
+            work.pause, job, fence, name, question, subject_json, form_json, reason, columns, session_id, signals
+        )
+
+    async def tell_deferred(self, job: int, fence: int, session_id: str, signals: Sequence[Signal]) -> None:
+        """Write the signals of a job's deferred events, and forget those events, in one. Raises StaleLease."""
+        await self._write(work.tell_deferred, job, fence, session_id, signals)
 
     async def finish(
         self,
@@ -215,9 +293,11 @@ class Database:
         error: str = "",
         node: str = "",
         signals: Sequence[Signal] = (),
+        kept: Kept = NOTHING_ELSE,
     ) -> None:
-        """End a job (completed, failed, cancelled). Raises StaleLease."""
-        await self._write(work.finish, job, fence, state, session_id, outcome, error, node, signals)
+        """End a job (completed, failed). Raises StaleLease."""
+        columns = work.kept_columns(kept)
+        await self._write(work.finish, job, fence, state, session_id, outcome, error, node, columns, signals)
 
     async def release(self, job: int, fence: int) -> None:
         """Give a claimed job back as it is: the next claim goes on with it. A stale fence is ignored."""
@@ -252,7 +332,35 @@ class Database:
             raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
         await self._write(answers.retry, job, session_id, signals)
 
+    async def cancel(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
+        """End a job for good, whether it waits or runs: its worker's next write is refused. Raises NotWaiting."""
+        if not _is_number(job):
+            raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
+        await self._write(answers.cancel, job, session_id, signals)
+
+    # --- moving a job ---
+
+    async def export_job(
+        self, job: int, by: str, host: str, bundle_id: str, session_id: str, signals: Sequence[Signal] = ()
+    ) -> Bundle:
+        """Let a waiting job leave: it becomes `exported` here, and the bundle holds all of it. Raises NotWaiting."""
+        if not _is_number(job):
+            raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
+        return await self._write(transfer.export_job, job, by, host, bundle_id, session_id, signals)
+
+    async def import_job(self, bundle: Bundle, session_id: str, signals: Sequence[Signal] = ()) -> int:
+        """Let a job come in, in the state in which it left; returns its number here. Raises BundleError."""
+        return await self._write(transfer.import_job, bundle, session_id, signals)
+
     # --- reading ---
+
+    async def pauses_of(self, job: int) -> Sequence[Pause]:
+        """Every question that a job asked, with its answer, oldest first."""
+        return await self._read(queries.pauses_of, job) if _is_number(job) else ()
+
+    async def shared_of(self, job: int) -> SharedState:
+        """A job's shared data and log."""
+        return await self._read(queries.shared_of, job) if _is_number(job) else SharedState()
 
     async def rows_after(self, key: QueueKey | None, limit: int, search: str = "") -> Sequence[QueueRow]:
         """Rows that follow `key` in the queue's order (None: from the top)."""
@@ -279,6 +387,10 @@ class Database:
     async def job(self, job: int) -> JobDetail | None:
         """One job in full."""
         return await self._read(queries.job_detail, job) if _is_number(job) else None
+
+    async def job_of_task(self, task_id: str) -> int | None:
+        """The number of the job that works on a task, or None."""
+        return await self._read(queries.job_of_task, task_id)
 
     async def journal(self, job: int) -> Mapping[str, Any]:
         """Name to value of what is journaled for a job."""

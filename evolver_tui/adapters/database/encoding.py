@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from evolver_tui.core.errors import EvolverError
+from evolver_tui.core.routine_state import DeferredEvent, SharedState
 from evolver_tui.core.signal import Signal
+from evolver_tui.core.task import LONGEST_ID
 
 _DEEPEST = 64
 
@@ -32,6 +34,27 @@ def to_json(value: object, what: str) -> str:
         return _encode(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise EvolverError(f"{what} cannot be stored as JSON: {error}.", "Let it hold JSON values only.") from None
+
+
+def from_deferred(events: Iterable[DeferredEvent]) -> str:
+    """Deferred events as a column; empty for none. Raises EvolverError for one that is not JSON."""
+    values = [event.to_json_value() for event in events]
+    return to_json(values, "A deferred event") if values else ""
+
+
+def to_deferred(column: str) -> tuple[DeferredEvent, ...]:
+    """The inverse of `from_deferred`; an empty column holds none."""
+    return tuple(map(DeferredEvent.from_json_value, from_json(column))) if column else ()
+
+
+def from_shared(shared: SharedState) -> str:
+    """Shared data and log as a column; empty for none. Raises EvolverError for what is not JSON."""
+    return to_json(shared.to_json_value(), "The shared data") if shared != SharedState() else ""
+
+
+def to_shared(column: str) -> SharedState:
+    """Shared data and log from their column; an empty one holds none."""
+    return SharedState.from_json_value(from_json(column)) if column else SharedState()
 
 
 def to_task_json(raw: Mapping[str, Any]) -> str:
@@ -77,6 +100,13 @@ def plain(text: str) -> str:
     if text.isascii() and "\0" not in text:
         return text
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def name(text: str, what: str) -> str:
+    """The name of a step or question as an index takes it. Raises EvolverError, beginning with `what`."""
+    if len(text) > LONGEST_ID:
+        raise EvolverError(f"{what} has {len(text)} characters.", f"Name it in {LONGEST_ID} at most.")
+    return plain(text)
 
 
 def timestamp_of(signal: Signal) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, TypeVar
 
@@ -22,7 +22,7 @@ CHUNK: Final = 2_000
 
 _COLUMNS: Final = (
     "seq", "task_id", "task_name", "task_type", "priority", "state", "outcome", "rank", "since", "node", "error",
-    "attempt", "fence", "received_at", "session_id", "raw_json",
+    "attempt", "fence", "received_at", "session_id", "routine", "raw_json",
 )  # fmt: skip
 _INSERT: Final = sqlite.compiled(
     sqlite.insert(jobs).values(dict.fromkeys(_COLUMNS)).on_conflict_do_nothing(index_elements=[jobs.c.task_id])
@@ -37,20 +37,20 @@ def add_tasks(
     first_of_id: dict[str, Task] = {}
     for task in tasks:
         first_of_id.setdefault(task.id, task)
-    last_job = transaction.reserve_jobs(len(first_of_id))
+    numbers = transaction.reserve_jobs(len(first_of_id))
     rows = [
         _row(job, task, _end_of(task, generate), transaction.now, session_id)
-        for job, task in enumerate(first_of_id.values(), last_job + 1)
+        for job, task in zip(numbers, first_of_id.values(), strict=True)
     ]
-    inserted = 0
-    if rows:
-        inserted = transaction.driver.executemany(_INSERT, rows).rowcount
-    known = _known_ids(transaction, first_of_id, last_job) if inserted < len(rows) else frozenset[str]()
+    inserted = transaction.execute_many(_INSERT, rows)
+    known = frozenset[str]()
+    if inserted < len(rows):
+        known = _known_ids(transaction, dict(zip(first_of_id, numbers, strict=True)))
 
     sorted_out: dict[Outcome | None, list[Task]] = {None: [], Outcome.SKIPPED: [], Outcome.STORED: []}
     duplicates = []
     for task in tasks:
-        if first_of_id[task.id] is not task or task.id in known:
+        if first_of_id.pop(task.id, None) is None or task.id in known:
             duplicates.append(task)
         else:
             sorted_out[_end_of(task, generate)].append(task)
@@ -103,14 +103,14 @@ def _row(job: int, task: Task, outcome: Outcome | None, now: float, session_id: 
     raw_json = encoding.to_task_json(task.raw)
     return (
         job, task.id, task.name, task.type, task.priority, state, outcome, rank, now, "", "", 1, 0, now, session_id,
-        raw_json,
+        task.routine, raw_json,
     )  # fmt: skip
 
 
-def _known_ids(transaction: Transaction, task_ids: Iterable[str], last_job: int) -> frozenset[str]:
-    """Those of the ids that were in the database before."""
+def _known_ids(transaction: Transaction, numbers: Mapping[str, int]) -> frozenset[str]:
+    """Those task ids that stand in the database under another job number than the one they were given here."""
     known: set[str] = set()
-    for some in chunks(task_ids, _IDS_PER_QUERY):
-        query = select(jobs.c.task_id).where(jobs.c.task_id.in_(some), jobs.c.seq <= last_job)
-        known.update(transaction.connection.scalars(query))
+    for some in chunks(numbers, _IDS_PER_QUERY):
+        found = transaction.connection.execute(select(jobs.c.task_id, jobs.c.seq).where(jobs.c.task_id.in_(some)))
+        known.update(task_id for task_id, job in found if job != numbers[task_id])
     return frozenset(known)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, func, insert, inspect, select
 
-from evolver_tui.adapters.database.models import Layout, migrations
+from evolver_tui.adapters.database.models import Layout, migrations, tallies
 from evolver_tui.core.errors import StoreError
 
 
@@ -26,11 +25,29 @@ def _create_all(connection: Connection) -> None:
     Layout.metadata.create_all(connection)
 
 
-STEPS: Final = (LayoutStep(1, "jobs, journal, questions, sessions, signals", _create_all),)
+def _let_jobs_move(connection: Connection) -> None:
+    for column in ("routine", "source_hash", "pause_reason", "deferred_json", "shared_json", "bundle"):
+        connection.exec_driver_sql(f"ALTER TABLE job ADD COLUMN {column} TEXT DEFAULT '' NOT NULL")
+    connection.exec_driver_sql("ALTER TABLE journal ADD COLUMN digest TEXT DEFAULT '' NOT NULL")
+    connection.exec_driver_sql(
+        "UPDATE job SET pause_reason = CASE asks WHEN 'review' THEN 'review' ELSE 'user_input' END"
+        " WHERE state = 'paused'"
+    )
+    counted = connection.exec_driver_sql("SELECT state, outcome, 0 AS shard, jobs FROM tally").mappings().all()
+    connection.exec_driver_sql("DROP TABLE tally")
+    tallies.create(connection)
+    if counted:
+        connection.execute(insert(tallies), [dict(row) for row in counted])
+
+
+STEPS: Final = (
+    LayoutStep(1, "jobs, journal, questions, sessions, signals", _create_all),
+    LayoutStep(2, "routines, moved jobs, a tally of several writers", _let_jobs_move),
+)
 """Every step, oldest first. An empty database takes the models as they are and counts as having taken all."""
 
 
-def bring_up_to_date(connection: Connection, now: float, path: Path) -> None:
+def bring_up_to_date(connection: Connection, now: float, place: str) -> None:
     """Create or migrate the layout, within a transaction that the caller commits.
 
     Raises:
@@ -44,13 +61,14 @@ def bring_up_to_date(connection: Connection, now: float, path: Path) -> None:
     else:
         if migrations.name not in tables:
             raise StoreError(
-                f"The database {path} belongs to another program.", "Name another with --database; nothing was changed."
+                f"The database {place} belongs to another program.",
+                "Name another with --database; nothing was changed.",
             )
         taken = connection.scalar(select(func.max(migrations.c.number))) or 0
         missing = [step for step in STEPS if step.number > taken]
     if taken > STEPS[-1].number:
         raise StoreError(
-            f"The database {path} was written by a newer version (layout {taken}, known here: {STEPS[-1].number}).",
+            f"The database {place} was written by a newer version (layout {taken}, known here: {STEPS[-1].number}).",
             "Update evolver-tui, or name another database with --database.",
         )
     for step in missing:

@@ -6,11 +6,18 @@ line of ASCII JSON, so that any string a stranger sends survives any database.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Column, Double, Index, Integer, MetaData, Table, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 """A growing number. SQLite gives its row number only to a column declared INTEGER."""
+
+
+def _empty_text() -> Any:
+    """A text column that layouts before did not have."""
+    return Field(default="", sa_column=Column(Text, server_default="", nullable=False))
 
 
 class Layout(SQLModel):
@@ -60,6 +67,17 @@ class Job(Layout, table=True):
     lease_expires: float | None = Field(default=None, sa_type=Double)
     received_at: float = Field(sa_type=Double)
     session_id: str = Field(sa_type=Text)
+    routine: str = _empty_text()
+    """The plug-in that works on it; empty for the built-in author."""
+    source_hash: str = _empty_text()
+    """Of the routine's source, as the worker had it that took the job up last."""
+    pause_reason: str = _empty_text()
+    deferred_json: str = _empty_text()
+    """A list of deferred events; empty for none."""
+    shared_json: str = _empty_text()
+    """Shared data and log; empty for none."""
+    bundle: str = _empty_text()
+    """The id of the bundle in which it left, or came in."""
     raw_json: str = Field(sa_type=Text)
     """Last, so that a scan over names does not read it."""
 
@@ -70,6 +88,8 @@ class Journal(Layout, table=True):
     job: int = Field(primary_key=True, foreign_key="job.seq", sa_type=BigInteger)
     name: str = Field(primary_key=True, sa_type=Text)
     value_json: str = Field(sa_type=Text)
+    digest: str = _empty_text()
+    """Of the step's arguments; empty for an answer, and for a step that was given none."""
     fence: int = Field(sa_type=BigInteger)
     at: float = Field(sa_type=Double)
 
@@ -108,10 +128,14 @@ class LoggedSignal(Layout, table=True):
 
 
 class Tally(Layout, table=True):
-    """How many jobs stand in one state with one outcome ("" for none). Every change of a job changes it as well."""
+    """How many jobs stand in one state with one outcome ("" for none). Every change of a job changes it as well.
+
+    The number is the sum over all shards, so that two writers need not wait for each other's row.
+    """
 
     state: str = Field(primary_key=True, sa_type=Text)
     outcome: str = Field(primary_key=True, sa_type=Text)
+    shard: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     jobs: int = Field(sa_type=BigInteger)
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from evolver_tui.adapters.database import sqlite
+from evolver_tui.adapters.database.dialect import Dialect
 from evolver_tui.core.errors import StoreError
 
 T = TypeVar("T")
@@ -21,9 +20,9 @@ _Request = tuple[Callable[[Connection], Any], "asyncio.Future[Any]"]
 class Reader:
     """A reading thread of one database. Every request sees one moment of it."""
 
-    def __init__(self, engine: Engine, path: Path, name: str) -> None:
-        self._engine = engine
-        self._path = path
+    def __init__(self, dialect: Dialect, name: str) -> None:
+        self._engine: Engine = dialect.reading()
+        self._dialect = dialect
         self._connection: Connection | None = None
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -49,10 +48,14 @@ class Reader:
         try:
             return await future
         except asyncio.CancelledError:
-            with self._running:
-                if self._at_work_for is future and self._connection is not None:
-                    sqlite.driver(self._connection).interrupt()
+            # In a thread: PostgreSQL is asked over a connection made for it.
+            self._loop.run_in_executor(None, self._interrupt, future)
             raise
+
+    def _interrupt(self, future: asyncio.Future[Any]) -> None:
+        with self._running:
+            if self._at_work_for is future and self._connection is not None:
+                self._dialect.interrupt(self._connection)
 
     async def close(self) -> None:
         """Answer what was asked and end."""
@@ -72,7 +75,7 @@ class Reader:
             try:
                 result = self._read(query)
             except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
-                problem = sqlite.explain(error, self._path) if isinstance(error, sqlite.DRIVER_ERRORS) else error
+                problem = self._dialect.explain(error) if isinstance(error, self._dialect.errors) else error
             with self._running:
                 self._at_work_for = None
             if problem is not None:
@@ -84,10 +87,19 @@ class Reader:
         self._disconnect()
 
     def _read(self, query: Callable[[Connection], T]) -> T:
-        if self._connection is None:
-            self._connection = self._engine.connect()
-        with self._connection.begin():
-            return query(self._connection)
+        if self._connection is not None:
+            try:
+                return self._query(self._connection, query)
+            except self._dialect.errors:
+                if not self._dialect.is_broken(self._connection):
+                    raise
+                self._disconnect()  # the server closed it meanwhile: reading again costs nothing
+        self._connection = self._engine.connect()
+        return self._query(self._connection, query)
+
+    def _query(self, connection: Connection, query: Callable[[Connection], T]) -> T:
+        with connection.begin():
+            return query(connection)
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Connection, Engine, NullPool, create_engine, event, or_
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, func, select
 from sqlalchemy.dialects import sqlite as dialect
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
 
+from evolver_tui.adapters.database.dialect import Watch, driver
+from evolver_tui.adapters.database.models import jobs
 from evolver_tui.core.errors import StoreError
 
 CLOCK: Final = "SELECT (julianday('now') - 2440587.5) * 86400.0"
@@ -27,26 +29,8 @@ DRIVER_ERRORS: Final = (DBAPIError, sqlite3.Error)
 """What a statement raises, with and without SQLAlchemy around it."""
 
 _ASK_AGAIN_SECONDS: Final = 0.002
+_WATCH_SECONDS: Final = 0.25
 _MOVE_AWAY: Final = "Move it away and start again, or name another with --database."
-
-
-def database_path(url: str | Path) -> Path:
-    """The file that a URL like `sqlite:////path/evolver.db` (or a plain path object) names.
-
-    Raises:
-        StoreError: it is no URL, not SQLite's, or names no file.
-    """
-    if isinstance(url, Path):
-        return url
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise StoreError("The database URL cannot be read.", "Write it as sqlite:////path/evolver.db.") from None
-    if parsed.get_backend_name() != "sqlite":
-        raise StoreError(f"{parsed.get_backend_name()} databases are not supported.", "Use sqlite:////path/evolver.db.")
-    if not parsed.database or parsed.database == ":memory:":
-        raise StoreError("The database has to be a file.", "Write it as sqlite:////path/evolver.db.")
-    return Path(parsed.database)
 
 
 def create_file(path: Path) -> None:
@@ -67,6 +51,122 @@ def create_file(path: Path) -> None:
         raise StoreError(
             f"The database {path} cannot be made: {error.strerror}.", "Name another place with --database."
         ) from None
+
+
+class SQLite:
+    """One SQLite file as the database.
+
+    Args:
+        busy_seconds: how long to wait while another process writes.
+    """
+
+    errors: tuple[type[Exception], ...] = DRIVER_ERRORS
+    skip_locked = ""
+    has_many_writers = False
+
+    def __init__(self, path: Path, busy_seconds: float) -> None:
+        self.path = path
+        self.place = str(path)
+        self._busy_seconds = busy_seconds
+
+    def prepare(self, migrate: Callable[[Connection, float], None]) -> None:
+        """Make the file where there is none, and migrate under the write lock."""
+        try:
+            create_file(self.path)
+            with self.writing().begin() as connection:
+                migrate(connection, self.now(connection))
+        except DRIVER_ERRORS as error:
+            raise self.explain(error) from None
+
+    def writing(self) -> Engine:
+        """Connections that take the write lock as they begin."""
+        return make_engine(self.path, self._busy_seconds, "BEGIN IMMEDIATE")
+
+    def reading(self) -> Engine:
+        """Connections that never wait for the writer."""
+        return make_engine(self.path, self._busy_seconds, "BEGIN")
+
+    def text(self, statement: str) -> str:
+        """As it is."""
+        return statement
+
+    def execute_many(self, connection: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Row by row: nothing is sent anywhere."""
+        return int(driver(connection).executemany(statement, rows).rowcount)
+
+    def now(self, connection: Connection) -> float:
+        """The host's clock: SQLite has no other."""
+        (now,) = driver(connection).execute(CLOCK).fetchone()
+        return float(now)
+
+    def foreign_commits(self, connection: Connection) -> int:
+        """SQLite's own count of what other connections committed."""
+        (version,) = driver(connection).execute("PRAGMA data_version").fetchone()
+        return int(version)
+
+    def job_numbers(self, connection: Connection, count: int) -> Sequence[int]:
+        """The next ones: nobody else inserts while this transaction has the write lock."""
+        last = driver(connection).execute(_LAST_JOB).fetchone()[0] or 0
+        return range(last + 1, last + 1 + count)
+
+    def announce(self, connection: Connection, has_work: bool) -> None:
+        """Others see that the file changed."""
+
+    def watch(self, on_change: Callable[[bool], None], look: Callable[[], None]) -> Watch:
+        """Looks at the write-ahead log's size and time."""
+        return FileWatch(self.path.with_name(self.path.name + "-wal"), look)
+
+    def is_broken(self, connection: Connection) -> bool:
+        """Never: a file does not hang up."""
+        return False
+
+    def is_transient(self, error: BaseException) -> bool:
+        """Never: the write lock is taken at the beginning."""
+        return False
+
+    def interrupt(self, connection: Connection) -> None:
+        """Break off a long scan."""
+        driver(connection).interrupt()
+
+    def explain(self, error: BaseException) -> StoreError:
+        """What went wrong with the file."""
+        return explain(error, self.path)
+
+
+class FileWatch:
+    """Looks a few times a second whether a file changed. That costs a microsecond, and the database nothing."""
+
+    is_deaf = False
+
+    def __init__(self, file: Path, look: Callable[[], None]) -> None:
+        self._file = file
+        self._look = look
+        self._seen: tuple[int, int] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._seen = self._state()
+        self._timer = asyncio.get_running_loop().call_later(_WATCH_SECONDS, self._again)
+
+    async def close(self) -> None:
+        """Look no longer."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _again(self) -> None:
+        state = self._state()
+        if state != self._seen:
+            self._seen = state
+            self._look()
+        self._timer = asyncio.get_running_loop().call_later(_WATCH_SECONDS, self._again)
+
+    def _state(self) -> tuple[int, int] | None:
+        try:
+            found = self._file.stat()
+        except OSError:
+            return None
+        return found.st_size, found.st_mtime_ns
 
 
 def make_engine(path: Path, busy_seconds: float, begin: Literal["BEGIN", "BEGIN IMMEDIATE"]) -> Engine:
@@ -114,24 +214,11 @@ def _patiently(connection: sqlite3.Connection, statement: str, seconds: float) -
 
 
 def compiled(statement: ClauseElement) -> str:
-    """A statement as the text that `driver` takes with tuples."""
+    """A statement as text, with `?` for its values: what `Transaction.execute` takes with tuples."""
     return str(statement.compile(dialect=dialect.dialect()))
 
 
-def driver(connection: Connection) -> sqlite3.Connection:
-    """SQLite's own connection, for the hot paths: a tenth of the time of a statement object. Raises DRIVER_ERRORS."""
-    own = connection.connection.driver_connection
-    assert isinstance(own, sqlite3.Connection)
-    return own
-
-
-def contains(columns: Sequence[ColumnElement[str]], text: str) -> ColumnElement[bool]:
-    """Whether one of the columns holds `text`, whatever the case.
-
-    SQLite's LIKE folds ASCII only, so other text is tried as written, in small and in capital letters.
-    """
-    spellings = {text} if text.isascii() else {text, text.lower(), text.upper()}
-    return or_(*(column.contains(spelling, autoescape=True) for column in columns for spelling in sorted(spellings)))
+_LAST_JOB: Final = compiled(select(func.max(jobs.c.seq)))
 
 
 def explain(error: BaseException, path: Path) -> StoreError:

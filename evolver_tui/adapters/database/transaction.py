@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert
 
 from evolver_tui.adapters.database import encoding, sqlite
-from evolver_tui.adapters.database.models import jobs, signals, tallies
+from evolver_tui.adapters.database.dialect import Dialect, driver, rows_of
+from evolver_tui.adapters.database.models import signals, tallies
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.signal import Signal
 
@@ -20,14 +22,24 @@ Standing = tuple[str, str]
 
 _LOG_COLUMNS: Final = ("session_id", "name", "timestamp", "payload_json", "context_json")
 _INSERT_SIGNAL: Final = sqlite.compiled(insert(signals).values(dict.fromkeys(_LOG_COLUMNS)))
-_LAST_JOB: Final = sqlite.compiled(select(func.max(jobs.c.seq)))
-_READ_TALLY: Final = sqlite.compiled(select(tallies.c.state, tallies.c.outcome, tallies.c.jobs))
-_COUNT = sqlite.insert(tallies).values(dict.fromkeys(("state", "outcome", "jobs")))
+_COUNT = sqlite.insert(tallies).values(dict.fromkeys(("state", "outcome", "shard", "jobs")))
+_COUNTED: Final = "SELECT jobs FROM tally WHERE state = ? AND outcome = ?"
 _ADD_TO_TALLY: Final = sqlite.compiled(
     _COUNT.on_conflict_do_update(
-        index_elements=[tallies.c.state, tallies.c.outcome], set_={"jobs": tallies.c.jobs + _COUNT.excluded.jobs}
+        index_elements=[tallies.c.state, tallies.c.outcome, tallies.c.shard],
+        set_={"jobs": tallies.c.jobs + _COUNT.excluded.jobs},
     )
 )
+
+
+@lru_cache(maxsize=128)
+def _update(table: str, columns: tuple[str, ...], where: str, returning: str) -> str:
+    """Built by hand: SQLAlchemy takes a quarter of a millisecond to make this text of a statement object."""
+    return f"UPDATE {table} SET {', '.join(f'{column} = ?' for column in columns)} WHERE {where}{returning}"
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value
 
 
 def standing(state: JobState, outcome: Outcome | str | None = None) -> Standing:
@@ -54,22 +66,48 @@ class Transaction:
     """
 
     connection: Connection
-    driver: sqlite3.Connection
+    dialect: Dialect
     now: float
     """The database's time when the transaction began; it rules leases and stands in every row."""
-    _tally: Counter[Standing]
+    shard: int
+    """The part of the tally that this writer counts in."""
     _changes: Counter[Standing] = field(default_factory=Counter)
     _log: list[tuple[Any, ...]] = field(default_factory=list)
-    _last_job: int | None = None
+    is_unannounced: bool = False
+    """Whether jobs changed in a way that others may hear of a moment later."""
 
     @classmethod
-    def begin(cls, connection: Connection, clock_shift: float) -> Transaction:
-        """Take the write lock, and read the time and the tally. Raises DRIVER_ERRORS."""
+    def begin(cls, connection: Connection, dialect: Dialect, clock_shift: float, shard: int) -> Transaction:
+        """Begin, and read the time. Raises the dialect's errors."""
         connection.begin()
-        driver = sqlite.driver(connection)
-        (now,) = driver.execute(sqlite.CLOCK).fetchone()
-        tally = Counter({(state, outcome): number for state, outcome, number in driver.execute(_READ_TALLY)})
-        return cls(connection, driver, now + clock_shift, tally)
+        return cls(connection, dialect, dialect.now(connection) + clock_shift, shard)
+
+    def execute(self, statement: str, values: Sequence[Any] = ()) -> Any:
+        """Run a compiled statement; returns the driver's cursor."""
+        return driver(self.connection).execute(self.dialect.text(statement), values)
+
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run a compiled statement; returns what it gives back."""
+        return rows_of(self.connection, self.dialect, statement, values)
+
+    def update(self, table: str, changes: Mapping[str, Any], where: str, given: Sequence[Any]) -> int:
+        """Change columns of the rows that a condition with `?` for its values holds for; returns how many."""
+        changed = self.execute(_update(table, tuple(changes), where, ""), (*map(_plain, changes.values()), *given))
+        return int(changed.rowcount)
+
+    def update_row(
+        self, table: str, changes: Mapping[str, Any], where: str, given: Sequence[Any], returning: str
+    ) -> tuple[Any, ...] | None:
+        """The same for one row; returns columns of what it has become, or None where there is no such row."""
+        statement = _update(table, tuple(changes), where, f" RETURNING {returning}")
+        found = self.rows(statement, (*map(_plain, changes.values()), *given))
+        return found[0] if found else None
+
+    def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Run a compiled statement for each row; returns how many rows were written."""
+        if not rows:
+            return 0
+        return self.dialect.execute_many(self.connection, statement, rows)
 
     def log(self, session_id: str, facts: Iterable[Signal]) -> None:
         """Write signals together with what they tell of."""
@@ -85,19 +123,15 @@ class Transaction:
             self._changes[source] -= jobs
         self._changes[target] += jobs
 
-    def reserve_jobs(self, number: int) -> int:
-        """Take that many job numbers; returns the one before the first. Nobody else inserts meanwhile."""
-        if self._last_job is None:
-            self._last_job = self.driver.execute(_LAST_JOB).fetchone()[0] or 0
-        before = self._last_job
-        self._last_job += number
-        return before
+    def reserve_jobs(self, number: int) -> Sequence[int]:
+        """That many job numbers, which nobody else is given."""
+        return self.dialect.job_numbers(self.connection, number)
 
     @property
     def waiting(self) -> int:
         """How many jobs are pending, this transaction's own changes included."""
         pending = standing(JobState.PENDING)
-        return self._tally[pending] + self._changes[pending]
+        return sum(int(jobs) for (jobs,) in self.rows(_COUNTED, pending)) + self._changes[pending]
 
     def in_savepoint(self, work: Any) -> Any:
         """Run one request's work; where it raises, undo that work and nothing else, and raise the same.
@@ -106,29 +140,52 @@ class Transaction:
             TransactionLost: the database itself undid the whole transaction.
         """
         mark, changes = len(self._log), self._changes.copy()
-        self.driver.execute("SAVEPOINT request")
+        self.execute("SAVEPOINT request")
         try:
             result = work(self)
         except Exception as error:
             del self._log[mark:]
             self._changes = changes
             try:
-                self.driver.execute("ROLLBACK TO SAVEPOINT request")
-            except sqlite.DRIVER_ERRORS:
+                self.execute("ROLLBACK TO SAVEPOINT request")
+            except self.dialect.errors:
+                raise TransactionLost from error
+            if self.dialect.is_transient(error):
                 raise TransactionLost from error
             raise
-        self.driver.execute("RELEASE SAVEPOINT request")
+        self.execute("RELEASE SAVEPOINT request")
         return result
 
     def commit(self) -> None:
-        """Write what was gathered, and make everything durable. Raises DRIVER_ERRORS."""
-        if self._log:
-            self.driver.executemany(_INSERT_SIGNAL, self._log)
-        changes = [(*standing, jobs) for standing, jobs in self._changes.items() if jobs]
-        if changes:
-            self.driver.executemany(_ADD_TO_TALLY, changes)
-        self.connection.commit()
+        """Write what was gathered, and make everything durable.
+
+        Raises:
+            TransactionLost: it did not come to the commit.
+            Exception: one of the dialect's errors, out of the commit itself. Where the connection broke meanwhile,
+                nobody knows whether it was made.
+        """
+        try:
+            self.execute_many(_INSERT_SIGNAL, self._log)
+            changes = [(*standing, self.shard, jobs) for standing, jobs in sorted(self._changes.items()) if jobs]
+            self.execute_many(_ADD_TO_TALLY, changes)
+            self._announce()
+        except self.dialect.errors as error:
+            raise TransactionLost from error
+        try:
+            self.connection.commit()
+        except self.dialect.errors as error:
+            if self.dialect.is_transient(error):
+                raise TransactionLost from error
+            raise
+
+    def _announce(self) -> None:
+        has_work = self._changes[standing(JobState.PENDING)] > 0
+        if has_work or self._changes[standing(JobState.PAUSED)] > 0:
+            # An idle worker, or a person, must hear of it, whatever becomes of this process next.
+            self.dialect.announce(self.connection, has_work)
+        else:
+            self.is_unannounced = any(self._changes.values())
 
 
 class TransactionLost(Exception):
-    """The database gave up the transaction in the middle; its cause says why."""
+    """The database gave up the transaction before its commit: nothing of it was written. Its cause says why."""

@@ -7,82 +7,174 @@ holds an older number: its write matches no row and is refused.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Connection, or_, select
 
 from evolver_tui.adapters.database import encoding, ranks, sqlite
-from evolver_tui.adapters.database.models import jobs, journal, questions
+from evolver_tui.adapters.database.dialect import Dialect, rows_of
+from evolver_tui.adapters.database.models import jobs, journal
 from evolver_tui.adapters.database.ranks import Section
 from evolver_tui.adapters.database.transaction import Transaction, standing
-from evolver_tui.adapters.process_identity import is_gone
+from evolver_tui.adapters.process_identity import is_gone, is_here
 from evolver_tui.core.errors import StaleLease
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question import Question
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
-from evolver_tui.engine.ports import Claim
+from evolver_tui.engine.ports import Claim, Kept
 
+KeptColumns = Mapping[str, Any]
 _RUNNING: Final = standing(JobState.RUNNING)
 _PENDING: Final = standing(JobState.PENDING)
 _NO_LEASE: Final = {"lease_owner": None, "lease_expires": None}
 
-_IN_QUEUE = select(jobs.c.seq, jobs.c.rank, jobs.c.state, jobs.c.lease_owner, jobs.c.lease_expires).order_by(
-    jobs.c.rank, jobs.c.seq
+_LONGEST_LEASE: Final = 7200.0
+_LOOK_AGAIN: Final = 2.0
+"""Seconds after which the end of a process of this host is noticed."""
+_SOON: Final = 0.05
+"""Seconds until a job is looked at again whose lease is over, while another process writes to it."""
+
+
+class _Queued(NamedTuple):
+    """What has to be known of a job before it is taken."""
+
+    seq: int
+    state: str
+    fence: int
+    lease_owner: str | None
+    lease_expires: float | None
+    routine: str
+    source_hash: str
+
+
+_IN_QUEUE: Final = "SELECT seq, state, fence, lease_owner, lease_expires, routine, source_hash FROM job"
+_IN_ORDER: Final = " ORDER BY rank, seq"
+_IS_RUNNING: Final = f" WHERE rank >= {Section.RUNNING.first} AND rank < {Section.RUNNING.end}"
+_IS_PENDING: Final = f" WHERE rank >= {Section.PENDING.first} AND rank < {Section.PENDING.end}"
+_READ_JOURNAL: Final = "SELECT name, value_json, digest FROM journal WHERE job = ?"
+_READ_QUESTION: Final = "SELECT id, asked_at, answered_at FROM question WHERE job = ? AND name = ?"
+_ASK: Final = (
+    "INSERT INTO question (job, name, kind, message, form_json, subject_json, asked_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING id"
 )
-_RUNNING_JOBS: Final = _IN_QUEUE.where(jobs.c.rank >= Section.RUNNING.first, jobs.c.rank < Section.RUNNING.end)
-_NEXT_PENDING: Final = _IN_QUEUE.where(
-    jobs.c.rank >= Section.PENDING.first, jobs.c.rank < Section.PENDING.end
-).limit(1)  # fmt: skip
-
-_JOURNALED = sqlite.insert(journal)
-_WRITE_JOURNAL: Final = _JOURNALED.on_conflict_do_update(
-    index_elements=[journal.c.job, journal.c.name],
-    set_={column: _JOURNALED.excluded[column] for column in ("value_json", "fence", "at")},
+_JOURNAL_COLUMNS: Final = ("job", "name", "value_json", "digest", "fence", "at")
+_JOURNALED = sqlite.insert(journal).values(dict.fromkeys(_JOURNAL_COLUMNS))
+_GIVEN: Final = ("value_json", "digest", "fence")
+_WRITE_JOURNAL: Final = sqlite.compiled(
+    _JOURNALED.on_conflict_do_update(
+        index_elements=[journal.c.job, journal.c.name],
+        set_={column: _JOURNALED.excluded[column] for column in (*_GIVEN, "at")},
+        where=or_(*(journal.c[column] != _JOURNALED.excluded[column] for column in _GIVEN)),
+    )
 )
+"""Writes no row when the same write was made before."""
 
 
-def claim(transaction: Transaction, owner: str, lease_seconds: float) -> Claim | None:
+def claim(transaction: Transaction, owner: str, lease_seconds: float, routines: Mapping[str, str]) -> Claim | None:
     """Take the first job that waits for a worker; one that its worker left behind comes before all others."""
-    found = _abandoned(transaction) or transaction.connection.execute(_NEXT_PENDING).first()
+    found = _abandoned(transaction, routines) or _next_pending(transaction, routines)
     if found is None:
         return None
-    job = int(found.seq)
-    taken = transaction.connection.execute(
-        update(jobs)
-        .where(jobs.c.seq == job)
-        .values(
-            state=JobState.RUNNING,
-            rank=ranks.running_rank(job),
-            since=transaction.now,
-            fence=jobs.c.fence + 1,
-            lease_owner=encoding.plain(owner),
-            lease_expires=transaction.now + lease_seconds,
-        )
-        .returning(jobs.c.fence, jobs.c.attempt, jobs.c.raw_json)
-    ).one()
+    job = found.seq
+    source_hash = routines[found.routine]
+    taken = transaction.update_row(
+        "job",
+        {
+            "state": JobState.RUNNING,
+            "rank": ranks.running_rank(job),
+            "since": transaction.now,
+            "fence": found.fence + 1,
+            "lease_owner": encoding.plain(owner),
+            "lease_expires": transaction.now + lease_seconds,
+            "source_hash": source_hash or found.source_hash,
+        },
+        "seq = ?",
+        (job,),
+        "attempt, raw_json, deferred_json, shared_json",
+    )
+    assert taken is not None
+    attempt, raw_json, deferred_json, shared_json = taken
     transaction.moved((found.state, ""), _RUNNING)
-    return Claim(job, taken.fence, Task.from_json(taken.raw_json), taken.attempt, read_journal(transaction, job))
+    values, digests = _read_journal(transaction, job)
+    return Claim(
+        job=job,
+        fence=found.fence + 1,
+        task=Task.from_json(raw_json),
+        attempt=attempt,
+        journal=values,
+        digests=digests,
+        routine=found.routine,
+        source_changed=bool(source_hash and found.source_hash and source_hash != found.source_hash),
+        deferred=encoding.to_deferred(deferred_json),
+        shared=encoding.to_shared(shared_json),
+    )
 
 
-def _abandoned(transaction: Transaction) -> Row[*tuple[Any, ...]] | None:
-    for running in transaction.connection.execute(_RUNNING_JOBS):
-        expires, owner = running.lease_expires, running.lease_owner
-        if expires is None or expires <= transaction.now or owner is None or is_gone(owner):
-            return running
+def _next_pending(transaction: Transaction, routines: Mapping[str, str]) -> _Queued | None:
+    return _first(transaction, _is_pending(routines), tuple(routines))
+
+
+def _is_pending(routines: Mapping[str, str]) -> str:
+    """The condition that a job waits for a worker that knows these, whose names are its values."""
+    return f"{_IS_PENDING} AND routine IN ({', '.join('?' * len(routines))})"
+
+
+def _abandoned(transaction: Transaction, routines: Mapping[str, str]) -> _Queued | None:
+    for row in transaction.rows(f"{_IN_QUEUE}{_IS_RUNNING}{_IN_ORDER}"):
+        running = _Queued(*row)
+        if running.routine in routines and _is_free(transaction, running):
+            same = (running.seq, running.fence)
+            if (found := _first(transaction, f"{_IS_RUNNING} AND seq = ? AND fence = ?", same)) is not None:
+                return found
     return None
 
 
-def read_journal(transaction: Transaction, job: int) -> Mapping[str, Any]:
-    """Name to value of what a job has done."""
-    rows = transaction.connection.execute(select(journal.c.name, journal.c.value_json).where(journal.c.job == job))
-    return {name: encoding.from_json(value) for name, value in rows}
+def _first(transaction: Transaction, condition: str, values: Sequence[Any]) -> _Queued | None:
+    """The first job in the queue's order that this holds for, with its row locked; others' rows are skipped."""
+    query = f"{_IN_QUEUE}{condition}{_IN_ORDER} LIMIT 1{transaction.dialect.skip_locked}"
+    rows = transaction.rows(query, values)
+    return _Queued(*rows[0]) if rows else None
+
+
+def _is_free(transaction: Transaction, running: _Queued) -> bool:
+    """Whether nobody works on a running job. A lease that ends in some hours was given by a clock that was wrong."""
+    expires, owner = running.lease_expires, running.lease_owner
+    if expires is None or owner is None:
+        return True
+    left = expires - transaction.now
+    return left <= 0 or left > _LONGEST_LEASE or is_gone(owner)
+
+
+def seconds_to_look_again(
+    connection: Connection, dialect: Dialect, clock_shift: float, routines: Mapping[str, str]
+) -> float | None:
+    """When a job that somebody works on, or is about to, may be free; None while there is none."""
+    now = dialect.now(connection) + clock_shift
+    running = (_Queued(*row) for row in rows_of(connection, dialect, f"{_IN_QUEUE}{_IS_RUNNING}{_IN_ORDER}"))
+    waits = [
+        _LOOK_AGAIN
+        if is_here(job.lease_owner or "")
+        else min(max((job.lease_expires or now) - now, _SOON), _LONGEST_LEASE)
+        for job in running
+        if job.routine in routines
+    ]
+    if rows_of(connection, dialect, f"{_IN_QUEUE}{_is_pending(routines)} LIMIT 1", tuple(routines)):
+        waits.append(_LOOK_AGAIN)  # another process holds its row at this moment
+    return min(waits, default=None)
+
+
+def _read_journal(transaction: Transaction, job: int) -> tuple[dict[str, Any], dict[str, str]]:
+    """Name to value of what a job has done, and name to digest of what it was given."""
+    rows = transaction.rows(_READ_JOURNAL, (job,))
+    values = {name: encoding.from_json(value) for name, value, _ in rows}
+    return values, {name: digest for name, _, digest in rows if digest}
 
 
 def _write_held(transaction: Transaction, job: int, fence: int, /, **values: Any) -> None:
     """Change a job that this worker holds. Raises StaleLease."""
-    held = (jobs.c.seq == job) & (jobs.c.fence == fence) & (jobs.c.state == JobState.RUNNING.value)
-    if transaction.connection.execute(update(jobs).where(held).values(**values)).rowcount != 1:
+    held = (job, fence, JobState.RUNNING.value)
+    if transaction.update("job", values, "seq = ? AND fence = ? AND state = ?", held) != 1:
         raise StaleLease(f"Job {job} is held by another worker or is over.", "What came later was not written.")
 
 
@@ -97,28 +189,52 @@ def record_step(
     fence: int,
     name: str,
     value_json: str,
+    digest: str,
+    kept: KeptColumns,
     session_id: str,
     signals: Sequence[Signal],
 ) -> None:
     """Journal a result; under a name that was used before it takes the other's place."""
-    _write_held(transaction, job, fence, fence=fence)
-    write_journal(transaction, job, fence, name, value_json)
-    transaction.log(session_id, signals)
+    _write_held(transaction, job, fence, fence=fence, **kept)
+    if write_journal(transaction, job, fence, name, value_json, digest):
+        transaction.log(session_id, signals)
 
 
-def write_journal(transaction: Transaction, job: int, fence: int, name: str, value_json: str) -> None:
-    """Put a JSON value into a job's journal."""
-    row = {"job": job, "name": name, "value_json": value_json, "fence": fence, "at": transaction.now}
-    transaction.connection.execute(_WRITE_JOURNAL, row)
+def write_journal(transaction: Transaction, job: int, fence: int, name: str, value_json: str, digest: str = "") -> bool:
+    """Put a JSON value into a job's journal; False where the same write was made before."""
+    written = transaction.execute(_WRITE_JOURNAL, (job, name, value_json, digest, fence, transaction.now))
+    return bool(written.rowcount)
+
+
+def tell_deferred(transaction: Transaction, job: int, fence: int, session_id: str, signals: Sequence[Signal]) -> None:
+    """Write a job's deferred events to the log and forget them; a second time, nothing is written."""
+    deferred = select(jobs.c.deferred_json).where(jobs.c.seq == job)
+    has_some = bool(transaction.connection.scalar(deferred))
+    _write_held(transaction, job, fence, deferred_json="")
+    if has_some:
+        transaction.log(session_id, signals)
+
+
+def kept_columns(kept: Kept) -> KeptColumns:
+    """What a write carries besides its own value, as columns to set. Raises EvolverError for what is not JSON."""
+    columns: dict[str, Any] = {}
+    if kept.shared is not None:
+        columns["shared_json"] = encoding.from_shared(kept.shared)
+    if kept.deferred is not None:
+        columns["deferred_json"] = encoding.from_deferred(kept.deferred)
+    return columns
 
 
 def pause(
     transaction: Transaction,
     job: int,
     fence: int,
+    name: str,
     question: Question,
     subject_json: str,
     form_json: str,
+    reason: str,
+    kept: KeptColumns,
     session_id: str,
     signals: Sequence[Signal],
 ) -> int:
@@ -133,33 +249,57 @@ def pause(
         "form_json": form_json,
         "subject_json": subject_json,
     }
-    name = encoding.plain(question.name)
-    same = select(questions.c.id, questions.c.asked_at, questions.c.answered_at)
-    before = transaction.connection.execute(same.where(questions.c.job == job, questions.c.name == name)).first()
+    asked = transaction.rows(_READ_QUESTION, (job, name))
+    before = _Asked(*asked[0]) if asked else None
     if before is not None and before.answered_at is not None:
-        _write_held(transaction, job, fence, **pending_again(job, transaction.now))
+        _write_held(transaction, job, fence, **pending_again(job, transaction.now), **kept)
         transaction.moved(_RUNNING, _PENDING)
         transaction.log(session_id, signals)
-        return int(before.id)
-    asked_at = transaction.now if before is None else float(before.asked_at)
-    _write_held(
-        transaction, job, fence, state=JobState.PAUSED, asks=question.kind.value, since=transaction.now,
-        rank=ranks.paused_rank(asked_at), **_NO_LEASE,
-    )  # fmt: skip
+        return before.id
+    asked_at = transaction.now if before is None else before.asked_at
+    waiting = {"state": JobState.PAUSED, "asks": question.kind.value, "pause_reason": encoding.plain(reason)}
+    try:
+        _write_held(
+            transaction, job, fence, since=transaction.now, rank=ranks.paused_rank(asked_at), **waiting, **_NO_LEASE,
+            **kept,
+        )  # fmt: skip
+    except StaleLease:
+        if before is not None and _stands(transaction, job, fence, JobState.PAUSED):
+            return before.id
+        raise
     if before is None:
-        insert = sqlite.insert(questions).values(job=job, name=name, asked_at=asked_at, **texts)
-        question_id = int(transaction.connection.execute(insert.returning(questions.c.id)).scalar_one())
+        ((question_id,),) = transaction.rows(_ASK, (job, name, *texts.values(), asked_at))
     else:
-        question_id = int(before.id)
-        transaction.connection.execute(update(questions).where(questions.c.id == question_id).values(**texts))
+        question_id = before.id
+        transaction.update("question", texts, "id = ?", (question_id,))
     transaction.moved(_RUNNING, standing(JobState.PAUSED))
     transaction.log(session_id, signals)
-    return question_id
+    return int(question_id)
+
+
+class _Asked(NamedTuple):
+    """A question of the same name that the job asked before."""
+
+    id: int
+    asked_at: float
+    answered_at: float | None
 
 
 def pending_again(job: int, now: float) -> dict[str, Any]:
     """The columns of a job that was begun and waits for a worker again."""
-    return {"state": JobState.PENDING, "asks": None, "rank": ranks.resumed_rank(job), "since": now, **_NO_LEASE}
+    waiting = {"state": JobState.PENDING, "asks": None, "pause_reason": "", "since": now}
+    return {**waiting, "rank": ranks.resumed_rank(job), **_NO_LEASE}
+
+
+def _stands(transaction: Transaction, job: int, fence: int, state: JobState) -> bool:
+    """Whether a write was made already: its commit went through and the word of it was lost on the way back."""
+    same = (jobs.c.seq == job) & (jobs.c.fence == fence) & (jobs.c.state == state.value)
+    return transaction.connection.execute(select(jobs.c.seq).where(same)).first() is not None
+
+
+def over(now: float) -> dict[str, Any]:
+    """The columns of a job that nothing more will happen to."""
+    return {"asks": None, "pause_reason": "", "since": now, "rank": ranks.over_rank(now), **_NO_LEASE}
 
 
 def finish(
@@ -171,13 +311,19 @@ def finish(
     outcome: Outcome | None,
     error: str,
     node: str,
+    kept: KeptColumns,
     signals: Sequence[Signal],
 ) -> None:
     """End a job."""
-    _write_held(
-        transaction, job, fence, state=state, outcome=outcome, error=encoding.plain(error), node=encoding.plain(node),
-        since=transaction.now, rank=ranks.over_rank(transaction.now), **_NO_LEASE,
-    )  # fmt: skip
+    try:
+        _write_held(
+            transaction, job, fence, state=state, outcome=outcome, error=encoding.plain(error),
+            node=encoding.plain(node), **over(transaction.now), **kept,
+        )  # fmt: skip
+    except StaleLease:
+        if _stands(transaction, job, fence, state):
+            return
+        raise
     transaction.moved(_RUNNING, standing(state, outcome))
     transaction.log(session_id, signals)
 

@@ -8,17 +8,17 @@ not take the others with it.
 from __future__ import annotations
 
 import asyncio
+import random
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from evolver_tui.adapters.database import sqlite
+from evolver_tui.adapters.database.dialect import Dialect
 from evolver_tui.adapters.database.transaction import Transaction, TransactionLost, log_row
 from evolver_tui.core.errors import StoreError
 from evolver_tui.core.signal import Signal
@@ -30,6 +30,10 @@ Settlement = tuple["asyncio.Future[Any]", Any, BaseException | None]
 _BATCH: Final = 2_000
 """Tasks, requests and signals after which a transaction takes no more: it holds the lock for some 20 milliseconds."""
 _RETRY_SECONDS: Final = 1.0
+_ATTEMPTS: Final = 5
+"""For a transaction that stood in another's way."""
+_SHARDS: Final = 64
+_ANNOUNCE_SECONDS: Final = 0.1
 SIGNALS_LOST: Final = "log.signals_lost"
 """The signal that stands in the log where others are missing; its payload says how many."""
 
@@ -61,26 +65,31 @@ class Writer:
 
     Signals handed to `log` are never lost while the database can be written: beyond `log_limit` the caller is held up.
     While it cannot be written they are kept and tried again; what comes beyond the limit then is lost, and a signal
-    in its place says how many those were. `on_problem` hears of both, in the event loop's thread.
+    in its place says how many those were. `on_problem` hears of both, in the event loop's thread, and
+    `on_foreign_change` there of what a transaction found that others had committed.
     """
 
     def __init__(
         self,
-        engine: Engine,
-        path: Path,
+        dialect: Dialect,
         *,
         clock_shift: float,
         log_limit: int,
         on_problem: Callable[[StoreError], None],
+        on_foreign_change: Callable[[bool], None],
     ) -> None:
-        self._engine = engine
-        self._path = path
+        self._engine: Engine = dialect.writing()
+        self._dialect = dialect
+        self._shard = random.randrange(_SHARDS) if dialect.has_many_writers else 0
+        self._on_foreign_change = on_foreign_change
+        self._foreign_commits = 0
         self._clock_shift = clock_shift
         self._log_limit = log_limit
         self._on_problem = on_problem
         self._connection: Connection | None = None
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="database writer", daemon=True)
+        self._announcing: asyncio.TimerHandle | None = None
         self._changed = threading.Condition()
         # what follows is guarded by the condition
         self._inbox: deque[_Request | _Log] = deque()
@@ -108,7 +117,8 @@ class Writer:
             weight: about how many rows it writes.
 
         Raises:
-            StoreError: nothing of this work was committed. And whatever `work` raises: the same.
+            StoreError: nothing of this work was committed, or the connection broke during the commit and nobody
+                knows. Whatever `work` raises: nothing was committed.
         """
         future: asyncio.Future[T] = self._loop.create_future()
         self._put(_Request(work, future, weight))
@@ -148,15 +158,43 @@ class Writer:
     def _must_not_wait(self) -> bool:
         return self._failing or self._closed or threading.current_thread() is self._thread
 
+    def _announce_within(self, seconds: float) -> None:
+        """Tell other processes, once for all that changes within a moment.
+
+        PostgreSQL lets transactions that notify commit one after another, each with its wait for the disk. One that
+        does nothing else waits for no disk.
+        """
+        if self._announcing is None and self._dialect.has_many_writers:
+            self._announcing = self._loop.call_later(seconds, self._announce)
+
+    def _announce(self) -> None:
+        def look(announced: asyncio.Future[None]) -> None:
+            if not announced.cancelled() and announced.exception() is not None:
+                self._announce_within(_RETRY_SECONDS)
+
+        self._announcing = None
+        future: asyncio.Future[None] = self._loop.create_future()
+        future.add_done_callback(look)
+        try:
+            self._put(_Request(self._tell, future, 1))
+        except StoreError:
+            future.cancel()  # closed meanwhile
+
+    def _tell(self, transaction: Transaction) -> None:
+        self._dialect.announce(transaction.connection, has_work=False)
+
     async def close(self) -> None:
         """Commit what was accepted and end. Raises StoreError where signals could not be written."""
+        if self._announcing is not None:
+            self._announcing.cancel()
+            self.post(self._tell)
         with self._changed:
             self._closing = True
             self._changed.notify_all()
         await asyncio.to_thread(self._thread.join)
         lost, self._signals_lost = self._signals_lost, 0
         if lost:
-            raise _lost(lost, self._path)
+            raise _lost(lost, self._dialect.place)
 
     # --- the writing thread ---
 
@@ -197,24 +235,39 @@ class Writer:
     def _commit(self, batch: Sequence[_Request | _Log]) -> None:
         logs = [entry for entry in batch if isinstance(entry, _Log)]
         try:
-            settlements, now = self._attempt(batch)
+            settlements, now = self._attempt_patiently(batch)
         except Exception as error:  # noqa: BLE001 - whatever happened, each future hears of it
             self._disconnect()
-            cause = error.__cause__ if isinstance(error, TransactionLost) and error.__cause__ else error
+            problem = self._dialect.explain(_cause(error))
             settlements = [
-                (entry.future, None, sqlite.explain(cause, self._path))
+                (entry.future, None, problem)
                 for entry in batch
                 if isinstance(entry, _Request) and entry.future is not None
             ]
-            self._keep(logs, sqlite.explain(cause, self._path))
+            self._keep(logs, problem)
         else:
             self._forget(logs, now)
         self._in_loop(_settle, settlements)
 
+    def _attempt_patiently(self, batch: Sequence[_Request | _Log]) -> tuple[list[Settlement], float]:
+        for attempts_left in reversed(range(_ATTEMPTS)):
+            try:
+                return self._attempt(batch)
+            except TransactionLost as lost:
+                if not attempts_left or not self._is_worth_another(_cause(lost)):
+                    raise
+                self._disconnect()
+        raise AssertionError("the last attempt returns or raises")
+
+    def _is_worth_another(self, error: BaseException) -> bool:
+        """Whether a transaction that was undone may go through when it is made again, on another connection."""
+        is_broken = self._connection is not None and self._dialect.is_broken(self._connection)
+        return is_broken or self._dialect.is_transient(error)
+
     def _attempt(self, batch: Sequence[_Request | _Log]) -> tuple[list[Settlement], float]:
-        if self._connection is None:
-            self._connection = self._engine.connect()
-        transaction = Transaction.begin(self._connection, self._clock_shift)
+        # One request alone needs no savepoint: where it is refused, nothing but signals stands beside it.
+        is_lone = sum(isinstance(entry, _Request) for entry in batch) == 1
+        transaction = self._begin()
         settlements: list[Settlement] = []
         for entry in batch:
             if isinstance(entry, _Log):
@@ -223,21 +276,48 @@ class Writer:
             result: Any = None
             problem: Exception | None = None
             try:
-                result = transaction.in_savepoint(entry.work)
+                result = entry.work(transaction) if is_lone else transaction.in_savepoint(entry.work)
             except TransactionLost:
                 raise
-            except sqlite.DRIVER_ERRORS as error:
-                problem = sqlite.explain(error, self._path)
-            except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
-                problem = error
+            except Exception as error:
+                if is_lone and self._is_worth_another(error):
+                    raise TransactionLost from error
+                problem = self._dialect.explain(error) if isinstance(error, self._dialect.errors) else error
+                if is_lone:
+                    transaction.connection.rollback()
+                    _, now = self._attempt([entry for entry in batch if isinstance(entry, _Log)])
+                    return ([(entry.future, None, problem)] if entry.future is not None else []), now
             if entry.future is not None:
                 settlements.append((entry.future, result, problem))
         transaction.commit()
+        if transaction.is_unannounced:
+            self._in_loop(self._announce_within, _ANNOUNCE_SECONDS)
         return settlements, transaction.now
+
+    def _begin(self) -> Transaction:
+        """Begin a transaction; where the server has closed the connection meanwhile, on another."""
+        if self._connection is not None:
+            try:
+                return self._begin_on(self._connection)
+            except self._dialect.errors:
+                if not self._dialect.is_broken(self._connection):
+                    raise
+                self._disconnect()
+        self._connection = self._engine.connect()
+        return self._begin_on(self._connection)
+
+    def _begin_on(self, connection: Connection) -> Transaction:
+        transaction = Transaction.begin(connection, self._dialect, self._clock_shift, self._shard)
+        commits = self._dialect.foreign_commits(connection)
+        if commits != self._foreign_commits:  # on a connection that was just made, a change is assumed
+            self._foreign_commits = commits
+            self._in_loop(self._on_foreign_change, True)
+        return transaction
 
     def _disconnect(self) -> None:
         """Let go of a connection whose state is unknown; the next transaction opens another."""
         connection, self._connection = self._connection, None
+        self._foreign_commits = 0
         try:
             if connection is not None:
                 connection.close()
@@ -267,13 +347,17 @@ class Writer:
                 self._signals_held += 1
             self._changed.notify_all()
         if lost:
-            self._in_loop(self._on_problem, _lost(lost, self._path))
+            self._in_loop(self._on_problem, _lost(lost, self._dialect.place))
 
     def _in_loop(self, call: Callable[[T], None], argument: T) -> None:
         try:
             self._loop.call_soon_threadsafe(call, argument)
         except RuntimeError:
             pass  # the loop is closed: nobody is left to be told
+
+
+def _cause(error: Exception) -> BaseException:
+    return error.__cause__ if isinstance(error, TransactionLost) and error.__cause__ else error
 
 
 def _settle(settlements: Sequence[Settlement]) -> None:
@@ -286,5 +370,5 @@ def _settle(settlements: Sequence[Settlement]) -> None:
             future.set_exception(problem)
 
 
-def _lost(signals: int, path: Path) -> StoreError:
-    return StoreError(f"{signals} signals are missing from the log: the database {path} could not be written.")
+def _lost(signals: int, place: str) -> StoreError:
+    return StoreError(f"{signals} signals are missing from the log: the database {place} could not be written.")

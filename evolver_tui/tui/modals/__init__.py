@@ -3,6 +3,7 @@
 from evolver_tui.tui.modals.confirm_modal import ConfirmModal
 from evolver_tui.tui.modals.connect_modal import ConnectChoice, ConnectModal
 from evolver_tui.tui.modals.help_modal import HelpModal
+from evolver_tui.tui.modals.inbox_modal import InboxModal
 from evolver_tui.tui.modals.inputs import TextInput
 from evolver_tui.tui.modals.modal import Modal
 from evolver_tui.tui.modals.question_modal import QuestionModal
@@ -13,6 +14,7 @@ __all__ = [
     "ConnectChoice",
     "ConnectModal",
     "HelpModal",
+    "InboxModal",
     "Modal",
     "QuestionModal",
     "ReasonModal",

@@ -36,16 +36,20 @@ class ConfirmModal(Modal[bool]):
         Binding("n", "answer(False)", show=False, priority=True),
     ]
 
-    def __init__(self, title: str, body: str, confirm_label: str, *, now: Clock = time.monotonic) -> None:
+    def __init__(
+        self, title: str, body: str, confirm_label: str, *, keep_label: str = "cancel", now: Clock = time.monotonic
+    ) -> None:
         """Args:
         title: what it is about, one line.
         body: what would happen.
         confirm_label: the deed, as a verb.
+        keep_label: leaving things as they are, as a verb.
         now: counts the time until keys are taken.
         """
         super().__init__(title, now=now)
         self._body = safe_block(body)
-        self._row = ChoiceRow((("y", confirm_label), ("n", "cancel")), _KEEP, clearable=False)
+        self._keep_label = keep_label
+        self._row = ChoiceRow((("y", confirm_label), ("n", keep_label)), _KEEP, clearable=False)
 
     def compose_body(self) -> ComposeResult:
         """What would happen, and the two ways."""
@@ -55,7 +59,7 @@ class ConfirmModal(Modal[bool]):
 
     def key_line(self) -> str:
         """Both keys and the way out."""
-        return "y confirm · n or esc cancel"
+        return f"y confirm · n or esc {self._keep_label}"
 
     def action_answer(self, confirmed: bool) -> None:
         """Yes or no, by its letter."""
@@ -72,5 +76,5 @@ class ConfirmModal(Modal[bool]):
     @on(Chooser.Changed)
     def _chosen(self) -> None:
         """Say what enter would do."""
-        label = "confirm" if self._row.chosen == (_CONFIRM,) else "cancel"
-        self.show_keys(f"enter {label} · esc cancel")
+        label = "confirm" if self._row.chosen == (_CONFIRM,) else self._keep_label
+        self.show_keys(f"enter {label} · esc {self._keep_label}")

@@ -113,6 +113,7 @@ class Modal(ModalScreen[ScreenResultType]):
         self._now = now
         self._painted_at: float | None = None
         self._is_over = False
+        self._is_withdrawn = False
 
     def compose(self) -> ComposeResult:
         """Lay the window around the body."""
@@ -160,6 +161,20 @@ class Modal(ModalScreen[ScreenResultType]):
         if self.is_armed and not self._is_over:
             self._is_over = True
             self.dismiss(result)
+
+    def withdraw(self) -> None:
+        """Close with nothing decided, however short it was seen; under another screen, once it is in front again."""
+        self._is_withdrawn = True
+        self._leave_if_withdrawn()
+
+    def on_screen_resume(self) -> None:
+        """What lay over it is gone."""
+        self._leave_if_withdrawn()
+
+    def _leave_if_withdrawn(self) -> None:
+        if self._is_withdrawn and not self._is_over and self.app.screen is self:
+            self._is_over = True
+            self.dismiss(None)
 
     def on_input_submitted(self) -> None:
         """A line of text takes enter for itself, and tells."""

@@ -20,6 +20,9 @@ from evolver_tui.tui.modals.modal import Clock, Modal
 FIELD_LIMIT = 100
 """Fields of a form that is shown; each is a handful of widgets."""
 
+_USUAL_REASONS = ("", "user_input", "review")
+"""Why a job waits where its routine says nothing else."""
+
 _MESSAGE_WIDTH = 66
 _SHORT_MESSAGE = 5
 """Lines of a message that is shown whole beside any form."""
@@ -99,6 +102,8 @@ class QuestionModal(Modal[Answer | None]):
 
     def _about(self) -> str:
         about = [safe_text(self.question.task_name, 200), safe_text(self.question.task_type, 60)]
+        if self.question.reason not in _USUAL_REASONS:
+            about.append(safe_text(self.question.reason, 100))
         if self._wall_time is not None:
             about.append(f"asked {_ago(self._wall_time - self.question.asked_at)}")
         return (" - " if self.is_plain else " · ").join(filter(None, about))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from textual import on
 from textual.app import ComposeResult
@@ -13,8 +14,36 @@ from evolver_tui.tui.modals.inputs import TextInput
 from evolver_tui.tui.modals.modal import Clock, Modal
 
 
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How a line to the author is asked for."""
+
+    placeholder: str
+    """What the empty line says."""
+    meaning: str
+    """What becomes of it."""
+    when_empty: str
+    """Why nothing is not enough."""
+    deed: str
+    """What enter does."""
+
+
+SEND_BACK = Wording(
+    "what should be different",
+    "The reason goes back to the author, who writes a new draft.",
+    "A reason is needed: the author reads it before writing again.",
+    "send back",
+)
+RESPOND = Wording(
+    "words to the author",
+    "The author reads it and writes again. Nothing is rejected by it.",
+    "Words are needed: the author reads them before writing again.",
+    "send",
+)
+
+
 class ReasonModal(Modal[str | None]):
-    """Ends with the reason, or None when the person thought better of it."""
+    """Ends with what was typed, or None when the person thought better of it."""
 
     DEFAULT_CSS = """
     ReasonModal TextInput {
@@ -22,26 +51,26 @@ class ReasonModal(Modal[str | None]):
     }
     """
 
-    def __init__(self, title: str, *, now: Clock = time.monotonic) -> None:
+    def __init__(self, title: str, wording: Wording = SEND_BACK, *, now: Clock = time.monotonic) -> None:
         """Args:
-        title: what is rejected, one line.
+        title: what it is about, one line.
+        wording: what is said around the line.
         now: counts the time until keys are taken.
         """
+        self._wording = wording
         super().__init__(title, now=now)
-        self._input = TextInput(placeholder="what should be different")
-        self._problem = Static(
-            Content("! A reason is needed: the author reads it before writing again."), classes="problem"
-        )
+        self._input = TextInput(placeholder=wording.placeholder)
+        self._problem = Static(Content(f"! {wording.when_empty}"), classes="problem")
 
     def compose_body(self) -> ComposeResult:
         """The line, and what becomes of it."""
         yield self._input
-        yield Static(Content("The reason goes back to the author, who writes a new draft."), classes="dim")
+        yield Static(Content(self._wording.meaning), classes="dim")
         yield self._problem
 
     def key_line(self) -> str:
         """Send or not."""
-        return "enter send back · esc cancel"
+        return f"enter {self._wording.deed} · esc cancel"
 
     def action_submit(self) -> None:
         """Send what was typed, unless that is nothing."""

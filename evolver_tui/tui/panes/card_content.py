@@ -12,11 +12,12 @@ from evolver_tui.core.job import JobDetail, JobState, Outcome
 from evolver_tui.core.node import CheckReport, Finding, FindingLevel, NodeDraft, Risk
 from evolver_tui.core.question import OpenQuestion, QuestionKind, read_form
 from evolver_tui.core.safe_text import LIMIT, safe_block, safe_text
+from evolver_tui.core.times import age
 from evolver_tui.engine.session import ReviewSubject
 from evolver_tui.tui.panes.code_view import CodeDocument
 from evolver_tui.tui.panes.ink import Line, Marks, Piece
 from evolver_tui.tui.panes.page import CardContent, Page, TextPage
-from evolver_tui.tui.panes.words import age, count, duration
+from evolver_tui.tui.panes.words import count, duration
 
 _LEVELS = (FindingLevel.FAIL, FindingLevel.NOTE, FindingLevel.PASS)
 """The order of findings on every card: what forbids, what is worth a look, what is fine."""
@@ -26,8 +27,13 @@ _LEVELS = (FindingLevel.FAIL, FindingLevel.NOTE, FindingLevel.PASS)
 class Review:
     """A draft that waits for a decision, and the question whose answer that is."""
 
-    question_id: int
+    question: OpenQuestion
     subject: ReviewSubject
+
+    @property
+    def question_id(self) -> int:
+        """The question's number."""
+        return self.question.id
 
     @property
     def draft(self) -> NodeDraft:
@@ -64,7 +70,7 @@ def content_of(facts: CardFacts, now: float, marks: Marks) -> CardContent:
     question = facts.question
     if question is not None and question.question.kind is QuestionKind.REVIEW:
         try:
-            review = Review(question.id, ReviewSubject.of(question))
+            review = Review(question, ReviewSubject.of(question))
         except (KeyError, TypeError, ValueError, EvolverError) as error:
             return _plain(facts, marks, [(f"This review cannot be shown: {safe_text(error, 200)}.", "error")], now)
         return _review_card(facts, review, marks)
@@ -215,6 +221,7 @@ def _state_paragraphs(facts: CardFacts, now: float) -> Iterator[tuple[str, str]]
             yield f"{row.priority} priority, here since {ago}.", "dim"
         case JobState.RUNNING:
             yield "The author is at work on it.", "text"
+            yield from ((f"It runs on {host}.", "dim") for host in _hosts(detail.owner))
         case JobState.PAUSED:
             yield "Waits for a person.", "text"
         case JobState.FAILED:
@@ -230,10 +237,15 @@ def _state_paragraphs(facts: CardFacts, now: float) -> Iterator[tuple[str, str]]
             yield f"Rejected {ago} ago; nothing was saved.", "text"
         case JobState.COMPLETED if row.outcome is Outcome.SKIPPED:
             yield "The hub says that this task was completed already. It is kept and not worked on.", "text"
+        case JobState.COMPLETED if row.outcome is Outcome.DONE:
+            yield f"Its routine came to its end {ago} ago.", "text"
+        case JobState.CANCELLED:
+            yield f"Cancelled {ago} ago; nothing more is done for it.", "text"
+        case JobState.EXPORTED:
+            yield f"Left for another machine {ago} ago, and goes on where it is imported.", "text"
+            yield f"bundle {safe_text(detail.bundle, 100)}", "dim"
         case JobState.COMPLETED:
             yield "Kept only, as the config asks.", "text"
-        case _:
-            yield f"This job was {row.state.value} {ago} ago.", "text"
 
 
 def _latest_draft(journal: Mapping[str, Any]) -> NodeDraft | None:
@@ -256,4 +268,26 @@ def _task_page(facts: CardFacts) -> TextPage:
         first, *rest = safe_block(text).split("\n")
         paragraphs.append((f"{safe_text(key, 100):<{width}}  {first}", "text"))
         paragraphs += [(f"{'':<{width}}  {line}", "text") for line in rest]
+    paragraphs.append(("", "text"))
+    paragraphs += [(f"{name:<{width}}  {text}", "dim") for name, text in _job_facts(facts.detail)]
     return TextPage(tuple(paragraphs))
+
+
+def _job_facts(detail: JobDetail) -> Iterator[tuple[str, str]]:
+    """What the queue knows about a task beyond what the hub sent."""
+    yield "job", f"{detail.row.job}, run {detail.attempt}"
+    if detail.pause_reason:
+        yield "waits for", safe_text(detail.pause_reason, 200)
+    for host in _hosts(detail.owner):
+        yield "running on", host
+    if detail.routine:
+        yield "routine", safe_text(detail.routine, 200)
+    if detail.bundle:
+        yield "bundle", safe_text(detail.bundle, 100)
+
+
+def _hosts(owner: str) -> Iterator[str]:
+    """The host in `host@namespace:pid:start`; none where nobody works."""
+    host = owner.partition(":")[0].partition("@")[0]
+    if host:
+        yield safe_text(host, 100)

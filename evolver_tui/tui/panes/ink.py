@@ -91,6 +91,9 @@ class Marks(NamedTuple):
     rejected: str = "✗"
     failed: str = "!"
     skipped: str = "↷"
+    done: str = "■"
+    cancelled: str = "⊘"
+    exported: str = "→"
     on: str = "●"
     off: str = "○"
     rule: str = "─"
@@ -99,7 +102,7 @@ class Marks(NamedTuple):
     bars: str = "▁▂▃▄▅▆▇"
 
 
-PLAIN_MARKS = Marks("*", "?", ">", ".", "+", "x", "!", "~", "*", "o", "-", "\\", "-", "_.:-=+*#")
+PLAIN_MARKS = Marks("*", "?", ">", ".", "+", "x", "!", "~", "#", "/", "^", "*", "o", "-", "\\", "-", "_.:-=+*#")
 """For terminals and fonts with ASCII only."""
 
 

@@ -207,9 +207,11 @@ class QueuePane(Filterable):
             if goal == "around" and now_on and now_on is not anchor and window.index_of(now_on.job) is None:
                 self._want("around")  # the cursor left while this was read
             elif search == self.search:
-                self._counts = counts
+                has_moved, self._counts = counts != self._counts, counts
                 self._has_read = True
                 self._apply(window, goal)
+                if has_moved and self._separator is not None:
+                    self.refresh_rows([self._separator - self._top])
 
     def search_changed(self) -> None:
         """Show the first of the rows that match, or with no search the rows around the cursor's job again."""
@@ -285,8 +287,9 @@ class QueuePane(Filterable):
     def line(self, y: int, width: int) -> tuple[Line, Style | None]:
         """A row, the line above what is decided, or nothing."""
         if self._separator is not None and y + self._top == self._separator:
-            word = f"{self.marks.rule} decided "
-            return [(word, "dim"), (self.marks.rule * max(0, width - len(word)), "rule")], None
+            from evolver_tui.tui.panes.queue_row import decided_line
+
+            return decided_line(None if self.search else self._counts, width, self.marks), None
         index = self._index_at(y)
         if index is None:
             return [(self._empty_words(y), "dim")], None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from evolver_tui.core.job import JobState, Outcome, QuestionKind, QueueRow
+from evolver_tui.core.job import JobState, Outcome, QuestionKind, QueueCounts, QueueRow
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.tui.panes.ink import Line, Marks, fill, fit, width_of
-from evolver_tui.tui.panes.words import age, duration
+from evolver_tui.core.times import age
+from evolver_tui.tui.panes.ink import Line, Marks, Piece, fill, fit, width_of
+from evolver_tui.tui.panes.words import duration
 
 _LONGEST_NAME = 400
 _ID_CELLS = 20
@@ -23,6 +24,23 @@ def row_line(row: QueueRow, width: int, is_selected: bool, now: float, marks: Ma
     return [(f" {mark} ", ink), (f"{task_id} ", text), (name, text), (f" {state} ", needs)]
 
 
+def decided_line(counts: QueueCounts | None, width: int, marks: Marks) -> Line:
+    """The line above what is over, with how many there are of each kind, as many kinds as fit."""
+    words = f"{marks.rule} decided "
+    if counts is not None:
+        numbers = {
+            "failed": counts.failed, "cancelled": counts.cancelled, "exported": counts.exported, "done": counts.done,
+            "approved": counts.approved, "rejected": counts.rejected, "skipped": counts.skipped,
+            "stored": counts.stored,
+        }  # fmt: skip
+        for word, number in numbers.items():
+            more = f"{marks.dot} {number:,} {word} "
+            if number and width_of(words + more) <= width:
+                words += more
+    rule: Piece = (marks.rule * max(0, width - width_of(words)), "rule")
+    return [(words, "dim"), rule]
+
+
 def _mark(row: QueueRow, marks: Marks) -> tuple[str, str]:
     match row.state:
         case JobState.PAUSED:
@@ -37,6 +55,12 @@ def _mark(row: QueueRow, marks: Marks) -> tuple[str, str]:
             return marks.approved, "ok"
         case JobState.COMPLETED if row.outcome is Outcome.REJECTED:
             return marks.rejected, "error"
+        case JobState.COMPLETED if row.outcome is Outcome.DONE:
+            return marks.done, "ok"
+        case JobState.CANCELLED:
+            return marks.cancelled, "dim"
+        case JobState.EXPORTED:
+            return marks.exported, "dim"
     return marks.skipped, "dim"
 
 

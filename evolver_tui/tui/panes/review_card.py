@@ -67,6 +67,11 @@ class ReviewCard(Pane):
         self.set_subtitle(content.subtitle)
         self.refresh()
 
+    def look_anew(self) -> None:
+        """Whatever was seen of it before, it has to be on the screen for a while from here on."""
+        self._drawn = None
+        self.refresh()
+
     def review_to_decide(self) -> tuple[Review | None, str]:
         """The draft that a decision would be about, or why there can be none now."""
         review = self._content.review

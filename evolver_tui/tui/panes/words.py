@@ -5,14 +5,6 @@ from __future__ import annotations
 import time
 
 
-def age(seconds: float) -> str:
-    """How long, as short as can be: `4s`, `40s`, `4m`, `3h`, `2d`."""
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if seconds >= size:
-            return f"{int(seconds // size)}{unit}"
-    return f"{max(0, int(seconds))}s"
-
-
 def duration(seconds: float) -> str:
     """How long: `0.4 s`, `41 s`, `12 min`, `3 h`."""
     if seconds < 10:
@@ -58,3 +50,8 @@ def clock_time(timestamp: float) -> str:
         except (ValueError, OverflowError, OSError):
             return "--:--:--.---"
     return f"{_second[1]}.{int(timestamp % 1 * 1000):03}"
+
+
+def moment(timestamp: float) -> str:
+    """A moment of the day, local: `14:05`."""
+    return clock_time(timestamp)[:5]

@@ -1,0 +1,100 @@
+"""What the adapter needs to know about the database behind it, and what the two that it knows answer differently."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Engine
+
+from evolver_tui.core.errors import StoreError
+
+
+class Watch(Protocol):
+    """Listens to what other processes change in the database."""
+
+    is_deaf: bool
+    """Whether it hears nothing at present. It tells of a change when that begins, and when it ends."""
+
+    def start(self) -> None:
+        """Begin to listen, in the running event loop."""
+
+    async def close(self) -> None:
+        """Listen no longer."""
+
+
+class Dialect(Protocol):
+    """One database: how to reach it, and what its errors mean to a person."""
+
+    place: str
+    """What sentences call it; never with a password."""
+    errors: tuple[type[Exception], ...]
+    """What a statement raises."""
+    skip_locked: str
+    """What follows a query that locks its rows and passes over those that others hold; empty for one writer."""
+    has_many_writers: bool
+    """Whether several writers may be in a transaction at once."""
+
+    def prepare(self, migrate: Callable[[Connection, float], None]) -> None:
+        """Make the database usable and call `migrate` in a transaction that no other process shares.
+
+        Raises:
+            StoreError: it cannot be reached, made or written.
+        """
+
+    def writing(self) -> Engine:
+        """Connections for the writer."""
+
+    def reading(self) -> Engine:
+        """Connections whose transactions see one moment of the database."""
+
+    def text(self, statement: str) -> str:
+        """A statement with `?` for its values as the driver takes it."""
+
+    def execute_many(self, connection: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Run an INSERT with `?` for its values for each row; returns how many rows were written."""
+
+    def now(self, connection: Connection) -> float:
+        """Seconds since 1970 by the database's clock."""
+
+    def foreign_commits(self, connection: Connection) -> int:
+        """A number above 0 that grows whenever another connection commits; 0 where others tell of it themselves."""
+
+    def job_numbers(self, connection: Connection, count: int) -> Sequence[int]:
+        """Numbers for that many jobs, which nobody else is given, in ascending order."""
+
+    def announce(self, connection: Connection, has_work: bool) -> None:
+        """Tell other processes, with the commit, that jobs changed, and whether one waits for a worker."""
+
+    def watch(self, on_change: Callable[[bool], None], look: Callable[[], None]) -> Watch:
+        """What notices the changes of others.
+
+        Args:
+            on_change: called in the loop's thread; True when a job may wait for a worker.
+            look: asks the writer to compare `foreign_commits`.
+        """
+
+    def is_broken(self, connection: Connection) -> bool:
+        """Whether the connection has come to its end, so that another may still work."""
+
+    def is_transient(self, error: BaseException) -> bool:
+        """Whether the whole transaction was undone for a reason that another try does not meet."""
+
+    def interrupt(self, connection: Connection) -> None:
+        """Break off what the connection is doing. Callable in another thread."""
+
+    def explain(self, error: BaseException) -> StoreError:
+        """What went wrong, in a sentence, and what a person can do about it."""
+
+
+def driver(connection: Connection) -> Any:
+    """The database driver's own connection, for the hot paths: a tenth of the time of a statement object."""
+    return connection.connection.driver_connection
+
+
+def rows_of(
+    connection: Connection, dialect: Dialect, statement: str, values: Sequence[Any] = ()
+) -> list[tuple[Any, ...]]:
+    """What a compiled statement gives back."""
+    found: list[tuple[Any, ...]] = driver(connection).execute(dialect.text(statement), values).fetchall()
+    return found

@@ -1,0 +1,280 @@
+"""All that is PostgreSQL's own: the connection, the clock, the notifications, and what its errors mean to a person."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+import psycopg
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine
+from sqlalchemy.exc import DBAPIError
+
+from evolver_tui.adapters.database.dialect import Watch, driver
+from evolver_tui.core.errors import StoreError
+
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
+"""What it warns of is raised as well; without a handler it would come out on stderr, among the events."""
+
+CHANNEL: Final = "evolver_tui"
+"""What processes on one database notify each other on."""
+
+_CLOCK: Final = "SELECT extract(epoch FROM clock_timestamp())::float8"
+_NUMBERS: Final = "SELECT nextval('job_seq_seq') FROM generate_series(1, %s)"
+_MIGRATING: Final = 0x65766F6C
+"""The advisory lock under which the layout is made."""
+
+_SETTINGS: Final = """
+    SET lock_timeout = {busy_ms};
+    -- A process that was stopped in the middle of a transaction must not keep its rows from the others for ever.
+    SET idle_in_transaction_session_timeout = {stopped_ms};
+    SELECT set_config('transaction_timeout', '60s', false)
+    WHERE current_setting('transaction_timeout', true) IS NOT NULL; -- from PostgreSQL 17 on
+    -- Nor one whose host lost its power or its network.
+    SET tcp_keepalives_idle = 10;
+    SET tcp_keepalives_interval = 5;
+    SET tcp_keepalives_count = 2;
+    SET client_min_messages = warning;
+    -- Each query is written for one index. The statistics of a queue that grew a minute ago would say otherwise, and
+    -- have a claim read and sort every waiting job.
+    SET enable_bitmapscan = off;
+    SET enable_seqscan = off
+"""
+_REACHING: Final = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 10_000,
+    "application_name": "evolver-tui",
+}
+_FEW_ROWS: Final = 20
+_FIRST_WAIT_SECONDS: Final = 0.25
+_LONGEST_WAIT_SECONDS: Final = 2.0
+
+
+class PostgreSQL:
+    """A PostgreSQL database that several hosts share.
+
+    Args:
+        url: any form that SQLAlchemy reads; the driver is psycopg whatever it names.
+        busy_seconds: how long to wait for rows that another process writes. One that stops in the middle of a
+            transaction loses it after twice that time.
+    """
+
+    errors: tuple[type[Exception], ...] = (DBAPIError, psycopg.Error)
+    skip_locked = " FOR UPDATE SKIP LOCKED"
+    has_many_writers = True
+
+    def __init__(self, url: URL, busy_seconds: float) -> None:
+        self._url = url.set(drivername="postgresql+psycopg")
+        _, given = self._url.get_dialect()().create_connect_args(self._url)
+        self._arguments: Mapping[str, Any] = {**_REACHING, **given}
+        busy_ms = max(int(busy_seconds * 1000), 1)  # 0 would wait for ever
+        self._settings = _SETTINGS.format(busy_ms=busy_ms, stopped_ms=2 * busy_ms).encode()
+        host = f"{url.host or 'this host'}{f':{url.port}' if url.port else ''}"
+        self.place = f"{url.database or url.username or ''} on {host}"
+        self._id = secrets.token_hex(4)
+
+    def prepare(self, migrate: Callable[[Connection, float], None]) -> None:
+        """Migrate under a lock that every process of this program takes for that."""
+        try:
+            with self.writing().begin() as connection:
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
+                migrate(connection, self.now(connection))
+        except self.errors as error:
+            raise self.explain(error) from None
+
+    def writing(self) -> Engine:
+        """Connections that see what others committed, statement by statement."""
+        return self._engine("READ COMMITTED")
+
+    def reading(self) -> Engine:
+        """Connections whose transactions see one moment."""
+        return self._engine("REPEATABLE READ")
+
+    def _engine(self, isolation: str) -> Engine:
+        def connect() -> psycopg.Connection[Any]:
+            connection = psycopg.connect(**self._arguments, autocommit=True)
+            connection.execute(self._settings)
+            connection.autocommit = False
+            return connection
+
+        return create_engine(self._url, creator=connect, poolclass=NullPool, isolation_level=isolation)
+
+    def text(self, statement: str) -> str:
+        """With psycopg's mark for a value."""
+        return _with_percent(statement)
+
+    def execute_many(self, connection: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> int:
+        """A few rows in one statement, many in a stream of statements, which takes a third of the time.
+
+        The server does not take a process that stops within a stream for one that is idle in its transaction.
+        """
+        cursor = driver(connection).cursor()
+        if len(rows) > _FEW_ROWS:
+            cursor.executemany(self.text(statement), rows)
+        else:
+            cursor.execute(_for_rows(statement, len(rows)), [value for row in rows for value in row])
+        return int(cursor.rowcount)
+
+    def now(self, connection: Connection) -> float:
+        """The server's clock: it rules the leases of every host."""
+        return float(driver(connection).execute(_CLOCK).fetchone()[0])
+
+    def foreign_commits(self, connection: Connection) -> int:
+        """Always 0: the server notifies."""
+        return 0
+
+    def job_numbers(self, connection: Connection, count: int) -> Sequence[int]:
+        """From the column's own sequence; numbers of what is not inserted stay unused."""
+        return sorted(int(number) for (number,) in driver(connection).execute(_NUMBERS, (count,)))
+
+    def announce(self, connection: Connection, has_work: bool) -> None:
+        """Notify the others with the commit."""
+        news = f"{self._id} {'work' if has_work else 'change'}"
+        driver(connection).execute("SELECT pg_notify(%s, %s)", (CHANNEL, news))
+
+    def watch(self, on_change: Callable[[bool], None], look: Callable[[], None]) -> Watch:
+        """Listens on a connection of its own."""
+        return NotificationWatch(self._arguments, self._id, on_change)
+
+    def is_broken(self, connection: Connection) -> bool:
+        """Whether the server has hung up."""
+        return connection.invalidated or bool(driver(connection).closed)
+
+    def is_transient(self, error: BaseException) -> bool:
+        """Two stood in each other's way and this one was chosen to give in, or this process was stopped for long."""
+        return _state(error) in ("40001", "40P01", "25P03", "25P04")
+
+    def interrupt(self, connection: Connection) -> None:
+        """Ask the server to break off the query."""
+        with contextlib.suppress(psycopg.Error, OSError):
+            driver(connection).cancel_safe(timeout=2.0)
+
+    def explain(self, error: BaseException) -> StoreError:
+        """What the server, or the way to it, had against a statement."""
+        if isinstance(error, StoreError):
+            return StoreError(error.message, error.way_out)
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if not isinstance(cause, psycopg.Error):
+            return StoreError(f"The database {self.place} could not be used: {type(error).__name__}.")
+        state = cause.sqlstate or _state_of_refusal(cause)
+        otherwise = _AWAY if isinstance(cause, psycopg.OperationalError) else _UNUSABLE
+        message, way_out = _SENTENCES.get(state) or _CLASSES.get(state[:2]) or otherwise
+        return StoreError(f"The database {self.place} {message.format(cause=self._words(cause))}.", way_out)
+
+    def _words(self, error: psycopg.Error) -> str:
+        """The server's or the driver's own words, without what they quote of the connection."""
+        line, *_ = (error.diag.message_primary or str(error)).strip().splitlines() or [type(error).__name__]
+        words = line.rpartition("failed: ")[2].removeprefix("FATAL:").strip().rstrip(".")
+        password = self._arguments.get("password")
+        return words.replace(password, "***") if password else words
+
+
+class NotificationWatch:
+    """Hears what other processes announce. Where the connection breaks it is made again, and a change is assumed."""
+
+    def __init__(self, arguments: Mapping[str, Any], own_id: str, on_change: Callable[[bool], None]) -> None:
+        self._arguments = arguments
+        self._own_id = own_id
+        self._on_change = on_change
+        self._task: asyncio.Task[None] | None = None
+        self.is_deaf = True
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        wait = _FIRST_WAIT_SECONDS
+        while True:
+            with contextlib.suppress(psycopg.Error, OSError):
+                async with await psycopg.AsyncConnection.connect(**self._arguments, autocommit=True) as connection:
+                    await connection.execute(f"LISTEN {CHANNEL}")
+                    wait, self.is_deaf = _FIRST_WAIT_SECONDS, False
+                    self._on_change(True)
+                    async for notice in connection.notifies():
+                        sender, _, news = notice.payload.partition(" ")
+                        if sender != self._own_id:
+                            self._on_change(news == "work")
+            if not self.is_deaf:
+                self.is_deaf = True
+                self._on_change(True)  # who waits for news has to look for it until they come again
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
+
+
+@lru_cache(maxsize=64)
+def _with_percent(statement: str) -> str:
+    return statement.replace("?", "%s")
+
+
+@lru_cache(maxsize=256)
+def _for_rows(statement: str, rows: int) -> str:
+    """An INSERT of one row as an INSERT of several."""
+    before, values, row_and_rest = statement.partition("VALUES ")
+    row, _, rest = row_and_rest.partition(")")
+    return _with_percent(f"{before}{values}{', '.join([row + ')'] * rows)}{rest}")
+
+
+def _state(error: BaseException) -> str | None:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return cause.sqlstate if isinstance(cause, psycopg.Error) else None
+
+
+def _state_of_refusal(error: psycopg.Error) -> str:
+    """The code of a connection that was not made: the driver hands its words on alone. Empty where it is not known."""
+    words = str(error)
+    return next((state for phrase, state in _REFUSALS.items() if phrase in words), "")
+
+
+_REFUSALS: Final = {
+    "password authentication failed": "28P01",
+    "no password supplied": "28P01",
+    "pg_hba.conf": "28000",
+    'FATAL:  role "': "28000",
+    'FATAL:  database "': "3D000",
+    "too many c": "53300",
+    "connection slots are reserved": "53300",
+    "starting up": "57P03",
+    "recovery mode": "57P03",
+    "shutting down": "57P03",
+}
+"""What a server says in English, and the code that it says it with."""
+_GOES_ON: Final = "It is tried again; nothing that was acknowledged is lost."
+_AWAY: Final = ("cannot be reached ({cause})", f"Check the server and the URL. {_GOES_ON}")
+_UNUSABLE: Final = ("could not be used ({cause})", "Nothing was changed.")
+_SENTENCES: Final = {
+    "28P01": ("refused the password", "Set PGPASSWORD, or a line in ~/.pgpass."),
+    "28000": ("refused this user", "Check the user in the URL and the server's pg_hba.conf."),
+    "3D000": ("does not exist", "Create it with createdb, or name another with --database."),
+    "42501": ("does not allow this user to do that", "Grant the rights on the database's tables, or use another user."),
+    "25006": ("cannot be written: the server is read-only", "Name the primary server with --database."),
+    "53100": ("cannot grow: the server's disk is full", f"Free some space there. {_GOES_ON}"),
+    "53300": ("takes no further connection", "Raise max_connections on the server, or end some programs."),
+    "25P04": ("broke off what took too long", _GOES_ON),
+    "55P03": ("is locked by another program", "Close that program or wait, then try again."),
+    "57P01": ("ended the connection: the server is shutting down", _GOES_ON),
+    "57P03": ("is starting up or shutting down", _GOES_ON),
+}
+_CLASSES: Final = {
+    "08": _AWAY,
+    "53": ("lacks resources ({cause})", f"Look at the server. {_GOES_ON}"),
+    "57": ("broke off ({cause})", _GOES_ON),
+    "22": ("could not take a value ({cause})", "Nothing was changed."),
+    "23": ("refused a row ({cause})", "Nothing was changed."),
+    "54": ("could not take a value ({cause})", "Nothing was changed."),
+    "42": ("has another layout ({cause})", "Name another database with --database."),
+    "XX": ("is damaged ({cause})", "Look at the server's log."),
+}

@@ -1,0 +1,184 @@
+"""What a person does with jobs: decide, answer, retry, cancel, move. With a running session beside it, or without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from evolver_tui.core.bundle import Bundle
+from evolver_tui.core.decision import Decision, DecisionKind
+from evolver_tui.core.errors import NodeChanged, NodeError, NotWaiting, QuestionError
+from evolver_tui.core.node import CheckReport, NodeDraft
+from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, QuestionKind, check_content, read_form
+from evolver_tui.core.signal import Signal
+from evolver_tui.engine.ports import Store
+from evolver_tui.engine.signals import SignalBus
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewSubject:
+    """What lies on the review card."""
+
+    draft: NodeDraft
+    report: CheckReport
+    version: int
+    """The version it would become."""
+    attempt: int
+    """1 for the first draft, one more for each time it was sent back."""
+
+    @classmethod
+    def of(cls, question: OpenQuestion) -> ReviewSubject:
+        """Read a review question's subject."""
+        subject = question.question.subject
+        return cls(
+            NodeDraft.from_json_value(subject["draft"]),
+            CheckReport.from_json_value(subject["report"]),
+            int(subject["version"]),
+            int(subject["attempt"]),
+        )
+
+
+class Inbox:
+    """Everything a person may do with a job, each exactly once.
+
+    Args:
+        person: who decides and answers here.
+        host: this machine's name, for what is moved.
+        new_id: a name for a bundle that no other has.
+        on_change: called after each change, so that a worker of this process looks at the queue.
+        has_session: False where no session runs: what is done is told in the log of the session that a job came in
+            with, and `session_id` serves for jobs that come in here.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        bus: SignalBus,
+        *,
+        session_id: str,
+        person: str,
+        host: str,
+        new_id: Callable[[], str],
+        on_change: Callable[[], None] = lambda: None,
+        has_session: bool = True,
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._session_id = session_id
+        self._person = person
+        self._host = host
+        self._new_id = new_id
+        self._on_change = on_change
+        self._has_session = has_session
+
+    async def decide(self, question_id: int, decision: Decision) -> None:
+        """Decide a review.
+
+        Raises:
+            AlreadyAnswered, NotWaiting: somebody was faster, or there is nothing to decide.
+            NodeChanged: an approve that names other bytes than the draft's.
+            NodeError: an approve of a draft that a check forbids, an edit without code, or a response without words.
+        """
+        question = await self._open_question(question_id, QuestionKind.REVIEW)
+        if question is not None:
+            subject = ReviewSubject.of(question)
+            _check_decision(decision, subject)
+            decision = replace(decision, by=self._person)
+            payload = {"kind": decision.kind.value, "by": decision.by, "node_id": subject.draft.node_id}
+            reason = {"reason": decision.reason} if decision.reason else {}
+            await self._settle(question, decision.to_json_value(), "review.decided", {**payload, **reason})
+
+    async def answer(self, question_id: int, answer: Answer) -> None:
+        """Answer a question; `cancel` leaves it open.
+
+        Raises:
+            AlreadyAnswered, NotWaiting: somebody was faster, or there is nothing to answer.
+            QuestionError: the content does not fit the form.
+        """
+        if answer.action is AnswerAction.CANCEL:
+            return
+        question = await self._open_question(question_id, QuestionKind.QUESTION)
+        if question is not None:
+            if answer.action is AnswerAction.ACCEPT:
+                answer = _checked_answer(question, answer)
+            payload = {"question": question.question.name, "by": self._person, **answer.to_json_value()}
+            await self._settle(question, answer.to_json_value(), "question.answered", payload)
+
+    async def retry(self, job: int) -> None:
+        """Queue a failed job again; what it had finished is kept. Raises NotWaiting."""
+        session_id, signals = await self._told(job, "task.retried")
+        await self._store.retry(job, session_id, signals)
+        self._tell(signals)
+
+    async def cancel(self, job: int) -> None:
+        """End a job for good, whether it waits or runs. Raises NotWaiting."""
+        session_id, signals = await self._told(job, "job.cancelled", by=self._person)
+        await self._store.cancel(job, session_id, signals)
+        self._tell(signals)
+
+    async def export_job(self, job: int) -> Bundle:
+        """Let a waiting job leave for another machine; the same bundle again for one that left. Raises NotWaiting."""
+        bundle_id = self._new_id()
+        session_id, signals = await self._told(job, "job.exported", by=self._person, bundle=bundle_id)
+        bundle = await self._store.export_job(job, self._person, self._host, bundle_id, session_id, signals)
+        if bundle.id == bundle_id:
+            self._tell(signals)
+        return bundle
+
+    async def import_job(self, bundle: Bundle) -> int:
+        """Let a job come in, in the state in which it left; returns its number here. Raises BundleError."""
+        payload = {"by": self._person, "bundle": bundle.id, "exported_by": bundle.exported_by, "from": bundle.host}
+        signals = (self._bus.stamp("job.imported", payload, level="info"),)
+        job = await self._store.import_job(bundle, self._session_id, signals)
+        self._tell(signals)
+        return job
+
+    async def _told(self, job: int, name: str, **payload: Any) -> tuple[str, tuple[Signal, ...]]:
+        """The session whose log tells of this, and the signal that does. Raises NotWaiting for an unknown job."""
+        detail = await self._store.job(job)
+        if detail is None:
+            raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
+        session_id = self._session_id if self._has_session else detail.session_id
+        context = {"task_id": detail.row.task_id, "job": job, "session_id": session_id}
+        return session_id, (self._bus.stamp(name, payload, **context),)
+
+    async def _open_question(self, question_id: int, kind: QuestionKind) -> OpenQuestion | None:
+        question = await self._store.question(question_id)
+        if question is None:  # answered or unknown: the store knows which, and by whom
+            await self._store.answer(question_id, {}, "", self._session_id)
+            return None
+        if question.question.kind is not kind:
+            raise NotWaiting(f"This job waits for a {question.question.kind.value}, not a {kind.value}.")
+        return question
+
+    async def _settle(
+        self, question: OpenQuestion, value: Mapping[str, Any], name: str, payload: Mapping[str, Any]
+    ) -> None:
+        session_id, signals = await self._told(question.job, name, **payload)
+        await self._store.answer(question.id, value, self._person, session_id, signals)
+        self._tell(signals)
+
+    def _tell(self, signals: Sequence[Signal]) -> None:
+        self._bus.relay(signals)
+        self._on_change()
+
+
+def _check_decision(decision: Decision, subject: ReviewSubject) -> None:
+    if decision.kind is DecisionKind.APPROVE:
+        if decision.sha256 != subject.draft.sha256:
+            raise NodeChanged("The draft is not the one that was read.", "Read it again, then decide.")
+        if not subject.report.can_be_approved:
+            raise NodeError("A check forbids to approve this draft.", "Edit it, or reject it with a reason.")
+    if decision.kind is DecisionKind.EDIT and not decision.code.strip():
+        raise NodeError("The edited code is empty.", "Nothing was changed.")
+    if decision.kind is DecisionKind.RESPOND and not decision.reason.strip():
+        raise NodeError("The response has no words.", "Nothing was changed.")
+
+
+def _checked_answer(question: OpenQuestion, answer: Answer) -> Answer:
+    fields = read_form(question.question.requested_schema)
+    content, problems = check_content(fields, answer.content)
+    if problems:
+        raise QuestionError("; ".join(f"{name} {problem}" for name, problem in problems.items()) + ".")
+    return Answer(AnswerAction.ACCEPT, content)

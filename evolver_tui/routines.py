@@ -1,0 +1,39 @@
+"""What an author of routines needs. Importing this loads neither the console nor the database nor LangGraph.
+
+    from evolver_tui.routines import Question, Run, Task
+
+    async def greet(run: Run, task: Task) -> str:
+        answer = await run.ask(Question("name", "Who is to be greeted?"))
+        return f"Hello {answer.content.get('answer', 'you')}"
+
+docs/routines.md has the whole of it.
+"""
+
+from __future__ import annotations
+
+from evolver_tui.adapters.langgraph_routine import GraphRoutine
+from evolver_tui.core.errors import EvolverError, RoutineError, StaleLease, StepTimeout
+from evolver_tui.core.job import Outcome
+from evolver_tui.core.question import Answer, AnswerAction, Question, QuestionKind
+from evolver_tui.core.task import LanguagePair, Task
+from evolver_tui.engine.routine import Result, Retry, Routine, Run, Suspended
+
+__all__ = (
+    "Answer",
+    "AnswerAction",
+    "EvolverError",
+    "GraphRoutine",
+    "LanguagePair",
+    "Outcome",
+    "Question",
+    "QuestionKind",
+    "Result",
+    "Retry",
+    "Routine",
+    "RoutineError",
+    "Run",
+    "StaleLease",
+    "StepTimeout",
+    "Suspended",
+    "Task",
+)

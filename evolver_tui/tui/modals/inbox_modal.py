@@ -1,0 +1,117 @@
+"""The inbox: everything that needs a person, to be gone through by keys."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.events import Key
+
+from evolver_tui.tui.actions import Action, KeyTable
+from evolver_tui.tui.modals.modal import Clock, Modal
+from evolver_tui.tui.panes.inbox_list import DETAIL_ROWS, HEAD_ROWS, InboxList, Waiting
+
+_FEWEST_ROWS, _SPARE_ROWS = 8, 3
+_FRAME_ROWS = 3
+"""Both borders and the blank row at the top."""
+
+
+class InboxModal(Modal[None]):
+    """Stays open while a question is answered over it; ends when it is left, or withdrawn for a review."""
+
+    DEFAULT_CSS = """
+    InboxModal > #window {
+        width: 112;
+        padding: 1 1 0 1;
+    }
+    """
+
+    def __init__(
+        self,
+        actions: Sequence[Action],
+        on_open: Callable[[Waiting], None],
+        want: Callable[[], None],
+        expected: int,
+        *,
+        plain: bool = False,
+        now: Clock = time.monotonic,
+        wall_now: Callable[[], float] = time.time,
+    ) -> None:
+        """Args:
+        actions: what can be done, with the keys that are bound to it.
+        on_open: told which row a person wants to see.
+        want: called when more rows are wanted than `show` gave (see `rows_wanted`).
+        expected: how many rows there will be about; the window's height stays what is good for so many.
+        plain: whether to draw with ASCII alone.
+        now: counts the time until keys are taken.
+        wall_now: seconds since 1970, for ages.
+        """
+        self._actions = {action.id: action for action in actions}
+        super().__init__("Needs you", now=now)
+        self.add_class("-asks")
+        self._keys = KeyTable(actions)
+        self._on_open = on_open
+        self._rows = max(_FEWEST_ROWS, expected + _SPARE_ROWS)
+        self._list = InboxList(wall_now, want, plain=plain)
+
+    def compose_body(self) -> ComposeResult:
+        """The list."""
+        yield self._list
+
+    def key_line(self) -> str:
+        """Open, walk, leave; with nothing to open, leave."""
+        if not self._list.selected:
+            return "esc close"
+        following, oldest = (self._actions[name].shown_key for name in ("attention.next", "attention.answer"))
+        return f"enter open · {following} next · {oldest} oldest · esc close"
+
+    def on_resize(self) -> None:
+        """Leave some of the desk in sight where there is room for that."""
+        margin = 6 if self.size.height >= 32 else 0
+        height = _FRAME_ROWS + HEAD_ROWS + self._rows + DETAIL_ROWS
+        self.query_one("#window").styles.height = min(height, self.size.height - margin)
+
+    # --- what is shown
+
+    @property
+    def rows_wanted(self) -> int:
+        """How many of the oldest `show` should give."""
+        return self._list.rows_wanted
+
+    def show(self, rows: Sequence[Waiting], total: int) -> None:
+        """Show the oldest rows of `total`."""
+        self._list.show(rows, total)
+
+    def on_inbox_list_moved(self) -> None:
+        """Say where the cursor stands, and what can be done there."""
+        at, total = self._list.position
+        title = f"{self._title} · {at:,} of {total:,}" if total else self._title
+        self.query_one("#window").border_title = Content(self._with_dots(title))
+        self.show_keys(self.key_line())
+
+    # --- keys
+
+    def on_key(self, event: Key) -> None:
+        """Walk, go to the next or the oldest, close."""
+        action = self._keys.find(self._list.pane_name, event.key)
+        if action is None:
+            return
+        event.stop()
+        if action.is_local:
+            getattr(self._list, action.method)()
+        elif action.id == "attention.next":
+            self._list.move_next()
+        elif action.id == "attention.answer":
+            self._open(self._list.oldest)
+        elif action.id == "attention.inbox":
+            self.finish(None)
+
+    def action_submit(self) -> None:
+        """Open the row under the cursor."""
+        self._open(self._list.selected)
+
+    def _open(self, row: Waiting | None) -> None:
+        if row is not None and self.is_armed:
+            self._on_open(row)

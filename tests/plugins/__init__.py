@@ -1,0 +1,1 @@
+"""Modules that tests copy to where a person would put them."""
