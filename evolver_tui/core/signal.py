@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 EVENT_TYPE: Final = "SIGNAL_EMITTED"
+LEVELS: Final = ("info", "warning", "error")
 
 
 @dataclass(frozen=True, slots=True)

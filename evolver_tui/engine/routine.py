@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import reprlib
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from evolver_tui.core.errors import EvolverError, RoutineError, StepTimeout
 from evolver_tui.core.job import Outcome
 from evolver_tui.core.question import Answer, Question, QuestionKind
 from evolver_tui.core.routine_state import DeferredEvent
-from evolver_tui.core.signal import Signal
+from evolver_tui.core.signal import LEVELS, Signal
 from evolver_tui.core.task import Task
 from evolver_tui.engine.ports import Claim, Clock, Kept, Store
 from evolver_tui.engine.shared import SharedData, SharedLog, shared_state
@@ -223,15 +224,17 @@ class Run:
     # --- telling
 
     def emit(self, name: str, payload: Mapping[str, Any] | None = None, level: str = "info") -> None:
-        """Tell what is going on."""
+        """Tell what is going on. Raises RoutineError for what is no signal."""
+        _check_signal(name, payload, level)
         if not self.is_replaying:
             self._bus.emit(name, payload, level=level, **self._context)
 
     def defer(self, name: str, payload: Mapping[str, Any] | None = None) -> None:
         """Tell something when the job is taken up again, before anything else happens, or at its end.
 
-        It is committed with the step or question that follows.
+        It is committed with the step or question that follows. Raises RoutineError for what is no signal.
         """
+        _check_signal(name, payload)
         if not self.is_replaying:
             event = DeferredEvent(name, payload or {}, self._clock.now())
             self._deferred = [*(self._deferred or ()), event]
@@ -251,6 +254,15 @@ class Run:
 
     def _stamp(self, name: str, payload: Mapping[str, Any], level: str = "info") -> Signal:
         return self._bus.stamp(name, payload, level=level, **self._context)
+
+
+def _check_signal(name: object, payload: object, level: object = "info") -> None:
+    """A plug-in has no type checker at its side, and what cannot be logged must not come to the log."""
+    if not (isinstance(name, str) and name and isinstance(payload, Mapping | None) and level in LEVELS):
+        raise RoutineError(
+            f"The routine tells of {reprlib.repr(name)}, which is no signal.",
+            f"Give a name, a mapping as its payload, and one of {', '.join(LEVELS)} as its level.",
+        )
 
 
 async def _within(name: str, attempt: Callable[[], Awaitable[T]], timeout: float | None) -> T:

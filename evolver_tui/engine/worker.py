@@ -180,7 +180,7 @@ class Worker:
         await run.step("result", keep)
         return Result(Outcome.DONE)
 
-    async def _settle(self, claim: Claim, run: Run, routine: asyncio.Future[Result]) -> None:
+    async def _settle(self, claim: Claim, run: Run, routine: asyncio.Task[Result]) -> None:
         """Wait for the routine and record how it ended; given back as it is when it or this worker is cancelled."""
         try:
             await asyncio.wait({routine})
@@ -190,7 +190,10 @@ class Worker:
             await self._store.release(claim.job, claim.fence)
             raise
         if routine.cancelled():
-            await self._give_back(claim)
+            if routine.cancelling():
+                await self._give_back(claim)
+            else:  # nobody asked for it: given back, it would come again at once
+                await self._fail(claim, run, "The routine cancelled itself.")
             return
         match routine.exception():
             case None:

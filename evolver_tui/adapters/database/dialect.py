@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
@@ -98,3 +99,11 @@ def rows_of(
     """What a compiled statement gives back."""
     found: list[tuple[Any, ...]] = driver(connection).execute(dialect.text(statement), values).fetchall()
     return found
+
+
+@lru_cache(maxsize=256)
+def for_rows(statement: str, rows: int) -> str:
+    """An INSERT of one row as an INSERT of several."""
+    before, values, row_and_rest = statement.partition("VALUES ")
+    row, _, rest = row_and_rest.partition(")")
+    return f"{before}{values}{', '.join([row + ')'] * rows)}{rest}"

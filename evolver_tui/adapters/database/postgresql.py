@@ -8,13 +8,14 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final
 
 import psycopg
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
-from evolver_tui.adapters.database.dialect import Watch, driver
+from evolver_tui.adapters.database.dialect import Watch, driver, for_rows
 from evolver_tui.core.errors import StoreError
 
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
@@ -119,7 +120,7 @@ class PostgreSQL:
         if len(rows) > _FEW_ROWS:
             cursor.executemany(self.text(statement), rows)
         else:
-            cursor.execute(_for_rows(statement, len(rows)), [value for row in rows for value in row])
+            cursor.execute(self.text(for_rows(statement, len(rows))), list(chain.from_iterable(rows)))
         return int(cursor.rowcount)
 
     def now(self, connection: Connection) -> float:
@@ -218,14 +219,6 @@ class NotificationWatch:
 @lru_cache(maxsize=64)
 def _with_percent(statement: str) -> str:
     return statement.replace("?", "%s")
-
-
-@lru_cache(maxsize=256)
-def _for_rows(statement: str, rows: int) -> str:
-    """An INSERT of one row as an INSERT of several."""
-    before, values, row_and_rest = statement.partition("VALUES ")
-    row, _, rest = row_and_rest.partition(")")
-    return _with_percent(f"{before}{values}{', '.join([row + ')'] * rows)}{rest}")
 
 
 def _state(error: BaseException) -> str | None:

@@ -51,7 +51,7 @@ def log_row(session_id: str, signal: Signal) -> tuple[Any, ...]:
     """A signal as the log's columns."""
     return (
         encoding.plain(session_id),
-        encoding.plain(signal.name),
+        encoding.plain(str(signal.name)),
         encoding.timestamp_of(signal),
         encoding.to_signal_json(signal.payload),
         encoding.to_signal_json(signal.context),
