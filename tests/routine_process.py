@@ -57,7 +57,7 @@ def _work(
 
 
 async def _work_for_ever(home: Path, tasks: Sequence[Mapping[str, Any]]) -> None:
-    async with running(place_in(home)) as (session, watch):
+    async with running(place_in(home, database=os.environ.get("DATABASE"))) as (session, watch):
         if "KILL_AFTER_WRITE" in os.environ:
             _die_after_one_write(session)
 

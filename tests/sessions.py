@@ -35,13 +35,15 @@ TRANSLATE = {
 }
 
 
-def place_in(folder: Path, config: str = "", environ: Mapping[str, str] | None = None) -> Place:
-    """A place under `folder` with this config file."""
+def place_in(
+    folder: Path, config: str = "", environ: Mapping[str, str] | None = None, database: str | None = None
+) -> Place:
+    """A place under `folder` with this config file, and the database there or another."""
     if config:
         (folder / "config").mkdir(parents=True, exist_ok=True)
         (folder / "config" / "config.toml").write_text(config)
     nodes = str(folder / "nodes")
-    return find_place(str(folder), nodes, None, {"USER": "ada", **(environ or {})})
+    return find_place(str(folder), nodes, database, {"USER": "ada", **(environ or {})})
 
 
 class Watch:

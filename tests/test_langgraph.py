@@ -94,8 +94,10 @@ class Work:
 
 
 @asynccontextmanager
-async def at_work(home: Path, routine: str = "", **fields: object) -> AsyncIterator[Work]:
-    async with running(place_in(home)) as (session, watch):
+async def at_work(
+    home: Path, routine: str = "", *, database: str | None = None, **fields: object
+) -> AsyncIterator[Work]:
+    async with running(place_in(home, database=database)) as (session, watch):
         if routine:
             await send(session, {"tasks": [a_task(routine, **fields)]})
         yield Work(session, watch)
@@ -119,14 +121,14 @@ async def test_kill_in_the_second_node_and_no_node_before_it_runs_again(home: Pa
         assert (await work.session.store.journal(1))["result"]["told"] == ["first", "second"]
 
 
-async def test_kill_after_every_write_and_each_node_runs_once(home: Path) -> None:
+async def test_kill_after_every_write_and_each_node_runs_once(home: Path, url: str) -> None:
     tasks: list[dict[str, Any]] = [a_task("errand")]
     kills = 0
     while kills < 40:
-        with Working(home, tasks, KILL_AFTER_WRITE="yes") as process:
+        with Working(home, tasks, KILL_AFTER_WRITE="yes", DATABASE=url) as process:
             assert process.wait() == -signal.SIGKILL
         kills, tasks = kills + 1, []
-        store = Database(home / "data" / "evolver.db")
+        store = Database(url)
         await store.open()
         for question in await store.open_questions():
             await store.answer(question.id, {"action": "accept", "content": {"answer": "ten"}}, "ada", "s")
@@ -142,10 +144,10 @@ async def test_kill_after_every_write_and_each_node_runs_once(home: Path) -> Non
     assert result["told"] == ["first", "ten", "well"]
 
 
-async def test_interrupt_is_answered_by_another_process_after_the_first_was_killed(home: Path) -> None:
-    with Working(home, [a_task("nested")]) as killed:
+async def test_interrupt_is_answered_by_another_process_after_the_first_was_killed(home: Path, url: str) -> None:
+    with Working(home, [a_task("nested")], DATABASE=url) as killed:
         killed.until("job.paused")
-    async with at_work(home) as work:
+    async with at_work(home, database=url) as work:
         question = await open_question(work.session, "t")
         assert question.question.message == "How deep?"
         await work.answer(question, answer="two feet")

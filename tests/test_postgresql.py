@@ -194,7 +194,7 @@ async def test_server_is_gone_and_back_and_nothing_acknowledged_is_lost(
             for request in (add(database, task(f"refused {number}")), database.counts()):
                 said = await refused(request)
                 assert said.startswith(sentence)
-                assert said.endswith("It is tried again; nothing that was acknowledged is lost.")
+                assert said.endswith("A running console goes on by itself; nothing that was acknowledged is lost.")
             number += 1
             await asyncio.sleep(0.2)
         while not heard.empty():

@@ -270,7 +270,7 @@ def test_source_hash_imports_nothing_not_even_the_package(home: Path) -> None:
 
 async def test_routine_that_cancels_itself_fails_and_the_next_one_runs(home: Path) -> None:
     write(home, "import asyncio\n\nasync def work(run, task):\n    raise asyncio.CancelledError\n")
-    async with at_work(home, a_task()) as (session, watch):
+    async with at_work(home, a_task()) as (_, watch):
         assert await failure(watch) == "The routine cancelled itself."
         assert watch.names().count("task.started") == 1
 
@@ -281,6 +281,6 @@ async def test_routine_that_cancels_itself_fails_and_the_next_one_runs(home: Pat
 )
 async def test_what_is_no_signal_fails_its_job_and_the_log_goes_on(home: Path, call: str) -> None:
     write(home, f"async def work(run, task):\n    if task.id == 't':\n        {call}\n    return 1\n")
-    async with at_work(home, a_task(), a_task("next")) as (session, watch):
+    async with at_work(home, a_task(), a_task("next")) as (_, watch):
         assert "which is no signal" in await failure(watch)
         await watch.until("task.completed", task_id="next")

@@ -37,6 +37,7 @@ def one_task() -> Iterator[str]:
 
 def answer(terminal: Terminal) -> None:
     """Open the question that waits longest, and answer it."""
+    terminal.wait_for("? task-3", "needs you 1")
     terminal.send("o")
     terminal.wait_for("task-3 asks", "Languages *")
     terminal.send("de->en")

@@ -245,7 +245,7 @@ _REFUSALS: Final = {
     "shutting down": "57P03",
 }
 """What a server says in English, and the code that it says it with."""
-_GOES_ON: Final = "It is tried again; nothing that was acknowledged is lost."
+_GOES_ON: Final = "A running console goes on by itself; nothing that was acknowledged is lost."
 _AWAY: Final = ("cannot be reached ({cause})", f"Check the server and the URL. {_GOES_ON}")
 _UNUSABLE: Final = ("could not be used ({cause})", "Nothing was changed.")
 _SENTENCES: Final = {
