@@ -38,6 +38,9 @@ def make_parser() -> argparse.ArgumentParser:
     places.add_argument("--nodes", metavar="DIR", default=argparse.SUPPRESS, help="the node library")
     places.add_argument("--database", metavar="URL", default=argparse.SUPPRESS, help="e.g. sqlite:////path/evolver.db")
 
+    readings = _Parser(add_help=False, parents=[places])
+    readings.add_argument("--demo", action="store_true", default=argparse.SUPPRESS, help="in the demo's own database")
+
     parser = _Parser(
         prog="evolver-tui", parents=[places],
         description="The console: supervise an agent that writes code. Without a command it opens in this terminal.",
@@ -66,9 +69,9 @@ def make_parser() -> argparse.ArgumentParser:
     run.set_defaults(command="run")
 
     _nodes_parser(commands, places)
-    _jobs_parser(commands, places)
+    _jobs_parser(commands, readings)
 
-    export = commands.add_parser("export", parents=[places], help="a session's log as a file")
+    export = commands.add_parser("export", parents=[readings], help="a session's log as a file")
     export.add_argument("session", nargs="?", default="latest")
     export.add_argument("--format", default="jsonl", help="jsonl, json or md")
     export.add_argument("-o", "--output", metavar="FILE", type=Path, help="default: standard output")
@@ -98,7 +101,7 @@ def _nodes_parser(commands: argparse._SubParsersAction[_Parser], places: _Parser
         parser.set_defaults(command="nodes", verb=verb)
 
 
-def _jobs_parser(commands: argparse._SubParsersAction[_Parser], places: _Parser) -> None:
+def _jobs_parser(commands: argparse._SubParsersAction[_Parser], readings: _Parser) -> None:
     jobs = commands.add_parser("jobs", help="what waits, runs and is over; answer, decide and move it")
     verbs: argparse._SubParsersAction[Any] = jobs.add_subparsers(
         metavar="VERB", required=True, parser_class=_Intermixed
@@ -106,7 +109,7 @@ def _jobs_parser(commands: argparse._SubParsersAction[_Parser], places: _Parser)
 
     def add(verb: str, help_text: str, *, has_id: bool = True) -> _Parser:
         description = f"{help_text[0].upper()}{help_text[1:]}."
-        parser: _Parser = verbs.add_parser(verb, parents=[places], help=help_text, description=description)
+        parser: _Parser = verbs.add_parser(verb, parents=[readings], help=help_text, description=description)
         if has_id:
             parser.add_argument("id", metavar="ID", help="a job's number or its task's id (job:ID, task:ID)")
         parser.add_argument("--json", action="store_true", help="for scripts")

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, TextIO
 
-from evolver_tui.core.errors import EvolverError, UsageError
+from evolver_tui.core.errors import EvolverError, NotWaiting, UsageError
 from evolver_tui.core.safe_text import safe_block
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from evolver_tui.engine.job_commands import JobResult
     from evolver_tui.engine.ports import Store
     from evolver_tui.settings.connect_config import ConnectConfig
+    from evolver_tui.settings.keymap import Action
     from evolver_tui.wiring import Place
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -67,6 +68,8 @@ def _read(arguments: Sequence[str]) -> Options:
 
 def _run_command(options: Options) -> int:
     try:
+        if options.demo and options.command not in KNOW_THE_DEMO:
+            raise UsageError("--demo goes with the console, `jobs` and `export`.")
         return COMMANDS[options.command](options)
     except UsageError as error:
         _say(f"evolver-tui: {error}", sys.stderr)
@@ -111,10 +114,18 @@ def _flush(stream: TextIO) -> bool:
 # --- what is done --------------------------------------------------------------------------------------------------
 
 
-def _place(options: Options, *, is_demo: bool = False) -> Place:
+def _place(options: Options) -> Place:
     from evolver_tui.wiring import find_place
 
-    return find_place(options.home, options.nodes, options.database, os.environ, is_demo=is_demo)
+    return find_place(options.home, options.nodes, options.database, os.environ, is_demo=options.demo)
+
+
+def _place_with_library(options: Options) -> Place:
+    """For what reads the library: a folder that was mistyped is not taken for an empty one."""
+    place = _place(options)
+    if options.nodes and not os.path.lexists(place.nodes):
+        raise UsageError(f"There is no folder {place.nodes}.", "Name the library's folder with --nodes DIR.")
+    return place
 
 
 def _console(options: Options) -> int:
@@ -124,8 +135,12 @@ def _console(options: Options) -> int:
             "The console needs a terminal on standard input and output.",
             "Without one, use `evolver-tui connect < config.json`.",
         )
-    place = _place(options, is_demo=options.demo)
+    if not sys.stderr.isatty():
+        _draw_on_standard_output()
+    place = _place(options)
     _check_hub(options.hub)
+    if place.config.keys:
+        _check_keys(place)
     place.paths.create()
     os.environ.setdefault("TEXTUAL_FPS", "120")  # read once, when Textual is imported
     gc.disable()  # until the session is open: what is made in between stays, and looking through it takes a while
@@ -164,6 +179,30 @@ def _console(options: Options) -> int:
     return DONE if result is None else result
 
 
+def _draw_on_standard_output() -> None:
+    """Have the screen drawn on standard output, which is a terminal; Textual draws on what `sys.__stderr__` is.
+
+    Standard error is left to what somebody sent there: `sys.stderr` still writes to it.
+    """
+    stream = "__stderr__"
+    setattr(sys, stream, os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding))
+
+
+def _check_keys(place: Place) -> None:
+    """Refuse keys that cannot be used, with the file's whole path."""
+    from evolver_tui.settings.keymap import check_keymap
+
+    check_keymap(_actions(), place.config.keys, str(place.paths.config_file))
+
+
+def _actions() -> dict[str, Action]:
+    """What keys can do, by id."""
+    from evolver_tui.settings.keymap import Action
+    from evolver_tui.tui.actions import ACTIONS
+
+    return {action.id: Action(action.key, action.panes, action.help) for action in ACTIONS}
+
+
 def _first_rows(database: Path | None) -> tuple[list[QueueRow], QueueCounts | None]:
     """What stood in the queue the last time; at a first start there is nothing to read, nor to import for it."""
     if database is None or not os.path.exists(database):
@@ -190,15 +229,19 @@ def _json_from_stdin() -> bytes:
 def _connect(options: Options) -> int:
     """`evolver-tui connect`: spec 000's result on stdout, whatever happens."""
     import json
+    from dataclasses import replace
 
-    from evolver_tui.settings.connect_config import read_connect_config
+    from evolver_tui.settings.connect_config import HUB_URL_MISSING, read_connect_config
+    from evolver_tui.settings.output_file import output_file
 
     config = read_connect_config(_json_from_stdin())
     if isinstance(config, dict):
         print(json.dumps(config))
-        return DONE
+        return DONE if config["error"] == HUB_URL_MISSING else WRONG_USAGE
 
     try:
+        if config.output_file:
+            config = replace(config, output_file=str(output_file(config.output_file)))
         result = _run_headless(options, config)
     except EvolverError as error:
         print(json.dumps({"error": str(error), "success": False}))
@@ -240,13 +283,15 @@ def _hub(options: Options) -> int:
 def _export(options: Options) -> int:
     import asyncio
 
-    from evolver_tui.engine.export import export_session
-    from evolver_tui.wiring import known_secrets, make_store
+    from evolver_tui.engine.export import SessionUnknown, export_session
+    from evolver_tui.wiring import demo_hint, known_secrets, make_store
 
     place = _place(options)
-    asyncio.run(
-        export_session(make_store(place), options.session, options.format, options.output, known_secrets(place))
-    )
+    export = export_session(make_store(place), options.session, options.format, options.output, known_secrets(place))
+    try:
+        asyncio.run(export)
+    except SessionUnknown as error:
+        raise UsageError(error.message, f"{error.way_out} {demo_hint(place)}".rstrip()) from None
     return DONE
 
 
@@ -258,9 +303,9 @@ def _config(options: Options) -> int:
     if options.what == "path":
         print(paths.config_file)
     elif options.what == "show":
-        print(show_config(load_config(paths.config_file), paths.config_file), end="")
+        print(show_config(load_config(paths.config_file), paths.config_file, _actions()), end="")
     else:
-        problems = check_config(paths.config_file)
+        problems = check_config(paths.config_file, _actions())
         _say("\n".join(problems) or f"{paths.config_file} can be used.", sys.stdout)
         return WRONG_USAGE if problems else DONE
     return DONE
@@ -272,7 +317,8 @@ def _run(options: Options) -> int:
     from evolver_tui.adapters.node_commands import run_command
     from evolver_tui.wiring import make_runner
 
-    code, output, problem = asyncio.run(run_command(options.node, make_runner(_place(options)), _json_from_stdin()))
+    place = _place_with_library(options)
+    code, output, problem = asyncio.run(run_command(options.node, make_runner(place), _json_from_stdin()))
     sys.stdout.buffer.write(output)
     sys.stdout.flush()
     if problem:
@@ -287,7 +333,7 @@ def _nodes(options: Options) -> int:
     from evolver_tui.adapters import node_commands
     from evolver_tui.wiring import known_tools, make_library
 
-    place = _place(options)
+    place = _place(options) if options.verb in ("check", "import") else _place_with_library(options)
     library = make_library(place)
     match options.verb:
         case "list":
@@ -311,13 +357,18 @@ def _nodes(options: Options) -> int:
 
 
 def _jobs(options: Options) -> int:
-    from evolver_tui.wiring import make_inbox, make_store
+    from evolver_tui.wiring import demo_hint, make_inbox, make_store
 
     place = _place(options)
     store = make_store(place)
-    result = _job_result(options, store, make_inbox(place, store))
-    if result.said:
-        _say(result.said, sys.stderr)
+    try:
+        result = _job_result(options, store, make_inbox(place, store))
+    except NotWaiting as error:
+        raise NotWaiting(error.message, f"{error.way_out} {demo_hint(place, only_if_empty=True)}".rstrip()) from None
+    found_nothing = options.verb == "list" and not result.text
+    hint = demo_hint(place, only_if_empty=True) if found_nothing else ""
+    if result.said or hint:
+        _say(f"{result.said} {hint}".strip(), sys.stderr)
     if result.value is not None and options.json:
         from evolver_tui.engine.job_views import json_text
 
@@ -385,3 +436,6 @@ COMMANDS: Mapping[str, Command] = {
     "config": _config,
 }
 """By the name that the parser puts into `command`."""
+
+KNOW_THE_DEMO = ("console", "jobs", "export")
+"""The commands that may work with the demo's database."""

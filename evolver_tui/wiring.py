@@ -78,7 +78,12 @@ class Place(NamedTuple):
 def find_place(
     home: str | None, nodes: str | None, database: str | None, environ: Mapping[str, str], *, is_demo: bool = False
 ) -> Place:
-    """Read the config and find every folder. Raises UsageError, ConfigError."""
+    """Read the config and find every folder. The demo never touches the config's database.
+
+    Raises:
+        UsageError: a folder or the database cannot be meant so.
+        ConfigError: the config file cannot be used.
+    """
     paths = find_paths(Path(home) if home else None, environ)
     config = load_config(paths.config_file)
     if is_demo:  # no model is asked and no money spent by a look around
@@ -88,7 +93,8 @@ def find_place(
         paths=paths,
         config=config,
         environ=environ,
-        database=_database(database) or (paths.demo_database if is_demo else paths.database),
+        database=_database(database)
+        or (paths.demo_database if is_demo else _database(config.database.url) or paths.database),
         nodes=node_folder(Path(chosen) if chosen else None, Path(), paths),
     )
 
@@ -96,13 +102,9 @@ def find_place(
 def _database(given: str | None) -> str | Path | None:
     if not given or "://" not in given:
         return absolute(Path(given)) if given else None
-    from evolver_tui.settings.database_url import KNOWN_SCHEMES, scheme_of
+    from evolver_tui.settings.database_url import check_database_url
 
-    if scheme_of(given) not in KNOWN_SCHEMES:
-        raise UsageError(
-            f"{scheme_of(given)!r} databases are not supported.",
-            "Use sqlite:////path/evolver.db or postgresql+psycopg://user@host/name.",
-        )
+    check_database_url(given)
     return given
 
 
@@ -178,6 +180,26 @@ def make_store(place: Place) -> Store:
     return Database(place.database)
 
 
+def demo_hint(place: Place, *, only_if_empty: bool = False) -> str:
+    """Where to look when nothing was found here: a sentence if the demo's database holds something, else nothing.
+
+    Args:
+        only_if_empty: say it only while the database of this place holds no job.
+    """
+    from evolver_tui.adapters.queue_peek import peek
+
+    if place.database != place.paths.database:
+        return ""
+    here = peek(place.paths.database)[1]
+    if only_if_empty and here is not None and here.total:
+        return ""
+    counts = peek(place.paths.demo_database)[1]
+    if counts is None or not counts.total:
+        return ""
+    jobs = "a job" if counts.total == 1 else f"{counts.total:,} jobs"
+    return f"The demo's own database holds {jobs}: add --demo."
+
+
 def make_inbox(place: Place, store: Store) -> Inbox:
     """What a person may do with this place's jobs in a process that runs no session."""
     from evolver_tui.engine.inbox import Inbox
@@ -186,7 +208,7 @@ def make_inbox(place: Place, store: Store) -> Inbox:
     bus = SignalBus(COMMANDS, time.time, lambda signals: store.log(signals, COMMANDS), get_signal_registry())
     return Inbox(
         store, bus, session_id=COMMANDS, person=place.reviewer, host=platform.node(),
-        new_id=_new_id, has_session=False,
+        new_id=_new_id, library=make_library(place), has_session=False,
     )  # fmt: skip
 
 

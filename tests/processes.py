@@ -26,7 +26,7 @@ from typing import Any, Self, TypeVar
 
 from evolver_tui.core.question import Answer, AnswerAction, QuestionKind
 from evolver_tui.core.signal import Signal
-from evolver_tui.engine.session import ReviewSubject
+from evolver_tui.engine.review import ReviewSubject
 from tests.provider_server import SSE_HEAD, openai_events
 from tests.sessions import approval, place_in, running, send
 

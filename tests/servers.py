@@ -76,7 +76,11 @@ class PostgreSQLServer:
         self.folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
         self.own_folder(self.folder)
         self._log = (self.folder / "log").open("ab")
-        self.port = free_port()
+        # Held as long as the server lives, so that nobody else is given the port while it is down for a moment.
+        self._held_port = socket.socket()
+        self._held_port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._held_port.bind(("127.0.0.1", 0))
+        self.port: int = self._held_port.getsockname()[1]
         self._numbers = count(1)
         self._process: subprocess.Popen[bytes] | None = None
         data = ("-D", str(self.folder / "data"))
@@ -140,6 +144,7 @@ class PostgreSQLServer:
     def close(self) -> None:
         """End it at once and leave nothing behind."""
         self._end(signal.SIGQUIT)
+        self._held_port.close()
         self._log.close()
         shutil.rmtree(self.folder)
 

@@ -12,7 +12,8 @@ from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.job import QueueRow
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.signal import Signal
-from evolver_tui.engine.session import ReviewSubject, Session
+from evolver_tui.engine.review import ReviewSubject
+from evolver_tui.engine.session import Session
 from evolver_tui.wiring import Place, find_place, make_session
 
 PATIENCE_SECONDS = 20.0
@@ -113,8 +114,8 @@ async def review_of(session: Session, watch: Watch, task_id: str, count: int = 1
 
 
 def approval(subject: ReviewSubject) -> Decision:
-    """Approve exactly these bytes."""
-    return Decision(DecisionKind.APPROVE, sha256=subject.draft.sha256)
+    """Approve exactly these bytes, for exactly this place."""
+    return Decision(DecisionKind.APPROVE, sha256=subject.draft.sha256, replaces=subject.replaced_sha256)
 
 
 async def row_of(session: Session, task_id: str) -> QueueRow:

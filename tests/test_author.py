@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import AlreadyAnswered, NodeChanged, NodeError, NotWaiting, QuestionError
 from evolver_tui.core.job import JobState, Outcome
+from evolver_tui.core.node import CheckReport, NodeDraft, NodeRecord
 from evolver_tui.core.question import Answer, AnswerAction
+from evolver_tui.engine.ports import Approval
 from tests.sessions import (
     GENERATE,
     SUMMARIZE,
@@ -79,7 +82,8 @@ async def test_the_fourth_reject_ends_the_task(tmp_path: Path) -> None:
     async with running(place_in(tmp_path)) as (session, watch):
         await send(session, SUMMARIZE)
         for count in range(1, 5):
-            question, _ = await review_of(session, watch, "task-1", count)
+            question, subject = await review_of(session, watch, "task-1", count)
+            assert subject.rejects_left == 4 - count
             await session.decide(question.id, Decision(DecisionKind.REJECT, reason=f"No {count}."))
         await watch.until("task.completed", outcome="rejected")
         assert session.library.list() == ()
@@ -150,6 +154,91 @@ async def test_a_task_without_a_type_is_asked_about_and_goes_on_with_the_answer(
             await session.answer(question.id, answered)
 
 
+async def test_a_translation_asks_for_its_languages_when_the_kind_is_all_that_was_said(tmp_path: Path) -> None:
+    async with running(place_in(tmp_path)) as (session, watch):
+        await send(session, {"id": "task-9", "taskName": "Product page"})
+        await watch.until("question.asked")
+        question = await open_question(session, "task-9")
+        await session.answer(question.id, Answer(AnswerAction.ACCEPT, {"llmTaskType": "translate"}))
+        await watch.until("question.asked", 2)
+        question = await open_question(session, "task-9")
+        for nonsense in ("x", "xx->", "German", "de->en, "):
+            with pytest.raises(QuestionError, match="language codes such as de->en"):
+                await session.answer(question.id, Answer(AnswerAction.ACCEPT, {"languages": nonsense}))
+        await session.answer(question.id, Answer(AnswerAction.ACCEPT, {"languages": "de -> en, pt-BR to fr; es"}))
+        _, subject = await review_of(session, watch, "task-9")
+        assert all(code in subject.draft.code for code in ('"from": "pt-BR", "to": "fr"', '"to": "es"'))
+
+
+# --- what a draft would replace
+
+RENAMED = {**SUMMARIZE, "id": "task-7"}  # the same node id, another task
+
+
+async def test_a_draft_says_what_it_would_replace_and_an_approve_binds_that(tmp_path: Path) -> None:
+    async with running(place_in(tmp_path)) as (session, watch):
+        await send(session, [SUMMARIZE, RENAMED])
+        first, subject = await review_of(session, watch, "task-1")
+        second, before = await review_of(session, watch, "task-7")
+        assert (subject.version, subject.replaces, before.version, before.replaces) == (1, None, 1, None)
+        await session.decide(first.id, approval(subject))
+        await watch.until("node.saved")
+        with pytest.raises(NodeChanged, match="has changed in the library"):
+            await session.decide(second.id, approval(before))
+        now = await session.inbox.subject_of(second)
+        assert now.replaces is not None
+        assert (now.version, now.replaces.task_id, now.replaces.decided_by) == (2, "task-1", "ada")
+        await session.decide(second.id, approval(now))
+        await watch.until("node.saved", 2)
+        assert session.library.code("summarize_blog_post") == now.draft.code
+
+
+async def test_a_draft_whose_place_was_taken_after_its_approval_is_reviewed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a console on another machine that saves into the same folder."""
+    async with running(place_in(tmp_path)) as (session, watch):
+        await send(session, SUMMARIZE)
+        question, subject = await review_of(session, watch, "task-1")
+        other = Approval("grace", "2026-01-31T12:30:00Z", "elsewhere", "summarize")
+        save = session.library.save
+
+        def save_second(draft: NodeDraft, report: CheckReport, mine: Approval) -> NodeRecord:
+            save(replace(draft, code=draft.code + "\n# grace's"), report, other)
+            return save(draft, report, mine)
+
+        monkeypatch.setattr(session.library, "save", save_second)
+        await session.decide(question.id, approval(subject))
+        again, subject = await review_of(session, watch, "task-1", 2)
+        monkeypatch.setattr(session.library, "save", save)
+        told = await watch.until("node.replaced")
+        assert "made for task 'elsewhere'" in told.payload["error"]
+        assert subject.replaces is not None
+        assert (subject.version, subject.replaces.decided_by) == (2, "grace")
+        await session.decide(again.id, approval(subject))
+        await watch.until("task.completed", outcome="approved")
+        record = session.library.latest("summarize_blog_post")
+        assert record is not None
+        assert (record.version, record.decided_by) == (2, "ada")
+
+
+async def test_no_rule_replaces_what_a_person_approved(tmp_path: Path) -> None:
+    async with running(place_in(tmp_path)) as (session, watch):
+        await send(session, SUMMARIZE)
+        question, subject = await review_of(session, watch, "task-1")
+        await session.decide(question.id, approval(subject))
+        await watch.until("task.completed")
+    async with running(place_in(tmp_path), auto_review=lambda report: True) as (session, watch):
+        await send(session, [RENAMED, GENERATE])
+        await watch.until("task.completed", task_id="task-2")
+        _, subject = await review_of(session, watch, "task-7")
+        assert subject.replaces is not None
+        assert subject.replaces.was_read
+        record = session.library.latest("summarize_blog_post")
+        assert record is not None
+        assert (record.version, record.decided_by) == (1, "ada")
+
+
 async def test_a_declined_question_ends_the_task(tmp_path: Path) -> None:
     async with running(place_in(tmp_path)) as (session, watch):
         await send(session, {"id": "task-9", "taskName": "Product page"})
@@ -187,7 +276,7 @@ async def test_a_restart_goes_on_where_the_routine_stopped(tmp_path: Path) -> No
         await watch.until("question.asked")
     async with running(place) as (session, watch):
         question = await open_question(session, "task-1")
-        from evolver_tui.engine.session import ReviewSubject
+        from evolver_tui.engine.review import ReviewSubject
 
         await session.decide(question.id, approval(ReviewSubject.of(question)))
         await watch.until("task.completed", task_id="task-1")

@@ -278,3 +278,18 @@ async def test_a_large_one_comes_in(tmp_path: Path, body: Body) -> None:
     async with opened(f"sqlite:///{tmp_path}/evolver.db") as database:
         job = await database.import_job(Bundle.from_json(json.dumps(with_checksum(large))), "s")
         assert (await database.shared_of(job)).data == large["job_state"]["shared_data"]
+
+
+@pytest.mark.anyio
+async def test_what_was_done_stays_in_its_order_where_clocks_differ(url: str, body: Body) -> None:
+    journal = [*body["job_state"]["journal"]]
+    journal += [
+        {"name": name, "value": 1, "at": at} for name, at in (("c", 30.0), ("d", 10.0), ("a", 10.0), ("b", 20.0))
+    ]
+    came = copy.deepcopy(body)
+    came["job_state"]["journal"] = journal
+    async with opened(url) as database:
+        job = await database.import_job(Bundle.from_json(json.dumps(with_checksum(came))), "s")
+        again = await departed(database, job, "b-2")
+        back = await database.import_job(again, "s")
+        assert (await departed(database, back, "b-3")).job_state["journal"] == journal

@@ -133,7 +133,7 @@ HOSTILE: Sequence[tuple[Sequence[str], int]] = (
     (["connectt"], 2),
     (["--theme"], 2),
     (["connect", "--approve", "sure"], 2),
-    (["connect", "--database", "mysql://somewhere"], 0),
+    (["connect", "--database", "mysql://somewhere"], 2),
     (["nodes"], 2),
     (["nodes", "list", "--nodes", "/dev/null"], 1),
     (["nodes", "show", "../../etc/passwd"], 1),
@@ -149,7 +149,7 @@ HOSTILE: Sequence[tuple[Sequence[str], int]] = (
     (["run", "\x1b]52;c;eA==\x07"], 1),
     (["export", "--format", "pdf"], 2),
     (["export", "../../etc/passwd"], 2),
-    (["export", "--database", "postgres://user:secret@host/x"], 2),
+    (["export", "--database", "oracle://user:secret@host/x"], 2),
     (["export", "--database", "://"], 2),
     (["export", "--database", "/"], 1),
     (["export", "--database", "/dev/null"], 1),
@@ -175,12 +175,12 @@ def test_no_invocation_ends_in_a_traceback(tmp_path: Path, part: int) -> None:
         assert "\x1b" not in done.stderr
         assert "secret" not in done.stderr
         assert done.returncode == code, (arguments, done.stdout, done.stderr)
-        assert code == 0 or done.stderr.strip()
+        assert code == 0 or done.stderr.strip() or json.loads(done.stdout)["error"]
 
 
 @pytest.mark.parametrize(
     ("redirect", "code"),
-    [("<&-", 2), ("config show <&- >&- 2>&-", 0), ("config show > /dev/full", 1), ("connect <&-", 0)],
+    [("<&-", 2), ("config show <&- >&- 2>&-", 0), ("config show > /dev/full", 1), ("connect <&-", 2)],
 )
 def test_closed_and_full_streams_end_in_no_traceback(tmp_path: Path, redirect: str, code: int) -> None:
     if "/dev/full" in redirect and not os.path.exists("/dev/full"):

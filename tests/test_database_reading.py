@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evolver_tui.adapters.database import Database
-from evolver_tui.core.errors import StoreError
+from evolver_tui.core.errors import StoreError, UsageError
 from evolver_tui.core.job import JobState, Outcome, QueueKey, QueueRow
 from evolver_tui.core.question import Question
 from evolver_tui.core.signal import Signal
@@ -236,6 +236,6 @@ async def test_url_names_the_file(tmp_path: Path) -> None:
     ["mysql://user:hunter2@host/base", "nonsense", "sqlite://", "sqlite:///:memory:", "nosuch://x:hunter2@y"],
 )
 async def test_url_that_names_no_file_is_refused_without_its_password(url: str) -> None:
-    with pytest.raises(StoreError, match="sqlite:////path") as caught:
+    with pytest.raises(UsageError, match="sqlite:////path") as caught:
         await Database(url).open()
     assert "hunter2" not in str(caught.value)

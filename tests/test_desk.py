@@ -241,7 +241,9 @@ async def test_export_says_where(tmp_path: Path) -> None:
     async with console(tmp_path) as desk:
         await desk.press("x")
         await desk.until(lambda: any(".jsonl" in notice for notice in desk.notices))
-        path = Path(next(notice for notice in desk.notices if ".jsonl" in notice).rpartition(" ")[2])
+        said, folder, name = next(notice for notice in desk.notices if ".jsonl" in notice).splitlines()
+        assert said == "This session was written to"
+        path = Path(folder, name)
         assert json.loads((await asyncio.to_thread(path.read_text)).splitlines()[0])
 
 

@@ -12,7 +12,7 @@ from evolver_tui.core.job import JobState, Outcome, QueueCounts, QueueRow
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.tui.modals import ConfirmModal, QuestionModal, ReasonModal
 from evolver_tui.tui.panes.ink import PLAIN_MARKS, Marks
-from evolver_tui.tui.panes.queue_row import decided_line, row_line
+from evolver_tui.tui.panes.queue_row import decided_line, row_line, state_words
 from evolver_tui.tui.panes.words import moment
 from tests.databases import add as add_tasks
 from tests.databases import tasks
@@ -183,7 +183,7 @@ async def test_a_job_that_runs_elsewhere_says_where(tmp_path: Path) -> None:
         asked = await question_about(desk, "task-9")
         await other.answer(asked.id, LANGUAGES, "grace", "s")
         await other.claim("atlas@1:77:1", 600.0)
-        await desk.until(lambda: "It runs on atlas." in desk.text())
+        await desk.until(lambda: "It has run on atlas for " in desk.text())
         await desk.press("enter", "l")
         await desk.until(lambda: "running on" in desk.text())
 
@@ -259,7 +259,7 @@ def test_every_end_has_its_sign_and_word(
 ) -> None:
     ended = QueueRow(1, 1, "task-1", "Name", "summarize", "medium", state, outcome, None, 0.0, "")
     for marks, sign in ((Marks(), mark), (PLAIN_MARKS, plain_mark)):
-        line = row_line(ended, 40, False, 9.0, marks)
+        line = row_line(ended, 40, False, state_words(ended, 9.0), marks)
         assert line[0][0] == f" {sign} "
         assert line[-1][0] == f" {word} "
 

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from evolver_tui.core.errors import StoreError, UsageError
 from evolver_tui.core.task import Task
 from evolver_tui.engine.export import write_export
-from evolver_tui.engine.routine import Run
+from evolver_tui.engine.routine import RESULT, Run
 from tests.sessions import GENERATE, SUMMARIZE, approval, place_in, review_of, running, send
 from tests.test_worker import at_work, drained
 
@@ -75,6 +75,8 @@ async def test_markdown_is_readable_and_nothing_in_it_breaks_out_of_its_place(tm
     (text,) = await exported(tmp_path, "md")
     assert "### task-1: approved" in text
     assert "| review.decided | task-1 |" in text.replace("\\", "")
+    assert "tokens\\_generated=- " in text
+    assert "None" not in text
     tokens = [token for block in MarkdownIt().enable("table").parse(text) for token in (block, *(block.children or ()))]
     assert [token.tag for token in tokens if token.type == "heading_open"] == ["h1", "h2", "h2", "h3", "h3"]
     assert not [token for token in tokens if token.type in ("link_open", "html_inline", "html_block")]
@@ -102,4 +104,4 @@ async def test_values_that_a_routine_replaces_are_left_out(tmp_path: Path) -> No
         await drained(bench.worker)
         await write_export(bench.store, "s", "jsonl", tmp_path / "out.jsonl", [TOKEN])
     (job,) = (json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines() if '"job"' in line[:20])
-    assert job["journal"] == {"result": "done"}
+    assert job["journal"] == {RESULT: "done"}

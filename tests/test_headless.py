@@ -148,7 +148,7 @@ def test_every_shape_of_message_is_taken_and_what_is_none_is_said(tmp_path: Path
     ]  # fmt: skip
     numbered = [(event["message_number"], event["data"]) for event in process.told("message_received")]
     assert numbered == [(number, (some or [[]])[0]) for number, some in enumerate(messages, 1)]
-    assert [event["message"] for event in process.told("callback_error")] == ["['gibberish']", "[17]", "[]"]
+    assert [event["message"] for event in process.told("callback_error")] == ['["gibberish"]', "[17]", "[]"]
     assert (code, result["total_messages"], len(result["errors"])) == (0, 9, 3)
     assert result["tasks"] == [one, two, three, four, five, nameless, one]
     assert "not JSON" in result["errors"][0]
@@ -207,34 +207,43 @@ def test_a_duration_ends_it_by_itself(tmp_path: Path) -> None:
     assert code == (0 if result["success"] else 1)
 
 
-def test_an_output_file_that_cannot_be_written_is_an_error_in_the_result(tmp_path: Path) -> None:
-    config = {"output_file": str(tmp_path / "nowhere" / "received.json")}
+def test_an_output_file_whose_folder_goes_away_is_no_success(tmp_path: Path) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    config = {"output_file": str(folder / "received.json")}
     with says([SUMMARIZE]) as hub, Connect(tmp_path, {"hub_url": hub.url, **config}) as process:
         process.until("message_received")
+        folder.rmdir()
         code, result = process.finish()
     check_form(process.events)
-    assert (code, len(result["errors"]), "cannot be written" in result["errors"][0]) == (0, 1, True)
-    assert process.told("error", error=result["errors"][0])
+    assert result.keys() == RESULT | {"error"}
+    assert (code, result["success"], result["errors"]) == (1, False, [result["error"]])
+    assert "here/received.json cannot be written" in result["error"]
+    assert (result["tasks"], process.told("error", error=result["error"]) != []) == ([SUMMARIZE], True)
 
 
 @pytest.mark.parametrize(
-    ("stdin", "error"),
+    ("stdin", "error", "code"),
     [
-        (b'{"hub_name": "TaskHub"}', "hub_url is required"),
-        (b'{"hub_url": ""}', "hub_url is required"),
-        (b"", "There is no config on stdin"),
-        (b"{hub_url", "not JSON"),
-        (b"[1]", "has to be a JSON object"),
-        (b'{"hub_url": "http://h/x", "duration_seconds": "soon"}', "duration_seconds has to be a number"),
-        (b"\xff\xfe", "not UTF-8"),
+        (b'{"hub_name": "TaskHub"}', "hub_url is required", 0),
+        (b'{"hub_url": ""}', "hub_url is required", 0),
+        (b"", "There is no config on stdin", 2),
+        (b"{hub_url", "not JSON", 2),
+        (b"[1]", "has to be a JSON object", 2),
+        (b'{"hub_url": "ftp://h/x"}', "http://", 2),
+        (b'{"hub_url": "http://h:99999/x"}', "port is a number from 1 to 65535", 2),
+        (b'{"hub_url": "http://h h/x"}', "without spaces", 2),
+        (b'{"hub_url": "http://h/x", "duration_seconds": "soon"}', "duration_seconds has to be a number", 2),
+        (b'{"hub_url": "http://h/x", "duration_seconds": -1}', "duration_seconds has to be a number from 0 up", 2),
+        (b"\xff\xfe", "not UTF-8", 2),
     ],
 )
 def test_a_config_that_cannot_be_used_gets_the_error_object_with_an_example(
-    tmp_path: Path, stdin: bytes, error: str
+    tmp_path: Path, stdin: bytes, error: str, code: int
 ) -> None:
     done = run_command("connect", home=tmp_path, stdin=stdin)
     result = json.loads(done.stdout)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (code, "")
     assert result.keys() == {"error", "success", "example"}
     assert (error in result["error"], result["success"], "hub_url" in result["example"]) == (True, False, True)
 
@@ -253,6 +262,26 @@ def test_a_hub_that_is_not_there_is_tried_again_and_ctrl_c_ends_the_waiting(tmp_
     assert result.keys() == RESULT | {"error"}
 
 
+def test_a_hub_that_was_never_ready_is_the_reason_in_the_result(tmp_path: Path) -> None:
+    hub = RawHub(lambda peer: None, answer=lambda head: http_response("503 Service Unavailable"))
+    with hub, Connect(tmp_path, {"hub_url": hub.url}) as process:
+        failed = process.until("connection_failed", 2)
+        code, result = process.finish()
+    check_form(process.events)
+    assert ("503" in failed["error"], result["errors"]) == (True, [failed["error"]])
+    assert (code, result["error"]) == (1, f"The hub was never reached. {failed['error']}")
+
+
+def test_a_hub_that_has_not_answered_yet_is_the_reason_in_the_result(tmp_path: Path) -> None:
+    def never(peer: Peer) -> None:
+        peer.read_to_end()
+
+    with RawHub(never) as hub, Connect(tmp_path, {"hub_url": hub.url, "duration_seconds": 0.2}) as process:
+        code, result = process.result()
+    assert (code, result["success"], result["errors"]) == (1, False, [result["error"]])
+    assert result["error"] == "The hub was never reached. It had not answered when this run ended."
+
+
 @pytest.mark.parametrize(("answer", "reason"), [("404 Not Found", "404"), ("401 Unauthorized", "401")])
 def test_a_hub_that_says_no_for_good_ends_it(tmp_path: Path, answer: str, reason: str) -> None:
     hub = RawHub(lambda peer: None, answer=lambda head: http_response(answer))
@@ -260,7 +289,7 @@ def test_a_hub_that_says_no_for_good_ends_it(tmp_path: Path, answer: str, reason
         code, result = process.result()
     check_form(process.events)
     ended = process.until("connection_failed_permanently")
-    assert reason in ended["error"]
+    assert (reason in ended["error"], ended["total_attempts"]) == (True, 1)
     assert (code, result["success"], result["error"]) == (1, False, ended["error"])
     assert result["errors"] == [ended["error"]]
 

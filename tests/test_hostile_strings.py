@@ -19,11 +19,15 @@ from textual.widgets import Input, OptionList
 from evolver_tui.core.job import QueueCounts
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.router_answer import MOST_CODE_BYTES
+from evolver_tui.core.safe_text import safe_block
+from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
+from evolver_tui.engine.ports import LinkState
 from evolver_tui.engine.session import Session
+from evolver_tui.tui.actions import ACTIONS
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.desk_settings import DeskSettings
-from evolver_tui.tui.modals import ConfirmModal, ConnectModal, Modal, QuestionModal, ReasonModal
+from evolver_tui.tui.modals import ConfirmModal, ConnectModal, Modal, QuestionModal, ReasonModal, SignalModal
 from evolver_tui.tui.panes.pane import Pane
 from evolver_tui.wiring import Place
 from tests.hostile import (
@@ -42,6 +46,7 @@ from tests.hostile import (
     traces,
 )
 from tests.hubs import Peer, RawHub
+from tests.modal_host import stay
 from tests.sessions import PATIENCE_SECONDS, Watch, place_in, send
 
 pytestmark = pytest.mark.anyio
@@ -179,7 +184,8 @@ async def test_dialogs(tmp_path: Path) -> None:
             first = traces(words)[:1]
             await assert_modal_shows(app, pilot, ConfirmModal(words, words, words), first)
             await assert_modal_shows(app, pilot, ReasonModal(words), first)
-            await assert_modal_shows(app, pilot, ConnectModal(words), first)
+            ended = LinkState("ended", words, 0.0, reason=words)
+            await assert_modal_shows(app, pilot, ConnectModal([words], ended), first)
 
 
 async def assert_modal_shows(app: EvolverApp, pilot: Pilot[int], modal: Modal[Any], wanted: Iterable[str]) -> None:
@@ -202,6 +208,15 @@ async def test_signals_and_searches(tmp_path: Path) -> None:
         await press(pilot, "plus")
         wanted = [f"{start}{trace(tag + text)}" for start in ("i", "v=") for tag, text in numbered()]
         await assert_shown(pilot, feed, wanted)
+        await press(pilot, "enter")
+        await until(pilot, lambda: isinstance(app.screen, SignalModal) and app.screen.query("#text"))
+        modal = cast(SignalModal, app.screen)
+        for tag, text in reversed(list(numbered())):
+            first_line = safe_block(tag + text).split("\n")[0]
+            await assert_shown(pilot, modal.query_one("#window"), [f"v:{trace(first_line)}"])
+            await press(pilot, "k")
+        await press(pilot, "escape")
+        await until(pilot, lambda: app.screen is app.desk)
         await press(pilot, "plus")
         for pane in (feed, queue):
             await go_to_pane(pilot, pane)
@@ -279,6 +294,7 @@ async def test_an_endless_text_stops_nothing(tmp_path: Path, words: str) -> None
         await send(session, task_of(words, "ask"), task_of(words[:MOST_CODE_BYTES], "draft"), task_of(words, "fail"))
         await watch.until("task.failed")
         session.bus.emit("any", {"v": words})
+        await assert_modal_shows(app, pilot, SignalModal(ACTIONS, Signal("any", {"v": words}), stay), [words[:4]])
         app.desk.say(words)
         await until(pilot, lambda: counts(app).failed == 1)
         for _ in range(3):

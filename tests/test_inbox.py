@@ -59,12 +59,12 @@ async def test_everything_that_waits_stands_in_it_oldest_first(tmp_path: Path) -
         await until_needs(desk, 3)
         await open_inbox(desk, "Needs you · 1 of 3")
         rows = inbox_rows(desk)
-        assert [row.rpartition(" ")[0].rpartition(" ")[0] for row in rows] == [
-            "? task-9 Translate Release Notes The task does not say which languages … user_input",
+        assert [row.rpartition(" ")[0] for row in rows] == [
+            "? task-9 Translate Release Notes The task does not say which languages … question",
             "◆ task-1 LLM Summarization for Blo… summarize_blog_post v1 review",
-            "? task-10 Sort Incoming Forms The task does not say what kind of tas… user_input",
+            "? task-10 Sort Incoming Forms The task does not say what kind of tas… question",
         ]
-        assert all(row.endswith(" s") for row in rows), "no age"
+        assert all(row.rpartition(" ")[2].endswith("s") for row in rows), "no age"
         assert "The task does not say which languages to translate between." in desk.text()
         await desk.press("j")
         assert "risk low · asked at " in desk.text()
@@ -261,7 +261,7 @@ async def test_it_fits_every_terminal(size: tuple[int, int]) -> None:
         ages = [text.rstrip(" │") for text in host.text.splitlines() if "task-2" in text]
         assert len({len(text) for text in ages}) == 1, "ages end in one column"
         assert ages
-        assert all(text.endswith(" 5 h") for text in ages)
+        assert all(text.endswith(" 5h") for text in ages)
 
 
 async def test_keys_typed_ahead_open_nothing() -> None:

@@ -213,6 +213,16 @@ async def test_a_message_that_is_no_task_is_said_with_its_number_and_the_rest_of
         first, second = bench.told("hub.message_rejected")
         assert (first.payload["message_number"], second.payload["message_number"]) == (1, 2)
         assert len(second.payload["message"]) <= 200
+        assert first.payload["message"] == '[{"tasks": [{"id": "one"}, 17, {"id": "two"}]}]'
+
+
+async def test_what_is_quoted_of_a_message_is_written_as_json_has_it(tmp_path: Path) -> None:
+    async with an_intake(tmp_path) as bench:
+        await asyncio.to_thread(bench.intake.message, [None, True, 'it\'s "ä" \u202e\ud800'])
+        await bench.until(lambda: bool(bench.told("hub.message_rejected")))
+        await bench.stop()
+        quoted = {told.payload["message"] for told in bench.told("hub.message_rejected")}
+        assert quoted == {'[null, true, "it\'s \\"\\u00e4\\" \\u202e\\ud800"]'}
 
 
 async def test_tasks_come_with_what_became_of_them(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Spec 001's storage service on local folders, in memory and on S3, and what it says when it cannot be used."""
+"""Spec 001's storage service on local folders and on S3, and what it says when it cannot be used."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def s3() -> Iterator[S3Server]:
         yield server
 
 
-@pytest.fixture(params=["path", "file", "memory", "s3"])
+@pytest.fixture(params=["path", "file", "s3"])
 def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """An empty folder of each kind."""
     name = f"jobs-{tmp_path.name}"
@@ -53,9 +53,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
         server: S3Server = request.getfixturevalue("s3")
         use(monkeypatch, s3_environment(server.url, tmp_path))
         return f"s3://{BUCKET}/{name}"
-    return {"path": str(tmp_path / name), "file": f"file://{tmp_path}/{name}/", "memory": f"memory://{name}"}[
-        request.param
-    ]
+    return {"path": str(tmp_path / name), "file": f"file://{tmp_path}/{name}/"}[request.param]
 
 
 def use(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> None:
@@ -179,6 +177,8 @@ def test_an_object_that_somebody_else_took_meanwhile_is_told(url: str) -> None:
         ("s3://", "names no bucket"), ("s3:///x", "names no bucket"), ("s3://[x", "no URL"),
         ("s3://key:hunter22@bucket/x", "password"), ("s3://bucket/x?secret=hunter22", "options"),
         ("sftp://ada:hunter22@host/x", "password"), ("gs://bucket/x", "gs:// needs a package"),
+        ("memory://x", "put into memory:// is gone with this process"), ("MEMORY://x", "is gone with"),
+        ("data://x", "is gone with"), ("zip://x.zip", "zip:// is an archive"), ("tar://x", "is an archive"),
     ],
 )  # fmt: skip
 def test_a_url_that_no_storage_has_is_refused_without_quoting_secrets(url: str, said: str) -> None:
@@ -245,6 +245,31 @@ def test_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert all("s3://jobs/x cannot be reached. Check the network" in sentence for sentence in said)
 
 
+def test_over_http_nobody_listening_is_no_missing_bundle() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/x"
+        said = calls(JobStorage(url))
+        for each in (url, f"{url}/execution_state/b-1.json"):
+            with pytest.raises(StoreError, match="cannot be reached"):
+                StorageSource(each).take()
+    assert len(said) == 5
+    assert all(f"{url} cannot be reached. Check the network" in sentence for sentence in said)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(401, "does not allow this"), (403, "does not allow this"), (500, "could not be used")]
+)
+def test_over_http_a_refusal_is_no_missing_bundle(status: int, words: str) -> None:
+    with refusing(status) as server, pytest.raises(StoreError, match=words):
+        StorageSource(f"{server}/x/execution_state/b-1.json").take()
+
+
+def test_over_http_a_missing_bundle_is_one() -> None:
+    with refusing(404) as server, pytest.raises(BundleError, match="There is no bundle http"):
+        StorageSource(f"{server}/x/execution_state/b-1.json").take()
+
+
 @pytest.mark.parametrize(("status", "words"), [(403, "does not allow this"), (500, "could not be used")])
 def test_a_server_that_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, words: str) -> None:
     with refusing(status) as server:
@@ -265,7 +290,7 @@ def refusing(status: int) -> Iterator[str]:
             return is_one
 
         def answer(self) -> None:
-            code = {403: "AccessDenied", 500: "InternalError"}[status]
+            code = {403: "AccessDenied", 500: "InternalError"}.get(status, "Other")
             body = f"<Error><Code>{code}</Code><Message>{SECRET} {self.headers}</Message></Error>".encode()
             self.send_response(status)
             self.send_header("content-length", str(len(body)))

@@ -295,7 +295,7 @@ def test_approving_prints_what_was_approved(jobs: Jobs) -> None:
     assert (done.code, done.out) == (0, f"echo_back v3 {sha256_of(CODE)}\n")
     assert done.err == "Job 1 (task-1) is approved; it is saved as soon as a worker takes it up.\n"
     kept = jobs.store(lambda store: store.journal(1))["review 1"]
-    assert kept == {"kind": "approve", "sha256": sha256_of(CODE), "by": "ada"}
+    assert kept == {"kind": "approve", "sha256": sha256_of(CODE), "by": "ada", "replaces": ""}
 
 
 def test_approving_says_the_same_to_scripts(jobs: Jobs) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from evolver_tui.core.errors import ConfigError, EvolverError
 from evolver_tui.core.suggest import did_you_mean, nearest
-from evolver_tui.settings.keymap import Action, check_keymap, clashes, split_keys
+from evolver_tui.settings.keymap import Action, check_keymap, clashes, read_keymap, split_keys
 
 # --- keys ----------------------------------------------------------------------------------------------------------
 
@@ -45,6 +45,8 @@ def test_key_names_are_textual_s() -> None:
     ("action", "key", "parts"),
     [
         ("review.aprove", "a", ["review.aprove", "'review.approve'"]),
+        ("card.approve", "a", ["card.approve", "Did you mean 'review.approve'?"]),
+        ("zzz", "a", ["zzz", "evolver-tui config show"]),
         ("review.approve", "esc", ["review.approve", "esc", "'escape'"]),
         ("review.approve", "control+p", ["control+p", "'ctrl+p'"]),
         ("review.approve", "shift+a", ["'A'"]),
@@ -66,6 +68,15 @@ def test_key_that_cannot_be_is_refused_with_names(action: str, key: str, parts: 
     assert str(caught.value).startswith("my.toml: [keys]")
     for part in parts:
         assert part in str(caught.value)
+
+
+def test_every_mistake_is_told_and_the_rest_is_kept() -> None:
+    overrides = {"review.aprove": "a", "app.help": "esc", "review.reject": "a", "move.down": "n"}
+    keymap, problems = read_keymap(ACTIONS, overrides, "my.toml")
+    assert keymap == {"review.reject": "a", "move.down": "n"}
+    assert [problem.message.split("[keys] ")[1].split(" would")[0] for problem in problems] == [
+        "there is no action review.aprove.", "app.help: there is no key esc.", "'a'",
+    ]  # fmt: skip
 
 
 def test_two_actions_may_swap_keys_and_share_one_in_different_places() -> None:

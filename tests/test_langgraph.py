@@ -23,6 +23,7 @@ from evolver_tui.adapters.langgraph_routine import be_strict
 from evolver_tui.adapters.sample_hub import FeedSettings, SampleHub, SampleHubSettings
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
+from evolver_tui.engine.routine import RESULT
 from evolver_tui.engine.session import Session
 from tests.hubs import free_port
 from tests.processes import PATIENCE_SECONDS, environment, in_thread
@@ -35,8 +36,8 @@ pytestmark = pytest.mark.anyio
 GRAPHS = PLUGINS / "graphs.py"
 ROUTINES = """\
 two_steps asks_once asks_twice asks_both asks_review asks_order asks_even takes_no function loops from_thread nested
-spreads fails never_ends keeps_foreign names_its_types names_no_types names_types_aside stops_at_nodes traced
-with_input errand
+spreads fails never_ends keeps_foreign asks_foreign names_its_types names_no_types names_types_aside stops_at_nodes
+traced with_input errand
 """.split()  # noqa: SIM905
 
 
@@ -84,7 +85,7 @@ class Work:
         """What the graph came to."""
         done = await self.watch.until("task.completed")
         assert done.payload["outcome"] == Outcome.DONE
-        return (await self.session.store.journal((await row_of(self.session, "t")).job))["result"]
+        return (await self.session.store.journal((await row_of(self.session, "t")).job))[RESULT]
 
     async def error(self, count: int = 1) -> str:
         return str((await self.watch.until("task.failed", count)).payload["error"])
@@ -118,7 +119,7 @@ async def test_kill_in_the_second_node_and_no_node_before_it_runs_again(home: Pa
     assert effects(home) == ["first", "second begins", "second begins", "second ends"]
     assert [event["node"] for event in taken_up.told("graph.node")] == ["second"]
     async with at_work(home) as work:
-        assert (await work.session.store.journal(1))["result"]["told"] == ["first", "second"]
+        assert (await work.session.store.journal(1))[RESULT]["told"] == ["first", "second"]
 
 
 async def test_kill_after_every_write_and_each_node_runs_once(home: Path, url: str) -> None:
@@ -133,7 +134,7 @@ async def test_kill_after_every_write_and_each_node_runs_once(home: Path, url: s
         for question in await store.open_questions():
             await store.answer(question.id, {"action": "accept", "content": {"answer": "ten"}}, "ada", "s")
         row = await store.row(1)
-        result = (await store.journal(1)).get("result")
+        result = (await store.journal(1)).get(RESULT)
         await store.close()
         assert row is not None
         if row.state is JobState.COMPLETED:
@@ -323,7 +324,8 @@ async def test_failed_node_is_named_and_a_retry_goes_on_from_there(home: Path) -
     ("routine", "sentence"),
     [
         ("never_ends", "as many steps as it may"),
-        ("keeps_foreign", "cannot be kept"),
+        ("keeps_foreign", "The graph's state cannot be kept: a value of type Foreign is no JSON. Keep JSON values"),
+        ("asks_foreign", "What the graph interrupts with cannot be kept: a value of type Foreign is no JSON. Call in"),
         ("stops_at_nodes", "Call interrupt()"),
     ],
 )
@@ -343,7 +345,7 @@ async def test_classes_that_the_state_names_are_read_back(home: Path, routine: s
     with Working(home) as taken_up:
         taken_up.until("task.completed")
     async with at_work(home) as work:
-        assert (await work.session.store.journal(1))["result"]["note"] == ["Note", "milk"]
+        assert (await work.session.store.journal(1))[RESULT]["note"] == ["Note", "milk"]
 
 
 def test_checkpoint_that_a_stranger_wrote_calls_nothing(tmp_path: Path) -> None:

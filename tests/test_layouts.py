@@ -12,9 +12,12 @@ from sqlalchemy import Connection, Inspector, create_engine, inspect
 
 from evolver_tui.adapters.database import Database, migrations
 from evolver_tui.adapters.database.migrations import STEPS, LayoutStep
+from evolver_tui.adapters.system_clock import SystemClock
 from evolver_tui.core.errors import StoreError
 from evolver_tui.core.job import JobState, Outcome, QueueCounts
 from evolver_tui.core.question import QuestionKind
+from evolver_tui.engine.routine import Run
+from evolver_tui.engine.signals import SignalBus, SignalRegistry
 from tests.database_process import Companion
 from tests.databases import (
     add,
@@ -111,6 +114,24 @@ async def test_what_was_begun_goes_on(older: str) -> None:
         assert len((await add(database, *tasks("question", "one more"))).queued) == 1
         assert "one more" in await ids(database)
     check_whole(older)
+
+
+@pytest.mark.anyio
+async def test_what_a_step_was_given_is_not_known_of_an_older_layout_and_so_not_said_to_have_changed(
+    older: str,
+) -> None:
+    heard: list[str] = []
+    bus = SignalBus("s", lambda: 0.0, lambda told: heard.extend(signal.name for signal in told), SignalRegistry())
+
+    async def work(argument: str) -> dict[str, str]:
+        raise AssertionError("it was done already")
+
+    async with opened(older) as database:
+        held = await claim(database)
+        assert (held.task.id, held.digests) == ("running", {})
+        run = Run(held, database, bus, SystemClock(), "s")
+        assert await run.step("route", work, "an argument") == {"node": "c_node"}
+    assert heard == []
 
 
 Reflection = Callable[[Inspector, str], Any]

@@ -3,39 +3,34 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from rich.segment import Segment
-from textual.app import App, ComposeResult
 from textual.command import CommandInput, CommandList
-from textual.events import Key, Paste
-from textual.keys import key_to_character
+from textual.events import Paste
 from textual.pilot import Pilot
-from textual.screen import Screen
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, Question
+from evolver_tui.core.signal import Signal
+from evolver_tui.engine.ports import LinkState
 from evolver_tui.tui.actions import ACTIONS, Action
 from evolver_tui.tui.modals import (
     ConfirmModal,
-    ConnectChoice,
     ConnectModal,
     HelpModal,
     Modal,
     QuestionModal,
     ReasonModal,
+    SignalModal,
 )
 from evolver_tui.tui.modals.inputs import ChoiceList
 from evolver_tui.tui.palette import ActionPalette, open_palette
-from evolver_tui.tui.themes import DEFAULT_THEME, choose_theme, register_themes, theme_names, variable_defaults
+from evolver_tui.tui.themes import choose_theme, theme_names
+from tests.modal_host import NOTHING_YET, SMALL, WIDE, Host, opened, press, rows, show, shown, stay
 
 pytestmark = pytest.mark.anyio
-
-NOTHING_YET = object()
-WIDE, SMALL = (120, 40), (80, 24)
 
 LANGUAGE = {
     "type": "string",
@@ -48,64 +43,6 @@ LANGUAGE = {
 }
 
 
-class HandClock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
-class Host(App[None]):
-    """Something to open modals on."""
-
-    CSS = "Screen { background: $background; }"
-
-    def __init__(self, theme: str = DEFAULT_THEME) -> None:
-        super().__init__()
-        self.notices = [*register_themes(self, None), *choose_theme(self, theme)]
-        self.actions: Sequence[Action] = ACTIONS
-        self.clock = HandClock()
-        self.result: object = NOTHING_YET
-        self.ran: list[str] = []
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return variable_defaults()
-
-    def compose(self) -> ComposeResult:
-        yield Static("the desk behind", markup=False)
-
-    def take(self, result: object) -> None:
-        self.result = result
-
-    def why_disabled(self, action_id: str) -> str:
-        return "No draft is on the card." if action_id == "review.approve" else ""
-
-    def wear_theme(self, name: str) -> None:
-        choose_theme(self, name)
-
-    def run_action_by_id(self, action_id: str) -> None:
-        self.ran.append(action_id)
-
-
-@asynccontextmanager
-async def opened(modal: Modal[Any], host: Host, size: tuple[int, int] = WIDE) -> AsyncIterator[Pilot[None]]:
-    """The modal on the screen, seen long enough for its keys to count."""
-    async with host.run_test(size=size) as pilot:
-        await show(pilot, host, modal)
-        yield pilot
-
-
-async def show(pilot: Pilot[None], host: Host, modal: Modal[Any]) -> None:
-    """Open a modal and let it be seen."""
-    host.result = NOTHING_YET
-    host.push_screen(modal, host.take)
-    await pilot.pause()
-    host.clock.seconds += 1
-
-
 def ask(
     host: Host, properties: Mapping[str, Any] | None = None, required: Sequence[str] = (), message: str = "Which one?",
     **changes: Any,
@@ -115,27 +52,6 @@ def ask(
     question = Question("source", message, changes.pop("schema", schema))
     facts = {"task_id": "task-18", "task_name": "Translate product text", "task_type": "translate", **changes}
     return QuestionModal(OpenQuestion(1, 1, question=question, asked_at=0.0, **facts), 1, 3, now=host.clock)
-
-
-def rows(screen: Screen[Any]) -> list[list[Segment]]:
-    """What the terminal would be sent, row by row."""
-    return [list(strip) for strip in screen._compositor.render_strips()]
-
-
-def shown(app: App[Any]) -> str:
-    """The text on the screen."""
-    return "\n".join("".join(segment.text for segment in row) for row in rows(app.screen))
-
-
-async def press(pilot: Pilot[None], *keys: str) -> None:
-    """Keys in one burst, as a fast typist or a script sends them."""
-    app = pilot.app
-    assert app._driver is not None
-    for key in keys:
-        event = Key(key, key_to_character(key))
-        event.set_sender(app)
-        app._driver.send_message(event)
-    await pilot.pause()
 
 
 def accepted(content: Mapping[str, Any]) -> Answer:
@@ -316,7 +232,7 @@ def modals(host: Host) -> dict[str, Modal[Any]]:
         "question": ask(host, {"sure": {"type": "boolean"}, "note": {"type": "string"}}),
         "confirm": ConfirmModal("Leave", "Work goes on.", "leave", now=host.clock),
         "reason": ReasonModal("Reject", now=host.clock),
-        "connect": ConnectModal("http://localhost:5000/taskhub", now=host.clock),
+        "connect": ConnectModal(["http://localhost:5000/taskhub"], now=host.clock),
         "help": HelpModal(ACTIONS, now=host.clock),
     }
 
@@ -383,49 +299,6 @@ async def test_a_reason_is_needed_and_trimmed() -> None:
         assert "A reason is needed" not in shown(host)
         await press(pilot, "enter")
     assert host.result == "loop"
-
-
-async def test_a_hub_is_chosen() -> None:
-    remembered = "https://hub.example:8443/taskhub"
-    host = Host()
-    async with host.run_test(size=SMALL) as pilot:
-        for first, then, url in (
-            ([], ["enter"], ""),
-            ([], ["2", "enter"], remembered),
-            ([], ["down", "enter"], remembered),
-            (["3"], [*"ws://h/x", "enter"], "ws://h/x"),
-            (["down", "down"], [*"ws://h/x", "enter"], "ws://h/x"),
-            (["tab", *"http://h", "up"], ["enter"], remembered),
-        ):
-            await show(pilot, host, ConnectModal(remembered, now=host.clock))
-            text = shown(host)
-            assert "1 ●  Sample hub (in this process, offline tasks)" in text
-            assert f"2 ○  {remembered}" in text
-            assert "EVOLVER_HUB_TOKEN" in text
-            await press(pilot, *first)
-            await press(pilot, *then)
-            assert host.result == ConnectChoice(url, is_sample=not url), (first, then)
-
-
-async def test_what_is_no_hub_is_refused_with_a_sentence() -> None:
-    host = Host()
-    async with opened(ConnectModal("", now=host.clock), host, SMALL) as pilot:
-        await press(pilot, "2")
-        for url in (
-            "",
-            "ftp://h/x",
-            "localhost:5000",
-            "http://",
-            "http://h:port/",
-            "http://me:secret@h/",
-            "http://h/x?token=abc",
-        ):
-            host.screen.query_one(Input).value = url
-            await press(pilot, "enter")
-            assert "! A hub is reached by" in shown(host), url
-            assert host.result is NOTHING_YET, url
-        await press(pilot, "escape")
-    assert host.result is None
 
 
 async def test_help_shows_the_bound_keys_and_filters() -> None:
@@ -623,7 +496,13 @@ async def test_hostile_words_in_the_other_modals() -> None:
             for modal in (
                 ConfirmModal(text, text, text, now=host.clock),
                 ReasonModal(text, now=host.clock),
-                ConnectModal(text, now=host.clock),
+                ConnectModal([text], LinkState("ended", text, 0.0, reason=text), now=host.clock),
+                SignalModal(
+                    ACTIONS,
+                    Signal(text, {text: [text, {text: text}]}, {"task_id": text, text: text}),
+                    stay,
+                    now=host.clock,
+                ),
                 HelpModal([Action("a.b", "a", text, text, text)], now=host.clock),
             ):
                 host.push_screen(modal)

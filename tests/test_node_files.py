@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -365,6 +366,25 @@ def test_commands_show_what_is_in_the_library(library: NodeFiles) -> None:
     assert node_commands.rollback_node(library, NODE, "v1", "ada").value["version"] == 3
     with pytest.raises(UsageError, match="is no version"):
         node_commands.rollback_node(library, NODE, "latest", "ada")
+
+
+def test_a_list_says_what_nobody_read_and_what_was_changed(library: NodeFiles) -> None:
+    def standing() -> tuple[str, bool, bool]:
+        listed = node_commands.list_nodes(library)
+        (value,) = listed.value["nodes"]
+        columns = re.split(" {2,}", listed.text.splitlines()[1])
+        return columns[2], value["reviewed"], value["changed"]
+
+    draft = NodeDraft(NODE, "Mine", code_of(1), (), "simple", "x")
+    library.save(draft, check_draft(draft.code, ()), Approval("unreviewed", "2026-11-20T15:45:01Z", "t", "summarize"))
+    assert standing() == ("unreviewed", False, False)
+    (library.root / NODE / "main.py").write_text("mine")
+    assert standing() == ("unreviewed, changed since", False, True)
+    save(library, 2)
+    assert standing() == ("approved", True, False)
+    (library.root / NODE / "main.py").unlink()
+    (library.root / NODE / "main.py").symlink_to("/etc/hostname")
+    assert standing() == ("approved, changed since", True, True)
 
 
 def test_a_title_with_escape_sequences_is_listed_without_them(library: NodeFiles) -> None:

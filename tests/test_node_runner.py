@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -324,14 +325,29 @@ async def test_a_failing_node_leaves_stdout_empty_and_says_why(
     approve("summarize_it", NODE)
     code, stdout, stderr = await run_command("summarize_it", runner, b"{}")
     assert (code, stdout) == (1, b"")
-    assert stderr.endswith("summarize_it failed. It ended with exit code 1: KeyError: 'content'\n")
+    assert stderr.endswith("\nevolver-tui: summarize_it failed. It ended with exit code 1: KeyError: 'content'\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "files"),
+    [
+        ("import json\ndef main():\n    json.loads('')\nmain()\n", ["main.py", "main.py", "__init__.py"]),
+        ("x = = 1\n", ["main.py"]),
+        ("try:\n    1 / 0\nexcept ArithmeticError:\n    raise KeyError('x')\n", ["main.py", "main.py"]),
+        ("def again():\n    again()\nagain()\n", ["main.py"] * 4),
+    ],
+)
+async def test_a_traceback_begins_where_the_node_does(code: str, files: list[str]) -> None:
+    said = (await run(code)).stderr.decode()
+    assert "bootstrap" not in said
+    assert [Path(name).name for name in re.findall('File "(.*?)"', said)][: len(files)] == files
 
 
 @pytest.mark.parametrize("stdin", [b"", b"[]", b"{} {}", b"\xff", b"[" * 100_000])
 async def test_input_that_is_no_json_object_is_wrong_usage(runner: NodeRunner, stdin: bytes) -> None:
     code, stdout, stderr = await run_command("summarize_it", runner, stdin)
     assert (code, stdout) == (2, b"")
-    assert "one JSON object" in stderr
+    assert stderr.startswith("evolver-tui: Standard input has to hold one JSON object.")
 
 
 async def test_a_node_that_was_edited_by_hand_does_not_run(

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evolver_tui.core.errors import QuestionError
-from evolver_tui.core.question import Choice, FormField, check_content, read_form
+from evolver_tui.core.question import (
+    Choice,
+    FormField,
+    Question,
+    QuestionKind,
+    check_content,
+    check_question,
+    read_form,
+)
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -50,14 +58,25 @@ def test_what_fits_comes_back_in_the_types_of_the_schema() -> None:
     assert content == {"name": "Ada", "age": 36, "share": 1.5, "keep": False, "language": "de", "tags": ["a"]}
 
 
+def test_a_whole_number_may_be_written_with_a_point_as_json_may() -> None:
+    content, _ = check_content(read_form(SCHEMA), {"age": 2.0})
+    assert repr(content["age"]) == "2"
+
+
 @pytest.mark.parametrize(
     ("typed", "field", "problem"),
     [
         ({"name": ""}, "name", "is needed"),
         ({"name": "A"}, "name", "length has to be at least 2"),
         ({"name": "Adelaide"}, "name", "length has to be at most 5"),
+        ({"name": True}, "name", "has to be a text"),
+        ({"name": 12}, "name", "has to be a text"),
+        ({"name": ["Ada"]}, "name", "has to be a text"),
         ({"mail": "nobody"}, "mail", "has to be an e-mail address"),
         ({"age": "old"}, "age", "has to be a whole number"),
+        ({"age": 2.5}, "age", "has to be a whole number"),
+        ({"age": True}, "age", "has to be a whole number"),
+        ({"age": float("inf")}, "age", "has to be a whole number"),
         ({"age": "100"}, "age", "has to be at most 99"),
         ({"share": "nan"}, "share", "has to be a number"),
         ({"keep": "yes"}, "keep", "has to be yes or no"),
@@ -74,17 +93,52 @@ def test_what_does_not_fit_is_said_at_its_field(typed: dict[str, Any], field: st
 @pytest.mark.parametrize(
     "schema",
     [
+        "nonsense",
+        "",
+        None,
+        [],
+        7,
         {"type": "array"},
         {"type": "object", "properties": []},
         {"properties": {"x": {"type": "object"}}},
         {"properties": {"x": 5}},
         {"properties": {"x": {"type": "array", "items": {"type": "string"}}}},
         {"properties": {"x": {"type": "number", "minimum": 10**400}}},
+        {"properties": {5: {"type": "string"}}},
+        {"properties": {"x": {"type": "string", "enum": [{}]}}},
+        {"properties": {"x": {"type": "string", "oneOf": [{"const": 10**5000}]}}},
+        {"properties": {"x": {"type": "string", "enum": []}}, "required": ["x"]},
     ],
 )
-def test_a_form_that_cannot_be_shown_is_refused(schema: dict[str, Any]) -> None:
+def test_a_form_that_cannot_be_shown_is_refused(schema: Any) -> None:
     with pytest.raises(QuestionError):
         read_form(schema)
+    with pytest.raises(QuestionError, match=r"Question 'q' cannot be asked: .* Mend the routine: a question is a"):
+        check_question(Question("q", "", schema))
+
+
+ODD: Any = {5: None}
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Which one?", "A routine asks with a value of type str. Mend the routine"),
+        (Question("", "m"), "needs a name that is a text"),
+        (Question(ODD, "m"), "needs a name that is a text"),
+        (Question("q", ODD), "The message of question 'q' has to be a text, not a dict"),
+        (Question("q", "m", kind=ODD), "The kind of question 'q' has to be a QuestionKind, not a dict"),
+        (Question("q", "m", subject=(ODD,)), "The subject of question 'q' has to be a mapping, not a tuple"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_nobody_can_be_asked_is_refused_in_words(question: object, said: str) -> None:
+    with pytest.raises(QuestionError, match=said):
+        check_question(question)
+
+
+def test_what_can_be_asked_is_let_through() -> None:
+    for question in (Question("q", ""), Question("q", "m", SCHEMA), Question("r", "m", kind=QuestionKind.REVIEW)):
+        check_question(question)
 
 
 keys = st.sampled_from(

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from evolver_tui.adapters.database import Database
-from evolver_tui.core.errors import EvolverError, NotWaiting, StepTimeout
+from evolver_tui.core.errors import EvolverError, NotWaiting, StaleLease, StepTimeout, StoreError
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question import Answer, AnswerAction, Question
 from evolver_tui.core.task import Task
-from evolver_tui.engine.routine import Result, Retry, Routine, Run, digest_of, source_hash
+from evolver_tui.engine.routine import RESULT, Result, Retry, Routine, Run, digest_of, source_hash
 from tests.sessions import PATIENCE_SECONDS, place_in, row_of, running, send
 from tests.test_worker import Bench, at_work, drained
 
@@ -106,7 +106,8 @@ async def test_equal_arguments_are_not_told(tmp_path: Path) -> None:
 
 
 def test_digests_compare_json_values_and_not_their_order() -> None:
-    assert digest_of((), {}) == ""
+    assert digest_of((), {}) != digest_of((1,), {})
+    assert digest_of(({"a": 1, 2: 3},), {}) == digest_of(({"a": 1, 2: 3},), {})
     assert digest_of(({"a": 1, "b": 2},), {}) == digest_of(({"b": 2, "a": 1},), {})
     assert digest_of((1,), {}) != digest_of((2,), {})
     assert digest_of((object(),), {}) == digest_of((object(),), {})
@@ -232,6 +233,128 @@ async def test_a_step_renamed_in_a_pause_is_done_and_the_rest_answers_from_the_j
     assert calls == [("first",), ("old",), ("other",)]
 
 
+async def test_what_follows_an_inserted_question_is_shared_and_told_once(tmp_path: Path, url: str) -> None:
+    """The answer that is older than the inserted question's does not silence what stands between the two."""
+
+    async def before(run: Run, task: Task) -> Result:
+        await run.ask(Question("old", "Well?"))
+        run.emit("after.old")
+        await run.step("work", returning(1))
+        await run.ask(Question("older", "And?"))
+        return Result(Outcome.REJECTED)
+
+    async def after(run: Run, task: Task) -> Result:
+        await run.ask(Question("inserted", "Really?"))
+        run.shared_data["inserted"] = "kept"
+        run.shared_log.append({"event": "inserted"})
+        run.emit("after.inserted")
+        await run.ask(Question("old", "Well?"))
+        run.emit("after.old")
+        await run.step("work", returning(1))
+        await run.ask(Question("older", "And?"))
+        return Result(Outcome.REJECTED)
+
+    asked = (before, before, after, after)
+    async with taken_up(tmp_path, *asked, make_store=lambda _: Database(url)) as bench:
+        assert (await bench.row("one")).state is JobState.COMPLETED
+        shared = await bench.store.shared_of(1)
+        assert (shared.data, [entry["event"] for entry in shared.log]) == ({"inserted": "kept"}, ["inserted"])
+        assert len(bench.heard.of("after.inserted")) == 1
+        assert bench.heard.of("after.old") == []
+
+
+@pytest.mark.parametrize("is_question", [False, True])
+async def test_what_a_routine_no_longer_does_does_not_silence_it(tmp_path: Path, is_question: bool) -> None:
+    async def before(run: Run, task: Task) -> Result:
+        await (run.ask(Question("gone", "Well?")) if is_question else run.step("gone", returning(1)))
+        await run.ask(Question("stays", "And?"))
+        return Result(Outcome.REJECTED)
+
+    async def after(run: Run, task: Task) -> Result:
+        await run.ask(Question("stays", "And?"))
+        run.shared_data["seen"] = True
+        run.emit("told")
+        return Result(Outcome.REJECTED)
+
+    async with taken_up(tmp_path, *([before] * (2 if is_question else 1)), after) as bench:
+        assert (await bench.row("one")).state is JobState.COMPLETED
+        assert (await bench.store.shared_of(1)).data == {"seen": True}
+        assert len(bench.heard.of("told")) == 1
+
+
+# --- mistakes of a routine end its job, and no other ---------------------------------------------------------------
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+def share(value: object) -> Routine:
+    async def routine(run: Run, task: Task) -> Any:
+        run.shared_data["list"] = []
+        run.shared_data["list"].append(value)  # which is not how it is done
+        run.shared_data["other"] = 1
+        return await run.step("next", returning(1))
+
+    return routine
+
+
+async def raises(error: BaseException) -> Any:
+    raise error
+
+
+WRONG: Any = "approved"
+WRONG_NODE: Any = 5
+MISTAKES: dict[str, tuple[Any, str]] = {
+    "shared NaN": (lambda run, task: raises_after(lambda: run.shared_data.update(n=float("nan"))), "stored as JSON"),
+    "shared set": (lambda run, task: raises_after(lambda: run.shared_log.append({"tags": {1}})), "stored as JSON"),
+    "shared key": (lambda run, task: raises_after(lambda: run.shared_data.update({5: 1})), "is no text"),
+    "changed in place": (share(object()), "JSON"),
+    "no words": (lambda run, task: raises(Unspeakable()), "Unspeakable"),
+    "no outcome": (lambda run, task: returning(Result(WRONG))(), "holds no Outcome"),
+    "no node": (lambda run, task: returning(Result(Outcome.DONE, WRONG_NODE))(), "holds no Outcome"),
+    "its own StaleLease": (lambda run, task: raises(StaleLease("No.")), "No."),
+    "its own StoreError": (lambda run, task: raises(StoreError("No.")), "No."),
+    "no question": (lambda run, task: run.ask("Well?"), "asks with a value of type str"),
+    "no form": (lambda run, task: run.ask(Question("q", "m", WRONG)), "schema"),
+    "the runtime's name": (lambda run, task: run.step("(result)", returning(1)), "the runtime's own"),
+    "no name": (lambda run, task: run.step(5, returning(1)), "is no text"),
+}  # fmt: skip
+
+
+async def raises_after(change: Callable[[], object]) -> Any:
+    change()
+    raise AssertionError
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+async def test_a_mistake_fails_its_job_and_the_worker_takes_the_next(tmp_path: Path, mistake: str) -> None:
+    wrong, sentence = MISTAKES[mistake]
+
+    async def routine(run: Run, task: Task) -> Any:
+        return await wrong(run, task) if task.id == "one" else "well"
+
+    async with at_work(tmp_path, routine, "one", "two") as bench:
+        await drained(bench.worker)
+        assert sentence in await bench.error_of("one")
+        assert (await bench.row("two")).state is JobState.COMPLETED
+
+
+@pytest.mark.parametrize("ask", [False, True])
+async def test_a_step_or_question_may_be_called_result(tmp_path: Path, ask: bool) -> None:
+    async def routine(run: Run, task: Task) -> Any:
+        if ask:
+            return (await run.ask(Question("result", "Well?"))).content["word"]
+        await run.step("result", returning("yes"))
+        await run.ask(Question("go on", "Go on?"))
+        return "yes"
+
+    async with taken_up(tmp_path, routine, routine) as bench:
+        assert (await bench.row("one")).state is JobState.COMPLETED
+        assert (await bench.store.journal(1))[RESULT] == "yes"
+
+
 class Changing:
     """A routine whose source can be said to have changed."""
 
@@ -353,7 +476,7 @@ async def test_a_routine_that_returns_a_value_is_done_and_the_value_is_in_the_jo
         await drained(bench.worker)
         row = await bench.row("one")
         assert (row.state, row.outcome) == (JobState.COMPLETED, Outcome.DONE)
-        assert await bench.store.journal(row.job) == {"result": {"words": 42}}
+        assert await bench.store.journal(row.job) == {RESULT: {"words": 42}}
         assert (await bench.store.counts()).done == 1
 
 

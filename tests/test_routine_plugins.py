@@ -16,7 +16,7 @@ import pytest
 from evolver_tui.adapters.routine_plugins import find_routines
 from evolver_tui.core.job import JobState
 from evolver_tui.core.question import Answer, AnswerAction
-from evolver_tui.engine.routine import source_hash
+from evolver_tui.engine.routine import RESULT, source_hash
 from evolver_tui.engine.session import Session
 from evolver_tui.settings.config import check_config
 from tests.processes import environment
@@ -60,7 +60,7 @@ async def at_work(home: Path, *tasks: dict[str, Any]) -> AsyncIterator[tuple[Ses
 
 
 async def result_of(session: Session, task_id: str = "t") -> Any:
-    return (await session.store.journal((await row_of(session, task_id)).job))["result"]
+    return (await session.store.journal((await row_of(session, task_id)).job))[RESULT]
 
 
 async def failure(watch: Watch, count: int = 1) -> str:

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -355,11 +356,28 @@ def test_a_tasks_file_that_cannot_be_used_is_explained(
         lambda: FeedSettings(count=-1),
         lambda: SampleHubSettings(port=70_000),
         lambda: SampleHubSettings(path="taskhub"),
+        lambda: SampleHubSettings(host=""),
+        lambda: SampleHubSettings(host=" "),
+        lambda: SampleHubSettings(host="*"),
+        lambda: SampleHubSettings(host="127.0.0.1:80"),
+        lambda: SampleHubSettings(host="http://localhost"),
+        lambda: SampleHubSettings(host="a..b"),
+        lambda: SampleHubSettings(host="x" * 64),
+        lambda: SampleHubSettings(host="\x1b[2J"),
+        lambda: SampleHubSettings(host="fe80::1%lo"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused(make: Callable[[], object]) -> None:
     with pytest.raises(UsageError):
         make()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_client_finds_the_hub_at_the_url_that_it_names(host: str) -> None:
+    async with SampleHub(SampleHubSettings(host=host)) as hub:
+        place = urlsplit(hub.url)
+        _, writer = await asyncio.open_connection(place.hostname, place.port)
+        writer.close()
 
 
 async def test_a_host_of_another_machine_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import pytest
 
@@ -156,8 +157,9 @@ async def test_a_broken_connection_gives_a_readable_reason_and_is_tried_again(fr
     def script(peer: Peer) -> None:
         peer.shake_hands()
         peer.connection.sendall(frame)
-        if frame:
-            peer.read_to_end()
+        if not frame:
+            peer.connection.shutdown(socket.SHUT_WR)
+        peer.read_to_end()
 
     with RawHub(script) as hub:
         assert await ending(hub.url) == f"waiting: {reason}"

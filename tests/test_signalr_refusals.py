@@ -57,7 +57,8 @@ pytestmark = pytest.mark.anyio
         (http_response("200 OK", '{"ProtocolVersion":"1.3"}'), "ended: 127.0.0.1:PORT speaks the old ASP.NET SignalR."),
         (
             http_response("302 Found", Location="http://evil.example/"),
-            "ended: The hub redirects to evil.example, which",
+            "ended: The hub redirects to evil.example, which is not allowed. If you trust that host, add it to "
+            "redirect_hosts under [hub] in the config.",
         ),
         (negotiated(url="http://evil.example/"), "ended: The hub redirects to evil.example, which is not allowed."),
         (negotiated(url="gopher://x"), "ended: The hub redirects to something that is not a URL."),
@@ -74,7 +75,11 @@ async def test_an_answer_to_the_negotiation_gives_a_readable_reason(answer: byte
     [
         (http_response("200 OK", "101"), "ended: 127.0.0.1:PORT is not a SignalR hub: it answered 200"),
         (http_response("404 Not Found", "101"), "waiting: The hub at 127.0.0.1:PORT does not know the connection"),
-        (http_response("401 Unauthorized"), "ended: The hub at 127.0.0.1:PORT asks for a token (401)."),
+        (
+            http_response("401 Unauthorized"),
+            "ended: The hub at 127.0.0.1:PORT asks for a token (401). Put a valid token into EVOLVER_HUB_TOKEN, "
+            "or into the variable that token_env names in the config.",
+        ),
         (b"HTTP/1.1 101 x\r\n\r\n", "ended: 127.0.0.1:PORT is not a SignalR hub: it does not open a WebSocket"),
         (b"HTTP/1.1 101 x\r\n" + b"x" * 40_000, "ended: 127.0.0.1:PORT is not a SignalR hub: its answer is endless"),
     ],

@@ -25,8 +25,13 @@ FOLDER: Final = "execution_state"
 ENDING: Final = ".json"
 """What an object's name has after its key."""
 _S3: Final = ("s3", "s3a")
-_WITHOUT_FOLDERS: Final = (*_S3, "gs", "gcs", "az", "abfs", "abfss", "oss", "oci", "http", "https")
+_WEB: Final = ("http", "https")
+_WITHOUT_FOLDERS: Final = (*_S3, "gs", "gcs", "az", "abfs", "abfss", "oss", "oci", *_WEB)
 """Where a name with slashes needs no folder; to make one might even make a bucket."""
+_PASSING: Final = ("memory", "data")
+"""What is put there is gone with this process."""
+_ARCHIVES: Final = ("zip", "tar", "libarchive")
+_GONE: Final = (404, 410)
 _S3_OPTIONS: Final = {"config_kwargs": {"connect_timeout": 5, "read_timeout": 15, "retries": {"max_attempts": 1}}}
 _S3_ATTEMPTS: Final = 2
 
@@ -73,7 +78,8 @@ class JobStorage:
             try:
                 size = self._files.size(path)
                 content = b"" if size and size > MOST_BYTES else self._files.cat_file(path)
-            except FileNotFoundError:
+            except FileNotFoundError as error:
+                _check_absence(error)
                 return None
         try:
             value = json.loads(content)
@@ -91,7 +97,8 @@ class JobStorage:
         with self._explained():
             try:
                 self._files.rm_file(path)
-            except FileNotFoundError:
+            except FileNotFoundError as error:
+                _check_absence(error)
                 return False
         return True
 
@@ -102,7 +109,8 @@ class JobStorage:
             self._files.invalidate_cache()
             try:
                 return bool(self._files.info(path)["type"] == "file")
-            except FileNotFoundError:
+            except FileNotFoundError as error:
+                _check_absence(error)
                 return False
 
     def list_keys(self, prefix: str = "") -> list[str]:
@@ -111,6 +119,8 @@ class JobStorage:
         with self._explained():
             self._files.invalidate_cache()
             found = [str(path) for path in self._files.find(folder)]
+            if not found and self._scheme in _WEB:
+                self._files.ls(folder)  # says what is wrong where the search above finds nothing
         start = f"{self._root}/"
         keys = [path.removeprefix(start).removesuffix(ENDING) for path in found if path.endswith(ENDING)]
         return sorted(key for key in keys if key.startswith(prefix) and _is_key(key))
@@ -133,6 +143,16 @@ class JobStorage:
             raise StoreError(f"The storage {self.url} {problem}.", way_out) from None
 
 
+def _check_absence(error: FileNotFoundError) -> None:
+    """Raise what was really wrong, where that is another thing: over HTTP fsspec says of any failure that no such file
+    is there.
+    """
+    cause = error.__cause__
+    is_of_http = type(cause).__module__.partition(".")[0] == "aiohttp"
+    if is_of_http and isinstance(cause, Exception) and getattr(cause, "status", None) not in _GONE:
+        raise cause
+
+
 def _is_key(key: str) -> bool:
     parts = key.split("/")
     return key.isprintable() and "\\" not in key and all(part.strip(".") for part in parts)
@@ -148,6 +168,10 @@ def _check_url(url: str) -> None:
     scheme = _scheme_of(url)
     if not url or not url.isprintable() or "::" in url:
         raise UsageError("This is no URL of a storage.", "E.g. s3://bucket/jobs or file:///mnt/jobs.")
+    if scheme in _PASSING:
+        raise UsageError(f"What is put into {scheme}:// is gone with this process.", "Name a folder or a bucket.")
+    if scheme in _ARCHIVES:
+        raise UsageError(f"{scheme}:// is an archive, and no storage for jobs.", "Name a folder or a bucket.")
     if scheme == "file":
         return
     try:
@@ -199,7 +223,7 @@ def _explanation(error: Exception) -> tuple[str, str]:
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound"}:
         return "has no credentials here", "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-    if isinstance(error, PermissionError):
+    if isinstance(error, PermissionError) or getattr(error, "status", None) in (401, 403):
         return "does not allow this", "Check the rights there, and the credentials in the environment."
     if isinstance(error, FileNotFoundError):
         return "does not exist", "Make the bucket or folder, or name another."

@@ -74,8 +74,16 @@ def report_memory() -> None:
         return
 
 
+def show_error(kind: type[BaseException], error: BaseException, trace: types.TracebackType | None) -> None:
+    """Print what Python would, beginning at the node: how it was started is nothing that its author wrote."""
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    sys.__excepthook__(kind, error.with_traceback(trace), trace)
+
+
 def main(settings: dict[str, Any]) -> None:
     """Become the node."""
+    sys.excepthook = show_error
     take_tools(settings["tools"])
     path = settings["main"]
     with open(path, "rb") as file:

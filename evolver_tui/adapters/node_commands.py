@@ -11,13 +11,14 @@ from typing import Any
 
 from evolver_tui.adapters.node_files import NodeFiles
 from evolver_tui.adapters.node_runner import NodeRunner, read_object
-from evolver_tui.core.errors import NodeChanged, NodeError, UsageError
+from evolver_tui.core.errors import NodeError, UsageError
 from evolver_tui.core.node import CheckReport, Finding, FindingLevel, NodeDraft, NodeRecord, sha256_of, slug
 from evolver_tui.core.router_answer import MOST_CODE_BYTES
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import utc_text
 from evolver_tui.engine.checks import check_draft
 from evolver_tui.engine.ports import Approval
+from evolver_tui.engine.review import UNREVIEWED
 
 DONE, FAILED, USAGE = 0, 1, 2
 
@@ -45,27 +46,58 @@ async def run_command(node_id: str, runner: NodeRunner, stdin: bytes) -> tuple[i
     """
     _, problem = read_object(stdin)
     if problem:
-        return USAGE, b"", "Standard input has to hold one JSON object. Try: echo '{}' | evolver-tui run NODE\n"
+        return USAGE, b"", _said("Standard input has to hold one JSON object. Try: echo '{}' | evolver-tui run NODE")
     try:
         result = await runner.run(node_id, stdin)
     except NodeError as error:
-        return FAILED, b"", f"{error}\n"
+        return FAILED, b"", _said(error)
     said = safe_block(result.stderr.decode("utf-8", "replace"))
     if said and not said.endswith("\n"):
         said += "\n"
     if not result.succeeded:
-        return FAILED, b"", f"{said}{node_id} failed. {result.error}\n"
+        return FAILED, b"", said + _said(f"{node_id} failed. {result.error}")
     return DONE, result.stdout.strip() + b"\n", said
 
 
+def _said(sentence: object) -> str:
+    """A line of the program's own, told apart from what a node writes."""
+    return f"evolver-tui: {sentence}\n"
+
+
 def list_nodes(library: NodeFiles) -> CommandResult:
-    """Every node, and a line for each folder that cannot be read."""
+    """Every node with what a person has to look at, and a line for each folder that cannot be read."""
     survey = library.survey()
-    rows = [(r.node_id, f"v{r.version}", r.risk.value, r.task_type, safe_text(r.title, 60)) for r in survey.records]
-    lines = _table(("NODE", "VERSION", "RISK", "TYPE", "TITLE"), rows) if rows else ["There is no node yet."]
+    changes = [bool(_change(library, record)) for record in survey.records]
+    rows = [
+        (r.node_id, f"v{r.version}", _standing(r, changed), r.risk.value, r.task_type, safe_text(r.title, 60))
+        for r, changed in zip(survey.records, changes, strict=True)
+    ]
+    head = ("NODE", "VERSION", "REVIEW", "RISK", "TYPE", "TITLE")
+    lines = _table(head, rows) if rows else ["There is no node yet."]
     lines += [safe_text(problem, 300) for problem in survey.problems]
-    value = {"nodes": [r.to_json_value() for r in survey.records], "problems": [*survey.problems]}
-    return CommandResult(value, _joined(lines))
+    nodes = [
+        {**r.to_json_value(), "reviewed": not _is_unreviewed(r), "changed": changed}
+        for r, changed in zip(survey.records, changes, strict=True)
+    ]
+    return CommandResult({"nodes": nodes, "problems": [*survey.problems]}, _joined(lines))
+
+
+def _change(library: NodeFiles, record: NodeRecord) -> str:
+    """What is said when the node's file has other bytes than were approved; empty when it has these."""
+    try:
+        library.verify(record.node_id)
+    except NodeError as error:  # gone since the survey, or its file became a link: no bytes that somebody approved
+        return str(error)
+    return ""
+
+
+def _is_unreviewed(record: NodeRecord) -> bool:
+    return record.decided_by == UNREVIEWED
+
+
+def _standing(record: NodeRecord, changed: bool) -> str:
+    standing = "unreviewed" if _is_unreviewed(record) else "approved"
+    return f"{standing}, changed since" if changed else standing
 
 
 def show_node(library: NodeFiles, node_id: str) -> CommandResult:
@@ -74,15 +106,12 @@ def show_node(library: NodeFiles, node_id: str) -> CommandResult:
     if record is None:
         raise NodeError(f"There is no node named {node_id}.", "See `evolver-tui nodes list`.")
     versions = library.versions(node_id)
-    try:
-        library.verify(node_id)
-        changed = ""
-    except NodeChanged as error:
-        changed = str(error)
+    changed = _change(library, record)
     code = library.code(node_id, record.version)
     value = {
         **record.to_json_value(),
         "versions": [v.version for v in versions],
+        "reviewed": not _is_unreviewed(record),
         "changed": bool(changed),
         "code": code,
     }

@@ -20,6 +20,7 @@ import fcntl
 import hashlib
 import json
 import os
+import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ from typing import Any
 
 from evolver_tui.adapters.node_folder import LARGEST_FILE, NodeFolder, to_bytes, to_json, to_text
 from evolver_tui.adapters.safe_folder import SafeFolder
-from evolver_tui.core.errors import NodeChanged, NodeError
+from evolver_tui.core.errors import NodeChanged, NodeError, NodeReplaced
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeRecord, check_node_id
 from evolver_tui.core.times import utc_text
 from evolver_tui.engine.ports import Approval
@@ -70,6 +71,11 @@ class NodeFiles:
         """`root` is made by the first save; `now` gives seconds since 1970."""
         self.root = root
         self._now = now
+
+    @property
+    def place(self) -> str:
+        """Host and folder: what tells this library from others."""
+        return f"{platform.node()}:{self.root.absolute()}"
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -168,6 +174,7 @@ class NodeFiles:
         Saving the same bytes for the same task again changes nothing and returns the record of the first time.
 
         Raises:
+            NodeReplaced: another version than the approved one would be replaced; nothing was changed.
             NodeError: the id is invalid or the folder cannot be written; nothing was changed.
         """
         check_node_id(draft.node_id)
@@ -179,6 +186,8 @@ class NodeFiles:
                 if known.sha256 == draft.sha256 and known.task_id == approval.task_id:
                     return known
             parent = node.current() if node else None
+            if approval.replaces not in (None, parent.sha256 if parent else ""):
+                raise NodeReplaced(_since_the_approval(draft.node_id, parent), "Review the draft again.")
             record = NodeRecord(
                 node_id=draft.node_id,
                 title=draft.title,
@@ -267,6 +276,12 @@ class NodeFiles:
                     root.remove_tree(_SAVING)
             finally:
                 os.close(lock)
+
+
+def _since_the_approval(node_id: str, current: NodeRecord | None) -> str:
+    if current is None:
+        return f"{node_id} has left the library since the approval."
+    return f"{node_id} v{current.version}, made for task {current.task_id!a}, came into the library since the approval."
 
 
 def _unknown(node_id: str) -> NodeError:

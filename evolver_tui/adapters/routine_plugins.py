@@ -125,8 +125,9 @@ class PlugIn:
             self._loaded = (digest, routine)
         try:
             return await self._loaded[1](run, task)
-        except SystemExit:
-            raise RoutineError(f"The routine {self.name} called sys.exit().", "Return from it instead.") from None
+        except (SystemExit, KeyboardInterrupt) as error:
+            what = "called sys.exit()" if isinstance(error, SystemExit) else "interrupted the program"
+            raise RoutineError(f"The routine {self.name} {what}.", "Return from it instead.") from None
 
     def _load(self) -> Routine:
         be_strict()

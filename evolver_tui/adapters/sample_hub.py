@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import ipaddress
 import json
+import re
 import secrets
 import signal
 import sys
@@ -60,6 +62,19 @@ class SampleHubSettings:
             raise UsageError(f"{self.port} is not a port.", "Give a number from 1 to 65535, or 0 for any free one.")
         if not self.path.startswith("/"):
             raise UsageError(f"The hub's path {self.path!r} must begin with a slash.", "Give one such as /taskhub.")
+        if not _is_host(self.host):
+            raise UsageError(
+                f"{self.host[:80]!a} is not a host to listen at.",
+                "Give a name or an address, e.g. 127.0.0.1 or ::1.",
+            )
+
+
+def _is_host(text: str) -> bool:
+    """Whether a URL can name this host: an IP address without a zone, or a name in ASCII."""
+    try:
+        return not getattr(ipaddress.ip_address(text), "scope_id", None)
+    except ValueError:
+        return bool(re.fullmatch(r"[\w-]{1,63}(\.[\w-]{1,63})*", text, re.ASCII))
 
 
 class SampleHub:

@@ -20,6 +20,8 @@ _SECURE = {"http": False, "ws": False, "https": True, "wss": True}
 _REPLY_LIMIT = 256 * 1024
 _MOST_REDIRECTS = 5
 _SHORTEST_SECRET = 4
+_GIVE_TOKEN = "Put a valid token into EVOLVER_HUB_TOKEN, or into the variable that token_env names in the config."
+_ALLOW_HOST = "If you trust that host, add it to redirect_hosts under [hub] in the config."
 
 
 class Secrets:
@@ -203,7 +205,7 @@ def refusal(status: int, place: str, has_token: bool) -> LinkError:
     match status:
         case 401:
             saying = "did not accept the token" if has_token else "asks for a token"
-            return LinkEnded(f"The hub at {place} {saying} (401).", "Give a valid token in the config or environment.")
+            return LinkEnded(f"The hub at {place} {saying} (401).", _GIVE_TOKEN)
         case 403:
             return LinkEnded(f"The hub at {place} refuses access (403).", "Use a token that is allowed to subscribe.")
         case 404:
@@ -290,10 +292,7 @@ class Negotiator:
         except UsageError:
             raise LinkEnded("The hub redirects to something that is not a URL.") from None
         if not origin.may_redirect_to(target, self._redirect_hosts):
-            raise LinkEnded(
-                f"The hub redirects to {safe_text(target.place, 200)}, which is not allowed.",
-                "Add that host to the allowed redirect hosts in the config if you trust it.",
-            )
+            raise LinkEnded(f"The hub redirects to {safe_text(target.place, 200)}, which is not allowed.", _ALLOW_HOST)
         return target
 
     def _post(self, address: HubAddress) -> tuple[int, str, bytes]:

@@ -22,8 +22,9 @@ class Decision:
     """One decision about one draft.
 
     A reject with a `reason` goes back to the author; one without ends the task. An approve names by `sha256` the
-    very bytes that were read. An edit carries the replacing `code`. `by` is who decided: a person's name, or the
-    rule's when nobody was asked.
+    very bytes that were read, and by `replaces` those of the current version whose place they take: empty for a node
+    that there is not yet, None where that was not said. An edit carries the replacing `code`. `by` is who decided: a
+    person's name, or the rule's when nobody was asked.
     """
 
     kind: DecisionKind
@@ -31,14 +32,16 @@ class Decision:
     code: str = ""
     sha256: str = ""
     by: str = ""
+    replaces: str | None = None
 
     def to_json_value(self) -> dict[str, Any]:
         """Only what is set, as JSON."""
         values = {"reason": self.reason, "code": self.code, "sha256": self.sha256, "by": self.by}
-        return {"kind": self.kind.value, **{name: value for name, value in values.items() if value}}
+        said = {"replaces": self.replaces} if self.replaces is not None else {}
+        return {"kind": self.kind.value, **{name: value for name, value in values.items() if value}, **said}
 
     @classmethod
     def from_json_value(cls, value: Mapping[str, Any]) -> Decision:
         """The inverse of `to_json_value`."""
         texts = {name: str(value.get(name, "")) for name in ("reason", "code", "sha256", "by")}
-        return cls(kind=DecisionKind(value["kind"]), **texts)
+        return cls(kind=DecisionKind(value["kind"]), **texts, replaces=value.get("replaces"))

@@ -97,5 +97,9 @@ class NodeChanged(NodeError):
     """The bytes on disk are not the approved ones; a review has to come first."""
 
 
+class NodeReplaced(NodeError):
+    """Another version came into the library since the approval; a review has to come first."""
+
+
 class ToolError(EvolverError):
     """A tool is unknown, is not allowed for this node, or failed."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from evolver_tui.core.errors import QuestionError
 from evolver_tui.core.job import QuestionKind as QuestionKind
@@ -17,6 +17,7 @@ _FORMATS = {
     "uri": "a URL",
     "date": "a date such as 2026-01-31",
     "date-time": "a time such as 2026-01-31T12:30Z",
+    "language-pairs": "language codes such as de->en, fr->es",
 }
 
 
@@ -100,22 +101,53 @@ def read_form(requested_schema: Mapping[str, Any]) -> tuple[FormField, ...]:
     """The inputs that a flat JSON Schema asks for, in its order; none for an empty schema.
 
     Raises:
-        QuestionError: the schema is not an object of primitive properties.
+        QuestionError: it is no schema of an object of primitive properties, whatever else it is, or asks for a choice
+            where there is none.
     """
-    if not requested_schema:
-        return ()
-    properties = requested_schema.get("properties", {})
-    if requested_schema.get("type", "object") != "object" or not isinstance(properties, Mapping):
+    schema: object = requested_schema  # a plug-in's, which no type checker has seen
+    is_object = isinstance(schema, Mapping) and schema.get("type", "object") == "object"
+    properties = requested_schema.get("properties", {}) if is_object else None
+    if not isinstance(properties, Mapping):
         raise QuestionError("A question's schema has to be an object with properties.")
     required = requested_schema.get("required", ())
     names = {name for name in required if isinstance(name, str)} if isinstance(required, list | tuple) else set()
     return tuple(_field(name, schema, name in names) for name, schema in properties.items())
 
 
-def _field(name: str, schema: object, required: bool) -> FormField:
-    if not isinstance(schema, Mapping):
-        raise QuestionError(f"Field {name!r} of a question has no schema.")
+def check_question(question: object) -> None:
+    """Make sure that a person can be asked this.
+
+    Raises:
+        QuestionError: it is no `Question`, its name is no text or empty, its message is no text, or its form cannot be
+            read.
+    """
+    way_out = "Mend the routine: a question is a Question(name, message, requested_schema)."
+    if not isinstance(question, Question):
+        raise QuestionError(f"A routine asks with a value of type {type(question).__name__}.", way_out)
+    name: object = question.name
+    if not isinstance(name, str) or not name:
+        raise QuestionError("A question needs a name that is a text.", way_out)
+    for part, value, kind, expected in (
+        ("message", question.message, str, "a text"),
+        ("kind", question.kind, QuestionKind, "a QuestionKind"),
+        ("subject", question.subject, Mapping, "a mapping"),
+    ):
+        if not isinstance(value, kind):
+            raise QuestionError(
+                f"The {part} of question {name!a} has to be {expected}, not a {type(value).__name__}.", way_out
+            )
+    try:
+        read_form(question.requested_schema)
+    except QuestionError as error:
+        raise QuestionError(f"Question {name!a} cannot be asked: {error.message}", way_out) from None
+
+
+def _field(name: object, schema: object, required: bool) -> FormField:
+    if not isinstance(name, str) or not isinstance(schema, Mapping):
+        raise QuestionError(f"Field {name!a} of a question has no schema, or a name that is no text.")
     kind, choices = _kind_and_choices(name, schema)
+    if kind == "one_of" and required and not choices:
+        raise QuestionError(f"Field {name!a} of a question needs a choice and has none.")
     lowest, highest = ("minimum", "maximum")
     if kind == "text":
         lowest, highest = ("minLength", "maxLength")
@@ -124,14 +156,14 @@ def _field(name: str, schema: object, required: bool) -> FormField:
     return FormField(
         name=name,
         kind=kind,
-        title=str(schema.get("title") or name),
-        description=str(schema.get("description") or ""),
+        title=_text(schema.get("title")) or name,
+        description=_text(schema.get("description")),
         required=required,
         choices=choices,
         default=schema.get("default"),
         minimum=_number(schema.get(lowest)),
         maximum=_number(schema.get(highest)),
-        format=str(schema.get("format") or ""),
+        format=_text(schema.get("format")),
     )
 
 
@@ -151,14 +183,19 @@ def _kind_and_choices(name: str, schema: Mapping[str, Any]) -> tuple[FieldKind, 
             choices = _choices(schema["items"])
             if choices:
                 return "many_of", choices
-    raise QuestionError(f"Field {name!r} of a question is of a kind that a form cannot show.")
+    raise QuestionError(f"Field {name!a} of a question is of a kind that a form cannot show.")
+
+
+def _text(value: object) -> str:
+    """What is to be shown; nothing where a schema has something else in the place of a text."""
+    return value if isinstance(value, str) else ""
 
 
 def _choices(schema: Mapping[str, Any]) -> tuple[Choice, ...]:
     options = schema.get("oneOf") or schema.get("anyOf")
     if isinstance(options, list):
         return tuple(
-            Choice(str(option["const"]), str(option.get("title") or option["const"]))
+            Choice(_value(option["const"]), _text(option.get("title")) or _value(option["const"]))
             for option in options
             if isinstance(option, Mapping) and "const" in option
         )
@@ -168,7 +205,20 @@ def _choices(schema: Mapping[str, Any]) -> tuple[Choice, ...]:
     titles = schema.get("enumNames")
     if not isinstance(titles, list) or len(titles) != len(values):
         titles = values
-    return tuple(Choice(str(value), str(title)) for value, title in zip(values, titles, strict=True))
+    return tuple(
+        Choice(_value(value), _text(title) or _value(value)) for value, title in zip(values, titles, strict=True)
+    )
+
+
+def _value(value: object) -> str:
+    try:
+        return str(value) if value is None or isinstance(value, str | int | float) else _refuse_choice()
+    except ValueError:  # a number of thousands of digits
+        return _refuse_choice()
+
+
+def _refuse_choice() -> NoReturn:
+    raise QuestionError("A choice in a question's schema is no plain value.")
 
 
 def _number(value: object) -> float | None:
@@ -221,7 +271,8 @@ def _checked(form_field: FormField, value: Any) -> Any:
                 raise ValueError("is not among the choices")
             _within(form_field, len(value), "number of choices has to be")
         case "text":
-            value = str(value)
+            if not isinstance(value, str):
+                raise ValueError("has to be a text")
             _within(form_field, len(value), "length has to be")
             if form_field.format in _FORMATS and not _PATTERNS[form_field.format].fullmatch(value):
                 raise ValueError(f"has to be {_FORMATS[form_field.format]}")
@@ -229,8 +280,9 @@ def _checked(form_field: FormField, value: Any) -> Any:
 
 
 def _read_number(kind: str, value: Any) -> int | float:
+    is_whole = isinstance(value, float) and value.is_integer()  # to JSON, 2.0 is an integer
     try:
-        number = int(str(value)) if kind == "integer" else float(str(value))
+        number = int(value if is_whole else str(value)) if kind == "integer" else float(str(value))
     except ValueError:
         raise ValueError("has to be a whole number" if kind == "integer" else "has to be a number") from None
     if number != number or number in (float("inf"), float("-inf")):
@@ -245,9 +297,12 @@ def _within(form_field: FormField, number: float, words: str) -> None:
         raise ValueError(f"{words} at most {form_field.maximum:g}")
 
 
+_CODE = r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,2}"
+_PAIR = rf"\s*{_CODE}(?:\s*(?:->|→|=>|>|:)\s*{_CODE}|\s+to\s+{_CODE})?\s*"
 _PATTERNS = {
     "email": re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"),
     "uri": re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+"),
     "date": re.compile(r"\d{4}-\d\d-\d\d"),
     "date-time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?"),
+    "language-pairs": re.compile(rf"{_PAIR}(?:[,;\n]{_PAIR})*"),
 }

@@ -10,9 +10,9 @@ def utc_text(seconds: float, timespec: str = "milliseconds") -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
-def age(seconds: float, gap: str = "") -> str:
-    """How long, as short as can be: `4s`, `40s`, `4m`, `3h`, `2d`; `gap` stands before the unit."""
+def age(seconds: float) -> str:
+    """How long, as short as can be: `4s`, `40s`, `4m`, `3h`, `2d`."""
     for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds >= size:
-            return f"{int(seconds // size)}{gap}{unit}"
-    return f"{max(0, int(seconds))}{gap}s"
+            return f"{int(seconds // size)}{unit}"
+    return f"{max(0, int(seconds))}s"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evolver_tui.core.decision import Decision, DecisionKind
-from evolver_tui.core.errors import BackendError, NodeError
+from evolver_tui.core.errors import BackendError, NodeError, NodeReplaced
 from evolver_tui.core.job import Outcome
 from evolver_tui.core.node import CheckReport, NodeDraft
 from evolver_tui.core.question import AnswerAction, Question, QuestionKind
@@ -20,6 +20,7 @@ from evolver_tui.core.tool import ToolDefinition
 from evolver_tui.engine.checks import check_draft
 from evolver_tui.engine.ports import Approval, Backend, Clock, Library, Prompt, Usage
 from evolver_tui.engine.prompt import author_prompt
+from evolver_tui.engine.review import UNREVIEWED, ReviewSubject, subject_in
 from evolver_tui.engine.routine import Result, Run
 
 ROUTER = "task_to_workflow_router"
@@ -79,23 +80,24 @@ class Author:
 
     async def __call__(self, run: Run, task: Task) -> Result:
         """Work on one task to its end, or to its next question."""
-        answers: Mapping[str, Any] = {}
-        missing = missing_fields(task)
-        if missing:
-            answer = await run.ask(details_question(task, missing))
-            if answer.action is not AnswerAction.ACCEPT:
-                return Result(Outcome.REJECTED)
-            answers = answer.content
+        answers = await self._details(run, task)
+        if answers is None:
+            return Result(Outcome.REJECTED)
         task_type = str(answers.get("llmTaskType") or task.type)
         draft = await self._write(run, 1, answers, (), "")
         reasons: list[str] = []
-        number, rejects = 1, 0
+        number, rejects, save = 1, 0, "save"
         while True:
             report = await self._check(run, number, draft)
-            decision = await self._review(run, number, draft, report, attempt=len(reasons) + 1)
+            subject = ReviewSubject(draft, report, 1, len(reasons) + 1, rejects_left=self._limits.rejects - rejects)
+            decision = await self._review(run, number, subject)
             number += 1
             if decision.kind is DecisionKind.APPROVE:
-                return await self._save(run, draft, report, decision, task_type)
+                saved = await self._save(run, save, subject, decision, task_type)
+                if saved is not None:
+                    return saved
+                save = f"save {number}"  # what it would replace is not what was approved: it is reviewed again
+                continue
             if decision.kind is DecisionKind.EDIT:
                 draft = replace(draft, code=decision.code, author=f"edited by {decision.by}", tokens=None)
                 continue
@@ -104,6 +106,19 @@ class Author:
             if not decision.reason or rejects > self._limits.rejects:
                 return Result(Outcome.REJECTED)
             draft = await self._write(run, number, answers, reasons, draft.code)
+
+    async def _details(self, run: Run, task: Task) -> Mapping[str, Any] | None:
+        """What a person says that the task does not; None where nobody would."""
+        answers: dict[str, Any] = {}
+        for name in ("details", "languages"):  # the kind of task, once it is known, may need languages
+            missing = missing_fields(task, answers)
+            if not missing:
+                break
+            answer = await run.ask(details_question(name, missing))
+            if answer.action is not AnswerAction.ACCEPT:
+                return None
+            answers |= answer.content
+        return answers
 
     async def _write(
         self, run: Run, number: int, answers: Mapping[str, Any], reasons: Sequence[str], previous_code: str
@@ -165,61 +180,66 @@ class Author:
 
         return CheckReport.from_json_value(await run.step(f"check {number}", check, draft.code))
 
-    async def _review(self, run: Run, number: int, draft: NodeDraft, report: CheckReport, attempt: int) -> Decision:
-        name = f"review {number}"
-        if self._auto_review is not None and report.can_be_approved and self._auto_review(report):
-            decision = Decision(DecisionKind.APPROVE, sha256=draft.sha256, by=UNREVIEWED)
+    async def _review(self, run: Run, number: int, subject: ReviewSubject) -> Decision:
+        name, draft, report = f"review {number}", subject.draft, subject.report
+        subject = await subject_in(self._library, subject)
+        if self._auto_review is not None and _may_be_saved_unread(subject) and self._auto_review(report):
+            decision = Decision(
+                DecisionKind.APPROVE, sha256=draft.sha256, by=UNREVIEWED, replaces=subject.replaced_sha256
+            )
 
             async def approve() -> dict[str, Any]:
                 run.emit("review.decided", {"kind": "approve", "by": UNREVIEWED, "node_id": draft.node_id})
                 return decision.to_json_value()
 
             return Decision.from_json_value(await run.step(name, approve))
-        latest = await asyncio.to_thread(self._library.latest, draft.node_id)
-        subject = {
-            "draft": draft.to_json_value(),
-            "report": report.to_json_value(),
-            "version": latest.version + 1 if latest else 1,
-            "attempt": attempt,
-        }
         message = f"{draft.node_id}: approve, edit or reject?"
-        question = Question(name, message, kind=QuestionKind.REVIEW, subject=subject)
+        question = Question(name, message, kind=QuestionKind.REVIEW, subject=subject.to_json_value())
         return Decision.from_json_value(await run.wait_for(question))
 
     async def _save(
-        self, run: Run, draft: NodeDraft, report: CheckReport, decision: Decision, task_type: str
-    ) -> Result:
+        self, run: Run, name: str, subject: ReviewSubject, decision: Decision, task_type: str
+    ) -> Result | None:
+        """Save what was approved; None where by now it would replace another version than was approved."""
+        draft, report = subject.draft, subject.report
         if decision.sha256 != draft.sha256 or not report.can_be_approved:
             raise NodeError("What was approved is not what would be saved.", "Retry the task and review it again.")
 
         async def save(sha256: str, task_type: str) -> dict[str, Any]:
             await run.hold()
             tags = (UNREVIEWED,) if decision.by == UNREVIEWED else ()
-            approval = Approval(decision.by, utc_text(self._clock.now()), run.task.id, task_type, tags)
-            record = await asyncio.to_thread(self._library.save, draft, report, approval)
+            now = utc_text(self._clock.now())
+            approval = Approval(decision.by, now, run.task.id, task_type, tags, decision.replaces)
+            try:
+                record = await asyncio.to_thread(self._library.save, draft, report, approval)
+            except NodeReplaced as error:
+                run.emit("node.replaced", {"node_id": draft.node_id, "error": str(error)}, level="warning")
+                return {"node_id": ""}
             payload = {"node_id": record.node_id, "version": record.version, "sha256": record.sha256}
             run.emit("node.saved", payload)
             return payload
 
-        saved = await run.step("save", save, draft.sha256, task_type)
-        return Result(Outcome.APPROVED, f"{saved['node_id']} v{saved['version']}")
+        saved = await run.step(name, save, draft.sha256, task_type)
+        return Result(Outcome.APPROVED, f"{saved['node_id']} v{saved['version']}") if saved["node_id"] else None
 
 
-UNREVIEWED = "unreviewed"
-"""Who decided, and the tag, where a rule approved and no person looked."""
+def _may_be_saved_unread(subject: ReviewSubject) -> bool:
+    """No rule puts a draft in the place of what a person approved."""
+    return subject.report.can_be_approved and not (subject.replaces and subject.replaces.was_read)
 
 
-def missing_fields(task: Task) -> tuple[str, ...]:
-    """What the task has to say before anything can be written: its type, and for a translation its languages."""
+def missing_fields(task: Task, answers: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is not known before anything can be written: the task's type, and for a translation its languages."""
     missing = []
-    if task.type not in TASK_TYPES:
+    task_type = answers.get("llmTaskType") or task.type
+    if task_type not in TASK_TYPES:
         missing.append("llmTaskType")
-    if task.type == "translate" and not task.languages:
+    if task_type == "translate" and not (task.languages or answers.get("languages")):
         missing.append("languages")
     return tuple(missing)
 
 
-def details_question(task: Task, missing: Sequence[str]) -> Question:
+def details_question(name: str, missing: Sequence[str]) -> Question:
     """The form that asks a person for what is missing."""
     properties: dict[str, Any] = {}
     if "llmTaskType" in missing:
@@ -231,11 +251,12 @@ def details_question(task: Task, missing: Sequence[str]) -> Question:
         "title": "Languages",
         "description": "From and to, e.g. de->en, fr->es" + ("" if "languages" in missing else "; translations only"),
         "maxLength": 200,
+        "format": "language-pairs",
     }
     properties["note"] = {"type": "string", "title": "Note for the author", "maxLength": 2000}
     wanted = "what kind of task this is" if "llmTaskType" in missing else "which languages to translate between"
     schema = {"type": "object", "properties": properties, "required": list(missing)}
-    return Question("details", f"The task does not say {wanted}.", schema)
+    return Question(name, f"The task does not say {wanted}.", schema)
 
 
 def _draft(answer: RouterAnswer, author: str, seconds: float, tokens: int | None) -> NodeDraft:

@@ -21,6 +21,7 @@ from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import utc_text
 from evolver_tui.engine.ports import SessionRecord, Store
 from evolver_tui.engine.routine import KEPT
+from evolver_tui.settings.output_file import output_file
 from evolver_tui.settings.secrets import scrub_value
 
 PAGE = 1_000
@@ -28,12 +29,23 @@ PAGE = 1_000
 Record = dict[str, Any]
 
 
+class SessionUnknown(UsageError):
+    """There is no such session in this database."""
+
+
 async def export_session(store: Store, session_id: str, format: str, path: Path | None, secrets: Sequence[str]) -> None:
-    """Open a store for one export, to `path` or to standard output. Raises as `write_export`."""
+    """Open a store for one export, to `path` or to standard output.
+
+    Raises:
+        UsageError: the format or the session is unknown, or `path` could not be written.
+        StoreError: the file cannot be written after all.
+    """
+    writer = _writer_of(format)
+    path = None if path is None else output_file(path)
     await store.open()
     try:
         if path is None:
-            await _writer_of(format)(records(store, await find_session(store, session_id), secrets), sys.stdout)
+            await writer(records(store, await find_session(store, session_id), secrets), sys.stdout)
             sys.stdout.flush()
         else:
             await write_export(store, session_id, format, path, secrets)
@@ -77,13 +89,17 @@ def _open_private(path: Path) -> TextIO:
 
 
 async def find_session(store: Store, session_id: str) -> SessionRecord:
-    """The session of this id; `latest` is the one that began last. Raises UsageError."""
+    """The session of this id; `latest` is the one that began last. Raises SessionUnknown."""
     sessions = await store.sessions()
     for session in reversed(sessions):
         if session_id in ("latest", session.id):
             return session
-    known = ", ".join(session.id for session in sessions[-3:]) or "none yet"
-    raise UsageError(f"There is no session {session_id!r}.", f"The last ones are: {known}.")
+    if not sessions:
+        raise SessionUnknown(
+            "There is no session yet.", "The console and `evolver-tui connect` make one at each start."
+        )
+    known = ", ".join(session.id for session in sessions[-3:])
+    raise SessionUnknown(f"There is no session {session_id!r}.", f"The last ones are: {known}.")
 
 
 async def records(store: Store, session: SessionRecord, secrets: Sequence[str]) -> AsyncIterator[Record]:
@@ -191,6 +207,8 @@ def _job_as_markdown(job: Record) -> Iterable[str]:
 
 
 def _short(value: object) -> str:
+    if value is None:
+        return "-"
     return value if isinstance(value, str) else json.dumps(value)
 
 

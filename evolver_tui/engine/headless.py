@@ -63,7 +63,10 @@ class Headless:
         self._tasks: list[object] = []
         self._was_connected = False
         self._was_interrupted = False
-        self._end_reason = ""
+        self._reason = ""
+        """Why there is no connection, as the link said it last."""
+        self._has_ended = False
+        """Whether the link has given up for good."""
         self._errors: list[str] = []
         self._stop = asyncio.Event()
         self._shutdown_requested = False
@@ -140,11 +143,15 @@ class Headless:
 
     def _result(self) -> dict[str, Any]:
         config = self._config
+        problem = ""
+        if not self._was_connected:
+            problem = self._reason if self._has_ended else self._never_reached()
+            self._keep_error(self._reason or problem)
         if config.output_file and self._messages:
-            self._write_messages(Path(config.output_file))
+            problem = self._write_messages(Path(config.output_file)) or problem
         return {
-            "success": self._was_connected,
-            **({} if self._was_connected else {"error": self._end_reason or "The hub was never reached."}),
+            "success": not problem,
+            **({"error": problem} if problem else {}),
             "hub_url": config.hub_url,
             "hub_name": config.hub_name,
             "total_messages": len(self._messages),
@@ -153,16 +160,28 @@ class Headless:
             "tasks": self._tasks,
         }
 
-    def _write_messages(self, path: Path) -> None:
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    def _never_reached(self) -> str:
+        return f"The hub was never reached. {self._reason or 'It had not answered when this run ended.'}"
+
+    def _write_messages(self, path: Path) -> str:
+        """Write what was received; returns what went wrong."""
+        unfinished = path.with_name(f".{path.name[:200]}.{os.getpid()}.unfinished")
         try:
             unfinished.write_text(json.dumps(self._messages, indent=2), encoding="utf-8")
             os.replace(unfinished, path)
         except OSError as error:
             with contextlib.suppress(OSError):
                 unfinished.unlink()
-            self._errors.append(f"{path} cannot be written: {error.strerror}.")
-            self._event("error", error=self._errors[-1])
+            problem = f"{path} cannot be written: {error.strerror}."
+            self._keep_error(problem)
+            self._event("error", error=problem)
+            return problem
+        return ""
+
+    def _keep_error(self, error: str) -> None:
+        """Once each: a hub that is away for hours says the same at every attempt."""
+        if error not in self._errors:
+            self._errors.append(error)
 
     # --- signals become events
 
@@ -193,14 +212,19 @@ class Headless:
 
     def _retry_scheduled(self, signal: Signal) -> None:
         payload = signal.payload
-        retry_in = payload.get("retry_in", 0)
-        self._event("connection_failed", attempt=payload["retries"], error=payload.get("reason", ""), retry_in=retry_in)
+        self._reason = str(payload.get("reason", ""))
+        self._keep_error(self._reason)
+        self._event(
+            "connection_failed",
+            attempt=payload["retries"], error=self._reason, retry_in=payload.get("retry_in", 0),
+        )  # fmt: skip
 
     def _ended(self, signal: Signal) -> None:
-        reason = str(signal.payload.get("reason", ""))
-        self._errors.append(reason)
-        self._end_reason = reason
-        self._event("connection_failed_permanently", total_attempts=signal.payload["retries"], error=reason)
+        self._reason = str(signal.payload.get("reason", ""))
+        self._has_ended = True
+        self._keep_error(self._reason)
+        attempts = max(1, int(signal.payload["retries"]))  # spec 000 says 10 after ten retries
+        self._event("connection_failed_permanently", total_attempts=attempts, error=self._reason)
         self._stop.set()
 
     def _message_rejected(self, signal: Signal) -> None:

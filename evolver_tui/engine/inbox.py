@@ -3,40 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import NodeChanged, NodeError, NotWaiting, QuestionError
-from evolver_tui.core.node import CheckReport, NodeDraft
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, QuestionKind, check_content, read_form
 from evolver_tui.core.signal import Signal
-from evolver_tui.engine.ports import Store
+from evolver_tui.engine.ports import Library, Store
+from evolver_tui.engine.review import ReviewSubject
 from evolver_tui.engine.signals import SignalBus
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewSubject:
-    """What lies on the review card."""
-
-    draft: NodeDraft
-    report: CheckReport
-    version: int
-    """The version it would become."""
-    attempt: int
-    """1 for the first draft, one more for each time it was sent back."""
-
-    @classmethod
-    def of(cls, question: OpenQuestion) -> ReviewSubject:
-        """Read a review question's subject."""
-        subject = question.question.subject
-        return cls(
-            NodeDraft.from_json_value(subject["draft"]),
-            CheckReport.from_json_value(subject["report"]),
-            int(subject["version"]),
-            int(subject["attempt"]),
-        )
 
 
 class Inbox:
@@ -46,6 +23,7 @@ class Inbox:
         person: who decides and answers here.
         host: this machine's name, for what is moved.
         new_id: a name for a bundle that no other has.
+        library: what is approved here is held against, where it would be saved there; None knows of none.
         on_change: called after each change, so that a worker of this process looks at the queue.
         has_session: False where no session runs: what is done is told in the log of the session that a job came in
             with, and `session_id` serves for jobs that come in here.
@@ -60,6 +38,7 @@ class Inbox:
         person: str,
         host: str,
         new_id: Callable[[], str],
+        library: Library | None = None,
         on_change: Callable[[], None] = lambda: None,
         has_session: bool = True,
     ) -> None:
@@ -69,22 +48,29 @@ class Inbox:
         self._person = person
         self._host = host
         self._new_id = new_id
+        self._library = library
         self._on_change = on_change
         self._has_session = has_session
+
+    async def subject_of(self, question: OpenQuestion) -> ReviewSubject:
+        """What a review is about, as of now. Raises KeyError, TypeError, ValueError, NodeError."""
+        return await ReviewSubject.of(question).as_of_now(self._library)
 
     async def decide(self, question_id: int, decision: Decision) -> None:
         """Decide a review.
 
         Raises:
             AlreadyAnswered, NotWaiting: somebody was faster, or there is nothing to decide.
-            NodeChanged: an approve that names other bytes than the draft's.
+            NodeChanged: an approve that names other bytes than the draft's, or other ones than it would replace.
             NodeError: an approve of a draft that a check forbids, an edit without code, or a response without words.
         """
         question = await self._open_question(question_id, QuestionKind.REVIEW)
         if question is not None:
-            subject = ReviewSubject.of(question)
+            subject = await self.subject_of(question)
             _check_decision(decision, subject)
             decision = replace(decision, by=self._person)
+            if decision.kind is DecisionKind.APPROVE:
+                decision = replace(decision, replaces=subject.replaced_sha256)
             payload = {"kind": decision.kind.value, "by": decision.by, "node_id": subject.draft.node_id}
             reason = {"reason": decision.reason} if decision.reason else {}
             await self._settle(question, decision.to_json_value(), "review.decided", {**payload, **reason})
@@ -168,6 +154,10 @@ def _check_decision(decision: Decision, subject: ReviewSubject) -> None:
     if decision.kind is DecisionKind.APPROVE:
         if decision.sha256 != subject.draft.sha256:
             raise NodeChanged("The draft is not the one that was read.", "Read it again, then decide.")
+        if decision.replaces not in (None, subject.replaced_sha256):
+            raise NodeChanged(
+                f"{subject.draft.node_id} has changed in the library.", "See what this draft replaces, then decide."
+            )
         if not subject.report.can_be_approved:
             raise NodeError("A check forbids to approve this draft.", "Edit it, or reject it with a reason.")
     if decision.kind is DecisionKind.EDIT and not decision.code.strip():

@@ -8,6 +8,7 @@ nothing more is read, and the hub's own flow control holds the rest back.
 from __future__ import annotations
 
 import asyncio
+import json
 import reprlib
 import threading
 from collections.abc import Callable, Sequence
@@ -23,8 +24,23 @@ MOST_WAITING_TASKS = 10_000
 MOST_TASKS_A_COMMIT = 2_000
 SECONDS_BETWEEN_TRIES = 1.0
 QUOTED_CHARACTERS = 200
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = QUOTED_CHARACTERS
+
+
+class _ShortJson(reprlib.Repr):
+    """The beginning of a value as JSON has it, whatever its size."""
+
+    def repr_str(self, value: str, level: int) -> str:
+        beginning = value[:QUOTED_CHARACTERS]
+        return json.dumps(beginning, ensure_ascii=not beginning.isprintable())
+
+    def repr_bool(self, value: bool, level: int) -> str:
+        return "true" if value else "false"
+
+    def repr_NoneType(self, value: None, level: int) -> str:  # noqa: N802 - reprlib looks for a type by its name
+        return "null"
+
+
+_SHORT = _ShortJson()
 
 
 class HubMessage(NamedTuple):
@@ -72,6 +88,8 @@ class Intake:
         self._stopped = False
         self._gives_up = False
         self._narrated: Sequence[Signal] = ()
+        self.trouble = ""
+        """Why what was received cannot be committed at this moment; empty while it can."""
 
     # --- called in the link's receive thread
 
@@ -170,10 +188,13 @@ class Intake:
         told = False
         while True:
             try:
-                return await self._store.add_tasks(
+                added = await self._store.add_tasks(
                     tasks, self._session_id, generate=self._generate, narrate=self._narrate
                 )
+                self.trouble = ""
+                return added
             except StoreError as error:
+                self.trouble = str(error)
                 if self._gives_up:
                     lost = f"{len(tasks)} received tasks are lost. {error}"
                     self._bus.emit("intake.error", {"error": lost, "tasks": len(tasks)}, level="error")

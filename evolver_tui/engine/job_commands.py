@@ -13,10 +13,11 @@ from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, Questi
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.times import utc_text
 from evolver_tui.engine import job_views
-from evolver_tui.engine.inbox import Inbox, ReviewSubject
+from evolver_tui.engine.inbox import Inbox
 from evolver_tui.engine.job_answers import Typed, fitting_content
 from evolver_tui.engine.job_views import JobView
 from evolver_tui.engine.ports import Store
+from evolver_tui.engine.review import ReviewSubject
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 _PAGE = 1_000
@@ -186,7 +187,12 @@ async def answer_job(store: Store, inbox: Inbox, name: str, content: Typed, *, d
     await inbox.answer(question.id, answer)
     did = "The question was declined" if decline else "The answer is kept"
     value = {**_told(detail.row), "question": question.question.name, **answer.to_json_value()}
-    return JobResult(value, said=f"{did}: {job_shown(detail.row)} goes on as soon as a worker takes it up.")
+    return JobResult(value, said=f"{did}: {job_shown(detail.row)} goes on as soon as {_worker(detail)} takes it up.")
+
+
+def _worker(detail: JobDetail) -> str:
+    """Who can go on with a job."""
+    return f"a worker that knows the routine {safe_text(detail.routine, 100)}" if detail.routine else "a worker"
 
 
 async def _open_question(store: Store, detail: JobDetail) -> OpenQuestion:
@@ -216,13 +222,15 @@ async def approve_job(store: Store, inbox: Inbox, name: str, sha256: str | None 
         NodeError: a check forbids it.
         AlreadyAnswered, NotWaiting: somebody was faster, or there is nothing to decide.
     """
-    detail, question, subject = await _review(store, name)
+    detail, question, _ = await _review(store, name)
+    subject = await inbox.subject_of(question)
     draft = subject.draft
     if sha256 is not None and sha256.lower() != draft.sha256:
         raise NodeChanged(
             f"{job_shown(detail.row)} has another draft: its sha256 is {draft.sha256}.", "Read it, then decide."
         )
-    await inbox.decide(question.id, Decision(DecisionKind.APPROVE, sha256=draft.sha256))
+    approve = Decision(DecisionKind.APPROVE, sha256=draft.sha256, replaces=subject.replaced_sha256)
+    await inbox.decide(question.id, approve)
     value = {
         **_told(detail.row),
         "decision": DecisionKind.APPROVE.value,
@@ -246,10 +254,11 @@ async def decide_job(store: Store, inbox: Inbox, name: str, decision: Decision) 
     value = {**_told(detail.row), "decision": decision.kind.value, "node_id": subject.draft.node_id}
     if decision.reason:
         value["reason"] = decision.reason
+    goes_back = bool(decision.reason) and subject.rejects_left != 0
     said = {
         DecisionKind.EDIT: "is edited; the code is checked and comes back for a review",
         DecisionKind.RESPOND: "goes back to the author with these words",
-        DecisionKind.REJECT: "goes back to the author" if decision.reason else "is rejected",
+        DecisionKind.REJECT: "goes back to the author" if goes_back else "is rejected, and its task ends",
     }[decision.kind]
     return JobResult(value, said=f"{job_shown(detail.row)} {said}.")
 

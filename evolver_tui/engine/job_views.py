@@ -17,8 +17,8 @@ from evolver_tui.core.question import AnswerAction, FormField, OpenQuestion, Que
 from evolver_tui.core.routine_state import Pause, SharedState
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import age, utc_text
-from evolver_tui.engine.inbox import ReviewSubject
-from evolver_tui.engine.routine import KEPT
+from evolver_tui.engine.review import ReviewSubject
+from evolver_tui.engine.routine import KEPT, RESULT
 
 _DEEPEST = 100
 _LONGEST_VALUE = 4_000
@@ -40,7 +40,7 @@ class JobView:
     def steps(self) -> list[str]:
         """The names of the steps that were done, in order."""
         asked = {pause.question for pause in self.pauses}
-        return [name for name in self.journal if name not in asked and not name.startswith(KEPT)]
+        return [name for name in self.journal if name not in asked | {RESULT} and not name.startswith(KEPT)]
 
     @property
     def answered(self) -> list[Pause]:
@@ -61,6 +61,7 @@ class JobView:
             "bundle": detail.bundle,
             "question": None if self.question is None else _question_value(self.question),
             "steps": self.steps,
+            "result": self.journal.get(RESULT),
             "answers": [_answer_value(pause) for pause in self.answered],
             **self.shared.to_json_value(),
             "deferred_events": detail.deferred_events,
@@ -79,6 +80,8 @@ class JobView:
         ):  # fmt: skip
             if value:
                 yield f"{label}: {safe_text(value, 500)}"
+        if RESULT in self.journal:
+            yield f"result: {_short(self.journal[RESULT])}"
         if detail.attempt > 1:
             yield f"run: {detail.attempt}"
         if self.steps:
@@ -220,6 +223,8 @@ def _wanted(field: FormField) -> str:
 def _draft_lines(subject: ReviewSubject) -> Iterator[str]:
     draft, report = subject.draft, subject.report
     yield f"{safe_text(draft.node_id, 100)} v{subject.version}   {safe_text(draft.title, 200)}"
+    if subject.replaces is not None:
+        yield f"replaces v{subject.replaces.version}, made for {safe_text(subject.replaces.task_id, 100)}"
     yield f"sha256 {draft.sha256}"
     yield (
         f"draft {subject.attempt}, written by {safe_text(draft.author, 100)}, risk {report.risk.value}"

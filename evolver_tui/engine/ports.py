@@ -106,7 +106,7 @@ class Claim:
     journal: Mapping[str, Any]
     """Name to JSON value of every journaled step, and to the answer of every answered question."""
     digests: Mapping[str, str] = field(default_factory=dict)
-    """Name to the digest of the arguments with which a step was done; without those that had none."""
+    """Name to the digest of the arguments with which a step was done; without those of which it is not known."""
     routine: str = ""
     """Which routine works on it; empty for the built-in author."""
     source_changed: bool = False
@@ -407,15 +407,22 @@ class Approval:
     task_id: str
     task_type: str
     tags: tuple[str, ...] = ()
+    replaces: str | None = None
+    """The digest of the version whose place it may take; empty for none, None for whichever there is."""
 
 
 class Library(Protocol):
     """The folder of approved nodes. Calls block for a file or two; the engine makes them in a thread."""
 
+    @property
+    def place(self) -> str:
+        """Host and folder: what tells this library from others."""
+
     def save(self, draft: NodeDraft, report: CheckReport, approval: Approval) -> NodeRecord:
         """Put a version into the library atomically. Saving the same bytes for the same task again changes nothing.
 
         Raises:
+            NodeReplaced: another version than the approved one would be replaced; nothing was changed.
             NodeError: the id is invalid or the folder cannot be written; nothing was changed.
         """
 

@@ -2,7 +2,8 @@
 
 A routine runs from its top each time it is taken up. Steps that were done answer from the journal, so nothing that has
 a side effect stands outside a step. Steps and questions have names, never positions. What a routine tells, defers or
-shares while its journal is read again was told, deferred or shared the first time, and is left out.
+shares between two steps that were done was told, deferred or shared the first time, and is left out; what follows the
+latest of them, or a step or question that its source did not have then, counts as new.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from evolver_tui.core.errors import EvolverError, RoutineError, StepTimeout
+from evolver_tui.core.errors import EvolverError, RoutineError, StepTimeout, StoreError
 from evolver_tui.core.job import Outcome
-from evolver_tui.core.question import Answer, Question, QuestionKind
+from evolver_tui.core.question import Answer, Question, QuestionKind, check_question
 from evolver_tui.core.routine_state import DeferredEvent
 from evolver_tui.core.signal import LEVELS, Signal
 from evolver_tui.core.task import Task
@@ -36,6 +37,8 @@ LEASE_SECONDS: Final = 30.0
 KEPT: Final = "kept "
 """Before the journal's names of values that may be replaced: no steps."""
 
+RESULT: Final = "(result)"
+"""The journal's name of what a routine returned."""
 
 _REVIEWED: Final = frozenset(("draft", "report", "version", "attempt"))
 """What the subject of a review has to hold, so that a person can decide it."""
@@ -84,9 +87,16 @@ class Run:
         self._fence = claim.fence
         self._journal = dict(claim.journal)
         self._digests = claim.digests
-        self._unread = {name for name in claim.journal if not name.startswith(KEPT)}
+        steps = (name for name in claim.journal if not name.startswith(KEPT))
+        self._places = {name: place for place, name in enumerate(steps)}
+        self._read: set[int] = set()
+        self._place = -1
+        """Of the journal's step that was read last; beyond the last one while what is done is new."""
+        self._last_unread = len(self._places) - 1
         self._used: set[str] = set()
         self._deferred: list[DeferredEvent] | None = None
+        self.store_error: StoreError | None = None
+        """What the store said to the last write that it refused. A routine may raise such errors of its own."""
         self._store = store
         self._bus = bus
         self._clock = clock
@@ -98,8 +108,15 @@ class Run:
 
     @property
     def is_replaying(self) -> bool:
-        """Whether what is done at this moment was done before, and answers from the journal."""
-        return bool(self._unread)
+        """Whether what is done at this moment was done before: a later step than the last one is in the journal."""
+        return self._place < self._last_unread
+
+    def _reach(self, name: str) -> None:
+        """Go on from this step, which is in the journal or is done now."""
+        self._place = self._places.get(name, len(self._places))
+        self._read.add(self._place)
+        while self._last_unread in self._read:
+            self._last_unread -= 1
 
     # --- steps
 
@@ -131,12 +148,12 @@ class Run:
         self._use(name)
         digest = digest_of(arguments, named_arguments)
         if name in self._journal:
-            self._unread.discard(name)
-            if digest != self._digests.get(name, ""):
+            self._reach(name)
+            if digest != self._digests.get(name, digest):
                 self._bus.emit("step.arguments_changed", {"step": name}, level="warning", **self._context)
             kept: T = self._journal[name]
             return kept
-        self._unread.clear()
+        self._reach(name)
 
         async def attempt() -> T:
             return await work(*arguments, **named_arguments)
@@ -163,9 +180,22 @@ class Run:
 
     async def _record(self, name: str, value: Any, digest: str = "") -> None:
         kept = self.take_kept()
-        await self._store.record_step(self.job, self._fence, name, value, self._session_id, digest=digest, kept=kept)
+        await self._commit(
+            self._store.record_step(self.job, self._fence, name, value, self._session_id, digest=digest, kept=kept)
+        )
+
+    async def _commit(self, write: Awaitable[object]) -> None:
+        try:
+            await write
+        except StoreError as error:
+            self.store_error = error
+            raise
 
     def _use(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise RoutineError(f"The name {reprlib.repr(name)} of a step is no text.", "Name steps by text.")
+        if name == RESULT or name.startswith(KEPT):
+            raise RoutineError(f"The name {name!a} is the runtime's own.", "Choose another.")
         if name in self._used:
             raise RoutineError(
                 f"The routine uses the name {name!a} twice.", "Give each step and each question a name of its own."
@@ -173,6 +203,11 @@ class Run:
         self._used.add(name)
 
     # --- values that are replaced
+
+    async def record_result(self, value: Any) -> None:
+        """Journal what the routine returned, once. Raises StaleLease."""
+        if RESULT not in self._journal:
+            await self._record(RESULT, value)
 
     async def keep(self, name: str, value: Any) -> None:
         """Journal a JSON value in the place of the one before. Raises StaleLease."""
@@ -185,7 +220,7 @@ class Run:
 
     async def hold(self) -> None:
         """Make sure, before something that cannot be taken back, that the job is still ours. Raises StaleLease."""
-        await self._store.renew(self.job, self._fence, LEASE_SECONDS)
+        await self._commit(self._store.renew(self.job, self._fence, LEASE_SECONDS))
 
     # --- questions
 
@@ -198,10 +233,15 @@ class Run:
 
         Args:
             reason: why the job waits, in a word; empty takes `user_input` or `review`.
+
+        Raises:
+            QuestionError: no person can be asked that.
+            RoutineError: the name was used before in this routine, or a review holds no draft.
         """
+        check_question(question)
         self._use(question.name)
         if question.name in self._journal:
-            self._unread.discard(question.name)
+            self._reach(question.name)
             answer: dict[str, Any] = self._journal[question.name]
             return answer
         is_review = question.kind is QuestionKind.REVIEW
@@ -215,8 +255,9 @@ class Run:
             self._stamp("review.requested" if is_review else "question.asked", asked, level="warning"),
             self._stamp("job.paused", {"reason": reason, "question": question.name}),
         )
-        await self._store.pause(
-            self.job, self._fence, question, self._session_id, signals, reason=reason, kept=self.take_kept()
+        kept = self.take_kept()
+        await self._commit(
+            self._store.pause(self.job, self._fence, question, self._session_id, signals, reason=reason, kept=kept)
         )
         self._bus.relay(signals)
         raise Suspended
@@ -277,15 +318,19 @@ async def _within(name: str, attempt: Callable[[], Awaitable[T]], timeout: float
 
 
 def digest_of(arguments: tuple[Any, ...], named_arguments: Mapping[str, Any]) -> str:
-    """What two calls with equal arguments have in common: 16 hexadecimal digits; empty for no arguments.
+    """What two calls with equal arguments have in common: 16 hexadecimal digits.
 
-    Arguments that are not JSON count by their type alone.
+    Arguments that are not JSON count by their type alone; where even that cannot be said, by their number.
     """
-    if not arguments and not named_arguments:
-        return ""
-    text = json.dumps(
-        [arguments, named_arguments], sort_keys=True, separators=(",", ":"), default=lambda value: type(value).__name__
-    )
+    try:
+        text = json.dumps(
+            [arguments, named_arguments],
+            sort_keys=True,
+            separators=(",", ":"),
+            default=lambda value: type(value).__name__,
+        )
+    except (TypeError, ValueError, RecursionError):  # keys that have no order, or a value that holds itself
+        text = f"{len(arguments)} {sorted(named_arguments)}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -13,7 +13,7 @@ from evolver_tui.core.question import Answer
 from evolver_tui.core.signal import Signal
 from evolver_tui.engine.author import Author, LiveDraft
 from evolver_tui.engine.export import write_export
-from evolver_tui.engine.inbox import Inbox, ReviewSubject
+from evolver_tui.engine.inbox import Inbox
 from evolver_tui.engine.intake import Intake, MessageHook
 from evolver_tui.engine.ports import Backend, BackendInfo, Clock, Library, Link, LinkListener, LinkState, Store
 from evolver_tui.engine.routine import Routine
@@ -78,7 +78,7 @@ class Session:
         self.bus = SignalBus(parts.id, parts.clock.now, self._log, parts.registry)
         self.inbox = Inbox(
             parts.store, self.bus, session_id=parts.id, person=parts.person, host=parts.host, new_id=parts.new_id,
-            on_change=lambda: self.worker.wake(),
+            library=parts.library, on_change=lambda: self.worker.wake(),
         )  # fmt: skip
         self._link: Link | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -189,10 +189,19 @@ class Session:
         """What is being written now."""
         return self._parts.author.live
 
+    def knows(self, routine: str) -> bool:
+        """Whether a worker of this session can run a routine; the empty name is the built-in author's."""
+        return not routine or routine in self._parts.routines
+
     @property
     def is_working(self) -> bool:
         """Whether a job is being worked on here: leaving waits for its next stop."""
         return self.worker.is_working
+
+    @property
+    def trouble(self) -> str:
+        """Why the database cannot be written at this moment, as far as somebody tried; empty while it can."""
+        return self.intake.trouble or self.worker.trouble
 
     @property
     def intake_paused(self) -> bool:
@@ -267,4 +276,4 @@ class _Listener:
 SessionFactory = Callable[[], Session]
 """Makes the session with its adapters; may take a while, since vendors are imported here and not before."""
 
-__all__ = ("LinkMaker", "LiveDraft", "ReviewSubject", "Session", "SessionFactory", "SessionParts")
+__all__ = ("LinkMaker", "LiveDraft", "Session", "SessionFactory", "SessionParts")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
@@ -11,7 +12,10 @@ from evolver_tui.core.times import utc_text
 
 
 class SharedData(MutableMapping[str, Any]):
-    """A mapping of JSON values. While the journal is read again, changes are left out: they were made before."""
+    """A mapping of JSON values. While the journal is read again, changes are left out: they were made before.
+
+    What is set is a copy, as JSON makes it. Setting what is no JSON raises RoutineError.
+    """
 
     def __init__(self, committed: Mapping[str, Any], may_change: Callable[[], bool]) -> None:
         self._values = dict(committed)
@@ -22,6 +26,9 @@ class SharedData(MutableMapping[str, Any]):
         return self._values[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
+        if not isinstance(key, str):
+            raise RoutineError(f"The shared data's key {key!a} is no text.", "Name values by text.")
+        value = _as_json(value, f"The shared data's {key!a}")
         if self._may_change():
             self._values[key] = value
             self.is_changed = True
@@ -53,10 +60,11 @@ class SharedLog(Sequence[Mapping[str, Any]]):
         """Add a JSON object; it gets a `timestamp` (ISO 8601, UTC) where it has none.
 
         Raises:
-            RoutineError: it is no mapping.
+            RoutineError: it is no mapping of JSON values.
         """
         if not isinstance(entry, Mapping):
             raise RoutineError("An entry of the shared log has to be an object.", "Append a dict.")
+        entry = _as_json(dict(entry), "An entry of the shared log")
         if self._may_change():
             self._entries.append({"timestamp": utc_text(self._now()), **entry})
             self.is_changed = True
@@ -66,6 +74,13 @@ class SharedLog(Sequence[Mapping[str, Any]]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+def _as_json(value: Any, what: str) -> Any:
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RoutineError(f"{what} cannot be stored as JSON: {error}.", "Share JSON values only.") from None
 
 
 def shared_state(data: SharedData, log: SharedLog) -> SharedState | None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from evolver_tui.core.errors import EvolverError, StaleLease, StoreError
+from evolver_tui.core.errors import EvolverError, RoutineError, StaleLease, StoreError
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.routine_state import DeferredEvent
 from evolver_tui.core.signal import Signal
@@ -16,6 +16,7 @@ from evolver_tui.engine.ports import Claim, Clock, Kept, Store
 from evolver_tui.engine.routine import LEASE_SECONDS, Result, Routine, Run, Suspended, source_hash
 from evolver_tui.engine.signals import SignalBus
 
+NOTHING_DEFERRED = Kept(deferred=())
 LOOK_AGAIN_SECONDS = 2.0
 """How often the queue is tried while the database is away."""
 
@@ -50,6 +51,8 @@ class Worker:
         self._interrupted = False
         self._has_ended = False
         self._store_is_away = False
+        self.trouble = ""
+        """Why the database could not be used; empty once a job came to its stop, or none is left."""
         self._nothing_waits = asyncio.Event()
         self._current: asyncio.Task[Result] | None = None
         self._current_job = 0
@@ -105,7 +108,9 @@ class Worker:
                     if not self._wake.is_set():
                         self._nothing_waits.set()
                 except StoreError as error:
-                    self._tell_away(error)
+                    self._tell_away(str(error))
+                except Exception as error:  # noqa: BLE001 - a worker that ended would leave a queue that never moves
+                    self._tell_away(f"evolver-tui made a mistake while it took a job: {_words(error)}.")
                 await self._idle(seconds)
         finally:
             self._has_ended = True
@@ -122,12 +127,18 @@ class Worker:
         claim = await self._store.claim(self._owner, LEASE_SECONDS, self._sources)
         self._store_is_away = False
         if claim is None:
+            self.trouble = ""
             return False
         self.is_working = True
         try:
             await self._work(claim)
+            self.trouble = ""
         except StaleLease as error:
             self._tell_lost(claim, error)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong about one job, the others are worked on
+            await self._end_unfinished(claim, f"evolver-tui made a mistake about this job: {_words(error)}.")
         finally:
             self.is_working = False
         return True
@@ -172,12 +183,10 @@ class Worker:
     async def _result(self, run: Run, claim: Claim) -> Result:
         result = await self._routines[claim.routine](run, claim.task)
         if isinstance(result, Result):
+            if not (isinstance(result.outcome, Outcome) and isinstance(result.node, str)):
+                raise RoutineError("The routine's Result holds no Outcome.", "Return one, or a JSON value.")
             return result
-
-        async def keep() -> Any:
-            return result
-
-        await run.step("result", keep)
+        await run.record_result(result)
         return Result(Outcome.DONE)
 
     async def _settle(self, claim: Claim, run: Run, routine: asyncio.Task[Result]) -> None:
@@ -200,13 +209,21 @@ class Worker:
                 await self._complete(claim, run, routine.result())
             case Suspended():
                 pass
-            case StoreError() as error:
+            case StoreError() as error if error is run.store_error:
                 await self._give_back(claim)
                 raise error
             case EvolverError() as error:
                 await self._fail(claim, run, str(error))
             case error:  # a plug-in's or our own mistake ends one job, not the worker
-                await self._fail(claim, run, f"The routine itself failed: {type(error).__name__}: {error}.")
+                await self._fail(claim, run, f"The routine itself failed: {_words(error)}.")
+
+    async def _end_unfinished(self, claim: Claim, reason: str) -> None:
+        """End a job as failed with nothing but the reason: anything else of it may be what went wrong."""
+        signal = self._bus.stamp("task.failed", {"error": reason}, level="error", **_context(claim))
+        await self._store.finish(
+            claim.job, claim.fence, JobState.FAILED, self._session_id, error=reason, signals=(signal,)
+        )
+        self._bus.relay((signal,))
 
     async def _give_back(self, claim: Claim) -> None:
         with contextlib.suppress(StoreError):  # then the lease has to run out, or this process has to end
@@ -223,7 +240,7 @@ class Worker:
             except StoreError as error:
                 if self._stopping:
                     raise
-                self._tell_away(error)
+                self._tell_away(str(error))
             await self._idle(LOOK_AGAIN_SECONDS)
 
     async def _hold(self, claim: Claim, routine: asyncio.Future[Result]) -> None:
@@ -243,30 +260,38 @@ class Worker:
         payload = {"outcome": result.outcome.value, **({"node": result.node} if result.node else {})}
         ended = self._stamp("task.completed", payload, claim, "info")
         signals = (*self._deferred_signals(claim, run.deferred), ended)
-        await self._insist(
-            lambda: self._store.finish(
-                claim.job, claim.fence, JobState.COMPLETED, self._session_id,
-                outcome=result.outcome, node=result.node, signals=signals, kept=_at_the_end(run),
-            )
-        )  # fmt: skip
+        try:
+            await self._insist(
+                lambda: self._store.finish(
+                    claim.job, claim.fence, JobState.COMPLETED, self._session_id,
+                    outcome=result.outcome, node=result.node, signals=signals, kept=_at_the_end(run),
+                )
+            )  # fmt: skip
+        except StoreError:
+            raise
+        except EvolverError as error:  # what it shares is not JSON
+            await self._fail(claim, run, str(error))
+            return
         self._bus.relay(signals)
 
     async def _fail(self, claim: Claim, run: Run, reason: str) -> None:
+        """End a job that cannot go on. What it shared stays as it was committed last: it may be what is wrong."""
         ended = self._stamp("task.failed", {"error": reason, "task": claim.task.raw}, claim, "error")
         signals = (*self._deferred_signals(claim, run.deferred), ended)
         await self._insist(
             lambda: self._store.finish(
                 claim.job, claim.fence, JobState.FAILED, self._session_id, error=reason, signals=signals,
-                kept=_at_the_end(run),
+                kept=NOTHING_DEFERRED,
             )
         )  # fmt: skip
         self._bus.relay(signals)
 
-    def _tell_away(self, error: StoreError) -> None:
-        """Say that the database cannot be used: once, until it was used again."""
+    def _tell_away(self, error: str) -> None:
+        """Say why no job can be taken or ended: once, until that goes again."""
         if not self._store_is_away:
             self._store_is_away = True
-            self._bus.emit("worker.error", {"error": str(error)}, level="error")
+            self.trouble = error
+            self._bus.emit("worker.error", {"error": error}, level="error")
 
     def _tell_lost(self, claim: Claim, error: StaleLease) -> None:
         self._bus.emit("job.lease_lost", {"error": str(error)}, level="warning", **_context(claim))
@@ -279,6 +304,14 @@ class Worker:
 
     def _stamp(self, name: str, payload: Mapping[str, object], claim: Claim, level: str) -> Signal:
         return self._bus.stamp(name, payload, level=level, **_context(claim))
+
+
+def _words(error: BaseException | None) -> str:
+    """A stranger's exception in words, whatever its own text does."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - whatever its text does
+        return type(error).__name__
 
 
 def _context(claim: Claim) -> dict[str, Any]:

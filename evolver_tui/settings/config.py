@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from evolver_tui.core.errors import ConfigError
 from evolver_tui.core.suggest import did_you_mean
+from evolver_tui.settings.database_url import a_database
+from evolver_tui.settings.regular_file import open_regular
 from evolver_tui.settings.values import (
     HUB_SCHEMES,
     Check,
@@ -24,6 +26,9 @@ from evolver_tui.settings.values import (
     quoted,
     toml,
 )
+
+if TYPE_CHECKING:
+    from evolver_tui.settings.keymap import Action
 
 T = TypeVar("T")
 
@@ -85,7 +90,9 @@ class BackendConfig:
 class AuthorConfig:
     """The routine that writes nodes."""
 
-    max_rejects: int = setting(3, "How often a draft is sent back with a reason before its task fails.", between(0, 20))
+    max_rejects: int = setting(
+        3, "How often a draft is sent back with a reason; one more reject ends its task.", between(0, 20)
+    )
     write_attempts: int = setting(
         4, "How often one draft is asked for when the model fails or answers badly.", between(1, 20)
     )
@@ -113,6 +120,17 @@ class LibraryConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DatabaseConfig:
+    """The queue, and everything that happened."""
+
+    url: str = setting(
+        "",
+        "A file's whole path, or a URL (sqlite:///, postgresql+psycopg://). Empty: evolver.db in the data folder.",
+        a_database,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class LangGraphConfig:
     """Routines that are LangGraph graphs."""
 
@@ -130,6 +148,7 @@ class Config:
     author: AuthorConfig = AuthorConfig()
     desk: DeskConfig = DeskConfig()
     library: LibraryConfig = LibraryConfig()
+    database: DatabaseConfig = DatabaseConfig()
     langgraph: LangGraphConfig = LangGraphConfig()
     routines: Mapping[str, str] = field(default_factory=dict)
     """A routine's name to where it is, as `module:function`."""
@@ -143,6 +162,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "author": AuthorConfig,
     "desk": DeskConfig,
     "library": LibraryConfig,
+    "database": DatabaseConfig,
     "langgraph": LangGraphConfig,
 }
 _TABLES = (*SECTIONS, "routines", "keys")
@@ -170,9 +190,28 @@ def load_config(path: Path) -> Config:
     return config
 
 
-def check_config(path: Path) -> list[str]:
-    """Everything that is wrong with the config file, each in a sentence or two; empty when it can be used."""
-    return [str(problem) for problem in read_config(path)[1]]
+def check_config(path: Path, actions: Mapping[str, Action] | None = None) -> list[str]:
+    """Everything that is wrong with the config file, each in a sentence or two; empty when it can be used.
+
+    Args:
+        path: the file; a person's own themes lie beside it.
+        actions: what keys can do, by id; None leaves [keys] unchecked.
+    """
+    from evolver_tui.settings.keymap import read_keymap
+    from evolver_tui.settings.themes import known_themes
+
+    config, problems = read_config(path)
+    themes = known_themes(path.with_name("themes"))
+    if config.desk.theme not in themes:
+        problems.append(
+            ConfigError(
+                f"{path}: [desk] theme: there is no theme {quoted(config.desk.theme)}.",
+                did_you_mean(config.desk.theme, themes, "themes"),
+            )
+        )
+    if actions is not None:
+        problems += read_keymap(actions, config.keys, str(path))[1]
+    return [str(problem) for problem in problems]
 
 
 def read_config(path: Path) -> tuple[Config, list[ConfigError]]:
@@ -186,7 +225,8 @@ def read_config(path: Path) -> tuple[Config, list[ConfigError]]:
 
 def _tables(path: Path) -> dict[str, Any]:
     try:
-        content = path.read_bytes()
+        with open_regular(path) as file:
+            content = file.read()
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -374,7 +414,7 @@ def _found(value: object) -> str:
 # --- showing -------------------------------------------------------------------------------------------------------
 
 
-def show_config(config: Config, source: Path | None = None) -> str:
+def show_config(config: Config, source: Path | None = None, actions: Mapping[str, Action] | None = None) -> str:
     """The settings in force as TOML, each with what it is for and whether it is the default.
 
     Reading the result gives `config` again. It holds names of environment variables, never secrets.
@@ -382,6 +422,7 @@ def show_config(config: Config, source: Path | None = None) -> str:
     Args:
         config: what to show.
         source: the config file; None or a missing one when nothing was read.
+        actions: what keys can do, by id: each is listed with its key.
     """
     came = f"From {toml(str(source))}." if source and source.is_file() else "No config file: all defaults."
     if source and not source.is_file():
@@ -399,8 +440,16 @@ def show_config(config: Config, source: Path | None = None) -> str:
         "# Routines of your own: a name, and where it is. Files of your own lie in routines beside this file.",
     ]
     lines += ["[routines]", *(f"{toml(name)} = {toml(target)}" for name, target in config.routines.items())]
-    lines += ["", "# Keys of your own: an action's name, and the key that does it.", "[keys]"]
-    lines += [f"{toml(action)} = {toml(key)}" for action, key in config.keys.items()]
+    lines += [
+        "",
+        "# Keys of your own: an action's name, and the key that does it, or several with commas between.",
+        "[keys]",
+    ]
+    for name, action in (actions or {}).items():
+        own = config.keys.get(name)
+        line = f"{toml(name)} = {toml(action.key if own is None else own)}  # {action.help}"
+        lines.append(f"# {line}" if own is None else line)
+    lines += [f"{toml(name)} = {toml(key)}" for name, key in config.keys.items() if name not in (actions or {})]
     return "\n".join(lines) + "\n"
 
 

@@ -19,6 +19,10 @@ EXAMPLE: Mapping[str, Any] = {
 }
 
 
+HUB_URL_MISSING = "hub_url is required"
+"""The one thing wrong with a config that counts as asking how it is done; everything else is wrong usage."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectConfig:
     """What a headless run does."""
@@ -92,7 +96,7 @@ def _text(given: Mapping[str, Any], key: str) -> str | None:
 def _hub_url(given: Mapping[str, Any]) -> str:
     url = (_text(given, "hub_url") or "").strip()
     if not url:
-        raise _Refused("hub_url is required")
+        raise _Refused(HUB_URL_MISSING)
     problem = address_problem(url, HUB_SCHEMES)
     if problem:
         raise _Refused(f"hub_url has to be {problem}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -48,6 +48,8 @@ class Action:
     """Its key, or several with commas between."""
     places: tuple[str, ...] = ()
     """The panes in which the key does it; none means everywhere."""
+    help: str = ""
+    """What it does, in a sentence."""
 
 
 def check_keymap(
@@ -66,21 +68,44 @@ def check_keymap(
     Raises:
         ConfigError: an unknown action or key, or one key for two actions that work in the same place.
     """
-    keymap = {}
+    keymap, problems = read_keymap(actions, overrides, source)
+    if problems:
+        raise problems[0]
+    return keymap
+
+
+def read_keymap(
+    actions: Mapping[str, Action], overrides: Mapping[str, str], source: str = "config.toml"
+) -> tuple[dict[str, str], list[ConfigError]]:
+    """As `check_keymap`, but tells all that is wrong; such keys are left out."""
+    keymap: dict[str, str] = {}
+    problems: list[ConfigError] = []
+    where = f"{source}: [keys]"
     for action, text in overrides.items():
-        where = f"{source}: [keys]"
         if action not in actions:
-            raise ConfigError(f"{where} there is no action {quoted(action)}.", did_you_mean(action, actions, "actions"))
+            problems.append(ConfigError(f"{where} there is no action {quoted(action)}.", _meant(action, actions)))
+            continue
         try:
             keymap[action] = ",".join(split_keys(text))
         except ConfigError as problem:
-            raise ConfigError(f"{where} {quoted(action)}: {problem.message}", problem.way_out) from None
+            problems.append(ConfigError(f"{where} {quoted(action)}: {problem.message}", problem.way_out))
     for first, second, key in clashes(actions, keymap) if keymap else ():
         if first in keymap or second in keymap:
-            raise ConfigError(
-                f"{source}: [keys] {key!r} would do both {first!r} and {second!r}.", "Give one of them another key."
+            problems.append(
+                ConfigError(f"{where} {key!r} would do both {first!r} and {second!r}.", "Give one of them another key.")
             )
-    return keymap
+    return keymap, problems
+
+
+def _meant(action: str, actions: Iterable[str]) -> str:
+    """The way out for an unknown action: one filed elsewhere (job.retry for review.retry), else the nearest."""
+    verb = action.rpartition(".")[2]
+    namesakes = [known for known in actions if known.rpartition(".")[2] == verb]
+    if 0 < len(namesakes) < 4:
+        return f"Did you mean {' or '.join(map(repr, namesakes))}?"
+    if nearest(action, actions) is None:
+        return "evolver-tui config show lists every action."
+    return did_you_mean(action, actions, "actions")
 
 
 def clashes(actions: Mapping[str, Action], overrides: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:

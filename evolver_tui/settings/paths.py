@@ -46,7 +46,7 @@ class Paths(NamedTuple):
 
     @property
     def demo_database(self) -> Path:
-        """The demo's own database, so that a look around leaves no trace in the real one."""
+        """The demo's own database, so that a look around puts nothing into the real queue and log."""
         return self.data / "demo.db"
 
     @property

@@ -16,6 +16,7 @@ from typing import Any
 
 from evolver_tui.core.errors import ConfigError
 from evolver_tui.settings.paths import APPLICATION, Paths
+from evolver_tui.settings.regular_file import open_regular
 
 MASK = "•••"
 SHORTEST = 6
@@ -78,7 +79,7 @@ def _from_keyring(service: str, name: str) -> str:
 
 def _from_file(file: Path, name: str) -> str:
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             # The opened file's mode, not the path's: nobody can exchange the file in between.
             mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
             if mode & 0o077:

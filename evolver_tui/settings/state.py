@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from evolver_tui.core.errors import StoreError, UsageError
 from evolver_tui.settings.paths import ensure_folder
+from evolver_tui.settings.regular_file import open_regular
 
 _LARGEST = 64 * 1024
 _LONGEST_VALUE = 2000
@@ -23,7 +24,7 @@ class RememberedState(NamedTuple):
 def load_state(path: Path) -> RememberedState:
     """What the file remembers; a missing, torn or foreign file, or a value of another kind, counts as nothing."""
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             content = stream.read(_LARGEST + 1)
         if len(content) > _LARGEST:
             return RememberedState()

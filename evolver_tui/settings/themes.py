@@ -193,6 +193,12 @@ def read_folder(folder: Path) -> ThemeFolder:
     return ThemeFolder(tuple(themes.values()), tuple(problems))
 
 
+def known_themes(user_folder: Path) -> list[str]:
+    """The names of the themes that come along and of a person's own, in order."""
+    folders = (shipped_folder(), user_folder)
+    return sorted({theme.name for folder in folders for theme in read_folder(folder).themes})
+
+
 def read_theme(path: Path) -> ThemeFile:
     """Read one theme file.
 

@@ -57,14 +57,22 @@ def address(*schemes: str) -> Check:
 def address_problem(value: str, schemes: tuple[str, ...]) -> str | None:
     """What an address has to be when `value` is none: a URL of one of `schemes` with a host; None when it is one."""
     expected = f"an address that starts with {' or '.join(f'{scheme}://' for scheme in schemes)}"
-    if not value.isprintable() or " " in value:
+    if not value.isprintable():
         return expected
+    if " " in value:
+        return "an address without spaces"
     try:
         parts = urlsplit(value)
-        fits = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, a bracket without its pair
+        fits = parts.scheme in schemes and bool(parts.hostname)
+    except ValueError:  # a bracket without its pair
         fits = False
-    return None if fits else expected
+    if not fits:
+        return expected
+    try:
+        has_port = parts.port != 0
+    except ValueError:  # no number, or too large
+        has_port = False
+    return None if has_port else "an address whose port is a number from 1 to 65535"
 
 
 def host_names(values: tuple[str, ...]) -> str | None:

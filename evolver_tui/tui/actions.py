@@ -74,6 +74,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("attention.answer", "o", "answer", "Open the oldest question or review.", "Queue", 31),
     Action("pane.filter", "slash", "filter", "Show only what contains some text.", "Queue", 33, ("queue", "feed")),
     Action("job.cancel", "D", "cancel", "End the selected task for good, whether it waits or runs.", "Queue", 61),
+    Action("signal.open", "enter", "read", "Read the lowest signal in sight in full.", "Session", 1, ("feed",)),
     Action("intake.pause", "p", "pause", "Pause or resume taking tasks from the hub.", "Session", 40),
     Action("session.export", "x", "export", "Write this session's log to a file.", "Session", 41),
     Action("hub.connect", "c", "connect", "Choose a hub.", "Session", 42),

@@ -172,11 +172,11 @@ class EvolverApp(App[int]):
         deeds = Deeds(self._desk, session)
         self._desk.attach(session, deeds)
         if self.settings.connect_url is not None:
-            await deeds.connect_to(self.settings.connect_url)
+            await deeds.hub.connect_to(self.settings.connect_url)
         elif self.settings.starts_with_sample:
-            await deeds.connect_to(None)
+            await deeds.hub.connect_to(None)
         else:
-            await deeds.connect()
+            await deeds.hub.connect()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """What a worker could not do becomes a notice. A mistake of ours is named by its kind alone: no locals."""

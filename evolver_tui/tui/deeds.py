@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from evolver_tui.core.decision import Decision, DecisionKind
+from evolver_tui.core.errors import StoreError
 from evolver_tui.core.node import Risk
+from evolver_tui.core.safe_text import safe_text
 from evolver_tui.engine.session import Session
 from evolver_tui.tui.editor import edit_text
+from evolver_tui.tui.hub_deeds import HubDeeds
 from evolver_tui.tui.panes.card_content import Review
-from evolver_tui.tui.waiting import WaitingDeeds, next_needing
+from evolver_tui.tui.waiting import WaitingDeeds, next_needing, not_kept
 
 if TYPE_CHECKING:
+    from evolver_tui.core.job import QueueRow
     from evolver_tui.tui.desk import Desk
+    from evolver_tui.tui.modals import Modal
 
 Deed = Callable[[], Awaitable[None]]
 
@@ -27,11 +33,15 @@ class Deeds:
         self._session = session
         self._now = desk.settings.monotonic
         self.waiting = WaitingDeeds(desk, session)
+        self._unkept_edits: dict[int, str] = {}
+        """Question to the code that a person wrote and that could not be written yet."""
+        self.hub = HubDeeds(desk, session)
 
     def by_action(self) -> Mapping[str, Deed]:
         """Action id to deed."""
         return {
             **self.waiting.by_action(),
+            **self.hub.by_action(),
             "review.approve": self.approve,
             "review.reject": self.reject,
             "review.reject_plain": self.reject_plain,
@@ -41,8 +51,7 @@ class Deeds:
             "job.cancel": self.cancel,
             "intake.pause": self.pause_intake,
             "session.export": self.export,
-            "hub.connect": self.connect,
-            "hub.retry": self.retry_link,
+            "signal.open": self.open_signal,
         }
 
     # --- reviews
@@ -57,19 +66,21 @@ class Deeds:
             return
         if review.report.risk is Risk.HIGH and not await self._confirmed_high_risk(review):
             return
-        await self._decide(review, Decision(DecisionKind.APPROVE, sha256=review.draft.sha256))
+        approve = Decision(DecisionKind.APPROVE, sha256=review.draft.sha256, replaces=review.subject.replaced_sha256)
+        await self._decide(review, approve)
 
     async def reject(self) -> None:
         """Send the draft back with a reason."""
         from evolver_tui.tui.modals import ReasonModal
+        from evolver_tui.tui.modals.reason_modal import END, SEND_BACK
 
         review = self._review()
         if review is None:
             return
-        modal = ReasonModal(f"Why is {review.draft.node_id} sent back?", now=self._now)
-        reason = await self.waiting.show_about(review.question, modal)
-        if reason:
-            await self._decide(review, Decision(DecisionKind.REJECT, reason=reason))
+        is_last = review.subject.rejects_left == 0
+        title = f"Why is {review.draft.node_id} {'rejected' if is_last else 'sent back'}?"
+        modal = ReasonModal(title, END if is_last else SEND_BACK, now=self._now)
+        await self._decide_by(review, modal, lambda reason: Decision(DecisionKind.REJECT, reason=reason))
 
     async def respond(self) -> None:
         """Send the author words that do not count as a reject."""
@@ -80,9 +91,7 @@ class Deeds:
         if review is None:
             return
         modal = ReasonModal(f"What do you tell the author of {review.draft.node_id}?", RESPOND, now=self._now)
-        words = await self.waiting.show_about(review.question, modal)
-        if words:
-            await self._decide(review, Decision(DecisionKind.RESPOND, reason=words))
+        await self._decide_by(review, modal, lambda words: Decision(DecisionKind.RESPOND, reason=words))
 
     async def reject_plain(self) -> None:
         """Reject for good, after a confirmation."""
@@ -105,11 +114,15 @@ class Deeds:
             self._desk.say("There is no editor here.", "warning")
             return
         code, command = review.draft.code, self._desk.settings.editor()
-        edited = await edit_text(self._desk.app, command, code, f"{review.draft.node_id}.py")
+        begun = self._unkept_edits.get(review.question_id, code)
+        edited = await edit_text(self._desk.app, command, begun, f"{review.draft.node_id}.py")
         if edited.rstrip("\n") == code.rstrip("\n"):
             self._desk.say("Nothing was changed, so the draft waits as it is.")
             return
-        await self._decide(review, Decision(DecisionKind.EDIT, code=edited), stays=True)
+        self._unkept_edits[review.question_id] = edited
+        again = "What you wrote is in the editor when you open it again."
+        await self._decide(review, Decision(DecisionKind.EDIT, code=edited), way_out=again, stays=True)
+        del self._unkept_edits[review.question_id]
 
     def _review(self) -> Review | None:
         """The draft that was really read; otherwise a notice says what is in the way."""
@@ -128,19 +141,40 @@ class Deeds:
         confirm = ConfirmModal(f"Approve {review.draft.node_id}?", body, "approve", now=self._now)
         return await self.waiting.show_about(review.question, confirm) is True
 
-    async def _decide(self, review: Review, decision: Decision, *, stays: bool = False) -> None:
-        """Send a decision once, then go on to what needs a person next; an edit stays with its job."""
+    async def _decide(
+        self, review: Review, decision: Decision, *, way_out: str = "Decide again.", stays: bool = False
+    ) -> None:
+        """Send a decision once, then go on to what needs a person next; an edit stays with its job.
+
+        Raises:
+            StoreError: it could not be written, which is said together with `way_out`.
+        """
         row = self._desk.queue.selected
+        try:
+            await self._send(review, decision)
+        except StoreError as error:
+            raise not_kept(error, way_out) from None
+        if not stays:
+            await self._go_on(row)
+
+    async def _decide_by(self, review: Review, modal: Modal[str | None], decision: Callable[[str], Decision]) -> None:
+        """Decide with the words of a dialog, which closes only once they are written."""
+        row = self._desk.queue.selected
+        if await self.waiting.show_about(review.question, modal, lambda words: self._send(review, decision(words))):
+            await self._go_on(row)
+
+    async def _send(self, review: Review, decision: Decision) -> None:
         try:
             with self.waiting.settling(review.question_id):
                 await self._session.decide(review.question_id, decision)
         finally:
             self._desk.queue.rows_changed()
             self._desk.reload_card()
-        if not stays:
-            following = await next_needing(self._session.store, row)
-            if following is not None:
-                self._desk.queue.select(following)
+
+    async def _go_on(self, row: QueueRow | None) -> None:
+        following = await next_needing(self._session.store, row)
+        if following is not None:
+            self._desk.queue.select(following)
 
     async def retry(self) -> None:
         """Queue the selected failed job again."""
@@ -176,30 +210,25 @@ class Deeds:
 
     async def export(self) -> None:
         """Write this session's log."""
-        path = await self._session.export("jsonl")
-        self._desk.say(f"This session was written to {path}")
+        folder, name = _folder_and_name(await self._session.export("jsonl"))
+        words = f"This session was written to\n{safe_text(folder, 500)}\n{safe_text(name, 200)}"
+        self._desk.notify(words, markup=False)  # on a line of its own, the name is not broken in two
 
-    async def connect(self) -> None:
-        """Choose a hub and connect to it."""
-        from evolver_tui.tui.modals import ConnectModal
+    async def open_signal(self) -> None:
+        """Show the lowest signal in sight in full."""
+        from evolver_tui.tui.modals import SignalModal
 
-        choice = await self._desk.app.push_screen_wait(ConnectModal(self._desk.settings.remembered_url, now=self._now))
-        if choice is not None:
-            await self.connect_to(None if choice.is_sample else choice.url)
-            if not choice.is_sample and self._desk.settings.remember_url is not None:
-                self._desk.settings.remember_url(choice.url)
+        signal, feed = self._desk.feed.lowest, self._desk.feed
+        if signal is None:
+            self._desk.say("There is no signal yet.")
+        else:
+            self._desk.app.push_screen(SignalModal(self._desk.actions, signal, feed.beside, now=self._now))
 
-    async def connect_to(self, url: str | None) -> None:
-        """Connect to a hub, or with None to the sample hub."""
-        is_sample = url is None
-        if url is None:
-            if self._desk.settings.sample_hub is None:
-                self._desk.say("There is no sample hub here.", "warning")
-                return
-            url = await self._desk.settings.sample_hub()
-        await self._session.connect(url)
-        self._desk.hub_chosen(is_sample)
 
-    async def retry_link(self) -> None:
-        """Connect now instead of waiting."""
-        self._session.retry_link()
+def _folder_and_name(path: str | os.PathLike[str]) -> tuple[str, str]:
+    """A file's folder, with a separator at its end and `~` for the home folder, and its name."""
+    folder, name = os.path.split(path)
+    home = os.path.expanduser("~")
+    if home != "~" and folder.startswith(f"{home}{os.sep}"):
+        folder = f"~{folder[len(home) :]}"
+    return f"{folder}{os.sep}", name

@@ -14,34 +14,34 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widget import Widget
 
-from evolver_tui.core.errors import EvolverError
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.actions import Action, KeyTable
 from evolver_tui.tui.bridge import Bridge, Rate, Taken
 from evolver_tui.tui.desk_settings import DeskSettings
+from evolver_tui.tui.news import News
 from evolver_tui.tui.panes.filterable import Filterable
 from evolver_tui.tui.panes.hub_pane import HubPane
 from evolver_tui.tui.panes.key_line import KeyLine
 from evolver_tui.tui.panes.page import message_content
 from evolver_tui.tui.panes.pane import Pane, pane_of
 from evolver_tui.tui.panes.queue_pane import QueuePane
-from evolver_tui.tui.panes.review_card import ReviewCard, live_content
+from evolver_tui.tui.panes.review_card import ReviewCard
 from evolver_tui.tui.panes.signal_feed import SignalFeed
 from evolver_tui.tui.panes.status_line import Status, StatusLine
-from evolver_tui.tui.panes.words import count, duration
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueCounts, QueueRow
-    from evolver_tui.core.question import OpenQuestion
     from evolver_tui.engine.ports import LinkState
     from evolver_tui.engine.session import Session
     from evolver_tui.tui.attention import Attention
+    from evolver_tui.tui.card_keeper import CardKeeper
     from evolver_tui.tui.deeds import Deed, Deeds
     from evolver_tui.tui.panes.card_content import Review
-    from evolver_tui.tui.panes.code_view import CodeDocument
-    from evolver_tui.tui.waiting import WaitingDeeds
 
 TICKS_PER_SECOND = 10
+
+SECONDS_TO_READ_AN_ERROR = 10.0
+"""How long a notice of an error stands; other ones stand half as long."""
 
 _GOING_ON = ("attention.next", "attention.answer")
 _DECISIONS = ("review.approve", "review.reject", "review.reject_plain", "review.edit", "review.respond")
@@ -84,9 +84,12 @@ class Desk(Screen[None]):
         self.bridge = Bridge()
         self._session: Session | None = None
         self._deeds: Mapping[str, Deed] = {}
-        self._waiting: WaitingDeeds | None = None
-        self._on_card: OpenQuestion | None = None
-        """What the card asked of a person when it was last read."""
+        self._keeper: CardKeeper | None = None
+        self._news = News()
+        self._saying: set[str] = set()
+        """Notices that are on their way to the screen."""
+        self._trouble = ""
+        """Why the database cannot be written; empty while it can."""
         self.attention: Attention | None = None
         self._listeners: set[asyncio.Event] = set()
         self._signal_rate, self._tasks_in, self._tasks_out = Rate(), Rate(), Rate()
@@ -98,7 +101,6 @@ class Desk(Screen[None]):
         self._link: LinkState | None = None
         self._counts: QueueCounts | None = None
         self._card_wanted = asyncio.Event()
-        self._live: tuple[tuple[int, float], CodeDocument] | None = None
         if first_counts is not None:
             self.queue.show_first(first_rows, first_counts)
 
@@ -122,12 +124,14 @@ class Desk(Screen[None]):
         """Show a session that is open."""
         self._session = session
         self._deeds = deeds.by_action()
-        self._waiting = deeds.waiting
+        from evolver_tui.tui.card_keeper import CardKeeper
+
+        self._keeper = keeper = CardKeeper(self, session, deeds.waiting, self._news, self._card_wanted)
         session.store.watch(self.bridge.jobs_changed)
         self._attend()
         label = "offline author" if session.backend.is_offline else session.backend.label
         self.hub.set_author(safe_text(label, 100))
-        self.run_worker(self._load_cards(session), name="card", exit_on_error=False)
+        self.run_worker(keeper.run(), name="card", exit_on_error=False)
         self.queue.attach(session.store)
         self._show_status()
 
@@ -175,8 +179,14 @@ class Desk(Screen[None]):
         self._show_status()
 
     def say(self, text: str, severity: Severity = "information") -> None:
-        """Show a notice."""
-        self.notify(safe_text(text, 1_000), severity=severity, markup=False)
+        """Show a notice, unless it stands there already."""
+        text = safe_text(text, 1_000)
+        standing = {notice.message for notice in self.app._notifications}  # Textual has no other list of them
+        if text not in standing | self._saying:
+            timeout = SECONDS_TO_READ_AN_ERROR if severity == "error" else None
+            self.notify(text, severity=severity, timeout=timeout, markup=False)
+            self._saying.add(text)
+            self.app.call_later(lambda: self._saying.discard(text))  # behind the notice in the same queue
 
     # --- a few times a second
 
@@ -184,6 +194,7 @@ class Desk(Screen[None]):
         taken = self.bridge.take()
         if taken is not None:
             self.feed.add(taken.signals, taken.dropped)
+            self._hear(taken)
             if taken.touches_jobs:
                 self.queue.rows_changed()
                 for listener in self._listeners:
@@ -194,7 +205,28 @@ class Desk(Screen[None]):
         if session is not None:
             if session.link_state is not self._link or self.queue.counts is not self._counts:
                 self._show_status()
-            self._show_live_draft(session)
+            self._show_trouble(session)
+            if self._keeper is not None:
+                self._keeper.tick()
+
+    def _hear(self, taken: Taken) -> None:
+        """Say what a person has to know of what happened."""
+        for unsaved in self._news.hear(taken.signals):
+            self.queue.mark_unsaved(unsaved.job)
+            self.say(unsaved.sentence, "error")
+        if any(signal.name == "node.saved" for signal in taken.signals):
+            self.reload_card()  # it may say what its draft would replace
+
+    def _show_trouble(self, session: Session) -> None:
+        """Say once that the database cannot be written, and once that it can be again."""
+        before, self._trouble = self._trouble, session.trouble
+        if before == self._trouble:
+            return
+        if self._trouble:
+            self.say(self._trouble, "error")
+        else:
+            self.say("The database can be written again.")
+        self._show_status()
 
     def _count(self, taken: Taken | None) -> None:
         """Keep the rates; once a second, show them and whatever else changes with time."""
@@ -224,6 +256,7 @@ class Desk(Screen[None]):
                 session_id=safe_text(session.id, 60) if session else "",
                 is_paused=is_paused,
                 is_closing=self._is_closing,
+                cannot_save=bool(self._trouble),
             )
         )
         if self.attention is not None and counts is not None:
@@ -232,23 +265,7 @@ class Desk(Screen[None]):
 
     def show_keys(self) -> None:
         """Bring the key line up to date."""
-        self.key_line.update(self.pane_in_focus, self.reason_against)
-
-    def _show_live_draft(self, session: Session) -> None:
-        live, selected = session.live_draft, self.queue.selected
-        if live is None or selected is None or live.job != selected.job:
-            return
-        from evolver_tui.tui.panes.code_view import CodeDocument
-
-        key = (live.job, live.started_at)
-        if self._live is None or self._live[0] != key:
-            self._live = (key, CodeDocument())
-        document = self._live[1]
-        has_grown = document.update(live.code)
-        if has_grown or self.card.content.identity != ("live", live.job):
-            seconds = duration(self.settings.now() - live.started_at)
-            words = f" {self.card.marks.dot} ".join((count(document.line_count, "line"), seconds))
-            self.card.show(live_content(live.job, live.task_id, document, words), follow=True)
+        self.key_line.update(self.pane_in_focus, self.reason_against, is_zoomed=self.has_class("-zoomed"))
 
     # --- the card
 
@@ -263,46 +280,14 @@ class Desk(Screen[None]):
         event.stop()
         self.say(str(event.error), "error")
 
+    def on_hub_pane_ended(self, event: HubPane.Ended) -> None:
+        """Say why there is no hub any more, in full."""
+        event.stop()
+        self.say(f"The hub link has ended. {event.state.reason}", "error")
+
     def reload_card(self) -> None:
         """Read the selected job again."""
         self._card_wanted.set()
-
-    async def _load_cards(self, session: Session) -> None:
-        """Show the job under the cursor, always the latest one; those it only passed are left out."""
-        while True:
-            await self._card_wanted.wait()
-            self._card_wanted.clear()
-            row = self.queue.selected
-            if row is None:
-                self.card.show(message_content("Card", [("Nothing is selected.", "dim")]))
-                continue
-            try:
-                await self._load_card(session, row)
-            except EvolverError as error:
-                self.say(str(error), "error")
-
-    async def _load_card(self, session: Session, row: QueueRow) -> None:
-        from evolver_tui.tui.panes.card_content import CardFacts, content_of
-
-        store = session.store
-        detail = await store.job(row.job)
-        question = await store.open_question_of(row.job) if row.state == "paused" else None
-        await self._tell_settled_elsewhere(row, question)
-        journal = await store.journal(row.job) if row.state != "paused" else {}
-        selected, live = self.queue.selected, session.live_draft
-        if detail is None or selected is None or selected.job != row.job or (live and live.job == row.job):
-            return
-        facts = CardFacts(detail, question, journal, self.settings.nodes_folder)
-        self.card.show(content_of(facts, self.settings.now(), self.card.marks))
-        self.show_keys()
-
-    async def _tell_settled_elsewhere(self, row: QueueRow, question: OpenQuestion | None) -> None:
-        """Say what became of the question that was on the card, when this job asks another one or none."""
-        before, self._on_card = self._on_card, question
-        if before is None or before.job != row.job or self._waiting is None:
-            return
-        if question is None or question.id != before.id:
-            await self._waiting.tell_settled(before)
 
     def go_to_card(self, row: QueueRow) -> None:
         """Put a job in front, whatever the queue shows, and its card in focus; it counts as seen from here on."""
@@ -391,6 +376,8 @@ class Desk(Screen[None]):
         """Do an action by its id, as its key would; what cannot be done now says why."""
         action = self._by_id[action_id]
         reason = self.reason_against(action)
+        if action_id in _DECISIONS:
+            reason = self.card.press_decision(action_id, reason or self.review_to_decide()[1])
         if reason:
             self.say(reason, "warning")
         elif action.is_local:
@@ -451,7 +438,7 @@ class Desk(Screen[None]):
         self._focus_pane(panes[(index + step) % len(panes)])
 
     def _focus_pane(self, pane: Pane) -> None:
-        pane.focus()
+        self.set_focus(pane)  # at once: the next key is meant for it
         if self.has_class("-zoomed"):
             self._zoom(True, pane)
 
@@ -470,10 +457,12 @@ class Desk(Screen[None]):
         for each in (self.queue, self.card, self.feed, self.hub):
             each.set_class(on and each is whole, "-whole")
         self.set_class(on and whole is not None, "-zoomed")
+        self.show_keys()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Show the keys of the pane that has the focus now."""
+        """Show the keys of the pane that has the focus now; where the terminal is small, a card that is read grows."""
         self._latest_pane = self.pane_in_focus
+        self.set_class(self.pane_in_focus == "card", "-reading")
         self.show_keys()
 
 

@@ -155,7 +155,7 @@ class ActionPalette(CommandPalette):
         self.set_class(any(screen.has_class("-plain") for screen in self.app.screen_stack), "-plain")
         frame = self.query_one("#--container")
         frame.border_title = "Commands"
-        frame.border_subtitle = "enter run, esc close"
+        frame.border_subtitle = f"enter run {'-' if self.has_class('-plain') else '·'} esc close"
 
 
 def open_palette(app: App[Any]) -> None:

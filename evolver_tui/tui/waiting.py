@@ -7,9 +7,9 @@ import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from evolver_tui.core.errors import AlreadyAnswered, EvolverError
+from evolver_tui.core.errors import AlreadyAnswered, EvolverError, NodeChanged, NotWaiting, StoreError
 from evolver_tui.core.job import JobState, QueueRow
-from evolver_tui.core.question import AnswerAction, OpenQuestion, QuestionKind
+from evolver_tui.core.question import Answer, OpenQuestion, QuestionKind
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.engine.ports import Store
 from evolver_tui.engine.session import Session
@@ -32,6 +32,9 @@ _DECIDED = {
     "decline": "declined",
 }
 """What an answer means beyond that it was given."""
+
+_FINAL = (AlreadyAnswered, NotWaiting, NodeChanged)
+"""Why a decision cannot be written that another attempt would not change."""
 
 
 class WaitingDeeds:
@@ -147,15 +150,17 @@ class WaitingDeeds:
         try:
             position, total = await self._place_of(question)
             modal = QuestionModal(question, position, total, now=self._now, wall_time=self._desk.settings.now())
-            answer = await self.show_about(question, modal)
+
+            async def keep(answer: Answer) -> None:
+                with self.settling(question.id):
+                    await self._session.answer(question.id, answer)
+
+            answer = await self.show_about(question, modal, keep)
         finally:
             self._asking.discard(question.id)
-        if answer is None or answer.action is AnswerAction.CANCEL:
-            return
-        with self.settling(question.id):
-            await self._session.answer(question.id, answer)
-        self._desk.queue.rows_changed()
-        self._desk.reload_card()
+        if answer is not None:
+            self._desk.queue.rows_changed()
+            self._desk.reload_card()
 
     async def _place_of(self, question: OpenQuestion) -> tuple[int, int]:
         """Which of all that waits it is, from 1, and of how many: what waits stands at the queue's top."""
@@ -163,10 +168,35 @@ class WaitingDeeds:
         position = 1 + await self._store.rank_of(row.key) if row is not None else 1
         return position, max(position, counts.needs_you)
 
-    async def show_about(self, question: OpenQuestion, modal: Modal[T]) -> T | None:
-        """Show a dialog about a question; it closes with a notice when the question is settled elsewhere."""
+    async def show_about(
+        self, question: OpenQuestion, modal: Modal[T], keep: Callable[[Any], Awaitable[None]] | None = None
+    ) -> T | None:
+        """Show a dialog about a question; it closes with a notice when the question is settled elsewhere.
+
+        Args:
+            keep: writes the dialog's result. Where it could not be written the dialog stays open and says so.
+
+        Raises:
+            EvolverError: of `keep`, where the same result can never be written; the dialog is closed.
+        """
+        refusals: list[Exception] = []
+
+        async def try_to_keep(result: T) -> None:
+            assert keep is not None
+            try:
+                await keep(result)
+            except Exception as error:
+                if isinstance(error, EvolverError) and not isinstance(error, _FINAL):
+                    raise
+                refusals.append(error)
+
+        if keep is not None:
+            modal.keep = try_to_keep
         with self._desk.hears_of_jobs() as changed:
-            return await self._show(modal, self._withdraw_when_settled(modal, question, changed))
+            result = await self._show(modal, self._withdraw_when_settled(modal, question, changed))
+        if refusals:
+            raise refusals[0]
+        return result
 
     async def _show(self, modal: Modal[T], beside: Coroutine[Any, Any, None]) -> T | None:
         """Show a dialog, and do something else as long as it is open."""
@@ -212,6 +242,13 @@ class WaitingDeeds:
         if question.id not in self._settled:
             self._settled.add(question.id)
             self._desk.say(words)
+
+
+def not_kept(error: StoreError, way_out: str) -> StoreError:
+    """The same error, for who has to know that a decision was not written; who came too late hears that as it is."""
+    if isinstance(error, _FINAL):
+        return error
+    return StoreError(f"Your decision was not kept. {error.message}", way_out)
 
 
 async def how_settled(store: Store, question: OpenQuestion) -> str:

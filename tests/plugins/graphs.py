@@ -221,6 +221,10 @@ def foreign(state: State) -> State:
     return told(Foreign())
 
 
+def asks_with_foreign(state: State) -> State:
+    return told(interrupt({"what": [Foreign()]}))
+
+
 @dataclass
 class Note:
     """Can be kept where the state names it."""
@@ -257,7 +261,7 @@ def notes(schema: Any) -> StateGraph[Any]:
 errand = chain(first, question, well)
 fails = chain(well, badly)
 never_ends = chain(for_ever).compile().with_config(recursion_limit=5)
-keeps_foreign = chain(foreign)
+keeps_foreign, asks_foreign = chain(foreign), chain(asks_with_foreign)
 names_its_types, names_no_types = notes(Noted), notes(Loose)
 names_types_aside = GraphRoutine(notes(Loose), types=(Note,))
 stops_at_nodes = chain(first).compile(interrupt_before=["first"])

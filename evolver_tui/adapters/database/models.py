@@ -89,7 +89,7 @@ class Journal(Layout, table=True):
     name: str = Field(primary_key=True, sa_type=Text)
     value_json: str = Field(sa_type=Text)
     digest: str = _empty_text()
-    """Of the step's arguments; empty for an answer, and for a step that was given none."""
+    """Of the step's arguments; empty for what is no step, and for a step of an older layout, which kept none."""
     fence: int = Field(sa_type=BigInteger)
     at: float = Field(sa_type=Double)
 

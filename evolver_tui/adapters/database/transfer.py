@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -88,7 +89,7 @@ def _bundle(
 
 
 def _journal_entries(transaction: Transaction, job: int) -> list[dict[str, Any]]:
-    of_job = select(journal).where(journal.c.job == job).order_by(journal.c.at, journal.c.name)
+    of_job = select(journal).where(journal.c.job == job).order_by(journal.c.fence, journal.c.at, journal.c.name)
     return [
         {
             "name": row.name,
@@ -121,7 +122,7 @@ def import_job(transaction: Transaction, bundle: Bundle, session_id: str, signal
         before = _row_of_task(transaction, task, bundle)
         job = int(before.seq) if before is not None else transaction.reserve_jobs(1)[0]
         points = [_question_row(job, point) for point in bundle.job_state["pause_points"]]
-        entries = [_journal_row(job, bundle, entry) for entry in bundle.job_state["journal"]]
+        entries = _journal_rows(job, bundle)
         columns = _job_row(transaction, job, bundle, task, points, session_id)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise BundleError("The bundle lacks a part.", "Export the job again where it came from.") from None
@@ -193,13 +194,22 @@ def _job_row(
     }  # fmt: skip
 
 
-def _journal_row(job: int, bundle: Bundle, entry: Mapping[str, Any]) -> dict[str, Any]:
+def _journal_rows(job: int, bundle: Bundle) -> list[dict[str, Any]]:
+    """The journal's rows, which keep the bundle's order: by fence, and by time, for which several clocks may stand."""
+    rows = [_journal_row(job, entry) for entry in bundle.job_state["journal"]]
+    fence, later = int(bundle.job_state["fence"]), math.inf
+    for row in reversed(rows):
+        fence -= row["at"] >= later
+        row["fence"], later = fence, row["at"]
+    return rows
+
+
+def _journal_row(job: int, entry: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "job": job,
         "name": encoding.plain(entry["name"]),
         "value_json": encoding.to_json(entry["value"], "A step of the bundle"),
         "digest": str(entry.get("digest", "")),
-        "fence": int(bundle.job_state["fence"]),
         "at": float(entry["at"]),
     }
 

@@ -52,7 +52,7 @@ _IN_QUEUE: Final = "SELECT seq, state, fence, lease_owner, lease_expires, routin
 _IN_ORDER: Final = " ORDER BY rank, seq"
 _IS_RUNNING: Final = f" WHERE rank >= {Section.RUNNING.first} AND rank < {Section.RUNNING.end}"
 _IS_PENDING: Final = f" WHERE rank >= {Section.PENDING.first} AND rank < {Section.PENDING.end}"
-_READ_JOURNAL: Final = "SELECT name, value_json, digest FROM journal WHERE job = ?"
+_READ_JOURNAL: Final = "SELECT name, value_json, digest FROM journal WHERE job = ? ORDER BY fence, at"
 _READ_QUESTION: Final = "SELECT id, asked_at, answered_at FROM question WHERE job = ? AND name = ?"
 _ASK: Final = (
     "INSERT INTO question (job, name, kind, message, form_json, subject_json, asked_at)"

@@ -29,6 +29,7 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.event_hooks import SerdeEvent, register_serde_event_listener
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.types import Interrupt
 
 from evolver_tui.core.errors import RoutineError
 from evolver_tui.engine.routine import Run
@@ -37,6 +38,8 @@ T = TypeVar("T")
 
 _KEPT = "graph {slot}"
 _KEPT_WRITES = "graph {slot} writes"
+_NO_FORM = "Type is not msgpack serializable: "
+"""How the serializer's error begins where it has no form for a value's type."""
 
 Encoded = list[str]
 """The serializer's name for the form, and its bytes as base64 text."""
@@ -54,9 +57,7 @@ class StrictSerializer(JsonPlusSerializer):
         try:
             form, data = super().dumps_typed(obj)
         except (TypeError, ValueError) as error:
-            raise RoutineError(
-                f"The graph's state cannot be kept: {error}.", "Keep JSON values, messages or dataclasses in it."
-            ) from None
+            raise self._refusal(obj, error) from None
         blocked: list[SerdeEvent] = []
         unregister = register_serde_event_listener(blocked.append)
         try:
@@ -70,6 +71,21 @@ class StrictSerializer(JsonPlusSerializer):
                 "Annotate the state with it, or name it in GraphRoutine(types=...), and retry with y.",
             )
         return form, data
+
+    def _refusal(self, obj: object, error: Exception) -> RoutineError:
+        """Why something cannot be kept. LangGraph wraps what is interrupted with, and its error names the wrapper."""
+        what, way_out = "The graph's state", "Keep JSON values, messages or dataclasses in it."
+        for each in obj if isinstance(obj, list | tuple) else (obj,):
+            if isinstance(each, Interrupt):
+                try:
+                    super().dumps_typed(each.value)
+                except (TypeError, ValueError) as inner:
+                    what, way_out, error = "What the graph interrupts with", "Call interrupt() with JSON values.", inner
+                    break
+        words = str(error)
+        if words.startswith(_NO_FORM):
+            words = f"a value of type {words.removeprefix(_NO_FORM)} is no JSON"
+        return RoutineError(f"{what} cannot be kept: {words}.", way_out)
 
 
 @dataclass(slots=True, eq=False)

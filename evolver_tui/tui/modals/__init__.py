@@ -1,4 +1,4 @@
-"""Windows over the desk: questions, confirmations, reasons, the choice of a hub, help."""
+"""Windows over the desk: questions, confirmations, reasons, the choice of a hub, a signal, help."""
 
 from evolver_tui.tui.modals.confirm_modal import ConfirmModal
 from evolver_tui.tui.modals.connect_modal import ConnectChoice, ConnectModal
@@ -8,6 +8,7 @@ from evolver_tui.tui.modals.inputs import TextInput
 from evolver_tui.tui.modals.modal import Modal
 from evolver_tui.tui.modals.question_modal import QuestionModal
 from evolver_tui.tui.modals.reason_modal import ReasonModal
+from evolver_tui.tui.modals.signal_modal import SignalModal
 
 __all__ = [
     "ConfirmModal",
@@ -18,5 +19,6 @@ __all__ = [
     "Modal",
     "QuestionModal",
     "ReasonModal",
+    "SignalModal",
     "TextInput",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,7 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen, ScreenResultType
+from textual.widgets import Static
 
+from evolver_tui.core.errors import EvolverError, StoreError
 from evolver_tui.core.safe_text import safe_text
 
 SECONDS_UNTIL_ARMED = 0.3
@@ -92,6 +94,9 @@ class Modal(ModalScreen[ScreenResultType]):
     Modal .problem.-shown {
         display: block;
     }
+    Modal #unkept {
+        margin: 1 0 0 0;
+    }
     """
 
     # Tab acts at once and enter takes its turn behind the keys before it, so that a burst of keys ends where it would
@@ -114,6 +119,13 @@ class Modal(ModalScreen[ScreenResultType]):
         self._painted_at: float | None = None
         self._is_over = False
         self._is_withdrawn = False
+        self._results_kept: list[ScreenResultType] = []
+        """The result, once it is kept."""
+        self.keep: Callable[[ScreenResultType], Awaitable[None]] | None = None
+        """Keeps a result that means something, before the modal closes; raises EvolverError where it could not, and
+        the modal stays open with all that was typed.
+        """
+        self._is_keeping = False
 
     def compose(self) -> ComposeResult:
         """Lay the window around the body."""
@@ -123,6 +135,7 @@ class Modal(ModalScreen[ScreenResultType]):
         window.border_subtitle = Content(self._with_dots(self.key_line()))
         with window:
             yield from self.compose_body()
+            yield Static(id="unkept", classes="problem", markup=False)
 
     def compose_body(self) -> ComposeResult:
         """What stands in the window."""
@@ -157,24 +170,54 @@ class Modal(ModalScreen[ScreenResultType]):
         return self._painted_at is not None and self._now() - self._painted_at >= SECONDS_UNTIL_ARMED
 
     def finish(self, result: ScreenResultType | None) -> None:
-        """Close with a result, once, and only when armed."""
-        if self.is_armed and not self._is_over:
-            self._is_over = True
-            self.dismiss(result)
+        """Close with a result, once, and only when armed; where it is to be kept, once it is."""
+        if not self.is_armed or self._is_over or self._is_keeping:
+            return
+        if result and self.keep is not None:
+            self._is_keeping = True
+            self.query_one("#unkept", Static).update("Trying again." if self.has_class("-unkept") else "")
+            self.run_worker(self._keep_and_close(self.keep, result), name="keep")
+        else:
+            self._close(result)
+
+    async def _keep_and_close(
+        self, keep: Callable[[ScreenResultType], Awaitable[None]], result: ScreenResultType
+    ) -> None:
+        try:
+            await keep(result)
+        except EvolverError as error:
+            self._is_keeping = False
+            self._show_unkept(error.message if isinstance(error, StoreError) else str(error))
+            self._leave_if_over()
+        else:
+            self._is_keeping = False
+            self._results_kept.append(result)
+            self._leave_if_over()
+
+    def _close(self, result: ScreenResultType | None) -> None:
+        self._is_over = True
+        self.dismiss(result)
+
+    def _show_unkept(self, why: str) -> None:
+        """Say that nothing was kept, and that what was typed stands there still."""
+        unkept = self.query_one("#unkept", Static)
+        unkept.update(Content(f"! Not kept. {safe_text(why, 300)} Press the key again, or esc to leave it."))
+        unkept.add_class("-shown")
+        self.add_class("-unkept")
 
     def withdraw(self) -> None:
         """Close with nothing decided, however short it was seen; under another screen, once it is in front again."""
         self._is_withdrawn = True
-        self._leave_if_withdrawn()
+        self._leave_if_over()
 
     def on_screen_resume(self) -> None:
         """What lay over it is gone."""
-        self._leave_if_withdrawn()
+        self._leave_if_over()
 
-    def _leave_if_withdrawn(self) -> None:
-        if self._is_withdrawn and not self._is_over and self.app.screen is self:
-            self._is_over = True
-            self.dismiss(None)
+    def _leave_if_over(self) -> None:
+        is_done = bool(self._results_kept) or self._is_withdrawn
+        if is_done and not self._is_over and not self._is_keeping and self.app.screen is self:
+            self._close(self._results_kept[0] if self._results_kept else None)
 
     def on_input_submitted(self) -> None:
         """A line of text takes enter for itself, and tells."""

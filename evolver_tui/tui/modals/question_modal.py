@@ -54,6 +54,15 @@ class QuestionModal(Modal[Answer | None]):
     QuestionModal.-alone #message {
         max-height: 70vh;
     }
+    QuestionModal #unkept {
+        margin: 1 0 0 2;
+    }
+    QuestionModal.-unkept #message {
+        max-height: 20vh;
+    }
+    QuestionModal.-unkept #form {
+        max-height: 40vh;
+    }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [

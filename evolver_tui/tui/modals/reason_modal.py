@@ -34,6 +34,12 @@ SEND_BACK = Wording(
     "A reason is needed: the author reads it before writing again.",
     "send back",
 )
+END = Wording(
+    "what is wrong with it",
+    "This reject ends the task: it cannot be sent back once more. Words to the author (w) do not count as a reject.",
+    "A reason is needed: it is kept with the task.",
+    "reject and end the task",
+)
 RESPOND = Wording(
     "words to the author",
     "The author reads it and writes again. Nothing is rejected by it.",

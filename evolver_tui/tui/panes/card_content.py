@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from evolver_tui.core.errors import EvolverError, QuestionError
@@ -13,7 +14,9 @@ from evolver_tui.core.node import CheckReport, Finding, FindingLevel, NodeDraft,
 from evolver_tui.core.question import OpenQuestion, QuestionKind, read_form
 from evolver_tui.core.safe_text import LIMIT, safe_block, safe_text
 from evolver_tui.core.times import age
-from evolver_tui.engine.session import ReviewSubject
+from evolver_tui.engine.review import ReviewSubject
+from evolver_tui.engine.routine import RESULT
+from evolver_tui.tui.news import Retry
 from evolver_tui.tui.panes.code_view import CodeDocument
 from evolver_tui.tui.panes.ink import Line, Marks, Piece
 from evolver_tui.tui.panes.page import CardContent, Page, TextPage
@@ -63,6 +66,18 @@ class CardFacts:
     question: OpenQuestion | None
     journal: Mapping[str, Any]
     nodes_folder: str = ""
+    subject: ReviewSubject | None = None
+    """What a review is about as of now; None takes it as it was when it was asked for."""
+    retry: Retry | None = None
+    """That the model is being asked again."""
+    knows_routine: bool = True
+    """Whether a worker of this console can go on with it."""
+
+    @property
+    def worker(self) -> str:
+        """Who works on the job."""
+        routine = self.detail.routine
+        return f"the routine {safe_text(routine, 100)}" if routine else "the author"
 
 
 def content_of(facts: CardFacts, now: float, marks: Marks) -> CardContent:
@@ -70,13 +85,26 @@ def content_of(facts: CardFacts, now: float, marks: Marks) -> CardContent:
     question = facts.question
     if question is not None and question.question.kind is QuestionKind.REVIEW:
         try:
-            review = Review(question, ReviewSubject.of(question))
+            review = Review(question, facts.subject or ReviewSubject.of(question))
         except (KeyError, TypeError, ValueError, EvolverError) as error:
             return _plain(facts, marks, [(f"This review cannot be shown: {safe_text(error, 200)}.", "error")], now)
         return _review_card(facts, review, marks)
     if question is not None:
         return _question_card(facts, question, now, marks)
     return _plain(facts, marks, list(_state_paragraphs(facts, now)), now)
+
+
+def with_ages(content: CardContent, facts: CardFacts, now: float, marks: Marks) -> CardContent:
+    """`content`, made of these facts, as it reads by now; itself where nothing reads differently."""
+    asked = facts.question
+    if asked is not None and asked.question.kind is QuestionKind.REVIEW:
+        return content
+    paragraphs = (
+        _question_paragraphs(asked, facts.worker, now, marks) if asked is not None else _state_paragraphs(facts, now)
+    )
+    current = TextPage(tuple(paragraphs))
+    pages = tuple(page._replace(content=current) if page.title in _WITH_AGES else page for page in content.pages)
+    return content if pages == content.pages else content._replace(pages=pages)
 
 
 # --- a draft to decide about
@@ -100,8 +128,10 @@ def _review_card(facts: CardFacts, review: Review, marks: Marks) -> CardContent:
         parts.append(f"draft {review.subject.attempt}")
     if draft.author.startswith("edited by"):
         parts.append(safe_text(draft.author, 60))
+    if review.subject.replaces is not None:
+        parts.append(f"replaces v{review.subject.replaces.version}")
     return CardContent(
-        identity=("review", review.question_id, draft.sha256),
+        identity=("review", review.question_id, draft.sha256, review.subject.replaced_sha256),
         title=f"{safe_text(draft.node_id, 64)}  v{review.subject.version}",
         subtitle=f" {marks.dot} ".join(parts),
         pages=pages,
@@ -160,24 +190,38 @@ def _checks_page(review: Review, findings: Sequence[Finding], marks: Marks) -> T
         (f"written by {safe_text(draft.author, 100)}", "text"),
         (f"sha256     {draft.sha256}", "dim"),
     ]
+    replaces = review.subject.replaces
+    if replaces is not None:
+        made_for, by = safe_text(replaces.task_id, 100), safe_text(replaces.decided_by, 100)
+        decided = f"approved by {by}" if replaces.was_read else "saved unreviewed"
+        paragraphs.append((f"replaces   v{replaces.version}, made for {made_for}, {decided}", "warn"))
     return TextPage(tuple(paragraphs))
 
 
 # --- a question
 
 
-def _question_card(facts: CardFacts, asked: OpenQuestion, now: float, marks: Marks) -> CardContent:
-    question = asked.question
-    paragraphs = [(line, "strong") for line in safe_block(question.message).split("\n")]
-    paragraphs.append(("", "text"))
+_WITH_AGES = ("Question", "State")
+"""The pages on which something is said to be so and so old."""
+
+
+def _question_paragraphs(asked: OpenQuestion, worker: str, now: float, marks: Marks) -> Iterator[tuple[str, str]]:
+    for line in safe_block(asked.question.message).split("\n"):
+        yield line, "strong"
+    yield "", "text"
     try:
-        for form_field in read_form(question.requested_schema):
+        for form_field in read_form(asked.question.requested_schema):
             needed = " (needed)" if form_field.required else ""
-            paragraphs.append((f"{marks.dot} {safe_text(form_field.title, 200)}{needed}", "text"))
-            paragraphs += [(f"    {safe_text(choice.title, 200)}", "dim") for choice in form_field.choices[:20]]
+            yield f"{marks.dot} {safe_text(form_field.title, 200)}{needed}", "text"
+            yield from ((f"    {safe_text(choice.title, 200)}", "dim") for choice in form_field.choices[:20])
     except QuestionError as error:
-        paragraphs.append((safe_text(error), "error"))
-    paragraphs += [("", "text"), (f"The author has waited for {duration(now - asked.asked_at)}.", "dim")]
+        yield safe_text(error), "error"
+    yield "", "text"
+    yield f"T{worker[1:]} has waited for {age(now - asked.asked_at)}.", "dim"
+
+
+def _question_card(facts: CardFacts, asked: OpenQuestion, now: float, marks: Marks) -> CardContent:
+    paragraphs = _question_paragraphs(asked, facts.worker, now, marks)
     return CardContent(
         identity=("question", asked.id),
         title=f"{safe_text(asked.task_id, 64)} asks",
@@ -215,13 +259,17 @@ def _state_paragraphs(facts: CardFacts, now: float) -> Iterator[tuple[str, str]]
     ago = age(now - row.since)
     match row.state:
         case JobState.PENDING if facts.journal:
-            yield "It goes on as soon as the author is free.", "text"
+            yield f"It goes on as soon as {facts.worker} is free.", "text"
+            yield from _unknown_routine(facts)
         case JobState.PENDING:
-            yield "Waits for the author.", "text"
+            yield f"Waits for {facts.worker}.", "text"
+            yield from _unknown_routine(facts)
             yield f"{row.priority} priority, here since {ago}.", "dim"
         case JobState.RUNNING:
-            yield "The author is at work on it.", "text"
-            yield from ((f"It runs on {host}.", "dim") for host in _hosts(detail.owner))
+            yield f"T{facts.worker[1:]} is at work on it.", "text"
+            yield from ((f"It has run on {host} for {ago}.", "dim") for host in _hosts(detail.owner))
+            if facts.retry is not None:
+                yield from _retry_paragraphs(facts.retry, now)
         case JobState.PAUSED:
             yield "Waits for a person.", "text"
         case JobState.FAILED:
@@ -239,6 +287,9 @@ def _state_paragraphs(facts: CardFacts, now: float) -> Iterator[tuple[str, str]]
             yield "The hub says that this task was completed already. It is kept and not worked on.", "text"
         case JobState.COMPLETED if row.outcome is Outcome.DONE:
             yield f"Its routine came to its end {ago} ago.", "text"
+            if (result := facts.journal.get(RESULT)) is not None:
+                yield "", "text"
+                yield from ((line, "text") for line in safe_block(_shown(result)).split("\n"))
         case JobState.CANCELLED:
             yield f"Cancelled {ago} ago; nothing more is done for it.", "text"
         case JobState.EXPORTED:
@@ -246,6 +297,29 @@ def _state_paragraphs(facts: CardFacts, now: float) -> Iterator[tuple[str, str]]
             yield f"bundle {safe_text(detail.bundle, 100)}", "dim"
         case JobState.COMPLETED:
             yield "Kept only, as the config asks.", "text"
+
+
+def _unknown_routine(facts: CardFacts) -> Iterator[tuple[str, str]]:
+    if not facts.knows_routine:
+        yield (
+            "This console does not know that routine: it goes on where one does. See [routines] in the config.",
+            "warn",
+        )
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _retry_paragraphs(retry: Retry, now: float) -> Iterator[tuple[str, str]]:
+    """That the model failed, why, and when it is asked again."""
+    following = retry.failed + 1
+    yield "", "text"
+    yield f"Attempt {retry.failed} failed: {retry.error}", "warn"
+    if retry.is_under_way:
+        yield f"Attempt {following} is under way.", "text"
+    else:
+        yield f"Attempt {following} comes in {age(ceil(retry.due_at - now))}.", "text"
 
 
 def _latest_draft(journal: Mapping[str, Any]) -> NodeDraft | None:

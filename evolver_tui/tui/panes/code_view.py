@@ -153,6 +153,10 @@ class CodeDocument:
         self._lay_out(width)
         return self._rows[index] if index < len(self._rows) else self._last_rows[index - len(self._rows)]
 
+    def line_at(self, index: int, width: int) -> int:
+        """The number of the line that a row at a width is a part of."""
+        return next((row.number for each in range(index, -1, -1) if (row := self.row(each, width)).number), 1)
+
     def _lay_out(self, width: int) -> None:
         if width == self._width:
             return

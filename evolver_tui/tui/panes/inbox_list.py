@@ -27,6 +27,8 @@ HEAD_ROWS, DETAIL_ROWS = 1, 4
 _LEAST_ROWS = 6
 """With fewer lines than this left for the list, the detail gives way."""
 _GAP = 2
+_WHY = {"user_input": "question"}
+"""Why a job waits, where the word of the record is not one for a person."""
 _LONGEST = 500
 """Characters of a stranger's text that are looked at for one cell of the table."""
 
@@ -296,11 +298,11 @@ class Columns(NamedTuple):
         """One row."""
         text = "strong" if is_selected else "text"
         mark = marks.review if row.kind is QuestionKind.REVIEW else marks.asks
-        wants = row.node or row.message
-        task, name, wants, why = (safe_text(part, _LONGEST) for part in (row.task_id, row.task_name, wants, row.reason))
+        wants, why = row.node or row.message, _WHY.get(row.reason, row.reason)
+        task, name, wants, why = (safe_text(part, _LONGEST) for part in (row.task_id, row.task_name, wants, why))
         cells = ((task, self.task, text), (name, self.name, "text"), (wants, self.wants, text))
         pieces: list[Piece] = [(f" {mark} ", "needs")]
         pieces += [(fill(words, width) + " " * _GAP, ink) for words, width, ink in cells if width]
         pieces.append((fill(why, self.why), "dim"))
-        pieces.append((f"{age(now - row.asked_at, ' '):>5} ", "needs" if is_selected else "dim"))
+        pieces.append((f"{age(now - row.asked_at):>5} ", "needs" if is_selected else "dim"))
         return pieces

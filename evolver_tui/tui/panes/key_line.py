@@ -11,6 +11,7 @@ from evolver_tui.tui.panes.ink import Line, Piece, line_width
 from evolver_tui.tui.panes.pane import Pane
 
 _ALWAYS = ("app.help", "app.palette")
+_ZOOM = "pane.zoom"
 
 
 class KeyLine(Pane):
@@ -21,26 +22,36 @@ class KeyLine(Pane):
         self._actions = sorted((a for a in actions if a.footer is not None), key=lambda action: action.footer or 0)
         self._pane = "queue"
         self._disabled: frozenset[str] = frozenset()
+        self._is_zoomed = False
 
-    def update(self, pane: str, reason_against: Callable[[Action], str]) -> None:
-        """Show the keys of a pane, and which of them are of no use now."""
+    def update(self, pane: str, reason_against: Callable[[Action], str], *, is_zoomed: bool = False) -> None:
+        """Show the keys of a pane, which of them are of no use now, and how a pane gives the desk back."""
         disabled = frozenset(action.id for action in self._actions if reason_against(action))
-        if (pane, disabled) != (self._pane, self._disabled):
-            self._pane, self._disabled = pane, disabled
+        if (pane, disabled, is_zoomed) != (self._pane, self._disabled, self._is_zoomed):
+            self._pane, self._disabled, self._is_zoomed = pane, disabled, is_zoomed
             self.refresh()
 
     def line(self, y: int, width: int) -> tuple[Line, Style | None]:
-        """The row: what the pane can do, as far as it fits, then help and palette."""
+        """The row: what the pane can do, as far as it fits, then help and palette. Dim keys give way to the others."""
         here = [a for a in self._actions if a.id not in _ALWAYS and (not a.panes or self._pane in a.panes)]
         here = [a for a in here if not a.is_occasional or a.id not in self._disabled]
         always = [piece for action in self._actions if action.id in _ALWAYS for piece in self._pieces(action)]
-        row: list[Piece] = []
-        for action in here:
-            pieces = self._pieces(action)
-            if line_width(row) + line_width(pieces) + line_width(always) <= width:
-                row += pieces
-        return [*row, *always], None
+        room = width - line_width(always)
+        chosen: set[str] = set()
+        for action in sorted(here, key=self._need):
+            needed = line_width(self._pieces(action))
+            if needed <= room:
+                chosen.add(action.id)
+                room -= needed
+        return [*(piece for action in here if action.id in chosen for piece in self._pieces(action)), *always], None
+
+    def _need(self, action: Action) -> int:
+        """The smaller, the more a key is needed in the row: the way out of the zoom, what works, what does not."""
+        if self._is_zoomed and action.id == _ZOOM:
+            return 0
+        return 2 if action.id in self._disabled else 1
 
     def _pieces(self, action: Action) -> list[Piece]:
         key = "dim" if action.id in self._disabled else "key"
-        return [(f" {action.shown_key}", key), (f" {action.title} ", "dim")]
+        title = "unzoom" if self._is_zoomed and action.id == _ZOOM else action.title
+        return [(f" {action.shown_key}", key), (f" {title} ", "dim")]

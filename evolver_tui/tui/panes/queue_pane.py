@@ -13,7 +13,7 @@ from textual.message import Message
 from evolver_tui.core.errors import EvolverError
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.panes.filterable import Filterable
-from evolver_tui.tui.panes.ink import Line
+from evolver_tui.tui.panes.ink import Line, Piece
 from evolver_tui.tui.panes.queue_window import NEAR_EDGE, Goal, RowWindow, read_window
 
 if TYPE_CHECKING:
@@ -59,6 +59,10 @@ class QueuePane(Filterable):
         self._wanted = asyncio.Event()
         self._rest_until = 0.0
         self._is_stale = False
+        self._unsaved: set[int] = set()
+        self._states: dict[int, Piece] = {}
+        """Line on the screen to how its job was last said to stand."""
+        self._second = 0
         self.set_title("Queue")
 
     # --- what is shown
@@ -90,12 +94,29 @@ class QueuePane(Filterable):
         self._is_stale = True
 
     def tick(self) -> None:
-        """Read again what is stale, unless reading takes a tenth of the time already; draw what changes with time."""
+        """Read again what is stale, unless reading takes a tenth of the time already; once a second let ages move."""
         if self._is_stale and self._monotonic() >= self._rest_until:
             self._want("around")
-        running = [y for y in range(self.list_height) if (row := self._row_at(y)) and row.state == "running"]
-        if running:
-            self.refresh_rows(running)
+        second = int(self._now())
+        if second != self._second:
+            self._second = second
+            self._draw_what_reads_differently()
+
+    def mark_unsaved(self, job: int) -> None:
+        """What was approved of this job could not be saved: its row says so as long as it is failed."""
+        self._unsaved.add(job)
+        self._draw_what_reads_differently()
+
+    def _draw_what_reads_differently(self) -> None:
+        lines = range(self.list_height)
+        changed = [y for y in lines if (row := self._row_at(y)) and self._state_of(row) != self._states.get(y)]
+        if changed:
+            self.refresh_rows(changed)
+
+    def _state_of(self, row: QueueRow) -> Piece:
+        from evolver_tui.tui.panes.queue_row import state_words
+
+        return state_words(row, self._now(), row.job in self._unsaved)
 
     # --- moving
 
@@ -298,7 +319,8 @@ class QueuePane(Filterable):
         is_selected = index == self._cursor
         row = self._window.rows[index]
         over = self.ink["selected" if self.has_focus else "selected.blurred"] if is_selected else None
-        return row_line(row, width, is_selected, self._now(), self.marks), over
+        self._states[y] = self._state_of(row)
+        return row_line(row, width, is_selected, self._states[y], self.marks), over
 
     def _empty_words(self, y: int) -> str:
         if y != 0 or self._window.rows:

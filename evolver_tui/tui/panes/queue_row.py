@@ -6,22 +6,21 @@ from evolver_tui.core.job import JobState, Outcome, QuestionKind, QueueCounts, Q
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.times import age
 from evolver_tui.tui.panes.ink import Line, Marks, Piece, fill, fit, width_of
-from evolver_tui.tui.panes.words import duration
 
 _LONGEST_NAME = 400
 _ID_CELLS = 20
 
 
-def row_line(row: QueueRow, width: int, is_selected: bool, now: float, marks: Marks) -> Line:
-    """Mark, id, name and state of a job, in `width` cells."""
+def row_line(row: QueueRow, width: int, is_selected: bool, state: Piece, marks: Marks) -> Line:
+    """Mark, id, name and `state` of a job, in `width` cells."""
     mark, ink = _mark(row, marks)
-    state, state_ink = _state_words(row, now)
+    words, state_ink = state
     text = "strong" if is_selected else "dim" if row.state.is_over else "text"
     task_id = fit(safe_text(row.task_id, _LONGEST_NAME), max(6, min(_ID_CELLS, width // 3)))
-    room = width - 3 - width_of(task_id) - 1 - width_of(state) - 2
+    room = width - 3 - width_of(task_id) - 1 - width_of(words) - 2
     name = fill(safe_text(row.task_name, _LONGEST_NAME), max(0, room))
     needs = "needs" if is_selected and row.state is JobState.PAUSED else state_ink
-    return [(f" {mark} ", ink), (f"{task_id} ", text), (name, text), (f" {state} ", needs)]
+    return [(f" {mark} ", ink), (f"{task_id} ", text), (name, text), (f" {words} ", needs)]
 
 
 def decided_line(counts: QueueCounts | None, width: int, marks: Marks) -> Line:
@@ -64,19 +63,20 @@ def _mark(row: QueueRow, marks: Marks) -> tuple[str, str]:
     return marks.skipped, "dim"
 
 
-def _state_words(row: QueueRow, now: float) -> tuple[str, str]:
-    elapsed = now - row.since
+def state_words(row: QueueRow, now: float, is_unsaved: bool = False) -> Piece:
+    """How a job stands at a moment, in a word or two; `is_unsaved`: what was approved could not be saved."""
+    elapsed = f"{age(now - row.since):>3}"  # always as wide, so that nothing moves when it gets longer
     match row.state:
         case JobState.PAUSED if row.asks is QuestionKind.REVIEW:
-            return "review", "dim"
+            return f"review {elapsed}", "dim"
         case JobState.PAUSED:
-            return f"asks {age(elapsed)}", "dim"
+            return f"asks {elapsed}", "dim"
         case JobState.RUNNING:
-            return duration(elapsed), "dim"
+            return elapsed, "dim"
         case JobState.PENDING:
             return ("" if row.priority == "medium" else safe_text(row.priority, 10)), "dim"
         case JobState.FAILED:
-            return "failed", "error"
+            return ("not saved" if is_unsaved else "failed"), "error"
         case JobState.COMPLETED if row.outcome is Outcome.APPROVED:
             return safe_text(row.node.rpartition(" ")[2], 8), "dim"
         case JobState.COMPLETED if row.outcome is not None:

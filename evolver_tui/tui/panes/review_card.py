@@ -12,13 +12,23 @@ from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.panes.ink import Line, Piece, line_width, spread
 from evolver_tui.tui.panes.page import CardContent, Page, TextPage, message_content
 from evolver_tui.tui.panes.pane import Pane
+from evolver_tui.tui.panes.words import count
 
 if TYPE_CHECKING:
     from evolver_tui.tui.panes.card_content import Review
     from evolver_tui.tui.panes.code_view import CodeDocument
 
 SECONDS_BEFORE_DECIDING = 0.3
-"""A draft has to have been on the screen for so long before a key can decide about it."""
+"""A draft has to have been on the screen for so long, and no decision key pressed, before one can decide about it."""
+
+SECONDS_HELD = 0.8
+"""A key that decided about one draft and comes for another within this time is taken for one that is held down:
+terminals repeat a key after a quarter to two thirds of a second, and the other draft may have been there for 0.3."""
+
+_JUST_APPEARED = "The draft has only just appeared: look at it, then decide."
+
+_ROWS_TO_BREATHE = 14
+"""With more rows than these, one of them stays empty under the tabs."""
 
 _SUMMARY_ROWS = 3
 """The rule and two rows of findings."""
@@ -39,6 +49,10 @@ class ReviewCard(Pane):
         self._follows = False
         self._drawn: tuple[str, float] | None = None
         """Which draft was drawn, and when first."""
+        self._quiet_since = -SECONDS_BEFORE_DECIDING
+        """When a decision key was last pressed in vain."""
+        self._decided: tuple[str, int, float] = ("", 0, -SECONDS_HELD)
+        """Which key decided last, about which question, and when."""
         self.set_title("Card")
 
     # --- what is shown
@@ -80,8 +94,27 @@ class ReviewCard(Pane):
         if self._drawn is None or self._drawn[0] != review.draft.sha256:
             return None, "The draft is not on the screen yet."
         if self._monotonic() - self._drawn[1] < SECONDS_BEFORE_DECIDING:
-            return None, "The draft has only just appeared: look at it, then decide."
+            return None, _JUST_APPEARED
         return review, ""
+
+    def press_decision(self, name: str, reason: str) -> str:
+        """Take notice of a decision key, wherever it was pressed; returns why it cannot decide, or nothing.
+
+        A key that comes too early puts the moment off from which one can decide: while a key is held down, nothing is.
+
+        Args:
+            reason: why it cannot decide whenever it comes; empty when it can.
+        """
+        now = self._monotonic()
+        is_quiet = now - self._quiet_since >= SECONDS_BEFORE_DECIDING
+        question = self._content.review.question_id if self._content.review is not None else 0
+        key, about, at = self._decided
+        is_held = name == key and question != about and now - at < SECONDS_HELD
+        if reason or not is_quiet or is_held:
+            self._quiet_since = now
+            return reason or _JUST_APPEARED
+        self._decided = (name, question, now)
+        return ""
 
     # --- moving
 
@@ -143,7 +176,7 @@ class ReviewCard(Pane):
     @property
     def _body_start(self) -> int:
         has_tabs = len(self._content.pages) > 1
-        return (1 + (self.size.height > 7)) if has_tabs else 0
+        return (1 + (self.size.height > _ROWS_TO_BREATHE)) if has_tabs else 0
 
     @property
     def _body_height(self) -> int:
@@ -205,11 +238,22 @@ class ReviewCard(Pane):
         left: list[Piece] = []
         for index, page in enumerate(self._content.pages):
             left += [(" ", "text"), (page.title, "tab" if index == self._tab else "dim"), *page.tally, ("  ", "text")]
-        rows, height = self._row_count, self._body_height
-        if rows <= height:
+        if self._row_count <= self._body_height:
             return left
-        last = min(self._top + height, rows)
-        return spread(left, [(f"{self._top + 1}-{last} of {rows} ", "dim")], width)
+        return spread(left, [(f"{self._place_words()} ", "dim")], width)
+
+    def _place_words(self) -> str:
+        """What of the page is in view: lines of code as they are numbered, or rows of text."""
+        content, first = self.page.content, self._top
+        rows = self._row_count
+        after = min(first + self._body_height, rows)
+        if isinstance(content, TextPage):
+            return f"{first + 1}-{after} of {rows} rows"
+        of = f"of {count(content.line_count, 'line')}"
+        start, end = content.line_at(first, self._body_width), content.line_at(after - 1, self._body_width)
+        if after < rows and content.line_at(after, self._body_width) == end:
+            end -= 1  # the rest of it is further down
+        return f"{start}-{end} {of}" if start <= end else f"part of line {start} {of}"
 
     def _body_line(self, y: int, width: int) -> Line:
         index = y + self._top

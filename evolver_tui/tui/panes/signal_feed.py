@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.style import Style
 from textual import events
 
-from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.panes.filterable import Filterable
-from evolver_tui.tui.panes.ink import Line, Piece, fill
-from evolver_tui.tui.panes.words import clock_time, rate
+from evolver_tui.tui.panes.ink import Line
+from evolver_tui.tui.panes.signal_text import payload_pieces, signal_line
+from evolver_tui.tui.panes.words import rate
 
 if TYPE_CHECKING:
     from evolver_tui.core.signal import Signal
 
 CAPACITY = 5_000
 """Signals that are kept for looking back; the log in the database has all of them."""
-
-_LONGEST_VALUE = 300
-_MARKS: Mapping[str, tuple[str, str]] = {"info": ("i", "dim"), "warning": ("!", "warn"), "error": ("x", "error")}
 
 
 class SignalFeed(Filterable):
@@ -76,6 +73,25 @@ class SignalFeed(Filterable):
         if needle in signal.name.casefold():
             return True
         return needle in "".join(text for text, _ in payload_pieces(signal)).casefold()
+
+    # --- what is looked at
+
+    @property
+    def lowest(self) -> Signal | None:
+        """The lowest signal in sight."""
+        shown = self._shown
+        return shown[len(shown) - 1 - min(self._newer, self._last_place)] if shown else None
+
+    def beside(self, signal: Signal, step: int) -> Signal:
+        """The signal that is `step` newer (or older, below 0) among those that are kept and match.
+
+        It ends at the first and the last of them; a signal that is kept no longer was before the first.
+        """
+        shown = self._shown
+        place = next((index for index in range(len(shown) - 1, -1, -1) if shown[index] is signal), -1)
+        if not shown or (place < 0 and step < 0):
+            return signal
+        return shown[max(0, min(place + step, len(shown) - 1))]
 
     # --- moving
 
@@ -144,30 +160,3 @@ class SignalFeed(Filterable):
         if y >= self.list_height or not 0 <= index < len(shown):
             return [("no signals yet" if y == 0 and not shown and not self.search else "", "dim")], None
         return list(signal_line(shown[index], width)), None
-
-
-def signal_line(signal: Signal, width: int) -> Iterator[Piece]:
-    """Time, level, name and payload of a signal, in their columns."""
-    mark, ink = _MARKS.get(signal.level, _MARKS["info"])
-    name_width = 26 if width >= 79 else max(12, min(24, width // 3))
-    yield clock_time(signal.timestamp), "dim"
-    yield f" {mark} ", ink
-    yield fill(safe_text(signal.name, 80), name_width), "name"
-    yield " ", "text"
-    yield from payload_pieces(signal)
-
-
-def payload_pieces(signal: Signal) -> Iterator[Piece]:
-    """The task's id, then every field of the payload as `key=value`."""
-    task_id = signal.context.get("task_id")
-    if task_id is not None:
-        yield f"{safe_text(task_id, 60)} ", "text"
-    for key, value in signal.payload.items():
-        yield f"{safe_text(key, 60)}=", "dim"
-        yield f"{_value_text(value)} ", "text"
-
-
-def _value_text(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    return safe_text(value, _LONGEST_VALUE)

@@ -29,6 +29,8 @@ class Status(NamedTuple):
     session_id: str = ""
     is_paused: bool = False
     is_closing: bool = False
+    cannot_save: bool = False
+    """Whether the database cannot be written at this moment."""
 
 
 class StatusLine(Pane):
@@ -61,6 +63,8 @@ class StatusLine(Pane):
 
     def _groups(self, width: int) -> Iterator[list[Piece]]:
         status = self._status
+        if status.cannot_save:
+            yield [(f"{self.marks.rejected} cannot save", "error"), ("  ", "text")]
         mark, ink = link_mark(status.link, self.marks)
         yield [(f"{mark} ", ink), (self._hub_words(width), "text"), ("  ", "text")]
         yield [("queue ", "text"), (f"{status.waiting:,}", "strong"), ("  ", "text")]

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import time
 
+from evolver_tui.core.times import age
+
 
 def duration(seconds: float) -> str:
-    """How long: `0.4 s`, `41 s`, `12 min`, `3 h`."""
-    if seconds < 10:
-        return f"{max(0.0, seconds):.1f} s"
-    if seconds < 60:
-        return f"{int(seconds)} s"
-    return f"{int(seconds // 60)} min" if seconds < 7_200 else f"{int(seconds // 3_600)} h"
+    """How long something took: `0.4s`, and from ten seconds on as an age: `41s`, `12m`, `3h`."""
+    return f"{max(0.0, seconds):.1f}s" if seconds < 10 else age(seconds)
 
 
 def rate(per_second: float) -> str:
-    """How often: `12/s`, `2.4/s`, `1 every 8 s`, `none`."""
+    """How often: `12/s`, `2.4/s`, `0.3/s`, `0/s`."""
     if per_second >= 9.95:
         return f"{per_second:,.0f}/s"
-    if per_second >= 1:
+    if per_second >= 0.05:
         return f"{per_second:.1f}/s"
-    return f"1 every {1 / per_second:.0f} s" if per_second > 0 else "0/s"
+    return "<0.1/s" if per_second > 0 else "0/s"
 
 
 def count(number: int, one: str, many: str = "") -> str:
