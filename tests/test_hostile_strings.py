@@ -211,6 +211,9 @@ async def test_signals_and_searches(tmp_path: Path) -> None:
         await press(pilot, "enter")
         await until(pilot, lambda: isinstance(app.screen, SignalModal) and app.screen.query("#text"))
         modal = cast(SignalModal, app.screen)
+        latest_tag, _ = list(numbered())[-1]
+        while not modal.signal.name.startswith(latest_tag):  # the link may have told something since
+            await press(pilot, "k")
         for tag, text in reversed(list(numbered())):
             first_line = safe_block(tag + text).split("\n")[0]
             await assert_shown(pilot, modal.query_one("#window"), [f"v:{trace(first_line)}"])

@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.processes import PATIENCE_SECONDS, REPOSITORY, environment
-from tests.terminal import ENTER, look
-from tests.test_terminal import leave, started
+from tests.test_terminal import approve_task_1, leave, started
 
 README = (REPOSITORY / "README.md").read_text()
 
@@ -42,16 +41,7 @@ def test_what_was_approved_in_the_demo_is_found_by_the_commands_that_follow(tmp_
     (tmp_path / "nodes").mkdir()  # as in a clone: the library is the working folder's
     with started(tmp_path / "home", "--demo", "--nodes", str(tmp_path / "nodes")) as terminal:
         terminal.wait_for("sample hub", "task-1")
-        terminal.send("p")  # so that the queue holds still
-        terminal.wait_for("intake paused")
-        terminal.wait_until(lambda screen: re.search("◆ task-1 .* review", screen), "the review of task-1")
-        terminal.send("n")
-        terminal.wait_for("summarize_blog_post  v1", "risk low")
-        terminal.send(ENTER)
-        terminal.wait_for("a approve")
-        look()
-        terminal.send("a")
-        terminal.wait_until(lambda screen: re.search("✓ task-1 .* v1", screen), "the approved task-1")
+        approve_task_1(terminal)
         assert leave(terminal) == 0
 
     nodes, ran, jobs, log = (as_printed(command, tmp_path) for command in commands_of_the_tour())

@@ -109,6 +109,20 @@ def assert_nothing_decided(home: Path, terminal: Terminal) -> None:
     assert saved_nodes(home) == []
 
 
+def approve_task_1(terminal: Terminal) -> None:
+    """Hold the demo's queue still, read its first task's draft and approve it."""
+    terminal.send("p")  # so that the queue holds still
+    terminal.wait_for("intake paused")
+    terminal.wait_until(lambda screen: re.search("◆ task-1 .* review", screen), "the review of task-1")
+    terminal.send("n")
+    terminal.wait_for("summarize_blog_post  v1", "risk low")
+    terminal.send(ENTER)
+    terminal.wait_for("a approve")
+    look()
+    terminal.send("a")
+    terminal.wait_until(lambda screen: re.search("✓ task-1 .* v1", screen), "the approved task-1")
+
+
 # --- the main job
 
 
@@ -117,16 +131,7 @@ def test_the_demo_from_its_first_task_to_a_node_on_disk(tmp_path: Path, size: tu
     home = tmp_path / "home"
     with started(home, "--demo", size=size) as terminal:
         terminal.wait_for("sample hub" if size == WIDE else "queue", "task-1")
-        terminal.send("p")  # so that the queue holds still
-        terminal.wait_for("intake paused")
-        terminal.wait_until(lambda screen: re.search("◆ task-1 .* review", screen), "the review of task-1")
-        terminal.send("n")
-        terminal.wait_for("summarize_blog_post  v1", "risk low")
-        terminal.send(ENTER)
-        terminal.wait_for("a approve")
-        look()
-        terminal.send("a")
-        terminal.wait_until(lambda screen: re.search("✓ task-1 .* v1", screen), "the approved task-1")
+        approve_task_1(terminal)
 
         code = (home / "nodes" / "summarize_blog_post" / "main.py").read_text()
         assert code.startswith('"""Summarize a text.')
