@@ -222,6 +222,17 @@ async def test_a_draft_whose_place_was_taken_after_its_approval_is_reviewed_agai
         assert (record.version, record.decided_by) == (2, "ada")
 
 
+async def test_a_draft_that_is_in_the_library_already_says_its_version(tmp_path: Path) -> None:
+    for home in ("one", "two"):  # two queues, one library: as a demo that is looked at twice
+        place = place_in(tmp_path / home)._replace(nodes=tmp_path / "nodes")
+        async with running(place) as (session, watch):
+            await send(session, SUMMARIZE)
+            question, subject = await review_of(session, watch, "task-1")
+            assert (subject.version, subject.replaces) == (1, None)
+            await session.decide(question.id, approval(subject))
+            await watch.until("task.completed", outcome="approved", node="summarize_blog_post v1")
+
+
 async def test_no_rule_replaces_what_a_person_approved(tmp_path: Path) -> None:
     async with running(place_in(tmp_path)) as (session, watch):
         await send(session, SUMMARIZE)

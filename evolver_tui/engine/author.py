@@ -182,7 +182,7 @@ class Author:
 
     async def _review(self, run: Run, number: int, subject: ReviewSubject) -> Decision:
         name, draft, report = f"review {number}", subject.draft, subject.report
-        subject = await subject_in(self._library, subject)
+        subject = await subject_in(self._library, subject, run.task.id)
         if self._auto_review is not None and _may_be_saved_unread(subject) and self._auto_review(report):
             decision = Decision(
                 DecisionKind.APPROVE, sha256=draft.sha256, by=UNREVIEWED, replaces=subject.replaced_sha256

@@ -54,7 +54,7 @@ class Inbox:
 
     async def subject_of(self, question: OpenQuestion) -> ReviewSubject:
         """What a review is about, as of now. Raises KeyError, TypeError, ValueError, NodeError."""
-        return await ReviewSubject.of(question).as_of_now(self._library)
+        return await ReviewSubject.of(question).as_of_now(self._library, question.task_id)
 
     async def decide(self, question_id: int, decision: Decision) -> None:
         """Decide a review.

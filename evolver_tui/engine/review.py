@@ -100,15 +100,20 @@ class ReviewSubject:
         """The digest of what it would take the place of; empty for nothing."""
         return self.replaces.sha256 if self.replaces else ""
 
-    async def as_of_now(self, library: Library | None) -> ReviewSubject:
+    async def as_of_now(self, library: Library | None, task_id: str) -> ReviewSubject:
         """The same beside what lies in the library at this moment, where that is the one it would be saved in."""
         if library is None or library.place != self.library:
             return self
-        return await subject_in(library, self)
+        return await subject_in(library, self, task_id)
 
 
-async def subject_in(library: Library, subject: ReviewSubject) -> ReviewSubject:
-    """The subject of a draft that would be saved in this library as it is now. Raises NodeError."""
+async def subject_in(library: Library, subject: ReviewSubject, task_id: str) -> ReviewSubject:
+    """The subject of a draft that would be saved in this library as it is now. Raises NodeError.
+
+    Bytes that lie there already, made for the same task, stay the version that they are and replace nothing.
+    """
     replaces = Replaced.of(await asyncio.to_thread(library.latest, subject.draft.node_id))
     version = replaces.version + 1 if replaces else 1
+    if replaces and (replaces.sha256, replaces.task_id) == (subject.draft.sha256, task_id):
+        version, replaces = replaces.version, None
     return replace(subject, version=version, replaces=replaces, library=library.place)
