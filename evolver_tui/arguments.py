@@ -139,8 +139,9 @@ def _jobs_parser(commands: argparse._SubParsersAction[_Parser], readings: _Parse
     edit = add("edit", "put your code in a draft's place; it is reviewed again")
     edit.add_argument("file", metavar="FILE", help="the code; - reads it from stdin")
 
-    add("cancel", "end a job for good, whether it waits or runs")
+    add("cancel", "end a job, whether it waits or runs")
     add("retry", "queue a failed job again; finished steps are kept")
+    add("restore", "put a rejected or cancelled job back where it was")
 
     export = add("export", "move a waiting job away: it is exported here and goes on where it is imported")
     target = export.add_mutually_exclusive_group(required=True)

@@ -414,6 +414,8 @@ def _job_result(options: Options, store: Store, inbox: Inbox) -> JobResult:
             work = partial(job_commands.cancel_job, store, inbox, options.id)
         case "retry":
             work = partial(job_commands.retry_job, store, inbox, options.id)
+        case "restore":
+            work = partial(job_commands.restore_job, store, inbox, options.id)
         case "export":
             target = bundle_places.target(options.output, options.to)
             leave = partial(job_moves.depart, store, inbox, options.id, target.held())

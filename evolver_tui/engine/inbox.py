@@ -98,9 +98,19 @@ class Inbox:
         self._tell(signals)
 
     async def cancel(self, job: int) -> None:
-        """End a job for good, whether it waits or runs. Raises NotWaiting."""
+        """End a job, whether it waits or runs. Raises NotWaiting."""
         session_id, signals = await self._told(job, "job.cancelled", by=self._person)
         await self._store.cancel(job, session_id, signals)
+        self._tell(signals)
+
+    async def restore(self, job: int) -> None:
+        """Put a rejected or cancelled job back where it was: at the question or review that ended it, or in the queue.
+
+        Raises:
+            NotWaiting: it is neither, somebody restored it before, or no person's answer rejected it.
+        """
+        session_id, signals = await self._told(job, "job.restored", by=self._person)
+        await self._store.restore(job, session_id, signals)
         self._tell(signals)
 
     async def export_job(self, job: int) -> Bundle:

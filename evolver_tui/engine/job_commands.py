@@ -281,7 +281,7 @@ async def _review(store: Store, name: str) -> tuple[JobDetail, OpenQuestion, Rev
 
 
 async def cancel_job(store: Store, inbox: Inbox, name: str) -> JobResult:
-    """End a job for good, whether it waits or runs. Raises NotWaiting."""
+    """End a job, whether it waits or runs. Raises NotWaiting."""
     detail = await find_job(store, name)
     await inbox.cancel(detail.row.job)
     return JobResult(
@@ -296,6 +296,15 @@ async def retry_job(store: Store, inbox: Inbox, name: str) -> JobResult:
     return JobResult(
         {**_told(detail.row), "state": JobState.PENDING.value}, said=f"{job_shown(detail.row)} is queued again."
     )
+
+
+async def restore_job(store: Store, inbox: Inbox, name: str) -> JobResult:
+    """Put a rejected or cancelled job back where it was. Raises NotWaiting."""
+    detail = await find_job(store, name)
+    await inbox.restore(detail.row.job)
+    row = await store.row(detail.row.job) or detail.row
+    again = "waits for a person again" if row.state is JobState.PAUSED else "is queued again"
+    return JobResult({**_told(row), "state": row.state.value}, said=f"{job_shown(row)} is restored: it {again}.")
 
 
 def _told(row: QueueRow) -> dict[str, Any]:

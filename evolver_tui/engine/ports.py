@@ -288,6 +288,14 @@ class Store(Protocol):
             NotWaiting: it is over or unknown.
         """
 
+    async def restore(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
+        """Put a rejected or cancelled job back where it was: paused at the question or review at which it ended, with
+        that answer and what followed from it taken back, or else pending. Its fence grows.
+
+        Raises:
+            NotWaiting: it is neither rejected nor cancelled, no person's answer rejected it, or it is unknown.
+        """
+
     # moving a job
     async def export_job(
         self, job: int, by: str, host: str, bundle_id: str, session_id: str, signals: Sequence[Signal] = ()

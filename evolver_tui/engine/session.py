@@ -233,9 +233,13 @@ class Session:
         await self.inbox.retry(job)
 
     async def cancel(self, job: int) -> None:
-        """End a job for good, and what this process does on it; see `Inbox.cancel`."""
+        """End a job, and what this process does on it; see `Inbox.cancel`."""
         await self.inbox.cancel(job)
         self.worker.drop(job)
+
+    async def restore(self, job: int) -> None:
+        """Put a rejected or cancelled job back where it was; see `Inbox.restore`."""
+        await self.inbox.restore(job)
 
     async def export(self, format: str, path: Path | None = None, session_id: str | None = None) -> Path:
         """Write a session's log (default: this one's); returns where. Raises UsageError, StoreError."""

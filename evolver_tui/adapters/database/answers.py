@@ -53,19 +53,22 @@ def _refusal(transaction: Transaction, question_id: int) -> AlreadyAnswered | No
 
 
 def cancel(transaction: Transaction, job: int, session_id: str, signals: Sequence[Signal]) -> None:
-    """End a job for good. Its fence grows, so that a worker that holds it is refused from here on.
+    """End a job. Its fence grows, so that a worker that holds it is refused from here on.
+
+    Why it waited and what it deferred stay in its row, so that it can be restored.
 
     Raises:
         NotWaiting: it is over, or there is none.
     """
-    columns = (jobs.c.state, jobs.c.fence)
+    columns = (jobs.c.state, jobs.c.fence, jobs.c.pause_reason)
     before = transaction.connection.execute(select(*columns).where(jobs.c.seq == job).with_for_update()).first()
     if before is None:
         raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
     state = JobState(before.state)
     if state.is_over:
         raise NotWaiting(f"Job {job} is over: {state.value}.", "Nothing was changed.")
-    ended = {"state": JobState.CANCELLED, "fence": before.fence + 1, "deferred_json": "", **over(transaction.now)}
+    ended = {**over(transaction.now), "state": JobState.CANCELLED, "fence": before.fence + 1}
+    ended["pause_reason"] = before.pause_reason
     transaction.connection.execute(update(jobs).where(jobs.c.seq == job).values(**ended))
     transaction.moved(standing(state), standing(JobState.CANCELLED))
     transaction.log(session_id, signals)

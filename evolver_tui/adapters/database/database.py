@@ -11,7 +11,17 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
-from evolver_tui.adapters.database import answers, encoding, intake, migrations, queries, sessions, transfer, work
+from evolver_tui.adapters.database import (
+    answers,
+    encoding,
+    intake,
+    migrations,
+    queries,
+    restore,
+    sessions,
+    transfer,
+    work,
+)
 from evolver_tui.adapters.database.dialect import Dialect, Watch
 from evolver_tui.adapters.database.reader import Reader
 from evolver_tui.adapters.database.transaction import Transaction
@@ -337,6 +347,12 @@ class Database:
         if not _is_number(job):
             raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
         await self._write(answers.cancel, job, session_id, signals)
+
+    async def restore(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
+        """Put a rejected or cancelled job back to what it asked, or into the queue. Raises NotWaiting."""
+        if not _is_number(job):
+            raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
+        await self._write(restore.restore, job, session_id, signals)
 
     # --- moving a job ---
 

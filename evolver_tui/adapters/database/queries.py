@@ -106,10 +106,11 @@ def job_detail(connection: Connection, job: int) -> JobDetail | None:
     if line is None:
         return None
     found = connection.execute(select(*_DETAILS).where(jobs.c.seq == job)).one()
+    was_cancelled = line.state is JobState.CANCELLED  # its row keeps what it needs to be restored
     return JobDetail(
         line, Task.from_json(found.raw_json), found.received_at, found.error, found.attempt, found.routine,
-        found.pause_reason, found.lease_owner or "", found.bundle, len(encoding.to_deferred(found.deferred_json)),
-        found.session_id,
+        "" if was_cancelled else found.pause_reason, found.lease_owner or "", found.bundle,
+        0 if was_cancelled else len(encoding.to_deferred(found.deferred_json)), found.session_id,
     )  # fmt: skip
 
 
