@@ -16,6 +16,8 @@ from textual.widgets import Static
 
 from evolver_tui.core.signal import Signal
 from evolver_tui.tui.actions import ACTIONS, Action
+from evolver_tui.tui.decision_keys import SECONDS_TO_CONFIRM
+from evolver_tui.tui.key_watch import KeyApp
 from evolver_tui.tui.modals import Modal
 from evolver_tui.tui.themes import DEFAULT_THEME, choose_theme, register_themes, variable_defaults
 
@@ -33,16 +35,16 @@ class HandClock:
         return self.seconds
 
 
-class Host(App[None]):
+class Host(KeyApp[None]):
     """Something to open modals on."""
 
     CSS = "Screen { background: $background; }"
 
     def __init__(self, theme: str = DEFAULT_THEME) -> None:
-        super().__init__()
+        self.clock = HandClock()
+        super().__init__(self.clock)
         self.notices = [*register_themes(self, None), *choose_theme(self, theme)]
         self.actions: Sequence[Action] = ACTIONS
-        self.clock = HandClock()
         self.result: object = NOTHING_YET
         self.ran: list[str] = []
 
@@ -99,6 +101,17 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
         event = Key(key, key_to_character(key))
         event.set_sender(app)
         app._driver.send_message(event)
+    await pilot.pause()
+    await let_it_be_alone(pilot)
+
+
+async def let_it_be_alone(pilot: Pilot[None]) -> None:
+    """No other key is pressed until what a key decided is done."""
+    app = pilot.app
+    assert isinstance(app, Host)
+    while app.decision_keys.is_holding:
+        app.clock.seconds += SECONDS_TO_CONFIRM
+        await pilot.pause(0.03)
     await pilot.pause()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 
@@ -184,16 +185,15 @@ def test_a_confirmation_waits_longer_and_is_taken_back_by_the_rest_of_a_word() -
     for rest, decided in (("es", []), ("", ["y"])):
         hands = Hands()
         hands.place = "a dialog"
-        assert hands.press("y", Role.DECIDES) == ""
-        hands.keys.hold("y", SECONDS_TO_CONFIRM, lambda: decided_now.append("y"))
-        decided_now: list[str] = []
+        assert hands.keys.press("y", Role.DECIDES, hands.place, is_typed=True) == ""
+        hands.keys.hold("y", SECONDS_TO_CONFIRM, partial(hands.decided.append, "y"))
         hands.wait(0.4)
-        assert decided_now == []
+        assert hands.decided == []
         for key in rest:
             hands.press(key, Role.NOTHING)
             hands.wait(0.4)
         hands.wait(2)
-        assert decided_now == decided
+        assert hands.decided == decided
 
 
 def test_what_follows_a_paste_belongs_to_it() -> None:

@@ -82,7 +82,7 @@ async def test_a_question_is_answered_by_keys_alone(size: tuple[int, int]) -> No
             "y ●  yes",
             "Note for the author",
             "It goes into the task.",
-            "enter answer · ctrl+d decline · esc later",
+            "enter answer · f8 decline · esc later",
         ):
             assert words in text
         await press(pilot, "2", "tab", "n", "tab", *"two words".replace(" ", "_"), "enter")
@@ -156,9 +156,12 @@ async def test_what_does_not_fit_is_said_at_its_field() -> None:
 async def test_decline_and_later_work_from_inside_a_text() -> None:
     host = Host()
     async with host.run_test() as pilot:
-        for key, result in (("ctrl+d", Answer(AnswerAction.DECLINE)), ("escape", None)):
+        for keys, result in ((["f8", "y"], Answer(AnswerAction.DECLINE)), (["escape"], None)):
             await show(pilot, host, ask(host, {"note": {"type": "string"}}))
-            await press(pilot, "x", key)
+            await press(pilot, "x")
+            for key in keys:
+                host.clock.seconds += 1
+                await press(pilot, key)
             assert host.result == result
 
 
@@ -187,7 +190,9 @@ async def test_a_form_that_cannot_be_shown_can_only_be_declined_or_left() -> Non
             assert "enter answer" not in text, name
             await press(pilot, "enter")
             assert host.result is NOTHING_YET, name
-            await press(pilot, "ctrl+d")
+            for key in ("f8", "y"):
+                host.clock.seconds += 1
+                await press(pilot, key)
             assert host.result == Answer(AnswerAction.DECLINE), name
 
 
@@ -285,7 +290,9 @@ async def test_confirming_takes_its_letter_or_a_choice() -> None:
             await show(pilot, host, ConfirmModal("Reject for good", "The task ends.", "reject", now=host.clock))
             assert "y ○  reject" in shown(host)
             assert "n ●  cancel" in shown(host)
-            await press(pilot, *keys)
+            for key in keys:
+                await press(pilot, key)
+                host.clock.seconds += 1
             assert host.result is result, keys
 
 

@@ -30,6 +30,8 @@ class Action(NamedTuple):
     """Whether the pane itself does it (moving about), and not the desk."""
     is_occasional: bool = False
     """Whether the key line shows it only while it can be done."""
+    is_alone: bool = False
+    """Whether its key counts only when it is pressed alone (see `decision_keys`): what it does stays."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -55,34 +57,47 @@ def _move(name: str, key: str, title: str, help_text: str) -> Action:
 
 
 ACTIONS: tuple[Action, ...] = (
-    Action("review.approve", "a", "approve", "Approve the draft that is on the card.", "Review", 10, ("card",)),
-    Action("review.reject", "r", "reject", "Send the draft back to the author with a reason.", "Review", 11, ("card",)),
-    Action("review.reject_plain", "R", "refuse", "Reject the draft for good; the task ends.", "Review", 12, ("card",)),
-    Action("review.edit", "e", "edit", "Change the draft in your editor; checks run again.", "Review", 13, ("card",)),
+    Action("review.approve", "a", "approve", "Approve the draft that is on the card.", "Review", 10, ("card",),
+           is_alone=True),
+    Action("review.reject", "r", "reject", "Send the draft back to the author with a reason.", "Review", 11, ("card",),
+           is_alone=True),
+    Action("review.reject_plain", "R", "refuse", "Reject the draft without a reason; it asks first, and the task ends.",
+           "Review", 12, ("card",), is_alone=True),
+    Action("review.edit", "e", "edit", "Change the draft in your editor; checks run again.", "Review", 13, ("card",),
+           is_alone=True),
     Action("review.respond", "w", "respond", "Send the author a few words; they do not count as a reject.", "Review",
-           34, ("card",)),
-    Action("job.retry", "y", "retry", "Queue the failed task again.", "Review", 0, is_occasional=True),
+           34, ("card",), is_alone=True),
+    Action("job.retry", "y", "retry", "Queue the failed task again.", "Review", 0, is_occasional=True, is_alone=True),
+    Action("job.restore", "U", "restore", "Put a rejected or cancelled task back where it was.", "Review", 0,
+           is_occasional=True, is_alone=True),
     Action("card.next_tab", "l,right,right_square_bracket", "next tab", "Show the card's next tab.", "Review",
            35, ("card",), is_local=True),
     Action("card.previous_tab", "h,left,left_square_bracket", "previous tab", "Show the card's previous tab.", "Review",
            None, ("card",), is_local=True),
     Action("card.answer", "enter", "answer this", "Answer the question that is on the card.", "Review", 1, ("card",),
            is_occasional=True),
+    Action("question.decline", "f8", "decline", "Refuse to answer the question; it asks first and says what is lost.",
+           "Review", 3, ("card",), is_occasional=True, is_alone=True),
     Action("queue.open", "enter", "read", "Go to the card of the selected task.", "Queue", 1, ("queue",)),
     Action("attention.inbox", "i", "inbox", "List everything that needs you, oldest first.", "Queue", 32),
     Action("attention.next", "n", "next", "Select the next task that needs you.", "Queue", 30),
     Action("attention.answer", "o", "answer", "Open the oldest question or review.", "Queue", 31),
-    Action("pane.filter", "slash", "filter", "Show only what contains some text.", "Queue", 33, ("queue", "feed")),
-    Action("job.cancel", "D", "cancel", "End the selected task for good, whether it waits or runs.", "Queue", 61),
+    Action("pane.filter", "slash", "filter", "Show only what contains some text: in the feed signals, elsewhere tasks.",
+           "Queue", 33),
+    Action("job.cancel", "D", "cancel", "End the selected task, whether it waits or runs; it asks first.", "Queue", 61,
+           is_alone=True),
     Action("signal.open", "enter", "read", "Read the lowest signal in sight in full.", "Session", 1, ("feed",)),
-    Action("intake.pause", "p", "pause", "Pause or resume taking tasks from the hub.", "Session", 40),
-    Action("session.export", "x", "export", "Write this session's log to a file.", "Session", 41),
-    Action("hub.connect", "c", "connect", "Choose a hub.", "Session", 42),
-    Action("hub.retry", "C", "connect now", "Connect now instead of waiting.", "Session", 2, is_occasional=True),
+    Action("intake.pause", "p", "pause", "Pause or resume taking tasks from the hub.", "Session", 40, is_alone=True),
+    Action("session.export", "x", "export", "Write this session's log to a file.", "Session", 41, is_alone=True),
+    Action("hub.connect", "c", "connect", "Choose a hub.", "Session", 42, is_alone=True),
+    Action("hub.retry", "C", "connect now", "Connect now instead of waiting.", "Session", 2, is_occasional=True,
+           is_alone=True),
     _move("down", "j,down", "down", "One line down."),
     _move("up", "k,up", "up", "One line up."),
-    _move("page_down", "pagedown,ctrl+f", "page down", "One page down."),
-    _move("page_up", "pageup,ctrl+b", "page up", "One page up."),
+    _move("page_down", "pagedown,ctrl+f,space", "page down", "One page down."),
+    _move("page_up", "pageup,ctrl+b,shift+space,b", "page up", "One page up."),
+    _move("half_down", "ctrl+d", "half page down", "Half a page down."),
+    _move("half_up", "ctrl+u", "half page up", "Half a page up."),
     _move("top", "g,home", "top", "To the first line."),
     _move("bottom", "G,end", "bottom", "To the last line; signals follow from there."),
     Action("pane.next", "tab", "next pane", "Go to the next pane.", "Desk"),
@@ -92,7 +107,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("view.desk", "1", "desk", "Show the desk.", "Desk"),
     Action("app.help", "question_mark", "help", "Show every key.", "Desk", 90),
     Action("app.palette", "ctrl+p,colon", "palette", "Find a command by its name.", "Desk", 91),
-    Action("app.quit", "q,ctrl+q,ctrl+c", "quit", "Finish what is being written and leave.", "Desk", 60),
+    Action("app.quit", "q,ctrl+q,ctrl+c", "quit", "Finish what is being written and leave.", "Desk", 60, is_alone=True),
 )  # fmt: skip
 
 

@@ -20,8 +20,10 @@ from textual.worker import Worker, WorkerState
 
 from evolver_tui.core.errors import EvolverError
 from evolver_tui.tui.actions import Action, bindings_for
+from evolver_tui.tui.decision_keys import NOT_ALONE
 from evolver_tui.tui.desk import Desk
 from evolver_tui.tui.desk_settings import DeskSettings
+from evolver_tui.tui.key_watch import KeyApp
 from evolver_tui.tui.themes import choose_theme, register_shipped_theme, register_themes, variable_defaults
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ Peek = Callable[[], "tuple[Sequence[QueueRow], QueueCounts | None]"]
 """Reads the queue's first rows without the database's own packages; no counts where there is nothing to read."""
 
 
-class EvolverApp(App[int]):
+class EvolverApp(KeyApp[int]):
     """Runs until it is left; the result is the exit code."""
 
     TITLE = "evolver"
@@ -55,7 +57,7 @@ class EvolverApp(App[int]):
         Raises:
             ConfigError: the key overrides cannot be used.
         """
-        super().__init__()
+        super().__init__(settings.monotonic)
         self.settings = settings
         self.actions: Sequence[Action] = bindings_for(settings.key_overrides)
         self._session_factory = session_factory
@@ -110,8 +112,12 @@ class EvolverApp(App[int]):
     # --- actions by name, for the palette
 
     def run_action_by_id(self, action_id: str) -> None:
-        """Do an action as its key would."""
-        self._desk.perform(action_id)
+        """Do an action as its key would; what stays is not done by keys typed in one go with those that found it."""
+        is_alone = next(action.is_alone for action in self.actions if action.id == action_id)
+        if is_alone and self.decision_keys.goes_on_from(self._desk):
+            self._desk.tell(NOT_ALONE)
+        else:
+            self._desk.perform(action_id)
 
     def wear_theme(self, name: str) -> None:
         """Show a theme that a person chose, and remember it."""

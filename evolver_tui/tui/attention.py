@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from textual.app import App
+    from textual.dom import DOMNode
+
+    from evolver_tui.tui.desk_settings import DeskSettings
 
 _WITHOUT_TITLE = ("", "dumb", "linux", "unknown")
 """Terminals (`TERM`) that have no title, or print what would set it."""
@@ -81,3 +89,23 @@ def title_of(needs_you: int, dot: str = "·") -> str:
     if not needs_you:
         return "evolver"
     return f"evolver {dot} {needs_you:,} {'needs' if needs_you == 1 else 'need'} you"
+
+
+def attend(app: App[Any], owner: DOMNode, settings: DeskSettings) -> Attention:
+    """Show in the window's title how many jobs need a person, and lend that title away with the terminal."""
+
+    def write(sequence: str) -> None:
+        driver = app._driver  # Textual has no other way to send what is not drawn
+        if driver is not None:
+            driver.write(sequence)
+
+    term = os.environ.get("TERM", "") if settings.has_title else ""
+    ring = app.bell if settings.has_bell else _be_silent
+    attention = Attention(write, ring, term, plain=settings.plain)
+    app.app_suspend_signal.subscribe(owner, lambda _: attention.lend(), immediate=True)
+    app.app_resume_signal.subscribe(owner, lambda _: attention.take_back(), immediate=True)
+    return attention
+
+
+def _be_silent() -> None:
+    """In the bell's place where the config wants none."""

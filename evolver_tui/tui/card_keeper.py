@@ -45,6 +45,8 @@ class CardKeeper:
         """What the card was made of."""
         self._live: tuple[tuple[int, float], CodeDocument] | None = None
         self._second = 0
+        self._note = ""
+        self._learning: asyncio.Task[None] | None = None
 
     # --- reading
 
@@ -66,7 +68,10 @@ class CardKeeper:
     async def _read(self, row: QueueRow) -> None:
         desk, store = self._desk, self._session.store
         detail = await store.job(row.job)
+        settled_before = self._waiting.times_settled
         question = await store.open_question_of(row.job) if row.state == "paused" else None
+        if question is not None and settled_before == self._waiting.times_settled:
+            self._waiting.is_open_again(question.id)  # where it was settled before, its job was restored
         await self._tell_settled_elsewhere(row, question)
         journal = await store.journal(row.job) if row.state != "paused" else {}
         subject = await self._subject(question)
@@ -97,8 +102,16 @@ class CardKeeper:
 
     # --- a few times a second
 
-    def tick(self) -> None:
-        """Let code grow while it is written; once a second, let ages move."""
+    def tick(self, may_have_ended: bool) -> None:
+        """Let code grow while it is written; once a second, let ages move.
+
+        Args:
+            may_have_ended: whether jobs changed since the tick before.
+        """
+        receipts = self._desk.receipts
+        if may_have_ended and receipts.unfinished and (self._learning is None or self._learning.done()):
+            self._learning = asyncio.create_task(self._learn())
+        self.show_receipts()
         live, selected = self._session.live_draft, self._desk.queue.selected
         if live is not None and selected is not None and live.job == selected.job:
             self._show_live(live, selected)
@@ -110,6 +123,24 @@ class CardKeeper:
         if second != self._second:
             self._second = second
             self._move_ages()
+
+    def show_receipts(self) -> None:
+        """Say on the card and in the rows what became of what was decided last."""
+        receipts = self._desk.receipts
+        receipts.let_go()
+        note = receipts.latest
+        if note != self._note:
+            self._note = note
+            self._desk.card.set_note((note, "ok"))
+            self._desk.queue.draw_what_reads_differently()
+
+    async def _learn(self) -> None:
+        """Read what became of jobs that something was done about."""
+        with contextlib.suppress(EvolverError):  # a database that is away: the next change asks again
+            for job in self._desk.receipts.unfinished:
+                row = await self._session.store.row(job)
+                if row is not None:
+                    self._desk.receipts.learn(row)
 
     def _move_ages(self) -> None:
         facts, card = self._facts, self._desk.card

@@ -149,5 +149,5 @@ class DecisionKeys:
         return held.deed
 
     def goes_on_from(self, place: object) -> bool:
-        """Whether a key that came now would belong to a burst that began at this place."""
-        return self._place is place and self._now() - self._at < self._quiet
+        """Whether the keys that came a moment ago, whatever took them, are one burst that began at this place."""
+        return self._place is place and self._now() - self._at < SECONDS_AFTER_A_WORD

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import StoreError
+from evolver_tui.core.job import JobState, QuestionKind
 from evolver_tui.core.node import Risk
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.engine.session import Session
@@ -49,6 +50,7 @@ class Deeds:
             "review.respond": self.respond,
             "job.retry": self.retry,
             "job.cancel": self.cancel,
+            "job.restore": self.restore,
             "intake.pause": self.pause_intake,
             "session.export": self.export,
             "signal.open": self.open_signal,
@@ -67,7 +69,7 @@ class Deeds:
         if review.report.risk is Risk.HIGH and not await self._confirmed_high_risk(review):
             return
         approve = Decision(DecisionKind.APPROVE, sha256=review.draft.sha256, replaces=review.subject.replaced_sha256)
-        await self._decide(review, approve)
+        await self._decide(review, approve, "approved, saving")
 
     async def reject(self) -> None:
         """Send the draft back with a reason."""
@@ -80,7 +82,8 @@ class Deeds:
         is_last = review.subject.rejects_left == 0
         title = f"Why is {review.draft.node_id} {'rejected' if is_last else 'sent back'}?"
         modal = ReasonModal(title, END if is_last else SEND_BACK, now=self._now)
-        await self._decide_by(review, modal, lambda reason: Decision(DecisionKind.REJECT, reason=reason))
+        words = "rejected, ending" if is_last else "sent back, writing again"
+        await self._decide_by(review, modal, lambda reason: Decision(DecisionKind.REJECT, reason=reason), words)
 
     async def respond(self) -> None:
         """Send the author words that do not count as a reject."""
@@ -91,7 +94,8 @@ class Deeds:
         if review is None:
             return
         modal = ReasonModal(f"What do you tell the author of {review.draft.node_id}?", RESPOND, now=self._now)
-        await self._decide_by(review, modal, lambda words: Decision(DecisionKind.RESPOND, reason=words))
+        told = "told, writing again"
+        await self._decide_by(review, modal, lambda words: Decision(DecisionKind.RESPOND, reason=words), told)
 
     async def reject_plain(self) -> None:
         """Reject for good, after a confirmation."""
@@ -100,10 +104,14 @@ class Deeds:
         review = self._review()
         if review is None:
             return
-        body = "The draft is not saved and the task ends. With r it goes back to the author with a reason instead."
+        back = self._desk.action("review.reject").shown_key
+        body = (
+            f"The draft is not saved and the task ends. With {back} it goes back to the author with a reason instead."
+            f"\n\n{self._desk.receipts.way_back}"
+        )
         modal = ConfirmModal(f"Reject {review.draft.node_id}?", body, "reject", now=self._now)
         if await self.waiting.show_about(review.question, modal):
-            await self._decide(review, Decision(DecisionKind.REJECT))
+            await self._decide(review, Decision(DecisionKind.REJECT), "rejected, ending")
 
     async def edit(self) -> None:
         """Open the draft in the editor; what comes back is checked and reviewed again."""
@@ -121,7 +129,8 @@ class Deeds:
             return
         self._unkept_edits[review.question_id] = edited
         again = "What you wrote is in the editor when you open it again."
-        await self._decide(review, Decision(DecisionKind.EDIT, code=edited), way_out=again, stays=True)
+        edit = Decision(DecisionKind.EDIT, code=edited)
+        await self._decide(review, edit, "edited, checking", way_out=again, stays=True)
         del self._unkept_edits[review.question_id]
 
     def _review(self) -> Review | None:
@@ -142,7 +151,7 @@ class Deeds:
         return await self.waiting.show_about(review.question, confirm) is True
 
     async def _decide(
-        self, review: Review, decision: Decision, *, way_out: str = "Decide again.", stays: bool = False
+        self, review: Review, decision: Decision, words: str, *, way_out: str = "Decide again.", stays: bool = False
     ) -> None:
         """Send a decision once, then go on to what needs a person next; an edit stays with its job.
 
@@ -151,22 +160,31 @@ class Deeds:
         """
         row = self._desk.queue.selected
         try:
-            await self._send(review, decision)
+            await self._send(review, decision, words)
         except StoreError as error:
             raise not_kept(error, way_out) from None
         if not stays:
             await self._go_on(row)
 
-    async def _decide_by(self, review: Review, modal: Modal[str | None], decision: Callable[[str], Decision]) -> None:
-        """Decide with the words of a dialog, which closes only once they are written."""
+    async def _decide_by(
+        self, review: Review, modal: Modal[str | None], decision: Callable[[str], Decision], words: str
+    ) -> None:
+        """Decide with what is typed into a dialog, which closes only once that is written."""
         row = self._desk.queue.selected
-        if await self.waiting.show_about(review.question, modal, lambda words: self._send(review, decision(words))):
+
+        async def keep(typed: str) -> None:
+            await self._send(review, decision(typed), words)
+
+        if await self.waiting.show_about(review.question, modal, keep):
             await self._go_on(row)
 
-    async def _send(self, review: Review, decision: Decision) -> None:
+    async def _send(self, review: Review, decision: Decision, words: str) -> None:
+        """Send a decision; once it is on disk, `words` say so."""
+        question = review.question
         try:
-            with self.waiting.settling(review.question_id):
-                await self._session.decide(review.question_id, decision)
+            with self.waiting.settling(question.id):
+                await self._session.decide(question.id, decision)
+            self._desk.acknowledge(question.job, question.task_id, words)
         finally:
             self._desk.queue.rows_changed()
             self._desk.reload_card()
@@ -181,24 +199,46 @@ class Deeds:
         row = self._desk.queue.selected
         if row is not None:
             await self._session.retry(row.job)
+            self._desk.acknowledge(row.job, row.task_id, "queued again", is_final=True)
             self._desk.queue.rows_changed()
 
+    async def restore(self) -> None:
+        """Put the selected rejected or cancelled job back where it was."""
+        row = self._desk.queue.selected
+        if row is not None:
+            await self._session.restore(row.job)
+            self._desk.acknowledge(row.job, row.task_id, "restored", is_final=True)
+            self._desk.queue.rows_changed()
+            self._desk.reload_card()
+
     async def cancel(self) -> None:
-        """End the selected job for good, after a confirmation."""
+        """End the selected job, after a confirmation that says what is lost."""
         from evolver_tui.tui.modals import ConfirmModal
 
         row = self._desk.queue.selected
         if row is None:
             return
-        body = f"{row.task_name}\n\nThe task ends for good, whatever it waits for or is doing. Nothing is saved."
+        body = f"{row.task_name}\n\n{self._cancelled_words(row)} {self._desk.receipts.way_back}"
         modal = ConfirmModal(f"Cancel {row.task_id}?", body, "cancel it", keep_label="keep it", now=self._now)
         if not await self._desk.app.push_screen_wait(modal):
             return
         question = await self._session.store.open_question_of(row.job)
         with self.waiting.settling(question.id) if question is not None else contextlib.nullcontext():
             await self._session.cancel(row.job)
+        self._desk.acknowledge(row.job, row.task_id, "cancelled")
         self._desk.queue.rows_changed()
         self._desk.reload_card()
+
+    def _cancelled_words(self, row: QueueRow) -> str:
+        """What is lost when this job is cancelled."""
+        match row.state:
+            case JobState.RUNNING:
+                return "The task ends. What is being written for it at this moment is lost; finished steps are kept."
+            case JobState.PAUSED if row.asks is QuestionKind.REVIEW:
+                return "The task ends. Its draft is not saved."
+            case JobState.PAUSED:
+                return "The task ends. Its question is not answered, and nothing is written for it."
+        return "The task ends. Nothing is written for it."
 
     # --- the session
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import shutil
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +16,9 @@ from textual.widget import Widget
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.actions import Action, KeyTable
 from evolver_tui.tui.bridge import Bridge, Rate, Taken
+from evolver_tui.tui.decision_keys import SECONDS_ALONE, Role
 from evolver_tui.tui.desk_settings import DeskSettings
+from evolver_tui.tui.key_watch import key_app
 from evolver_tui.tui.news import News
 from evolver_tui.tui.panes.filterable import Filterable
 from evolver_tui.tui.panes.hub_pane import HubPane
@@ -28,6 +29,8 @@ from evolver_tui.tui.panes.queue_pane import QueuePane
 from evolver_tui.tui.panes.review_card import ReviewCard
 from evolver_tui.tui.panes.signal_feed import SignalFeed
 from evolver_tui.tui.panes.status_line import Status, StatusLine
+from evolver_tui.tui.reasons import DECISIONS, reason_of_state, what_is_meant
+from evolver_tui.tui.receipts import Receipts
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueCounts, QueueRow
@@ -44,7 +47,6 @@ SECONDS_TO_READ_AN_ERROR = 10.0
 """How long a notice of an error stands; other ones stand half as long."""
 
 _GOING_ON = ("attention.next", "attention.answer")
-_DECISIONS = ("review.approve", "review.reject", "review.reject_plain", "review.edit", "review.respond")
 
 Severity = Literal["information", "warning", "error"]
 
@@ -76,7 +78,8 @@ class Desk(Screen[None]):
         self._keys = KeyTable(actions)
         plain, now, monotonic = settings.plain, settings.now, settings.monotonic
         self.status = StatusLine(plain=plain)
-        self.queue = QueuePane(now, monotonic, plain=plain)
+        self.receipts = Receipts(monotonic, self._by_id["job.restore"].shown_key)
+        self.queue = QueuePane(now, monotonic, self.receipts.words_of, plain=plain)
         self.card = ReviewCard(monotonic, plain=plain)
         self.feed = SignalFeed(plain=plain)
         self.hub = HubPane(now, self._by_id["hub.connect"].shown_key, plain=plain)
@@ -128,30 +131,21 @@ class Desk(Screen[None]):
 
         self._keeper = keeper = CardKeeper(self, session, deeds.waiting, self._news, self._card_wanted)
         session.store.watch(self.bridge.jobs_changed)
-        self._attend()
+        from evolver_tui.tui.attention import attend
+
+        self.attention = attend(self.app, self, self.settings)
+        self.watch(self.app, "app_focus", self._focus_changed, init=False)
         label = "offline author" if session.backend.is_offline else session.backend.label
         self.hub.set_author(safe_text(label, 100))
         self.run_worker(keeper.run(), name="card", exit_on_error=False)
         self.queue.attach(session.store)
         self._show_status()
 
-    def _attend(self) -> None:
-        """Show in the window's title how many jobs need a person, and lend that title away with the terminal."""
-        from evolver_tui.tui.attention import Attention
-
-        app, settings = self.app, self.settings
-        term = os.environ.get("TERM", "") if settings.has_title else ""
-        ring = app.bell if settings.has_bell else _be_silent
-        attention = Attention(self._write_to_terminal, ring, term, plain=settings.plain)
-        app.app_suspend_signal.subscribe(self, lambda _: attention.lend(), immediate=True)
-        app.app_resume_signal.subscribe(self, lambda _: attention.take_back(), immediate=True)
-        self.attention = attention
-        self.watch(app, "app_focus", self._show_status, init=False)
-
-    def _write_to_terminal(self, sequence: str) -> None:
-        driver = self.app._driver  # Textual has no other way to send what is not drawn
-        if driver is not None:
-            driver.write(sequence)
+    def _focus_changed(self, has_focus: bool) -> None:
+        """The terminal got or lost the focus; nobody read meanwhile what came on the card."""
+        if has_focus:
+            self.card.look_anew()
+        self._show_status()
 
     @contextlib.contextmanager
     def hears_of_jobs(self) -> Iterator[asyncio.Event]:
@@ -162,6 +156,10 @@ class Desk(Screen[None]):
             yield changed
         finally:
             self._listeners.discard(changed)
+
+    def action(self, action_id: str) -> Action:
+        """An action as it is bound here."""
+        return self._by_id[action_id]
 
     def hub_chosen(self, is_sample: bool) -> None:
         """Which kind of hub the session was connected to."""
@@ -201,13 +199,20 @@ class Desk(Screen[None]):
                     listener.set()
         self._count(taken)
         self.queue.tick()
+        self.card.tick()
         session = self._session
         if session is not None:
             if session.link_state is not self._link or self.queue.counts is not self._counts:
                 self._show_status()
             self._show_trouble(session)
             if self._keeper is not None:
-                self._keeper.tick()
+                self._keeper.tick(taken is not None and taken.touches_jobs)
+
+    def acknowledge(self, job: int, task_id: str, words: str, *, is_final: bool = False) -> None:
+        """Say in a job's row and on the card what was done about it; what comes of it is said there as well."""
+        self.receipts.give(job, task_id, words, is_final=is_final)
+        if self._keeper is not None:
+            self._keeper.show_receipts()
 
     def _hear(self, taken: Taken) -> None:
         """Say what a person has to know of what happened."""
@@ -293,8 +298,9 @@ class Desk(Screen[None]):
         """Put a job in front, whatever the queue shows, and its card in focus; it counts as seen from here on."""
         self.queue.close_filter()
         self.queue.select(row)
-        self.card.look_anew()
         self._focus_pane(self.card)
+        self.card.ask_for(row.job)
+        self.card.look_anew()
 
     def review_to_decide(self) -> tuple[Review | None, str]:
         """The draft that a decision would be about, or why there can be none now."""
@@ -319,21 +325,57 @@ class Desk(Screen[None]):
     def _go_to_card(self) -> str:
         return f"Go to the card first: press {self._by_id['queue.open'].shown_key} on the task."
 
-    def on_key(self, event: events.Key) -> None:
-        """Do what a key means here. While text is typed only escape means anything."""
-        focused = self.focused
-        is_typing = focused is not None and not isinstance(focused, Pane)
-        if focused is not None and is_typing and event.is_printable:
-            # Typed before the line had the focus, and so sent to the pane: it belongs into the line.
-            event.stop()
-            focused.post_message(events.Key(event.key, event.character))
-            return
+    def role_of(self, event: events.Key) -> Role:
+        """What a key does here. While text is typed only escape means anything else."""
+        if self._is_typing:
+            return Role.TYPES
         action = self._keys.find(self.pane_in_focus, event.key)
-        if action is None or (is_typing and action.id != "pane.back"):
+        if action is None:
+            return Role.NOTHING
+        return Role.DECIDES if action.is_alone else Role.MOVES
+
+    @property
+    def _is_typing(self) -> bool:
+        return self.focused is not None and not isinstance(self.focused, Pane)
+
+    def take_key(self, event: events.Key) -> bool:
+        """Do what a key means, at once, so that the next one finds things as it left them; False for text."""
+        action = self._keys.find(self.pane_in_focus, event.key)
+        if action is None or (self._is_typing and action.id != "pane.back"):
+            return False
+        if action.is_alone:
+            self._press_alone(action, event.key)
+        else:
+            self.perform(action.id)
+        return True
+
+    def tell(self, text: str) -> None:
+        """Say why a key did nothing."""
+        self.say(text, "warning")
+
+    def _press_alone(self, action: Action, key: str) -> None:
+        """Do an action once its key was alone, if by then it is still about what it was pressed for."""
+        reason = self._reason_by_key(action)
+        if reason:
+            self.tell(reason)
             return
-        event.stop()
-        event.prevent_default()
-        self.perform(action.id)
+        about = self._what_is_meant(action.id)
+
+        def do() -> None:
+            if self._what_is_meant(action.id) == about:
+                self._do(action)
+            else:
+                self.tell("What you pressed a key for has changed meanwhile: nothing was done.")
+
+        key_app(self.app).hold(key, SECONDS_ALONE, do)
+
+    def _reason_by_key(self, action: Action) -> str:
+        """Why a key cannot do an action now; a decision that comes too early puts the moment off."""
+        reason = self.reason_against(action)
+        return self.card.press_decision(reason or self.review_to_decide()[1]) if action.id in DECISIONS else reason
+
+    def _what_is_meant(self, action_id: str) -> object:
+        return what_is_meant(action_id, self.card.content, self.queue.selected)
 
     def reason_against(self, action: Action) -> str:
         """Why an action cannot be done now, as a sentence; empty when it can."""
@@ -347,57 +389,38 @@ class Desk(Screen[None]):
             return "The session is still being opened."
         if self._is_closing:
             return "The console is being closed."
-        return self._reason_of_state(action.id, self._session)
-
-    def _reason_of_state(self, action_id: str, session: Session) -> str:
-        review, selected, counts = self.card.content.review, self.queue.selected, self.queue.counts
-        match action_id:
-            case "review.approve" if review is not None:
-                return review.reason_against_approval
-            case _ if action_id in _DECISIONS and review is None:
-                return "There is no draft to decide about on the card."
-            case "card.answer" if self.card.content.identity[0] != "question":
-                return "There is no question on the card."
-            case "job.retry" if selected is None or selected.state != "failed":
-                return "Only a failed task can be retried."
-            case "job.cancel" if selected is None:
-                return "No task is selected."
-            case "job.cancel" if selected is not None and selected.state.is_over:
-                return f"This task is over: {(selected.outcome or selected.state).value}."
-            case "attention.next" | "attention.answer" if counts is not None and not counts.needs_you:
-                return "Nothing waits for you."
-            case "hub.retry" if self._link is None or self._link.phase not in ("waiting", "ended"):
-                return "The hub link is not waiting to be retried."
-            case "intake.pause" if self._link is None:
-                return "No hub is connected."
-        return ""
+        return reason_of_state(action.id, self.card.content, self.queue.selected, self.queue.counts, self._link)
 
     def perform(self, action_id: str) -> None:
         """Do an action by its id, as its key would; what cannot be done now says why."""
         action = self._by_id[action_id]
-        reason = self.reason_against(action)
-        if action_id in _DECISIONS:
-            reason = self.card.press_decision(action_id, reason or self.review_to_decide()[1])
+        reason = self._reason_by_key(action)
         if reason:
             self.say(reason, "warning")
-        elif action.is_local:
+        else:
+            self._do(action)
+
+    def _do(self, action: Action) -> None:
+        if action.is_local:
             pane = pane_of(self)
             if pane is not None and pane.pane_name in action.panes:
                 getattr(pane, action.method)()
-        elif action_id in self._deeds:
-            deed = self._deeds[action_id]
-            self._spawn(self._going_on(deed) if action_id in _GOING_ON else deed(), action_id)
+        elif action.id in self._deeds:
+            deed = self._deeds[action.id]
+            self._spawn(self._going_on(deed) if action.id in _GOING_ON else deed(), action.id)
         else:
-            self._perform_here(action_id)
+            self._perform_here(action.id)
 
     def _perform_here(self, action_id: str) -> None:
         match action_id:
             case "queue.open":
-                self.card.focus()
+                self._focus_pane(self.card)
             case "pane.filter":
                 pane = pane_of(self)
-                if isinstance(pane, Filterable):
-                    pane.open_filter()
+                if not isinstance(pane, Filterable):
+                    pane = self.queue
+                    self._focus_pane(pane)
+                pane.open_filter()
             case "pane.next" | "pane.previous":
                 self._cycle(1 if action_id == "pane.next" else -1)
             case "pane.back":
@@ -439,6 +462,8 @@ class Desk(Screen[None]):
 
     def _focus_pane(self, pane: Pane) -> None:
         self.set_focus(pane)  # at once: the next key is meant for it
+        if pane is self.card:
+            self.card.ask_for(self.card.content.job)
         if self.has_class("-zoomed"):
             self._zoom(True, pane)
 
@@ -459,6 +484,10 @@ class Desk(Screen[None]):
         self.set_class(on and whole is not None, "-zoomed")
         self.show_keys()
 
+    def on_screen_resume(self) -> None:
+        """What lay over the desk is gone: the card is looked at from here on."""
+        self.card.look_anew()
+
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Show the keys of the pane that has the focus now; where the terminal is small, a card that is read grows."""
         self._latest_pane = self.pane_in_focus
@@ -468,7 +497,3 @@ class Desk(Screen[None]):
 
 def _class_at(cells: int, breakpoints: Sequence[tuple[int, str]]) -> str:
     return next(name for least, name in reversed(breakpoints) if cells >= least)
-
-
-def _be_silent() -> None:
-    """In the bell's place where the config wants none."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from evolver_tui.core.errors import AlreadyAnswered, EvolverError, NodeChanged, NotWaiting, StoreError
 from evolver_tui.core.job import JobState, QueueRow
-from evolver_tui.core.question import Answer, OpenQuestion, QuestionKind
+from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, QuestionKind
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.engine.ports import Store
 from evolver_tui.engine.session import Session
@@ -47,6 +47,8 @@ class WaitingDeeds:
         self._now = desk.settings.monotonic
         self._settled: set[int] = set()
         """Questions whose end needs no notice: it was brought about here, or told."""
+        self.times_settled = 0
+        """How often one was begun to be settled here."""
         self._asking: set[int] = set()
         """Questions that are open as a dialog."""
 
@@ -54,6 +56,7 @@ class WaitingDeeds:
         """Action id to deed."""
         return {
             "card.answer": self.answer_this,
+            "question.decline": self.decline_this,
             "attention.inbox": self.open_inbox,
             "attention.next": self.next_needing,
             "attention.answer": self.answer_oldest,
@@ -65,6 +68,7 @@ class WaitingDeeds:
         """Select the next job that needs a person."""
         following = await next_needing(self._store, self._desk.queue.selected)
         if following is not None:
+            self._desk.card.ask_for(following.job)
             self._desk.queue.select(following)
         else:
             self._desk.say("Nothing else waits for you.")
@@ -84,6 +88,39 @@ class WaitingDeeds:
         question = await self._store.open_question_of(self._desk.card.content.job)
         if question is not None and question.question.kind is QuestionKind.QUESTION:
             await self._ask(question)
+
+    async def decline_this(self) -> None:
+        """Refuse to answer the question that is on the card, after a confirmation that says what is lost."""
+        from evolver_tui.tui.modals.question_modal import decline_modal
+
+        question = await self._store.open_question_of(self._desk.card.content.job)
+        if question is None or question.question.kind is not QuestionKind.QUESTION:
+            return
+        modal = decline_modal(question, await self._if_declined(question), self._now)
+        if await self.show_about(question, modal):
+            await self._answer(question, Answer(AnswerAction.DECLINE))
+            self._desk.reload_card()
+
+    async def _if_declined(self, question: OpenQuestion) -> str:
+        """What becomes of a job whose question is declined."""
+        detail = await self._store.job(question.job)
+        if detail is not None and detail.routine:
+            return (
+                f"The routine {safe_text(detail.routine, 100)} is told that there will be no answer, and does what it "
+                "was written to do then. What you filled in is not kept."
+            )
+        return (
+            "The author cannot go on without it: the task ends as rejected, and no node is written. What you filled "
+            f"in is not kept. {self._desk.receipts.way_back}"
+        )
+
+    async def _answer(self, question: OpenQuestion, answer: Answer) -> None:
+        with self.settling(question.id):
+            await self._session.answer(question.id, answer)
+        is_answered = answer.action is AnswerAction.ACCEPT
+        words = "answered, going on" if is_answered else "declined, ending"
+        self._desk.acknowledge(question.job, question.task_id, words)
+        self._desk.queue.rows_changed()
 
     async def open_inbox(self) -> None:
         """Show everything that waits, until a person leaves it or goes to a review."""
@@ -149,11 +186,13 @@ class WaitingDeeds:
         self._asking.add(question.id)
         try:
             position, total = await self._place_of(question)
-            modal = QuestionModal(question, position, total, now=self._now, wall_time=self._desk.settings.now())
+            modal = QuestionModal(
+                question, position, total, decline=self._desk.action("question.decline"),
+                if_declined=await self._if_declined(question), now=self._now, wall_time=self._desk.settings.now(),
+            )  # fmt: skip
 
             async def keep(answer: Answer) -> None:
-                with self.settling(question.id):
-                    await self._session.answer(question.id, answer)
+                await self._answer(question, answer)
 
             answer = await self.show_about(question, modal, keep)
         finally:
@@ -222,10 +261,15 @@ class WaitingDeeds:
         """Whether this question's end was brought about here, or told."""
         return question_id in self._settled
 
+    def is_open_again(self, question_id: int) -> None:
+        """A question was read as open: whatever was settled about it before was taken back."""
+        self._settled.discard(question_id)
+
     @contextlib.contextmanager
     def settling(self, question_id: int) -> Iterator[None]:
         """Settle a question in this block; its end is no news then. Who comes too late hears that from the error."""
         self._settled.add(question_id)
+        self.times_settled += 1
         try:
             yield
         except AlreadyAnswered:

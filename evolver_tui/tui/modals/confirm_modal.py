@@ -10,9 +10,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.events import Key
 from textual.widgets import Static
 
 from evolver_tui.core.safe_text import safe_block
+from evolver_tui.tui.decision_keys import SECONDS_TO_CONFIRM, Role
 from evolver_tui.tui.modals.inputs import ChoiceRow, Chooser
 from evolver_tui.tui.modals.modal import Clock, Modal
 
@@ -61,13 +63,17 @@ class ConfirmModal(Modal[bool]):
         """Both keys and the way out."""
         return f"y confirm · n or esc {self._keep_label}"
 
+    def role_of(self, event: Key) -> Role:
+        """Yes is a decision; no is none."""
+        return Role.DECIDES if event.key == "y" else super().role_of(event)
+
     def action_answer(self, confirmed: bool) -> None:
         """Yes or no, by its letter."""
-        self.finish(confirmed)
+        self.finish(confirmed, "y", SECONDS_TO_CONFIRM)
 
     def action_submit(self) -> None:
         """Take what is chosen."""
-        self.finish(self._row.chosen == (_CONFIRM,))
+        self.finish(self._row.chosen == (_CONFIRM,), seconds=SECONDS_TO_CONFIRM)
 
     def action_cancel(self) -> None:
         """Escape is no."""

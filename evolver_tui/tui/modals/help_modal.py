@@ -12,10 +12,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.events import Key
 from textual.widgets import Input, Static
 
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.actions import Action, shown_key
+from evolver_tui.tui.decision_keys import Role
 from evolver_tui.tui.modals.inputs import TextInput
 from evolver_tui.tui.modals.modal import Clock, Modal
 
@@ -28,7 +30,6 @@ _DIALOG_KEYS = (
     ("tab shift+tab", "fields", "Go through the fields of a form."),
     ("1-9 up down", "choose", "Choose from a list; space switches, backspace clears."),
     ("y n", "yes or no", "Answer where both are offered."),
-    ("ctrl+d", "decline", "Refuse to answer a question; the author goes on without."),
 )
 """Keys, title and help of what works in every dialog and cannot be bound otherwise."""
 
@@ -86,6 +87,10 @@ class HelpModal(Modal[None]):
     def _show(self) -> None:
         width = self.query_one("#list", VerticalScroll).scrollable_content_region.width
         self._text.update(_listing(self._rows, self.query_one(TextInput).value, width))
+
+    def role_of(self, event: Key) -> Role:
+        """Nothing is decided here: enter closes."""
+        return Role.MOVES if event.key == "enter" else super().role_of(event)
 
     def action_scroll(self, lines: int) -> None:
         """Scroll by lines."""

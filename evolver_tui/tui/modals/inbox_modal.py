@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.events import Key
 
 from evolver_tui.tui.actions import Action, KeyTable
+from evolver_tui.tui.decision_keys import Role
 from evolver_tui.tui.modals.modal import Clock, Modal
 from evolver_tui.tui.panes.inbox_list import DETAIL_ROWS, HEAD_ROWS, InboxList, Waiting
 
@@ -92,6 +93,15 @@ class InboxModal(Modal[None]):
         self.show_keys(self.key_line())
 
     # --- keys
+
+    def role_of(self, event: Key) -> Role:
+        """Nothing is decided here: enter opens."""
+        return Role.MOVES if event.key == "enter" else super().role_of(event)
+
+    def means(self, key: str, character: str | None) -> bool:
+        """The list's keys, and those that go to a question."""
+        action = self._keys.find(self._list.pane_name, key)
+        return action is not None and (action.is_local or action.group == "Queue")
 
     def on_key(self, event: Key) -> None:
         """Walk, go to the next or the oldest, close."""

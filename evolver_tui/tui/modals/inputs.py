@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.events import Blur, Click, Focus, Key
 from textual.message import Message
@@ -63,6 +64,12 @@ class TextInput(Input):
         }
     }
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+f", "cursor_right", show=False),
+        Binding("ctrl+b", "cursor_left", show=False),
+    ]
+    """As in readline; Textual's own bindings have the other ones."""
 
     def __init__(self, value: str = "", placeholder: str = "", id: str | None = None) -> None:
         super().__init__(safe_text(value), safe_text(placeholder, 200), id=id, compact=True, select_on_focus=False)

@@ -10,11 +10,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.events import Key
 from textual.screen import ModalScreen, ScreenResultType
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from evolver_tui.core.errors import EvolverError, StoreError
 from evolver_tui.core.safe_text import safe_text
+from evolver_tui.tui.decision_keys import SECONDS_TO_ANSWER, Role
+from evolver_tui.tui.key_watch import key_app
 
 SECONDS_UNTIL_ARMED = 0.3
 """A person who types on while a modal opens has not read it: for so long its keys decide nothing."""
@@ -169,9 +172,50 @@ class Modal(ModalScreen[ScreenResultType]):
         """Whether it was on the screen long enough for a key to be meant for it."""
         return self._painted_at is not None and self._now() - self._painted_at >= SECONDS_UNTIL_ARMED
 
-    def finish(self, result: ScreenResultType | None) -> None:
-        """Close with a result, once, and only when armed; where it is to be kept, once it is."""
+    # --- keys
+
+    def role_of(self, event: Key) -> Role:
+        """What a key does here: goes into a line of text, answers, goes about, or nothing."""
+        if event.key == "enter":
+            return Role.ANSWERS
+        focused = self.focused
+        if isinstance(focused, Input):
+            return Role.TYPES if event.is_printable else Role.MOVES
+        if self.means(event.key, event.character) or not event.is_printable:
+            return Role.MOVES
+        return Role.NOTHING
+
+    def means(self, key: str, character: str | None) -> bool:
+        """Whether a key means something here that decides nothing."""
+        takes = getattr(self.focused, "takes", None)
+        return takes is not None and bool(takes(key, character))
+
+    def take_key(self, event: Key) -> bool:
+        """A dialog's widgets take their keys themselves."""
+        return False
+
+    def tell(self, text: str) -> None:
+        """Say why a key did nothing."""
+        if text not in {notice.message for notice in self.app._notifications}:  # Textual has no other list of them
+            self.notify(text, severity="warning", markup=False)
+
+    # --- its end
+
+    def finish(self, result: ScreenResultType | None, key: str = "enter", seconds: float = SECONDS_TO_ANSWER) -> None:
+        """Close with a result, once, and only when armed; where it is to be kept, once it is.
+
+        A result that means something waits until its key was alone for some seconds; escape closes at once.
+        """
         if not self.is_armed or self._is_over or self._is_keeping:
+            return
+        if result:
+            key_app(self.app).hold(key, seconds, lambda: self.finish_now(result))
+        else:
+            self.finish_now(result)
+
+    def finish_now(self, result: ScreenResultType | None) -> None:
+        """The same, where the person confirmed it already."""
+        if self._is_over or self._is_keeping:
             return
         if result and self.keep is not None:
             self._is_keeping = True

@@ -9,11 +9,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.events import Key
 from textual.widgets import Static
 
 from evolver_tui.core.errors import QuestionError
 from evolver_tui.core.question import Answer, AnswerAction, FormField, OpenQuestion, read_form
 from evolver_tui.core.safe_text import safe_block, safe_text
+from evolver_tui.tui.actions import ACTIONS, Action
+from evolver_tui.tui.modals.confirm_modal import ConfirmModal
 from evolver_tui.tui.modals.form import Form
 from evolver_tui.tui.modals.modal import Clock, Modal
 
@@ -22,6 +25,8 @@ FIELD_LIMIT = 100
 
 _USUAL_REASONS = ("", "user_input", "review")
 """Why a job waits where its routine says nothing else."""
+
+_DECLINE = next(action for action in ACTIONS if action.id == "question.decline")
 
 _MESSAGE_WIDTH = 66
 _SHORT_MESSAGE = 5
@@ -66,7 +71,6 @@ class QuestionModal(Modal[Answer | None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+d", "decline", show=False, priority=True),
         Binding("pageup", "page(-1)", show=False, priority=True),
         Binding("pagedown", "page(1)", show=False, priority=True),
     ]
@@ -77,18 +81,23 @@ class QuestionModal(Modal[Answer | None]):
         position: int,
         total: int,
         *,
+        decline: Action = _DECLINE,
+        if_declined: str = "",
         now: Clock = time.monotonic,
         wall_time: float | None = None,
     ) -> None:
         """Args:
         question: what is asked, of kind QUESTION.
         position, total: which of the open questions it is, from 1.
+        decline: the action whose keys refuse to answer.
+        if_declined: what becomes of the job then.
         now: counts the time until keys are taken.
         wall_time: seconds since 1970, to say how long ago it was asked; None does not say it.
         """
         super().__init__(f"{safe_text(question.task_id, 60)} asks · {position} of {total}", now=now)
         self.add_class("-asks")
         self.question = question
+        self._decline, self._if_declined = decline, if_declined
         self._wall_time = wall_time
         self._fields, self._refusal = _read(question)
         self._message = safe_block(question.question.message).strip("\n") or "It asks without a word."
@@ -121,7 +130,7 @@ class QuestionModal(Modal[Answer | None]):
         """Answer, decline, later."""
         read_on = "pgdn read on · " if self.has_class("-long") else ""
         answer = "" if self._refusal else "enter answer · "
-        return f"{read_on}{answer}ctrl+d decline · esc later"
+        return f"{read_on}{answer}{self._decline.shown_key} decline · esc later"
 
     def action_submit(self) -> None:
         """Accept with what the form holds, if it fits."""
@@ -131,15 +140,33 @@ class QuestionModal(Modal[Answer | None]):
         if content is not None:
             self.finish(Answer(AnswerAction.ACCEPT, content))
 
-    def action_decline(self) -> None:
-        """Tell the routine that there will be no answer."""
-        self.finish(Answer(AnswerAction.DECLINE))
+    def on_key(self, event: Key) -> None:
+        """Decline, where no line of text takes the key."""
+        if event.key in self._decline.keys and self.is_armed:
+            event.stop()
+            modal = decline_modal(self.question, self._if_declined, self._now)
+            self.app.push_screen(modal, self._declined)
+
+    def _declined(self, is_sure: bool | None) -> None:
+        if is_sure:
+            self.finish_now(Answer(AnswerAction.DECLINE))
 
     def action_page(self, direction: int) -> None:
         """Scroll the message where it is long, else the form."""
         message = self.query_one("#message", VerticalScroll)
         scroll = message if message.max_scroll_y or not self._fields else self.query_one(Form)
         scroll.scroll_relative(y=direction * max(1, scroll.size.height - 1), animate=False, immediate=True)
+
+
+def decline_modal(question: OpenQuestion, if_declined: str, now: Clock) -> ConfirmModal:
+    """What is asked before a question is declined.
+
+    Args:
+        if_declined: what becomes of the job.
+    """
+    body = f"{safe_text(question.task_name, 200)}\n\n{if_declined}"
+    title = f"Refuse to answer {safe_text(question.task_id, 60)}?"
+    return ConfirmModal(title, body, "decline", keep_label="go back", now=now)
 
 
 def _read(question: OpenQuestion) -> tuple[tuple[FormField, ...], str]:

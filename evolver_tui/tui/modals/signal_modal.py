@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.actions import Action, KeyTable
+from evolver_tui.tui.decision_keys import Role
 from evolver_tui.tui.modals.modal import Clock, Modal
 from evolver_tui.tui.panes.signal_text import whole_signal
 
@@ -103,6 +104,10 @@ class SignalModal(Modal[None]):
         """Another width may need other keys."""
         self.call_after_refresh(self._show_key_line)
 
+    def role_of(self, event: Key) -> Role:
+        """Nothing is decided here."""
+        return Role.MOVES
+
     def on_key(self, event: Key) -> None:
         """Step or scroll."""
         action = self._keys.find("feed", event.key)
@@ -134,9 +139,16 @@ class SignalModal(Modal[None]):
     def _move_page_down(self) -> None:
         self._scroll(1)
 
-    def _scroll(self, direction: int) -> None:
+    def _move_half_up(self) -> None:
+        self._scroll(-0.5)
+
+    def _move_half_down(self) -> None:
+        self._scroll(0.5)
+
+    def _scroll(self, pages: float) -> None:
         text = self.query_one("#text", VerticalScroll)
-        text.scroll_relative(y=direction * max(1, text.size.height - 1), animate=False, immediate=True)
+        rows = int(pages * max(2, text.size.height - 1))
+        text.scroll_relative(y=rows, animate=False, immediate=True)
 
     def action_submit(self) -> None:
         """Enter closes as well."""

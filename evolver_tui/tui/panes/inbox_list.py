@@ -167,6 +167,14 @@ class InboxList(Pane):
         """One page up."""
         self._go(self._cursor - max(1, self._list_height - 1))
 
+    def move_half_down(self) -> None:
+        """Half a page down."""
+        self._go(self._cursor + max(1, self._list_height // 2))
+
+    def move_half_up(self) -> None:
+        """Half a page up."""
+        self._go(self._cursor - max(1, self._list_height // 2))
+
     def move_top(self) -> None:
         """To the oldest."""
         self._go(0)

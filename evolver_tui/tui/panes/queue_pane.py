@@ -44,8 +44,22 @@ class QueuePane(Filterable):
             super().__init__()
             self.error = error
 
-    def __init__(self, now: Callable[[], float], monotonic: Callable[[], float], *, plain: bool = False) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float],
+        monotonic: Callable[[], float],
+        receipt_of: Callable[[int], str] = lambda job: "",
+        *,
+        plain: bool = False,
+    ) -> None:
+        """Args:
+        now: seconds since 1970.
+        monotonic: seconds that only count up.
+        receipt_of: what a person did about a job just now, in a few words.
+        plain: whether to draw with ASCII alone.
+        """
         super().__init__(plain=plain, id="queue")
+        self._receipt_of = receipt_of
         self._now = now
         self._monotonic = monotonic
         self._store: Store | None = None
@@ -100,14 +114,15 @@ class QueuePane(Filterable):
         second = int(self._now())
         if second != self._second:
             self._second = second
-            self._draw_what_reads_differently()
+            self.draw_what_reads_differently()
 
     def mark_unsaved(self, job: int) -> None:
         """What was approved of this job could not be saved: its row says so as long as it is failed."""
         self._unsaved.add(job)
-        self._draw_what_reads_differently()
+        self.draw_what_reads_differently()
 
-    def _draw_what_reads_differently(self) -> None:
+    def draw_what_reads_differently(self) -> None:
+        """Draw the rows again whose jobs stand otherwise than they say."""
         lines = range(self.list_height)
         changed = [y for y in lines if (row := self._row_at(y)) and self._state_of(row) != self._states.get(y)]
         if changed:
@@ -116,6 +131,9 @@ class QueuePane(Filterable):
     def _state_of(self, row: QueueRow) -> Piece:
         from evolver_tui.tui.panes.queue_row import state_words
 
+        receipt = self._receipt_of(row.job)
+        if receipt:
+            return receipt, "ok"
         return state_words(row, self._now(), row.job in self._unsaved)
 
     # --- moving
@@ -147,6 +165,14 @@ class QueuePane(Filterable):
     def move_page_up(self) -> None:
         """One page up."""
         self._move_to(self._cursor - max(1, self.list_height - 1))
+
+    def move_half_down(self) -> None:
+        """Half a page down."""
+        self._move_to(self._cursor + max(1, self.list_height // 2))
+
+    def move_half_up(self) -> None:
+        """Half a page up."""
+        self._move_to(self._cursor - max(1, self.list_height // 2))
 
     def move_top(self) -> None:
         """To the first row of the queue."""

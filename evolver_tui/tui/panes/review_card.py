@@ -9,7 +9,7 @@ from rich.style import Style
 from textual import events
 
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.tui.panes.ink import Line, Piece, line_width, spread
+from evolver_tui.tui.panes.ink import Line, Piece, fit, line_width, spread
 from evolver_tui.tui.panes.page import CardContent, Page, TextPage, message_content
 from evolver_tui.tui.panes.pane import Pane
 from evolver_tui.tui.panes.words import count
@@ -21,11 +21,16 @@ if TYPE_CHECKING:
 SECONDS_BEFORE_DECIDING = 0.3
 """A draft has to have been on the screen for so long, and no decision key pressed, before one can decide about it."""
 
-SECONDS_HELD = 0.8
-"""A key that decided about one draft and comes for another within this time is taken for one that is held down:
-terminals repeat a key after a quarter to two thirds of a second, and the other draft may have been there for 0.3."""
+SECONDS_UNASKED = 3.0
+"""The same for a draft that took the place of what was on the card without anybody asking for it, until it is touched:
+a key that repeats, or one that was meant for what lay there before, decides nothing about it."""
+
+LEAST_ROWS = 5
+"""Rows of a draft, or all of a shorter one, that have to have been drawn before one can decide about it."""
 
 _JUST_APPEARED = "The draft has only just appeared: look at it, then decide."
+_UNASKED = "This is another draft than before: read it. Keys decide once it is scrolled, or after 3 s."
+_TOO_LITTLE = "Too little of the draft is in sight: give the card more room, or scroll."
 
 _ROWS_TO_BREATHE = 14
 """With more rows than these, one of them stays empty under the tabs."""
@@ -48,11 +53,16 @@ class ReviewCard(Pane):
         self._tops: dict[int, int] = {}
         self._follows = False
         self._drawn: tuple[str, float] | None = None
-        """Which draft was drawn, and when first."""
+        """Which draft was drawn, and since when enough of it."""
+        self._rows_drawn: set[int] = set()
         self._quiet_since = -SECONDS_BEFORE_DECIDING
         """When a decision key was last pressed in vain."""
-        self._decided: tuple[str, int, float] = ("", 0, -SECONDS_HELD)
-        """Which key decided last, about which question, and when."""
+        self._asked_for = 0
+        """The job that a person went to and that is not on the card yet; 0 for none."""
+        self._is_unasked = False
+        """Whether the draft took another thing's place by itself, and was not touched since."""
+        self._note: Piece = ("", "dim")
+        self._banner_shown = ""
         self.set_title("Card")
 
     # --- what is shown
@@ -74,47 +84,96 @@ class ReviewCard(Pane):
             follow: keep the end in view, for code that is being written, until the reader scrolls.
         """
         if content.identity != self._content.identity:
-            self._tab, self._tops, self._follows, self._drawn = 0, {}, follow, None
+            self._tab, self._tops, self._follows = 0, {}, follow
+            self._forget_drawn()
+            self._is_unasked = content.review is not None and content.job != self._asked_for
+            if content.job == self._asked_for:
+                self._asked_for = 0
         self._content = content
         self._tab = min(self._tab, len(content.pages) - 1)
         self.set_title(content.title)
         self.set_subtitle(content.subtitle)
         self.refresh()
 
+    def ask_for(self, job: int) -> None:
+        """A person goes to this job: what is shown of it next was asked for."""
+        if self._content.job == job:
+            self._is_unasked = False
+        else:
+            self._asked_for = job
+
     def look_anew(self) -> None:
         """Whatever was seen of it before, it has to be on the screen for a while from here on."""
-        self._drawn = None
+        self._forget_drawn()
         self.refresh()
+
+    def _forget_drawn(self) -> None:
+        self._drawn, self._rows_drawn = None, set()
+
+    def _touch(self) -> None:
+        """The draft was scrolled, turned or clicked. It counts once it was seen: before, what lay there was meant."""
+        if self._is_unasked and self._seconds_drawn >= SECONDS_BEFORE_DECIDING:
+            self._is_unasked = False
+            self.refresh()
+
+    @property
+    def _seconds_drawn(self) -> float:
+        """How long enough of the draft has been on the screen; below 0 while it is not."""
+        review = self._content.review
+        if review is None or self._drawn is None or self._drawn[0] != review.draft.sha256:
+            return -1.0
+        return self._monotonic() - self._drawn[1]
 
     def review_to_decide(self) -> tuple[Review | None, str]:
         """The draft that a decision would be about, or why there can be none now."""
         review = self._content.review
         if review is None:
             return None, "There is no draft to decide about on the card."
-        if self._drawn is None or self._drawn[0] != review.draft.sha256:
-            return None, "The draft is not on the screen yet."
-        if self._monotonic() - self._drawn[1] < SECONDS_BEFORE_DECIDING:
+        seconds = self._seconds_drawn
+        if seconds < 0:
+            return None, _TOO_LITTLE if self._rows_drawn else "The draft is not on the screen yet."
+        if seconds < SECONDS_BEFORE_DECIDING:
             return None, _JUST_APPEARED
+        if self._is_unasked and seconds < SECONDS_UNASKED:
+            return None, _UNASKED
         return review, ""
 
-    def press_decision(self, name: str, reason: str) -> str:
+    def press_decision(self, reason: str) -> str:
         """Take notice of a decision key, wherever it was pressed; returns why it cannot decide, or nothing.
 
-        A key that comes too early puts the moment off from which one can decide: while a key is held down, nothing is.
+        A key that comes too early puts the moment off from which one can decide: while one is repeated, nothing is.
 
         Args:
             reason: why it cannot decide whenever it comes; empty when it can.
         """
         now = self._monotonic()
         is_quiet = now - self._quiet_since >= SECONDS_BEFORE_DECIDING
-        question = self._content.review.question_id if self._content.review is not None else 0
-        key, about, at = self._decided
-        is_held = name == key and question != about and now - at < SECONDS_HELD
-        if reason or not is_quiet or is_held:
-            self._quiet_since = now
-            return reason or _JUST_APPEARED
-        self._decided = (name, question, now)
-        return ""
+        if not reason and is_quiet:
+            return ""
+        self._quiet_since = now
+        if self._is_unasked and self._drawn is not None:
+            self._drawn = (self._drawn[0], now)
+        return reason or _JUST_APPEARED
+
+    # --- what is said beside it
+
+    def set_note(self, note: Piece) -> None:
+        """What became of the latest decision, in the row of the tabs."""
+        if note != self._note:
+            self._note = note
+            self.refresh()
+
+    @property
+    def _banner(self) -> str:
+        """What is said of a draft that nobody asked for, as long as no key decides about it."""
+        is_new = self._is_unasked and self._seconds_drawn < SECONDS_UNASKED
+        return "another draft than before: keys decide once you scroll, or after 3 s" if is_new else ""
+
+    def tick(self) -> None:
+        """Draw the banner again where it reads differently."""
+        if self._banner != self._banner_shown:
+            self._banner_shown = self._banner
+            self.refresh()
 
     # --- moving
 
@@ -127,6 +186,7 @@ class ReviewCard(Pane):
         self._turn_to((self._tab - 1) % len(self._content.pages))
 
     def _turn_to(self, tab: int) -> None:
+        self._touch()
         self._tab = tab
         self.refresh()
 
@@ -146,6 +206,14 @@ class ReviewCard(Pane):
         """One page up."""
         self._go(self._top - max(1, self._body_height - 1))
 
+    def move_half_down(self) -> None:
+        """Half a page down."""
+        self._go(self._top + max(1, self._body_height // 2))
+
+    def move_half_up(self) -> None:
+        """Half a page up."""
+        self._go(self._top - max(1, self._body_height // 2))
+
     def move_top(self) -> None:
         """To the first row."""
         self._go(0)
@@ -155,6 +223,7 @@ class ReviewCard(Pane):
         self._go(self._row_count)
 
     def _go(self, top: int) -> None:
+        self._touch()
         furthest = max(0, self._row_count - self._body_height)
         self._follows = top >= furthest
         self._tops[self._tab] = max(0, min(top, furthest))
@@ -201,6 +270,7 @@ class ReviewCard(Pane):
 
     def on_click(self, event: events.Click) -> None:
         """Turn to the page whose tab is under the pointer."""
+        self._touch()
         offset = event.get_content_offset(self)
         if offset is None or offset.y != 0 or len(self._content.pages) < 2:
             return
@@ -230,7 +300,7 @@ class ReviewCard(Pane):
         if y < end:
             return self._body_line(y - start, width), None
         if y == end:
-            return [(self.marks.rule * width, "rule")], None
+            return self._rule_line(width), None
         rows = set_out(self._content.summary, width)
         return (rows[y - end - 1] if y - end - 1 < len(rows) else []), None
 
@@ -238,9 +308,20 @@ class ReviewCard(Pane):
         left: list[Piece] = []
         for index, page in enumerate(self._content.pages):
             left += [(" ", "text"), (page.title, "tab" if index == self._tab else "dim"), *page.tally, ("  ", "text")]
-        if self._row_count <= self._body_height:
-            return left
-        return spread(left, [(f"{self._place_words()} ", "dim")], width)
+        words = self._note if self._note[0] else ("", "dim")
+        if not self._has_summary and self._banner:
+            words = (self._banner, "warn")
+        place = f"{self._place_words()} " if self._row_count > self._body_height else ""
+        room = width - line_width(left) - len(place) - 2
+        if words[0]:
+            left = [*left, (fit(words[0], max(0, room)), words[1])]
+        return spread(left, [(place, "dim")], width) if place else left
+
+    def _rule_line(self, width: int) -> Line:
+        """The rule over the summary, which carries the banner."""
+        banner = f" {fit(self._banner, width - 6)} " if self._banner else ""
+        start: list[Piece] = [(self.marks.rule * 2, "rule"), (banner, "warn")] if banner else []
+        return [*start, (self.marks.rule * max(0, width - line_width(start)), "rule")]
 
     def _place_words(self) -> str:
         """What of the page is in view: lines of code as they are numbered, or rows of text."""
@@ -263,16 +344,19 @@ class ReviewCard(Pane):
             return [(" ", "text"), *rows[index]] if index < len(rows) else []
         if index >= content.row_count(self._body_width):
             return []
-        self._note_drawn()
+        self._note_drawn(index)
         row = content.row(index, self._body_width)
         note = (self.page.notes or {}).get(row.number) if row.number else None
         mark: Piece = (f"{self.marks.failed if note else ' '}", note or "dim")
         number = f"{row.number or self.marks.wrapped:>{self._digits(content)}}"
         return [mark, (f" {number}  ", "dim"), *row.pieces]
 
-    def _note_drawn(self) -> None:
+    def _note_drawn(self, row: int) -> None:
         review = self._content.review
-        if review is not None and (self._drawn is None or self._drawn[0] != review.draft.sha256):
+        if review is None or self._drawn is not None:
+            return
+        self._rows_drawn.add(row)
+        if len(self._rows_drawn) >= min(LEAST_ROWS, self._row_count):
             self._drawn = (review.draft.sha256, self._monotonic())
 
 

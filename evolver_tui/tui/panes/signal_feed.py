@@ -124,6 +124,14 @@ class SignalFeed(Filterable):
         """One page on."""
         self._go(self._newer - max(1, self.list_height - 1))
 
+    def move_half_down(self) -> None:
+        """Half a page on."""
+        self._go(self._newer - max(1, self.list_height // 2))
+
+    def move_half_up(self) -> None:
+        """Half a page back."""
+        self._go(self._newer + max(1, self.list_height // 2))
+
     def move_top(self) -> None:
         """To the oldest signal that is kept."""
         self._go(CAPACITY)

@@ -1,0 +1,99 @@
+"""An app that sees every key before it does anything, and holds deeds back until their keys were alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, runtime_checkable
+
+from textual import events
+from textual.app import App, ReturnType
+from textual.timer import Timer
+from textual.widgets import Input
+
+from evolver_tui.tui.decision_keys import NOT_ALONE, DecisionKeys, Role
+
+_SECONDS_BETWEEN_LOOKS = 0.02
+_PRIORITY_KEYS = ("ctrl+c", "ctrl+q")
+"""Leave in any case; no text holds one."""
+PASTED = "What was pasted did nothing: there is no line to write it into."
+
+
+@runtime_checkable
+class KeyScreen(Protocol):
+    """A screen that says what keys do on it."""
+
+    def role_of(self, event: events.Key) -> Role:
+        """What a key does here at this moment."""
+
+    def take_key(self, event: events.Key) -> bool:
+        """Do what a key means, at once; False where it is for a widget to take."""
+
+    def tell(self, text: str) -> None:
+        """Say why a key did nothing."""
+
+
+class KeyApp(App[ReturnType], Generic[ReturnType]):
+    """Hands each key to the screen in front, in the order in which they were pressed."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        """Args:
+        now: seconds that only count up.
+        """
+        super().__init__()
+        self.decision_keys = DecisionKeys(now)
+        self._looking: Timer | None = None
+
+    async def on_event(self, event: events.Event) -> None:
+        """Look at a key or a paste before anything else does."""
+        if isinstance(event, events.Key) and not event.is_forwarded and self._is_taken(event):
+            return
+        if isinstance(event, events.Paste) and not event.is_forwarded and not isinstance(self.focused, Input):
+            self.decision_keys.paste(self.screen)
+            if isinstance(self.screen, KeyScreen):
+                self.screen.tell(PASTED)
+            return
+        await super().on_event(event)
+
+    def _is_taken(self, event: events.Key) -> bool:
+        self.app_focus = True  # a terminal that sends keys has the focus, whatever it said before
+        screen = self.screen
+        is_typed = event.is_printable or event.key in ("enter", "tab")
+        if event.key in _PRIORITY_KEYS:
+            self.decision_keys.press(event.key, Role.MOVES, screen, is_typed=False)
+            return False
+        if not isinstance(screen, KeyScreen):  # the palette: its text decides nothing, and its deeds are looked at
+            self.decision_keys.press(event.key, Role.TYPES, screen, is_typed=is_typed)
+            return False
+        reason = self.decision_keys.press(event.key, screen.role_of(event), screen, is_typed=is_typed)
+        if reason:
+            screen.tell(reason)
+            return True
+        return screen.take_key(event)
+
+    def hold(self, key: str, seconds: float, deed: Callable[[], None]) -> None:
+        """Do something once its key was alone for some seconds; where it is not, that is said."""
+        if not self.decision_keys.hold(key, seconds, deed):
+            if isinstance(self.screen, KeyScreen):
+                self.screen.tell(NOT_ALONE)
+            return
+        if self._looking is None:
+            self._looking = self.set_interval(_SECONDS_BETWEEN_LOOKS, self._look)
+        else:
+            self._looking.resume()
+
+    def _look(self) -> None:
+        if self.decision_keys.is_holding:
+            self.call_later(self._do_what_is_due)  # behind every key that came while this process was busy
+        elif self._looking is not None:
+            self._looking.pause()
+
+    def _do_what_is_due(self) -> None:
+        deed = self.decision_keys.take_due()
+        if deed is not None:
+            deed()
+
+
+def key_app(app: App[Any]) -> KeyApp[Any]:
+    """The app as what it is: every screen of the console lies on one."""
+    assert isinstance(app, KeyApp)
+    return app
