@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from evolver_tui.core.job import JobState, QueueCounts, QueueKey, QueueRow
 from evolver_tui.engine.session import Session
 from evolver_tui.tui.app import EvolverApp
+from evolver_tui.tui.decision_keys import SECONDS_AFTER_A_WORD, SECONDS_ALONE
 from evolver_tui.tui.desk import Desk
 from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.wiring import Place, make_session
@@ -64,6 +65,19 @@ class Console:
         await self.pilot.press(*keys)
         await self.pilot.pause()
 
+    async def decide(self, key: str) -> None:
+        """Press a key alone: nothing comes before it for a while, nor after it until what it means is done."""
+        self.clock.seconds += SECONDS_AFTER_A_WORD
+        await self.press(key)
+        await self.let_it_be_alone()
+
+    async def let_it_be_alone(self) -> None:
+        """No other key is pressed until what the latest one decides is done."""
+        while self.app.decision_keys.is_holding:
+            self.clock.seconds += SECONDS_ALONE / 2
+            await self.pilot.pause(0.03)
+        await self.pilot.pause()
+
     async def until(self, is_so: Callable[[], object], what: str = "") -> None:
         """Let the clock run until something is so."""
         for _ in range(MOST_LOOKS):
@@ -106,6 +120,7 @@ async def console(
             await running.until(lambda: getattr(app.screen, "is_armed", False), "the armed dialog")
             await running.press("escape")
             await running.until(lambda: app.screen is app.desk, "the desk")
+            clock.seconds += 1
         yield running
         if app.session is not None and app.return_value is None:
             await app.session.close(finish_current=False)

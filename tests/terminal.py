@@ -31,10 +31,11 @@ PATIENCE_SECONDS = 30.0
 WIDE, SMALL = (120, 40), (80, 24)
 """Columns and rows."""
 
-SECONDS_TO_LOOK = 0.35
-"""A draft or dialog has to have been on the screen for 0.3 s before a key decides anything."""
+SECONDS_TO_LOOK = 0.45
+"""A draft or dialog has to have been on the screen for 0.3 s before a key decides anything, and no other key may have
+come for 0.35 s."""
 
-ESCAPE, ENTER, PAGE_DOWN, CTRL_C = "\x1b", "\r", "\x1b[6~", "\x03"
+ESCAPE, ENTER, PAGE_DOWN, CTRL_C, F8 = "\x1b", "\r", "\x1b[6~", "\x03", "\x1b[19~"
 
 _KNOWS_FRAMES = b"\x1b[?2026;2$y"
 _ASKS_FOR_FRAMES = b"\x1b[?2026$p"

@@ -8,20 +8,24 @@ from typing import Any
 
 import pytest
 
+from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import NodeError, StoreError
 from evolver_tui.core.job import QueueCounts
 from evolver_tui.engine.author import LiveDraft
+from evolver_tui.tui.decision_keys import NOT_ALONE
 from evolver_tui.tui.panes.code_view import CodeDocument
 from evolver_tui.tui.panes.page import CardContent, Page
 from evolver_tui.tui.panes.words import duration, rate
 from tests.desk_fixtures import SMALL, Console, HandClock, console
 from tests.routine_process import install
 from tests.sessions import GENERATE, SUMMARIZE, TRANSLATE, send
+from tests.waiting_fixtures import elsewhere
 
 pytestmark = pytest.mark.anyio
 
 NO_LANGUAGES = {"id": "task-9", "taskName": "Translate Release Notes", "llmTaskType": "translate"}
-JUST_APPEARED = "The draft has only just appeared: look at it, then decide."
+UNASKED = "This is another draft than before: read it. Keys decide once it is scrolled, or after 3 s."
+BANNER = "another draft than before: keys decide once you scroll, or after 3 s"
 FULL = StoreError("The database evolver.db cannot grow: the disk is full.", "Free some space.")
 
 
@@ -44,7 +48,7 @@ async def at_card(desk: Console, *tasks: dict[str, Any]) -> None:
     """Receive tasks that all end at a person, and go to the first one's card."""
     await desk.receive(*tasks)
     await until_needs(desk, len(tasks))
-    await desk.until(lambda: desk.desk.card.content.job, "a job on the card")
+    await desk.until(lambda: desk.desk.card.content.identity[0] in ("review", "question"), "what needs a person")
     await desk.press("enter")
     desk.clock.seconds += 1
 
@@ -63,11 +67,18 @@ def is_drawn_other_than(desk: Console, sha256: str) -> bool:
 
 
 async def approve_first(desk: Console) -> None:
-    """Press `a` once and wait for the card that follows; not a moment passes."""
+    """Press `a` alone and wait for the card that follows; no more time passes."""
     review = desk.desk.card.content.review
     assert review is not None
     await desk.press("a")
+    await desk.let_it_be_alone()
     await still(desk, lambda: len(saved(desk)) == 1 and is_drawn_other_than(desk, review.draft.sha256))
+
+
+async def touch(desk: Console, key: str) -> None:
+    """Scroll a draft that has been there for a moment."""
+    desk.clock.seconds += 1
+    await desk.press(key)
 
 
 async def running_job(desk: Console) -> int:
@@ -93,39 +104,106 @@ async def test_a_held_key_decides_once_and_a_fresh_press_decides_again(tmp_path:
     async with console(tmp_path) as desk:
         await at_card(desk, SUMMARIZE, GENERATE, TRANSLATE)
         await approve_first(desk)
-        desk.clock.seconds += 0.5  # the terminal begins to repeat the key
+        desk.clock.seconds += 0.1  # the terminal begins to repeat the key
         for _ in range(60):
             await desk.press("a")
             desk.clock.seconds += 0.03
+        await desk.let_it_be_alone()
         assert len(saved(desk)) == 1
-        assert desk.notices.count(JUST_APPEARED) == 1
-        desk.clock.seconds += 0.3
-        await desk.press("a")
+        assert desk.notices.count(NOT_ALONE) == 1
+        await touch(desk, "j")
+        await desk.decide("a")
         await still(desk, lambda: len(saved(desk)) == 2)
 
 
-async def test_the_first_repeat_comes_late_and_decides_nothing_either(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pause", [0.2, 0.9, 1.5, 2.5])
+async def test_a_key_that_is_repeated_slowly_decides_about_one_draft(tmp_path: Path, pause: float) -> None:
     async with console(tmp_path) as desk:
-        await at_card(desk, SUMMARIZE, GENERATE)
+        await at_card(desk, SUMMARIZE, GENERATE, TRANSLATE)
         await approve_first(desk)
-        desk.clock.seconds += 0.66
-        await desk.press("a")
-        assert JUST_APPEARED in desk.notices
-        assert len(saved(desk)) == 1
-
-
-async def test_any_decision_key_puts_off_the_moment_from_which_one_decides(tmp_path: Path) -> None:
-    async with console(tmp_path) as desk:
-        await at_card(desk, SUMMARIZE, GENERATE)
-        await approve_first(desk)
-        desk.clock.seconds += 0.2
-        await desk.press("e")
-        desk.clock.seconds += 0.2
-        await desk.press("r")
-        assert desk.app.screen is desk.desk
+        for _ in range(8):
+            desk.clock.seconds += pause
+            await desk.press("a")
+            await desk.pilot.pause(0.05)
         desk.clock.seconds += 1
-        await desk.press("r")
-        await still(desk, lambda: desk.app.screen is not desk.desk)
+        await desk.pilot.pause(0.1)
+        assert len(saved(desk)) == 1
+        assert (desk.desk.queue.counts or QueueCounts()).needs_you == 2
+
+
+async def test_a_draft_that_came_by_itself_is_decided_about_once_it_was_touched_or_seen_for_long(
+    tmp_path: Path,
+) -> None:
+    async with console(tmp_path) as desk:
+        await at_card(desk, SUMMARIZE, GENERATE, TRANSLATE)
+        await approve_first(desk)
+        await desk.until(lambda: BANNER in desk.text())
+        await desk.decide("a")
+        assert UNASKED in desk.notices
+        await touch(desk, "j")
+        await still(desk, lambda: BANNER not in desk.text())
+        await desk.decide("a")
+        await still(desk, lambda: len(saved(desk)) == 2)
+        desk.clock.seconds += 1
+        await desk.until(lambda: BANNER in desk.text())
+        await desk.until(lambda: BANNER not in desk.text())
+        await desk.decide("a")
+        await still(desk, lambda: len(saved(desk)) == 3)
+
+
+async def test_a_draft_that_somebody_elses_reject_put_there_is_not_approved_by_the_key_for_the_one_before(
+    tmp_path: Path,
+) -> None:
+    async with console(tmp_path) as desk, elsewhere(desk) as other:
+        await at_card(desk, SUMMARIZE)
+        first = desk.desk.card.content.review
+        assert first is not None
+        reject = Decision(DecisionKind.REJECT, reason="add type hints", by="bob")
+        await other.answer(first.question_id, reject.to_json_value(), "bob", "s")
+        await desk.until(lambda: "draft 2" in desk.desk.card.content.subtitle)
+        for _ in range(3):
+            await desk.until(lambda: desk.desk.card._seconds_drawn >= 0.3)
+            await desk.decide("a")
+        assert UNASKED in desk.notices
+        assert BANNER in desk.text()
+        assert saved(desk) == []
+        await touch(desk, "space")
+        await desk.decide("a")
+        await still(desk, lambda: len(saved(desk)) == 1)
+
+
+async def test_a_draft_that_takes_the_place_of_the_one_a_key_was_pressed_for_is_not_decided(tmp_path: Path) -> None:
+    async with console(tmp_path) as desk, elsewhere(desk) as other:
+        await at_card(desk, SUMMARIZE)
+        first = desk.desk.card.content.review
+        assert first is not None
+        desk.clock.seconds += 1
+        await desk.press("a")
+        assert desk.app.decision_keys.is_holding
+        reject = Decision(DecisionKind.REJECT, reason="add type hints", by="bob")
+        await other.answer(first.question_id, reject.to_json_value(), "bob", "s")
+
+        def is_there() -> bool:
+            desk.desk.queue._rest_until = 0.0
+            desk.desk.queue.rows_changed()
+            return "draft 2" in desk.desk.card.content.subtitle
+
+        await still(desk, is_there)
+        await desk.let_it_be_alone()
+        assert "What you pressed a key for has changed meanwhile: nothing was done." in desk.notices
+        assert saved(desk) == []
+
+
+async def test_of_a_draft_enough_has_to_be_in_sight(tmp_path: Path) -> None:
+    async with console(tmp_path, size=(80, 15)) as desk:
+        await at_card(desk, SUMMARIZE)
+        assert 0 < len(desk.desk.card._rows_drawn) < 5
+        await desk.decide("a")
+        assert "Too little of the draft is in sight: give the card more room, or scroll." in desk.notices
+        await desk.pilot.resize_terminal(80, 24)
+        await desk.until(lambda: not desk.desk.review_to_decide()[1])
+        await desk.decide("a")
+        await still(desk, lambda: len(saved(desk)) == 1)
 
 
 async def test_the_same_notice_stands_there_once(tmp_path: Path) -> None:
@@ -289,11 +367,11 @@ async def test_an_approval_that_could_not_be_saved_is_told_of_and_its_row_says_s
 
         with monkeypatch.context() as full:
             full.setattr(desk.session.library, "save", refuse)
-            await desk.press("a")
+            await desk.decide("a")
             await desk.until(lambda: "not saved" in desk.text())
         (notice,) = [notice for notice in desk.notices if "could not be saved" in notice]
         assert notice.startswith("task-1 was approved, but it could not be saved: The node library cannot")
-        await desk.press("y")
+        await desk.decide("y")
         await desk.until(lambda: saved(desk) == ["summarize_blog_post"])
         await desk.until(lambda: "not saved" not in desk.text())
 

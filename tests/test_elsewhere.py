@@ -207,17 +207,17 @@ async def test_a_task_is_cancelled_after_a_second_look_and_only_once(
         await desk.receive(ASKS)
         await until_needs(desk, 1)
         for answer in ("n", "y"):
-            await desk.press("D")
+            await desk.decide("D")
             await until_open(desk, ConfirmModal)
             assert "Cancel task-9?" in desk.text()
             assert "Translate Release Notes" in desk.text()
             assert "y confirm · n or esc keep it" in desk.text()
-            await desk.press(answer)
+            await desk.decide(answer)
             await until_back(desk)
         await desk.until(lambda: "⊘ task-9" in desk.text())
         await desk.until(lambda: "Cancelled 0s ago; nothing more is done for it." in desk.text())
         await until_needs(desk, 0)
-        await desk.press("D")
+        await desk.decide("D")
         assert heard == ["This task is over: cancelled."]
         assert desk.app.screen is desk.desk
 
@@ -230,10 +230,10 @@ async def test_words_to_the_author_bring_another_draft(tmp_path: Path) -> None:
         first = desk.desk.card.content.identity
         await desk.press("enter")
         desk.clock.seconds += 1
-        await desk.press("w")
+        await desk.decide("w")
         await until_open(desk, ReasonModal)
         assert "Nothing is rejected by it." in desk.text()
-        await desk.press("enter")
+        await desk.decide("enter")
         assert "Words are needed" in desk.text()
         await desk.press(*"docstrings", "enter")
         await desk.until(lambda: desk.desk.card.content.review is not None and desk.desk.card.content.identity != first)

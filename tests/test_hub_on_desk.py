@@ -30,7 +30,9 @@ def words_on_hub(desk: Console) -> str:
 
 async def open_dialog(desk: Console, kind: type[ConnectModal] | type[ConfirmModal], *keys: str) -> None:
     """Press keys that lead to a dialog, and wait until its keys count."""
+    desk.clock.seconds += 1
     await desk.press(*keys)
+    await desk.let_it_be_alone()
     await desk.until(lambda: isinstance(desk.app.screen, kind) and desk.app.screen.is_armed, kind.__name__)
 
 
@@ -74,7 +76,7 @@ async def test_each_end_is_told_once(tmp_path: Path) -> None:
             await desk.receive(SUMMARIZE)
             await desk.until(lambda: "needs you 1" in desk.text())
             assert not any("has ended" in notice for notice in desk.notices)
-            await desk.press("C")
+            await desk.decide("C")
             await desk.until(lambda: any("has ended" in notice for notice in desk.notices), "the second end")
 
 
@@ -88,7 +90,7 @@ async def test_enter_in_the_dialog_keeps_the_hub_that_is_in_use(tmp_path: Path) 
             await open_dialog(desk, ConnectModal, "c")
             assert f"1 ●  {chosen[0]}" in desk.text()
             assert "2 ○  Sample hub" in desk.text()
-            await desk.press("enter")
+            await desk.decide("enter")
             await desk.until(lambda: len(chosen) == 2, "the same hub again")
             assert chosen[0] == chosen[1]
 
@@ -110,7 +112,7 @@ async def test_sample_tasks_come_among_real_ones_only_after_a_confirmation(tmp_p
         assert (started, desk.session.link_state) == ([], None)
         await open_dialog(desk, ConnectModal, "c")
         await open_dialog(desk, ConfirmModal, "2", "enter")
-        await desk.press("y")
+        await desk.decide("y")
         await desk.until(lambda: started == [""], "the sample hub")
         await open_dialog(desk, ConnectModal, "c")
         assert "1 ●  Sample hub" in desk.text()

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 from tests.hubs import free_port
 from tests.processes import environment
 from tests.sessions import GENERATE, SUMMARIZE, place_in, running, send
-from tests.terminal import CTRL_C, ENTER, ESCAPE, PAGE_DOWN, SMALL, WIDE, Terminal, console, look, modes_left
+from tests.terminal import CTRL_C, ENTER, ESCAPE, F8, PAGE_DOWN, SMALL, WIDE, Terminal, console, look, modes_left
 
 CARDS = ("task-3 asks", "generate_email_with_translations  v1", "summarize_blog_post  v1")
 """What the cards of the filled home's three tasks are titled, in the queue's order."""
@@ -81,6 +82,7 @@ def go_to_card(terminal: Terminal, index: int) -> None:
 
 def leave(terminal: Terminal) -> int:
     """`q`, and yes where a node is just being written; returns the exit code."""
+    look()
     terminal.send("q")
     asks = "Leave the console?"
     terminal.wait_until(lambda screen: terminal.is_over or asks in screen, "the end")
@@ -258,6 +260,75 @@ def test_a_letter_in_the_filter_is_a_letter(home: Path) -> None:
             terminal.send(ESCAPE)
             terminal.wait_for("3 need you")
         assert_nothing_decided(home, terminal)
+
+
+WORDS = ("Daily", "Ready", "api", "jar", "hard", "nay", "gray", "lady", "delay", "are", "year", "DD", ":wq", "order")
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.15, 0.25], ids=["pasted", "fast", "slow"])
+def test_a_word_typed_into_the_wrong_window_decides_nothing(home: Path, pause: float) -> None:
+    with desk(home, EDITOR="false") as terminal:
+        go_to_card(terminal, 1)
+        for word in WORDS:
+            for key in [*word, ENTER]:
+                terminal.send(key)
+                time.sleep(pause)
+            time.sleep(1.1)
+            assert not terminal.is_over
+            for _ in range(3):  # out of whatever opened
+                terminal.send(ESCAPE)
+                time.sleep(0.4)
+            terminal.wait_for("enter read")
+            terminal.send(ENTER)
+            look()
+        terminal.send(ESCAPE)
+        assert_nothing_decided(home, terminal)
+        with contextlib.closing(sqlite3.connect(home / "data" / "evolver.db")) as database:
+            ends = "select count(*) from signal where name in ('job.cancelled', 'question.answered', 'task.retried')"
+            assert database.execute(ends).fetchone() == (0,)
+
+
+def test_a_slash_on_the_card_filters_and_what_follows_is_text(home: Path) -> None:
+    with desk(home) as terminal:
+        go_to_card(terminal, 1)
+        for key in "/api":
+            terminal.send(key)
+            time.sleep(0.15)
+        terminal.wait_for("nothing contains “api”")
+        terminal.send(ESCAPE)
+        terminal.wait_for("3 need you")
+        assert_nothing_decided(home, terminal)
+
+
+def test_ctrl_d_deletes_in_a_form_and_decline_asks_and_can_be_taken_back(home: Path) -> None:
+    with desk(home) as terminal:
+        terminal.send("o")
+        terminal.wait_for("Languages *", "f8 decline")
+        look()
+        terminal.send("xde->en\x01\x04")  # ctrl+a, ctrl+d
+        terminal.wait_for(" de->en ")
+        terminal.wait_without("xde")
+        look()
+        terminal.send(F8)
+        terminal.wait_for("Refuse to answer task-3?", "ends as rejected", "restores it")
+        look()
+        terminal.send("n")
+        terminal.wait_for("Languages *", "de->en")
+        look()
+        terminal.send(F8)
+        terminal.wait_for("Refuse to answer task-3?")
+        look()
+        time.sleep(0.2)
+        terminal.send("y")
+        terminal.wait_for("✗ task-3", "rejected, U restores it", "needs you 2")
+        look()
+        terminal.send(ESCAPE)
+        terminal.send("G")
+        terminal.wait_for("U restore")
+        look()
+        terminal.send("U")
+        terminal.wait_for("? task-3", "needs you 3", "task-3 restored")
+        assert leave(terminal) == 0
 
 
 # --- how it ends

@@ -77,7 +77,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("card.answer", "enter", "answer this", "Answer the question that is on the card.", "Review", 1, ("card",),
            is_occasional=True),
     Action("question.decline", "f8", "decline", "Refuse to answer the question; it asks first and says what is lost.",
-           "Review", 3, ("card",), is_occasional=True, is_alone=True),
+           "Review", 70, ("card",), is_occasional=True, is_alone=True),
     Action("queue.open", "enter", "read", "Go to the card of the selected task.", "Queue", 1, ("queue",)),
     Action("attention.inbox", "i", "inbox", "List everything that needs you, oldest first.", "Queue", 32),
     Action("attention.next", "n", "next", "Select the next task that needs you.", "Queue", 30),
