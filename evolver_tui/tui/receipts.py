@@ -7,12 +7,30 @@ from typing import NamedTuple
 
 from evolver_tui.core.job import JobState, Outcome, QueueRow
 from evolver_tui.core.safe_text import safe_text
+from evolver_tui.tui.panes.ink import fit, width_of
 
 SECONDS_SHOWN = 8.0
 """How long the end of it stands there."""
 
 SECONDS_UNTIL_READ = 1.0
 """How long a row may still show what was before."""
+
+
+_SAVED_AS = "saved as "
+
+
+def fit_receipt(words: str, width: int) -> str:
+    """What was done, in so many cells: of `saved as <node> v<n>` the node gives way, of anything else the end."""
+    if width_of(words) <= width:
+        return words
+    start, saved_as, node_and_version = words.partition(_SAVED_AS)
+    if saved_as:
+        node, _, version = node_and_version.rpartition(" ")
+        room = width - width_of(start) - len(saved_as) - 1 - width_of(version)
+        return (
+            f"{start}{saved_as}{fit(node, room)} {version}" if room > 1 else fit(f"{start}{saved_as}{version}", width)
+        )
+    return fit(words.partition(",")[0], width)
 
 
 class Receipt(NamedTuple):

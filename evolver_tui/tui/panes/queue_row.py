@@ -6,10 +6,10 @@ from evolver_tui.core.job import JobState, Outcome, QuestionKind, QueueCounts, Q
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.times import age
 from evolver_tui.tui.panes.ink import Line, Marks, Piece, fill, fit, width_of
+from evolver_tui.tui.receipts import fit_receipt
 
 _LONGEST_NAME = 400
 _ID_CELLS = 20
-_SAVED_AS = "saved as "
 
 
 def row_line(row: QueueRow, width: int, is_selected: bool, state: Piece, marks: Marks) -> Line:
@@ -18,22 +18,11 @@ def row_line(row: QueueRow, width: int, is_selected: bool, state: Piece, marks: 
     words, state_ink = state
     text = "strong" if is_selected else "dim" if row.state.is_over else "text"
     task_id = fit(safe_text(row.task_id, _LONGEST_NAME), max(6, min(_ID_CELLS, width // 3)))
-    words = fit_state(words, width - 3 - width_of(task_id) - 3)
+    words = fit_receipt(words, width - 3 - width_of(task_id) - 3)
     room = width - 3 - width_of(task_id) - 1 - width_of(words) - 2
     name = fill(safe_text(row.task_name, _LONGEST_NAME), max(0, room))
     needs = "needs" if is_selected and row.state is JobState.PAUSED else state_ink
     return [(f" {mark} ", ink), (f"{task_id} ", text), (name, text), (f" {words} ", needs)]
-
-
-def fit_state(words: str, width: int) -> str:
-    """How a job stands in so many cells: of `saved as <node> v<n>` the node gives way, of anything else the end."""
-    if width_of(words) <= width:
-        return words
-    if words.startswith(_SAVED_AS):
-        node, _, version = words.removeprefix(_SAVED_AS).rpartition(" ")
-        room = width - len(_SAVED_AS) - 1 - width_of(version)
-        return f"{_SAVED_AS}{fit(node, room)} {version}" if room > 1 else fit(f"{_SAVED_AS}{version}", width)
-    return fit(words.partition(",")[0], width)
 
 
 def decided_line(counts: QueueCounts | None, width: int, marks: Marks) -> Line:

@@ -13,6 +13,7 @@ from evolver_tui.tui.panes.ink import Line, Piece, fit, line_width, spread
 from evolver_tui.tui.panes.page import CardContent, Page, TextPage, message_content
 from evolver_tui.tui.panes.pane import Pane
 from evolver_tui.tui.panes.words import count
+from evolver_tui.tui.receipts import fit_receipt
 
 if TYPE_CHECKING:
     from evolver_tui.tui.panes.card_content import Review
@@ -314,7 +315,7 @@ class ReviewCard(Pane):
         place = f"{self._place_words()} " if self._row_count > self._body_height else ""
         room = width - line_width(left) - len(place) - 2
         if words[0]:
-            left = [*left, (fit(words[0], max(0, room)), words[1])]
+            left = [*left, (fit_receipt(words[0], max(0, room)), words[1])]
         return spread(left, [(place, "dim")], width) if place else left
 
     def _rule_line(self, width: int) -> Line:
