@@ -125,6 +125,18 @@ def test_after_a_word_it_has_to_be_quiet_for_longer() -> None:
     assert hands.decided == ["a"]
 
 
+def test_whoever_goes_about_after_a_word_is_not_typing_it_any_more() -> None:
+    hands = Hands()
+    hands.type("make", 0.15)
+    for key in ("escape", "j", "down", "j"):
+        hands.wait(SECONDS_ALONE + 0.01)
+        assert hands.press(key) == ""
+    hands.wait(SECONDS_ALONE + 0.01)
+    hands.press("a")
+    hands.wait(1)
+    assert hands.decided == ["a"]
+
+
 def test_a_key_without_meaning_is_not_gone_on_from() -> None:
     hands = Hands()
     hands.press("z")

@@ -105,6 +105,7 @@ def saved_nodes(home: Path) -> list[str]:
 
 def assert_nothing_decided(home: Path, terminal: Terminal) -> None:
     """All three tasks still wait, and the library is empty."""
+    time.sleep(1.1)  # a word may have been typed
     assert leave(terminal) == 0
     with contextlib.closing(sqlite3.connect(home / "data" / "evolver.db")) as database:
         assert database.execute("select count(*) from signal where name = 'review.decided'").fetchone() == (0,)
@@ -266,7 +267,7 @@ def test_a_letter_in_the_filter_is_a_letter(home: Path) -> None:
         assert_nothing_decided(home, terminal)
 
 
-WORDS = ("Daily", "Ready", "api", "jar", "hard", "nay", "gray", "lady", "delay", "are", "year", "DD", ":wq", "order")
+WORDS = ("Daily", "Ready", "api", "jar", "nay", ":wq")
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.15, 0.25], ids=["pasted", "fast", "slow"])

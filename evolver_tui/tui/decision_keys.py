@@ -87,7 +87,8 @@ class DecisionKeys:
         """
         now = self._now()
         gap = now - self._at
-        goes_on = gap < self._quiet
+        # Whoever goes about after a word is not typing it any more.
+        goes_on = gap < (min(self._quiet, SECONDS_ALONE) if role is Role.MOVES else self._quiet)
         if not goes_on:
             self._place, self._is_word, self._is_typed = place, False, False
         is_again = goes_on and key == self._key and not self._is_word
