@@ -455,3 +455,24 @@ def test_a_model_that_refuses_fails_the_task_with_the_reason_and_the_next_is_tak
     assert result["errors"] == [failed["error"]]
     assert process.told("workflow_saved", task_id="task-2")
     assert (code, result["success"]) == (0, True)
+
+
+# --- a database that is damaged meanwhile ---
+
+
+def test_damaged_database_ends_the_run_with_its_result(tmp_path: Path) -> None:
+    feed = SampleHubSettings(feed=FeedSettings(rate=50.0))
+    with (
+        in_thread(SampleHub(feed)) as hub,
+        Connect(tmp_path, {"hub_url": hub.url, "duration_seconds": 600, "auto_generate_workflows": True}) as process,
+    ):
+        process.until("task_queued", 3)
+        (database,) = tmp_path.rglob("evolver.db")
+        replacement = database.with_name("backup.db")
+        replacement.write_bytes(database.read_bytes())
+        replacement.replace(database)
+        code, result = process.result()  # by itself
+    assert code == 1
+    assert result["success"] is False
+    assert "was replaced or restored while it was open" in result["error"]
+    assert any("was replaced or restored" in error for error in result["errors"])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evolver_tui.core.errors import StoreError
+from evolver_tui.core.errors import StoreBroken, StoreError
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.times import utc_text
 from evolver_tui.engine.collector import spare_what_stays
@@ -107,9 +107,10 @@ class Headless:
         self._stop.set()
 
     async def run(self) -> HeadlessResult:
-        """Run until the duration is over, the hub says no for good, or `shut_down`."""
+        """Run until the duration is over, the hub says no for good, the database is broken, or `shut_down`."""
         session = self._session
         session.bus.registry.register_all(self._hear)
+        session.on_broken = self._stop.set
         try:
             await session.open(on_message=self._message_received)
             self._is_open = True
@@ -128,8 +129,10 @@ class Headless:
         try:
             await self._session.close(finish_current=False)
         except StoreError as error:  # what was done is done, and the result tells it
-            self._errors.append(str(error))
+            self._keep_error(str(error))
             self._event("error", error=str(error))
+            if isinstance(error, StoreBroken) and self._session.broken is None:
+                self._session.broken = error
 
     async def _take_and_drain(self) -> None:
         session, config = self._session, self._config
@@ -147,6 +150,9 @@ class Headless:
         if not self._was_connected:
             problem = self._reason if self._has_ended else self._never_reached()
             self._keep_error(self._reason or problem)
+        if self._session.broken is not None:
+            problem = str(self._session.broken)
+            self._keep_error(problem)
         if config.output_file and self._messages:
             problem = self._write_messages(Path(config.output_file)) or problem
         return {

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evolver_tui.core.decision import Decision
+from evolver_tui.core.errors import StoreBroken
 from evolver_tui.core.question import Answer
 from evolver_tui.core.signal import Signal
 from evolver_tui.engine.author import Author, LiveDraft
@@ -84,6 +85,11 @@ class Session:
         self._tasks: list[asyncio.Task[None]] = []
         self._link_task: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
+        self.broken: StoreBroken | None = None
+        """Why the database cannot be used again in this run; intake and worker have stopped then."""
+        self.on_broken: Callable[[], None] = lambda: None
+        """Called once, when `broken` is known."""
         self.intake: Intake
         self.worker: Worker
 
@@ -102,11 +108,14 @@ class Session:
         await self.store.open()
         await self.store.start_session(self.id, "", parts.host)
         routines: Mapping[str, Routine] = {**parts.routines, "": parts.author}
-        self.worker = Worker(self.store, routines, self.bus, parts.clock, session_id=self.id, owner=parts.owner)
+        self.worker = Worker(
+            self.store, routines, self.bus, parts.clock, session_id=self.id, owner=parts.owner,
+            on_broken=self._store_broke,
+        )  # fmt: skip
         self.store.watch(self._changed_elsewhere)
         self.intake = Intake(
             self.store, self.bus, parts.clock, session_id=self.id, generate=parts.generate,
-            on_message=on_message, on_queued=self.worker.wake,
+            on_message=on_message, on_queued=self.worker.wake, on_broken=self._store_broke,
         )  # fmt: skip
         self._tasks = [asyncio.create_task(self.intake.run()), asyncio.create_task(self.worker.run())]
         self.bus.emit("session.started", {"backend": self.backend.label, "host": parts.host})
@@ -114,7 +123,14 @@ class Session:
             self.bus.emit("config.notice", {"notice": notice}, level="warning")
 
     async def connect(self, url: str) -> None:
-        """Subscribe to a hub (and leave the one before). Raises UsageError for an impossible URL."""
+        """Subscribe to a hub (and leave the one before).
+
+        Raises:
+            UsageError: no hub can have this URL.
+            StoreBroken: nothing that a hub sends could be kept any longer.
+        """
+        if self.broken is not None:
+            raise self.broken
         link = self._parts.make_link(url, _Listener(self))
         await self._hang_up()
         self._link = link
@@ -154,6 +170,14 @@ class Session:
         """
         self.worker.interrupt()
         self.intake.give_up()
+
+    def _store_broke(self, error: StoreBroken) -> None:
+        """Take nothing more and work on nothing more: no later write would be kept."""
+        if self.broken is None:
+            self.broken = error
+            self.interrupt()
+            self._leaving = asyncio.create_task(self._hang_up())
+            self.on_broken()
 
     async def _hang_up(self) -> None:
         link, self._link = self._link, None
@@ -201,7 +225,7 @@ class Session:
     @property
     def trouble(self) -> str:
         """Why the database cannot be written at this moment, as far as somebody tried; empty while it can."""
-        return self.intake.trouble or self.worker.trouble
+        return str(self.broken or "") or self.intake.trouble or self.worker.trouble
 
     @property
     def intake_paused(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from evolver_tui.core.errors import EvolverError, RoutineError, StaleLease, StoreError
+from evolver_tui.core.errors import EvolverError, RoutineError, StaleLease, StoreBroken, StoreError
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.routine_state import DeferredEvent
 from evolver_tui.core.signal import Signal
@@ -39,6 +39,7 @@ class Worker:
         *,
         session_id: str,
         owner: str,
+        on_broken: Callable[[StoreBroken], None] = lambda error: None,
     ) -> None:
         self._store = store
         self._routines = routines
@@ -46,6 +47,7 @@ class Worker:
         self._clock = clock
         self._session_id = session_id
         self._owner = owner
+        self._on_broken = on_broken
         self._wake = asyncio.Event()
         self._stopping = False
         self._interrupted = False
@@ -107,6 +109,10 @@ class Worker:
                     seconds = await self._store.seconds_to_look_again(self._sources)
                     if not self._wake.is_set():
                         self._nothing_waits.set()
+                except StoreBroken as error:
+                    self._tell_away(str(error))
+                    self._on_broken(error)
+                    break
                 except StoreError as error:
                     self._tell_away(str(error))
                 except Exception as error:  # noqa: BLE001 - a worker that ended would leave a queue that never moves
@@ -235,7 +241,7 @@ class Worker:
             self._wake.clear()
             try:
                 return await write()
-            except StaleLease:
+            except (StaleLease, StoreBroken):
                 raise
             except StoreError as error:
                 if self._stopping:
@@ -252,6 +258,9 @@ class Worker:
             except StaleLease as error:
                 if routine.cancel():
                     self._tell_lost(claim, error)
+                return
+            except StoreBroken as error:
+                self._on_broken(error)
                 return
             except StoreError:
                 continue  # the database is away: the lease may still be ours when it is back

@@ -62,14 +62,14 @@ def bring_up_to_date(connection: Connection, now: float, place: str) -> None:
         if migrations.name not in tables:
             raise StoreError(
                 f"The database {place} belongs to another program.",
-                "Name another with --database; nothing was changed.",
+                "Nothing was changed. Name a database of evolver-tui's own with --database.",
             )
         taken = connection.scalar(select(func.max(migrations.c.number))) or 0
         missing = [step for step in STEPS if step.number > taken]
     if taken > STEPS[-1].number:
         raise StoreError(
             f"The database {place} was written by a newer version (layout {taken}, known here: {STEPS[-1].number}).",
-            "Update evolver-tui, or name another database with --database.",
+            "Update evolver-tui; nothing was changed.",
         )
     for step in missing:
         if tables:
