@@ -46,7 +46,9 @@ async def test_statement_that_takes_too_long_is_said_so(postgresql: PostgreSQLSe
         " 'BEGIN PERFORM pg_sleep(5); RETURN NEW; END'")  # fmt: skip
     sql(url, "CREATE TRIGGER slow BEFORE INSERT ON job FOR EACH ROW EXECUTE FUNCTION dawdle()")
     async with opened(url) as database:
-        with pytest.raises(StoreError, match="longer than statement_timeout allows. Raise statement_timeout") as caught:
+        with pytest.raises(
+            StoreError, match=r"longer than statement_timeout allows\. Raise statement_timeout"
+        ) as caught:
             await add(database, task("b"))
         assert not isinstance(caught.value, StoreBroken)
 
@@ -85,7 +87,7 @@ def pgbouncer(server: PostgreSQLServer, mode: str) -> Iterator[int]:
     (folder / "ini").write_text(
         f"[databases]\n* = host=127.0.0.1 port={server.port}\n"
         f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = trust\n"
-        f"auth_file = {folder}/users\npool_mode = {mode}\ndefault_pool_size = 3\n"
+        f"auth_file = {folder}/users\npool_mode = {mode}\ndefault_pool_size = {3 if mode == 'transaction' else 20}\n"
     )
     surroundings = server._somebody  # as root it refuses to run, as the server does
     process = subprocess.Popen(
@@ -99,7 +101,8 @@ def pgbouncer(server: PostgreSQLServer, mode: str) -> Iterator[int]:
                 socket.create_connection(("127.0.0.1", port)).close()
                 break
             except OSError:
-                assert process.poll() is None and time.monotonic() < deadline
+                assert process.poll() is None
+                assert time.monotonic() < deadline
                 time.sleep(0.02)
         yield port
     finally:
@@ -136,6 +139,6 @@ async def test_settings_do_not_stay_on_a_pool_s_connections(postgresql: PostgreS
 
 async def test_pool_of_statements_is_refused_in_words(postgresql: PostgreSQLServer) -> None:
     direct = postgresql.new_database()
-    with pgbouncer(postgresql, "statement") as port:
-        with pytest.raises(StoreBroken, match="is behind a pool of statements. Set pool_mode = transaction"):
-            await Database(direct.replace(f":{postgresql.port}/", f":{port}/")).open()
+    sentence = r"is behind a pool of statements\. Set pool_mode = transaction"
+    with pgbouncer(postgresql, "statement") as port, pytest.raises(StoreBroken, match=sentence):
+        await Database(direct.replace(f":{postgresql.port}/", f":{port}/")).open()
