@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from evolver_tui import __version__
+from evolver_tui.core.address import Address, show_addresses
 from evolver_tui.core.job import JobState
 from evolver_tui.core.safe_text import safe_block
 
 
 class _Parser(argparse.ArgumentParser):
-    """Refuses what was typed without drawing it as it is."""
+    """Refuses what was typed without drawing it as it is, nor a secret in an address that was misplaced."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(safe_block(message))
+        super().error(safe_block(show_addresses(message)))
 
 
 class _Intermixed(_Parser):
@@ -36,7 +37,9 @@ def make_parser() -> argparse.ArgumentParser:
     places = _Parser(add_help=False)
     places.add_argument("--home", metavar="DIR", default=argparse.SUPPRESS, help="keep config, data and cache here")
     places.add_argument("--nodes", metavar="DIR", default=argparse.SUPPRESS, help="the node library")
-    places.add_argument("--database", metavar="URL", default=argparse.SUPPRESS, help="e.g. sqlite:////path/evolver.db")
+    places.add_argument(
+        "--database", metavar="URL", type=Address, default=argparse.SUPPRESS, help="e.g. sqlite:////path/evolver.db"
+    )
 
     readings = _Parser(add_help=False, parents=[places])
     readings.add_argument("--demo", action="store_true", default=argparse.SUPPRESS, help="in the demo's own database")
@@ -47,7 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"evolver-tui {__version__}")
     parser.add_argument("--demo", action="store_true", help="a sample hub in this process and the offline author")
-    parser.add_argument("--hub", metavar="URL", help="the SignalR hub to subscribe to")
+    parser.add_argument("--hub", metavar="URL", type=Address, help="the SignalR hub to subscribe to")
     parser.add_argument("--theme", metavar="NAME", help="colours, by the name of a theme")
     commands = parser.add_subparsers(metavar="COMMAND")
 
@@ -145,10 +148,14 @@ def _jobs_parser(commands: argparse._SubParsersAction[_Parser], readings: _Parse
     export = add("export", "move a waiting job away: it is exported here and goes on where it is imported")
     target = export.add_mutually_exclusive_group(required=True)
     target.add_argument("-o", "--output", metavar="FILE", help="- is standard output")
-    target.add_argument("--to", metavar="URL", help="a storage's folder, e.g. s3://bucket/jobs or file:///mnt/jobs")
+    target.add_argument(
+        "--to", metavar="URL", type=Address, help="a storage's folder, e.g. s3://bucket/jobs or file:///mnt/jobs"
+    )
     bring = add("import", "let a job come in that was exported elsewhere", has_id=False)
     bring.add_argument("file", metavar="FILE", nargs="?", help="- is standard input")
-    bring.add_argument("--from", dest="source", metavar="URL", help="a storage's folder, or one bundle in it")
+    bring.add_argument(
+        "--from", dest="source", metavar="URL", type=Address, help="a storage's folder, or one bundle in it"
+    )
 
 
 def _states(text: str) -> Sequence[JobState]:

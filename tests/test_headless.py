@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from evolver_tui.adapters.sample_hub import FeedSettings, SampleHub, SampleHubSettings
+from evolver_tui.core.address import Address
 from evolver_tui.engine.headless import Headless
 from evolver_tui.settings.connect_config import ConnectConfig
 from evolver_tui.wiring import make_session
@@ -389,7 +390,7 @@ async def test_two_signals_before_anything_is_open_are_no_mistake(tmp_path: Path
     lines: list[str] = []
     with in_thread(a_hub(SUMMARIZE)) as hub:
         session = make_session(place_in(tmp_path), pace=0.0)
-        headless = Headless(session, ConnectConfig(hub.url), lines.append)
+        headless = Headless(session, ConnectConfig(Address(hub.url)), lines.append)
         headless.shut_down()
         headless.shut_down()
         result = await headless.run()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from evolver_tui.adapters.tool_calls import CallRefused, ToolLimits, ToolServer, fill_template
+from evolver_tui.core.address import Address
 from evolver_tui.core.errors import BackendError, ConfigError
 from evolver_tui.core.tool import ToolDefinition
 from evolver_tui.engine.ports import BackendInfo, Prompt, Usage
@@ -278,8 +279,8 @@ async def test_an_http_tool_posts_the_prompt_and_reads_the_answer() -> None:
     listening = await asyncio.start_server(answer, "127.0.0.1", 0)
     base = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     async with listening:
-        ask = ToolDefinition("ask", "http", "x", target=f"{base}/ask")
-        moved = ToolDefinition("moved", "http", "x", target=f"{base}/moved")
+        ask = ToolDefinition("ask", "http", "x", address=Address(f"{base}/ask"))
+        moved = ToolDefinition("moved", "http", "x", address=Address(f"{base}/moved"))
         tools = server(None, ask=ask, moved=moved)
         assert await tools.call("ask", "hi", {"tone": "dry"}) == "héy!"
         with pytest.raises(CallRefused, match="HTTP 302"):

@@ -23,6 +23,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from evolver_tui.adapters.langgraph_routine import INSTALL, GraphRoutine, be_strict, graph_work, is_graph
+from evolver_tui.core.address import show_addresses
 from evolver_tui.core.errors import RoutineError
 from evolver_tui.core.suggest import did_you_mean
 from evolver_tui.core.task import Task
@@ -161,7 +162,8 @@ class PlugIn:
         except (Exception, SystemExit) as error:
             line = _last_line_in(file, error)
             place = f" in line {line}" if line else ""
-            raise RoutineError(f"{where} fails{place}: {type(error).__name__}: {error}.", _MEND) from error
+            words = f"{type(error).__name__}: {show_addresses(str(error))}"
+            raise RoutineError(f"{where} fails{place}: {words}.", _MEND) from error
 
     def _missing(self, error: ModuleNotFoundError) -> RoutineError:
         missing = error.name or str(error)

@@ -314,7 +314,7 @@ async def _post(definition: ToolDefinition, prompt: str, arguments: Mapping[str,
     try:
         async with (
             httpx.AsyncClient(follow_redirects=False, timeout=None, trust_env=False) as client,
-            client.stream("POST", definition.target, json={**values, "prompt": prompt}) as response,
+            client.stream("POST", definition.address.for_connecting(), json={**values, "prompt": prompt}) as response,
         ):
             if response.status_code != 200:
                 raise CallRefused(f"Tool '{definition.name}' answered with HTTP {response.status_code}.", "failed")
@@ -322,6 +322,6 @@ async def _post(definition: ToolDefinition, prompt: str, arguments: Mapping[str,
                 body += piece
                 if len(body) > most:
                     raise CallRefused(f"The answer has more than {most:,} bytes.", "limit")
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise CallRefused(f"Tool '{definition.name}' cannot be reached: {type(error).__name__}.", "failed") from None
     return body.decode("utf-8", "replace")

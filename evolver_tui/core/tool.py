@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from evolver_tui.core.address import Address
+
 
 @dataclass(frozen=True, slots=True)
 class ToolDefinition:
@@ -18,4 +20,6 @@ class ToolDefinition:
     temperature: float = 0.2
     max_tokens: int = 4000
     target: str = ""
-    """A `node` tool's node id or an `http` tool's URL."""
+    """A `node` tool's node id."""
+    address: Address = Address()
+    """Where an `http` tool's prompts are posted to."""

@@ -137,7 +137,7 @@ class Headless:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), config.duration_seconds)
         await session.stop_intake()
-        self._event("disconnected", hub_url=config.hub_url, total_messages=len(self._messages))
+        self._event("disconnected", hub_url=str(config.hub_url), total_messages=len(self._messages))
         if config.auto_generate_workflows:
             await session.drain()
 
@@ -152,7 +152,7 @@ class Headless:
         return {
             "success": not problem,
             **({"error": problem} if problem else {}),
-            "hub_url": config.hub_url,
+            "hub_url": str(config.hub_url),
             "hub_name": config.hub_name,
             "total_messages": len(self._messages),
             "tasks_received": len(self._tasks),

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from evolver_tui.core.address import Address
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.job import JobDetail, JobState, Outcome, QueueCounts, QueueKey, QueueRow
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeRecord
@@ -25,7 +26,7 @@ class LinkState:
     """What the hub pane shows. Times are seconds since 1970."""
 
     phase: LinkPhase
-    url: str
+    url: Address
     since: float
     retries: int = 0
     reason: str = ""
@@ -147,6 +148,7 @@ class SessionRecord:
     ended_at: float | None
     """None while it runs, and for one that was killed."""
     hub_url: str
+    """As it may be shown."""
     host: str
 
 
@@ -165,8 +167,8 @@ class Store(Protocol):
     async def close(self) -> None:
         """Commit what was accepted and let go of the file."""
 
-    async def start_session(self, session_id: str, hub_url: str, host: str) -> None:
-        """Record that a session began."""
+    async def start_session(self, session_id: str, hub_url: Address, host: str) -> None:
+        """Record that a session began, with the hub's address as it may be shown."""
 
     async def end_session(self, session_id: str) -> None:
         """Record that it ended in order."""

@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from evolver_tui.core.address import show_addresses
 from evolver_tui.core.errors import EvolverError, RoutineError, StepTimeout, StoreError
 from evolver_tui.core.job import Outcome
 from evolver_tui.core.question import Answer, Question, QuestionKind, check_question
@@ -173,7 +174,7 @@ class Run:
                 if number >= retry.attempts:
                     raise
                 wait = retry.wait_after(number)
-                payload = {"step": name, "attempt": number, "error": str(error), "retry_in": wait}
+                payload = {"step": name, "attempt": number, "error": show_addresses(str(error)), "retry_in": wait}
                 self.emit("step.retried", payload, level="warning")
                 await self._clock.sleep(wait)
                 number += 1

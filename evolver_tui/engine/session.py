@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from evolver_tui.core.address import Address
 from evolver_tui.core.decision import Decision
 from evolver_tui.core.question import Answer
 from evolver_tui.core.signal import Signal
@@ -20,8 +21,8 @@ from evolver_tui.engine.routine import Routine
 from evolver_tui.engine.signals import SignalBus, SignalRegistry
 from evolver_tui.engine.worker import Worker
 
-LinkMaker = Callable[[str, LinkListener], Link]
-"""Makes a link to a URL. Raises UsageError for a URL that cannot be a hub's."""
+LinkMaker = Callable[[Address, LinkListener], Link]
+"""Makes a link to an address. Raises UsageError for a URL that cannot be a hub's."""
 
 _LINK_SIGNALS = {
     "connecting": ("hub.connecting", "info"),
@@ -100,7 +101,7 @@ class Session:
         """
         parts = self._parts
         await self.store.open()
-        await self.store.start_session(self.id, "", parts.host)
+        await self.store.start_session(self.id, Address(), parts.host)
         routines: Mapping[str, Routine] = {**parts.routines, "": parts.author}
         self.worker = Worker(self.store, routines, self.bus, parts.clock, session_id=self.id, owner=parts.owner)
         self.store.watch(self._changed_elsewhere)
@@ -113,7 +114,7 @@ class Session:
         for notice in parts.notices:
             self.bus.emit("config.notice", {"notice": notice}, level="warning")
 
-    async def connect(self, url: str) -> None:
+    async def connect(self, url: Address) -> None:
         """Subscribe to a hub (and leave the one before). Raises UsageError for an impossible URL."""
         link = self._parts.make_link(url, _Listener(self))
         await self._hang_up()
@@ -262,7 +263,7 @@ class _Listener:
             return
         self._told = news
         name, level = _LINK_SIGNALS.get(state.phase, ("hub.idle", "info"))
-        payload: dict[str, object] = {"hub_url": state.url, "retries": state.retries}
+        payload: dict[str, object] = {"hub_url": str(state.url), "retries": state.retries}
         if state.reason:
             payload["reason"] = state.reason
         if state.retry_at is not None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from evolver_tui.core.address import show_addresses
 from evolver_tui.core.errors import EvolverError, RoutineError, StaleLease, StoreError
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.routine_state import DeferredEvent
@@ -309,7 +310,7 @@ class Worker:
 def _words(error: BaseException | None) -> str:
     """A stranger's exception in words, whatever its own text does."""
     try:
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {show_addresses(str(error))}"
     except Exception:  # noqa: BLE001 - whatever its text does
         return type(error).__name__
 

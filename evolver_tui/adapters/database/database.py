@@ -17,6 +17,7 @@ from evolver_tui.adapters.database.reader import Reader
 from evolver_tui.adapters.database.transaction import Transaction
 from evolver_tui.adapters.database.url import dialect_of
 from evolver_tui.adapters.database.writer import Writer
+from evolver_tui.core.address import Address
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.errors import NotWaiting, StoreError
 from evolver_tui.core.job import JobDetail, JobState, Outcome, QueueCounts, QueueKey, QueueRow
@@ -73,14 +74,14 @@ class Database:
 
     def __init__(
         self,
-        url: str | Path,
+        url: Address | str | Path,
         *,
         busy_seconds: float = 5.0,
         clock_shift: float = 0.0,
         log_limit: int = 100_000,
         on_problem: Callable[[StoreError], None] = _nobody,
     ) -> None:
-        self._url = url
+        self._url = Address(url) if isinstance(url, str) else url
         self._busy_seconds = busy_seconds
         self._clock_shift = clock_shift
         self._log_limit = log_limit
@@ -150,8 +151,8 @@ class Database:
     async def _scan(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._open_threads.scanner.run(lambda connection: query(connection, *args, **kwargs))
 
-    async def start_session(self, session_id: str, hub_url: str, host: str) -> None:
-        """Record that a session began."""
+    async def start_session(self, session_id: str, hub_url: Address, host: str) -> None:
+        """Record that a session began, with the hub's address as it may be shown."""
         await self._write(sessions.start_session, session_id, hub_url, host)
 
     async def end_session(self, session_id: str) -> None:

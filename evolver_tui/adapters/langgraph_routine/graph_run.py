@@ -18,6 +18,7 @@ from evolver_tui.adapters.langgraph_routine import GraphRoutine
 from evolver_tui.adapters.langgraph_routine.answers import Answers
 from evolver_tui.adapters.langgraph_routine.checkpoints import JournalSaver
 from evolver_tui.adapters.langgraph_routine.json_values import to_json_value
+from evolver_tui.core.address import show_addresses
 from evolver_tui.core.errors import EvolverError, RoutineError
 from evolver_tui.core.task import Task
 from evolver_tui.engine.routine import Run
@@ -154,4 +155,4 @@ def _as_routine_error(error: Exception, node: str) -> EvolverError:
             "Retry with y to let it go on, or allow more: graph.with_config(recursion_limit=...).",
         )
     where = f"Node {node!a} of the graph" if node else "The graph"
-    return RoutineError(f"{where} failed: {type(error).__name__}: {error}.", RETRY)
+    return RoutineError(f"{where} failed: {type(error).__name__}: {show_addresses(str(error))}.", RETRY)
