@@ -158,7 +158,7 @@ class ConnectModal(Modal[ConnectChoice | None]):
         """Let an address be mended in the line; a secret in it stands there no longer."""
         self._say(problem)
         self._input.focus()
-        if self._input.value != str(address) and (MASK in str(address)):
+        if MASK in str(address) and self._input.value != str(address):
             self._remark = problem
             self._input.value = str(address)
 
@@ -175,7 +175,8 @@ class ConnectModal(Modal[ConnectChoice | None]):
 
     @on(Chooser.Changed)
     def _chosen(self) -> None:
-        self._problem.remove_class("-shown")
+        if self._choices.has_focus:  # else the line was chosen for a person who is to mend what stands there
+            self._problem.remove_class("-shown")
         self._show_kept()
         if self._choices.chosen == (self._other,) and self._choices.has_focus:
             self._input.focus()
