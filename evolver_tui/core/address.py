@@ -201,6 +201,7 @@ class _Reading:
     def _hide(self, *values: str) -> None:
         self.hidden.update(values)
         self.hidden.update(map(_decoded, values))
+        self.hidden.update(value.strip("=") for value in values)  # some write base64 without its padding
 
     def _hide_all(self, text: str) -> None:
         """A text of which nobody knows what its parts mean."""
