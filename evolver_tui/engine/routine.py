@@ -48,6 +48,10 @@ class Suspended(BaseException):
     """The routine stopped at a question that is committed. Not an Exception: no routine swallows it by accident."""
 
 
+class NeedsModel(BaseException):
+    """The routine came to where it asks a model and may not here: it is given back, to wait for its turn."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """How a routine ended: what came of it, and `<node id> v<version>` where a node was saved."""
@@ -101,6 +105,7 @@ class Run:
         self._bus = bus
         self._clock = clock
         self._session_id = session_id
+        self._may_generate = not claim.is_resumed
         self.shared_data = SharedData(claim.shared.data, lambda: not self.is_replaying)
         """What the routine's steps and its readers share: a mapping of JSON values. Set keys; do not change values."""
         self.shared_log = SharedLog(claim.shared.log, clock.now, lambda: not self.is_replaying)
@@ -201,6 +206,14 @@ class Run:
                 f"The routine uses the name {name!a} twice.", "Give each step and each question a name of its own."
             )
         self._used.add(name)
+
+    def require_model(self) -> None:
+        """Stop here unless it is this job's turn at the model: a session asks for one thing at a time.
+
+        Called within a step, before anything that it tells or does.
+        """
+        if not self._may_generate:
+            raise NeedsModel
 
     # --- values that are replaced
 

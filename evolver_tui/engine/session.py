@@ -106,7 +106,7 @@ class Session:
         self.store.watch(self._changed_elsewhere)
         self.intake = Intake(
             self.store, self.bus, parts.clock, session_id=self.id, generate=parts.generate,
-            on_message=on_message, on_queued=self.worker.wake,
+            on_message=on_message, on_queued=self.worker.wake_for_new,
         )  # fmt: skip
         self._tasks = [asyncio.create_task(self.intake.run()), asyncio.create_task(self.worker.run())]
         self.bus.emit("session.started", {"backend": self.backend.label, "host": parts.host})
@@ -131,7 +131,7 @@ class Session:
         await self.worker.drained()
 
     async def close(self, *, finish_current: bool = True) -> None:
-        """Leave the hub, let the current job run to its next stop or give it back, commit everything."""
+        """Leave the hub, let what is worked on run to its next stop or give it back, commit everything."""
         await self.stop_intake()
         if finish_current:
             self.worker.stop()
@@ -148,7 +148,7 @@ class Session:
                 await self._parts.backend.close()
 
     def interrupt(self) -> None:
-        """Give the current job back instead of finishing it, and wait no longer for a database that is away.
+        """Give back what is worked on instead of finishing it, and wait no longer for a database that is away.
 
         A running `close` then returns soon.
         """

@@ -178,7 +178,7 @@ def _job_row(
     if is_paused:
         state, rank, asks = JobState.PAUSED, ranks.paused_rank(open_points[-1]["asked_at"]), open_points[-1]["kind"]
     else:
-        rank = ranks.resumed_rank(job) if came["journal"] else ranks.new_rank(job, task)
+        rank = ranks.resumed_rank(transaction.now) if came["journal"] else ranks.new_rank(job, task)
         state, asks = JobState.PENDING, None
     deferred = [DeferredEvent.from_json_value(event) for event in came["deferred_events"]]
     return {
