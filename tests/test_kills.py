@@ -181,3 +181,39 @@ def test_a_run_that_is_killed_while_the_model_writes_leaves_nothing_half(tmp_pat
             process.finish()
         past.remember(process)
     past.check_end()
+
+
+@pytest.mark.parametrize("seed", [7])
+def test_a_session_that_is_killed_while_it_saves_one_task_and_generates_another_loses_neither(
+    tmp_path: Path, seed: int
+) -> None:
+    past = Past(tmp_path, seed)
+    slow, half_sent, is_over = [""], threading.Event(), threading.Event()
+
+    def play(task_id: str) -> Iterator[bytes]:
+        if task_id != slow[0]:
+            yield from whole_answer(task_id)
+            return
+        yield half_answer(task_id)
+        half_sent.set()
+        is_over.wait(PATIENCE_SECONDS)
+
+    with Model(play) as model:
+        model.configure(tmp_path)
+        for step in ("review.decided", "job.resumed", "node.saved", "task.completed"):
+            *_, quick, late = past.add_tasks("summarize", "generate")
+            slow[0] = late["id"]
+            half_sent.clear()
+            with Reviewer(tmp_path, past.tasks) as process:
+                process.until(step, task_id=quick["id"])
+                if step != "review.decided":  # by then the lane that generates has taken the other one
+                    assert half_sent.wait(PATIENCE_SECONDS)
+                past.kill(process)
+                assert not process.told("node.written", task_id=late["id"])
+        slow[0] = ""
+        is_over.set()
+        with Reviewer(tmp_path, past.tasks) as process:
+            process.until("nothing left")
+            process.kill()
+        past.remember(process)
+    past.check_end()
