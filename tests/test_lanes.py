@@ -181,8 +181,8 @@ async def test_what_was_answered_waits_for_its_turn_at_the_model_and_goes_before
         await review_of(desk.session, desk.watch, "new")
         assert desk.models_asked() == ["busy", "two", "asking", "new"]
         assert desk.model.most_at_once == 1
-        resumed = [told.context["task_id"] for told in desk.watch.heard if told.name == "job.resumed"]
-        assert resumed == ["two", "asking", "one"]
+        waited = [told.context["task_id"] for told in desk.watch.heard if told.name == "job.waiting"]
+        assert waited == ["two", "asking"]
 
 
 async def test_a_reject_with_a_reason_is_written_at_once_where_the_model_is_free(tmp_path: Path) -> None:

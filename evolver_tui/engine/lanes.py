@@ -79,6 +79,13 @@ class Lanes:
         self._held.append(held)
         return held
 
+    def move_to_generating(self, held: Held) -> bool:
+        """Let a job that came to need the model go on in its lane; False where that is taken."""
+        is_free = self._is_free(Lane.GENERATING)
+        if is_free:
+            held.lane = Lane.GENERATING
+        return is_free
+
     def leave(self, held: Held) -> None:
         """Take it out again."""
         self._held.remove(held)

@@ -84,7 +84,16 @@ ONCE: Final = Retry(attempts=1)
 class Run:
     """One taking-up of one job: what a routine is given."""
 
-    def __init__(self, claim: Claim, store: Store, bus: SignalBus, clock: Clock, session_id: str) -> None:
+    def __init__(
+        self,
+        claim: Claim,
+        store: Store,
+        bus: SignalBus,
+        clock: Clock,
+        session_id: str,
+        *,
+        take_turn: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.job = claim.job
         self.task = claim.task
         self.attempt = claim.attempt
@@ -105,7 +114,7 @@ class Run:
         self._bus = bus
         self._clock = clock
         self._session_id = session_id
-        self._may_generate = not claim.is_resumed
+        self._take_turn = take_turn
         self.shared_data = SharedData(claim.shared.data, lambda: not self.is_replaying)
         """What the routine's steps and its readers share: a mapping of JSON values. Set keys; do not change values."""
         self.shared_log = SharedLog(claim.shared.log, clock.now, lambda: not self.is_replaying)
@@ -212,7 +221,7 @@ class Run:
 
         Called within a step, before anything that it tells or does.
         """
-        if not self._may_generate:
+        if not self._take_turn():
             raise NeedsModel
 
     # --- values that are replaced

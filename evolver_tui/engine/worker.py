@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from evolver_tui.core.errors import EvolverError, RoutineError, StaleLease, StoreError
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.routine_state import DeferredEvent
 from evolver_tui.core.signal import Signal
-from evolver_tui.engine.lanes import Held, Lanes
+from evolver_tui.engine.lanes import Held, Lane, Lanes
 from evolver_tui.engine.ports import Claim, Clock, Kept, Store
 from evolver_tui.engine.routine import LEASE_SECONDS, NeedsModel, Result, Routine, Run, Suspended, source_hash
 from evolver_tui.engine.signals import SignalBus
@@ -57,8 +58,8 @@ class Worker:
         """Why the database could not be used; empty once a job came to its stop, or none is left."""
         self._nothing_waits = asyncio.Event()
         self._lanes = Lanes(routines)
-        self._handed_on: dict[int, int] = {}
-        """Jobs that were given back to wait for their turn at the model, each with the fence it had here."""
+        self._some_want_a_turn = False
+        """Whether jobs that were given back here may still wait for their turn at the model."""
 
     @property
     def is_working(self) -> bool:
@@ -133,6 +134,8 @@ class Worker:
         try:
             claim = await self._store.claim(self._owner, LEASE_SECONDS, self._sources, room)
             self._store_is_away = False
+            if room.generates and not (claim and claim.journal):  # those that want a turn come before new jobs
+                self._some_want_a_turn = False
             if claim is not None:
                 jobs.create_task(self._run_in_lane(self._lanes.enter(claim)))
                 # It was the first in order: where it is a new one, nothing that could go beside it waited.
@@ -189,11 +192,11 @@ class Worker:
         if self._interrupted:
             await self._give_back(claim)
             return
-        if self._handed_on.pop(claim.job, None) != claim.fence - 1:  # else it is told of already
-            name = "job.resumed" if claim.journal else "task.started"
-            self._bus.emit(name, {"queue_size": counts.waiting, "attempt": claim.attempt}, **_context(claim))
+        name = "job.resumed" if claim.journal else "task.started"
+        self._bus.emit(name, {"queue_size": counts.waiting, "attempt": claim.attempt}, **_context(claim))
         await self._tell_before_work(claim)
-        run = Run(claim, self._store, self._bus, self._clock, self._session_id)
+        take_turn = partial(self._take_turn, held)
+        run = Run(claim, self._store, self._bus, self._clock, self._session_id, take_turn=take_turn)
         held.routine = asyncio.ensure_future(self._result(run, claim))
         heartbeat = asyncio.ensure_future(self._hold(claim, held.routine))
         try:
@@ -201,6 +204,12 @@ class Worker:
         finally:
             held.routine = None
             heartbeat.cancel()
+
+    def _take_turn(self, held: Held) -> bool:
+        """Whether a job may ask the model now: one that was answered may where nobody else does or waits to."""
+        if not self._some_want_a_turn and self._lanes.move_to_generating(held):
+            self.wake()  # the lane that it left has room
+        return held.lane is Lane.GENERATING
 
     async def _tell_before_work(self, claim: Claim) -> None:
         """Tell what was deferred, once, and that the routine is not the one that began."""
@@ -242,8 +251,9 @@ class Worker:
             case Suspended():
                 pass
             case NeedsModel():
-                self._handed_on[claim.job] = claim.fence
+                self._some_want_a_turn = True
                 await self._insist(lambda: self._store.release(claim.job, claim.fence, to_generate=True))
+                self._bus.emit("job.waiting", {"reason": "model"}, **_context(claim))
             case StoreError() as error if error is run.store_error:
                 await self._give_back(claim)
                 raise error
