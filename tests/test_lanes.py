@@ -13,6 +13,7 @@ import pytest
 
 from evolver_tui.adapters.database import Database
 from evolver_tui.core.decision import Decision, DecisionKind
+from evolver_tui.core.errors import StoreError
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, Question
 from evolver_tui.core.task import Task
@@ -288,6 +289,37 @@ async def at_work(folder: Path, *tasks: dict[str, Any]) -> AsyncIterator[Bench]:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await work
         await store.close()
+
+
+async def test_a_database_that_takes_no_ends_is_told_of_once_though_it_answers_the_other_lanes(tmp_path: Path) -> None:
+    async with at_work(tmp_path, task("busy")) as bench:
+        await bench.heard.until("author.begun")
+        finish, looked = bench.store.finish, bench.store.seconds_to_look_again
+        tried, has_looked = asyncio.Event(), asyncio.Event()
+
+        async def refuse(*arguments: Any, **named: Any) -> None:
+            tried.set()
+            raise StoreError("The disk is full.")
+
+        async def look(*arguments: Any) -> float | None:
+            has_looked.set()
+            return await looked(*arguments)
+
+        setattr(bench.store, "finish", refuse)  # noqa: B010 - mypy lets nobody assign to a method
+        setattr(bench.store, "seconds_to_look_again", look)  # noqa: B010 - as above
+        bench.may_end.set()
+        await bench.heard.until("worker.error")
+        for event in (tried, has_looked) * 2:
+            event.clear()
+            bench.worker.wake()
+            await in_time(event.wait())
+        assert bench.worker.trouble == "The disk is full."
+        assert len(bench.heard.of("worker.error")) == 1
+        setattr(bench.store, "finish", finish)  # noqa: B010 - as above
+        bench.worker.wake()
+        await bench.heard.until("task.completed")
+        await in_time(bench.worker.drained())
+        assert bench.worker.trouble == ""
 
 
 async def in_time(waiting: Awaitable[object]) -> None:

@@ -54,6 +54,8 @@ class Worker:
         self._interrupted = False
         self._has_ended = False
         self._store_is_away = False
+        self._unwritten = 0
+        """How many jobs have an end that the database did not take yet, though it may answer others."""
         self.trouble = ""
         """Why the database could not be used; empty once a job came to its stop, or none is left."""
         self._nothing_waits = asyncio.Event()
@@ -133,14 +135,14 @@ class Worker:
             return None
         try:
             claim = await self._store.claim(self._owner, LEASE_SECONDS, self._sources, room)
-            self._store_is_away = False
+            self._store_is_away = self._unwritten > 0
             if room.generates and not (claim and claim.journal):  # those that want a turn come before new jobs
                 self._some_want_a_turn = False
             if claim is not None:
                 jobs.create_task(self._run_in_lane(self._lanes.enter(claim)))
                 # It was the first in order: where it is a new one, nothing that could go beside it waited.
                 return 0.0 if claim.is_resumed else LOOK_AGAIN_SECONDS
-            self.trouble = ""
+            self._end_trouble()
             seconds = await self._store.seconds_to_look_again(self._sources, room)
             if not (woken.is_set() or self._lanes):
                 self._nothing_waits.set()
@@ -169,7 +171,7 @@ class Worker:
         claim = held.claim
         try:
             await self._work(held)
-            self.trouble = ""
+            self._end_trouble()
         except StaleLease as error:
             self._tell_lost(claim, error)
         except StoreError:
@@ -279,17 +281,23 @@ class Worker:
 
     async def _insist(self, write: Callable[[], Awaitable[None]]) -> None:
         """Make a write that ends this worker's hold on a job, however long the database is away, until `stop`."""
-        while True:
-            woken = self._woken
-            try:
-                return await write()
-            except StaleLease:
-                raise
-            except StoreError as error:
-                if self._stopping:
+        tries = 0
+        try:
+            while True:
+                woken = self._woken
+                try:
+                    return await write()
+                except StaleLease:
                     raise
-                self._tell_away(str(error))
-            await self._idle(woken, LOOK_AGAIN_SECONDS)
+                except StoreError as error:
+                    if self._stopping:
+                        raise
+                    self._tell_away(str(error))
+                tries += 1
+                self._unwritten += tries == 1
+                await self._idle(woken, LOOK_AGAIN_SECONDS)
+        finally:
+            self._unwritten -= tries > 0
 
     async def _hold(self, claim: Claim, routine: asyncio.Future[Result]) -> None:
         """Renew the lease while the routine runs; without it the routine must not go on."""
@@ -340,6 +348,10 @@ class Worker:
             self._store_is_away = True
             self.trouble = error
             self._bus.emit("worker.error", {"error": error}, level="error")
+
+    def _end_trouble(self) -> None:
+        if not self._unwritten:
+            self.trouble = ""
 
     def _tell_lost(self, claim: Claim, error: StaleLease) -> None:
         self._bus.emit("job.lease_lost", {"error": str(error)}, level="warning", **_context(claim))
