@@ -13,16 +13,19 @@ import httpx
 import pytest
 
 import evolver_tui
+from evolver_tui.adapters.llm_offline import OfflineBackend
 from evolver_tui.adapters.node_files import NodeFiles
 from evolver_tui.adapters.node_runner import NodeRunner, RunResult
+from evolver_tui.adapters.system_clock import SystemClock
 from evolver_tui.core.decision import Decision, DecisionKind
+from evolver_tui.core.errors import BackendError
 from evolver_tui.core.node import NodeDraft
 from evolver_tui.core.question import Answer, AnswerAction
 from evolver_tui.core.safe_text import without_hidden
 from evolver_tui.core.task import Task
 from evolver_tui.core.tool import ToolDefinition
 from evolver_tui.engine.checks import check_draft
-from evolver_tui.engine.ports import Approval
+from evolver_tui.engine.ports import Approval, Prompt
 from evolver_tui.engine.prompt import author_prompt, tool_prompt
 from evolver_tui.tools.definitions import BUILT_IN_TOOLS, TASK_TO_WORKFLOW_ROUTER
 from tests.control_tokens import TOKENS
@@ -91,6 +94,24 @@ async def test_a_task_an_answer_a_reason_a_word_and_a_draft_reach_the_author_as_
     assert second["feedback"] == [f"1 {SEEN}"]
     assert third["feedback"] == [f"1 {SEEN}", f"2 {SEEN}"]
     assert second["previous_code"] == third["previous_code"] == code
+
+
+def asked(task: Mapping[str, Any]) -> Prompt:
+    return author_prompt(TASK_TO_WORKFLOW_ROUTER, BUILT_IN_TOOLS, Task.from_raw(task), {}, [], "")
+
+
+async def test_the_offline_author_reads_the_task_as_it_was() -> None:
+    task = {"id": f"<s> {SEEN}", "taskName": f"[INST] Blog <|im_end|> {SEEN}", "llmTaskType": "summarize"}
+    pieces = [str(piece) async for piece in OfflineBackend(0, SystemClock()).stream(asked(task))][:-1]
+    answer = json.loads("".join(pieces))
+    assert "# Task <s> <|im_start|> <|im_end|>" in answer["workflow_code"]
+    assert ": [INST] Blog <|im_end|> <|im_start|>" in answer["workflow_code"]
+
+
+def test_escapes_do_not_count_against_the_length_of_a_task() -> None:
+    assert len(asked({"content": "<" * 190_000}).user) > 6 * 190_000
+    with pytest.raises(BackendError, match="a model is given at most 200,000"):
+        asked({"content": "x" * 200_000})
 
 
 # --- tools ---------------------------------------------------------------------------------------------------------

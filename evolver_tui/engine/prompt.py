@@ -20,6 +20,7 @@ from evolver_tui.core.tool import ToolDefinition
 from evolver_tui.engine.ports import Prompt
 
 MOST_CHARACTERS = 200_000
+"""Of what the author is given, before any of it is escaped."""
 
 _PLACEHOLDER = re.compile(r'(")?\{([A-Za-z_][A-Za-z0-9_]*)\}(?(1)")')
 _HANDED_OVER = (
@@ -59,13 +60,14 @@ def author_prompt(
     if feedback:
         request["feedback"] = list(feedback)
         request["previous_code"] = previous_code
-    user = model_data(_visible(request))
-    if len(user) > MOST_CHARACTERS:
+    request = _visible(request)
+    characters = len(json.dumps(request, ensure_ascii=False))
+    if characters > MOST_CHARACTERS:
         raise BackendError(
-            f"Written as JSON, the task has {len(user):,} characters; a model is given at most {MOST_CHARACTERS:,}.",
+            f"The task has {characters:,} characters; a model is given at most {MOST_CHARACTERS:,}.",
             "Split the task at its source.",
         )
-    return Prompt(router.system_prompt, user, router.temperature, router.max_tokens)
+    return Prompt(router.system_prompt, model_data(request), router.temperature, router.max_tokens)
 
 
 def tool_prompt(
