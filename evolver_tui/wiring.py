@@ -156,6 +156,7 @@ def make_session(
             secrets=lambda: known_secrets(place),
             routines=plug_ins.routines,
             generate=generate,
+            max_takeovers=place.config.worker.max_takeovers,
             notices=(*(str(problem) for problem in tools.problems), *plug_ins.notices),
         )
     )

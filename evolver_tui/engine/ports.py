@@ -96,6 +96,26 @@ BUILT_IN_ROUTINES: Mapping[str, str] = {"": ""}
 
 
 @dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A worker that held a job and neither ended it nor gave it back."""
+
+    owner: str
+    """The process, as it named itself in `claim`."""
+    has_ended: bool
+    """Whether its end is proven; if not, its lease came to an end, and it may live."""
+    takeovers: int
+    """How often the job was taken over so, this time included, since a person last answered or retried it."""
+
+    def __str__(self) -> str:
+        """Which process it was and how it left, as a part of a sentence."""
+        host, _, rest = self.owner.partition(":")
+        pid = rest.partition(":")[0]
+        process = f"process {pid} on {host.partition('@')[0]}" if pid else self.owner or "a worker without a name"
+        how = "ended in the middle of it" if self.has_ended else "was not heard of until its lease was over"
+        return f"{process} {how}"
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A job that this worker holds. `fence` goes with every write; a stale one is refused."""
 
@@ -114,6 +134,8 @@ class Claim:
     deferred: Sequence[DeferredEvent] = ()
     """What was deferred and not yet told, in order."""
     shared: SharedState = field(default_factory=SharedState)
+    left_behind: LeftBehind | None = None
+    """Whose work goes on with this claim; None for a job that waited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +214,8 @@ class Store(Protocol):
     ) -> Claim | None:
         """Take the first job in order that waits for a worker: answered ones, then by priority and arrival.
 
-        A running job whose lease ended, or whose owner was a process of this host that is gone, waits as well.
+        A running job whose lease ended, or whose owner was a process of this host and is proven to have ended, waits
+        as well, and its takings-over are counted.
 
         Args:
             routines: name to source hash of what this worker can run; other jobs are left to others. A hash is kept
