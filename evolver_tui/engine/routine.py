@@ -180,9 +180,7 @@ class Run:
         async def attempt() -> T:
             return await work(*arguments, **named_arguments)
 
-        if self._may_have_begun:
-            payload = {"step": name, "worker": str(self._left_behind)}
-            self._bus.emit("step.may_have_begun", payload, level="warning", **self._context)
+        self.tell_if_begun(name)
         settled = None if repeat else await self._begin(name)
         value = await self._try(name, attempt, timeout, retry) if settled is None else settled.value
         await self._record(name, value, digest)
@@ -253,6 +251,7 @@ class Run:
     async def keep(self, name: str, value: Any) -> None:
         """Journal a JSON value in the place of the one before. Raises StaleLease."""
         await self._record(KEPT + name, value)
+        self._may_have_begun = False
         self._journal[KEPT + name] = value
 
     def kept(self, name: str) -> Any:
@@ -307,6 +306,12 @@ class Run:
         raise Suspended
 
     # --- telling
+
+    def tell_if_begun(self, step: str) -> None:
+        """Tell of a step that begins now and may have begun before, with a worker that left the job behind."""
+        if self._may_have_begun:
+            payload = {"step": step, "worker": str(self._left_behind)}
+            self._bus.emit("step.may_have_begun", payload, level="warning", **self._context)
 
     def emit(self, name: str, payload: Mapping[str, Any] | None = None, level: str = "info") -> None:
         """Tell what is going on. Raises RoutineError for what is no signal."""
