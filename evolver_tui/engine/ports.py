@@ -129,6 +129,8 @@ class Claim:
     """Name to the digest of the arguments with which a step was done; without those of which it is not known."""
     routine: str = ""
     """Which routine works on it; empty for the built-in author."""
+    source_hash: str = ""
+    """Of the routine's source, as this worker named it when it took the job; kept with the job."""
     source_changed: bool = False
     """Whether the routine's source is another one than when the job was taken up before."""
     deferred: Sequence[DeferredEvent] = ()

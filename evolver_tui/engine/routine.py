@@ -97,6 +97,8 @@ class Run:
         self.job = claim.job
         self.task = claim.task
         self.attempt = claim.attempt
+        self.source_hash = claim.source_hash
+        """Of the routine's source, as it is kept with the job; empty where it has none."""
         self._fence = claim.fence
         self._journal = dict(claim.journal)
         self._digests = claim.digests

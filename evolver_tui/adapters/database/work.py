@@ -108,6 +108,7 @@ def claim(transaction: Transaction, owner: str, lease_seconds: float, routines: 
         journal=values,
         digests=digests,
         routine=found.routine,
+        source_hash=source_hash,
         source_changed=bool(source_hash and found.source_hash and source_hash != found.source_hash),
         deferred=encoding.to_deferred(deferred_json),
         shared=encoding.to_shared(shared_json),
