@@ -34,8 +34,10 @@ from tests.processes import (
 )
 from tests.provider_server import ProviderServer, status
 from tests.sessions import GENERATE, SUMMARIZE, TRANSLATE, place_in
+from tests.test_risk import JSON_CODECS, RE_BUILTINS
 
 FIELDS = {
+    "warning": {"warning"},
     "connected": {"hub_url", "status", "library", "attempt"},
     "disconnected": {"hub_url", "total_messages"},
     "message_received": {"message_number", "data"},
@@ -103,7 +105,7 @@ def test_each_task_is_told_of_in_order_and_the_result_holds_what_came(tmp_path: 
         url = hub.url
 
     check_form(process.events)
-    assert process.names()[0] == "connected"
+    assert process.names()[:2] == ["warning", "connected"]
     assert process.told("connected", hub_url=url, status="listening", library="signalrcore", attempt=1)
     for task, node_id, title in (
         (SUMMARIZE, "summarize_blog_post", "Summarize blog post"),
@@ -421,6 +423,32 @@ def test_what_may_be_saved_without_a_person(tmp_path: Path, rule: str, is_flagge
     else:
         waiting = process.told("task_waiting")[0]
         assert (waiting["waits_for"], "task_completed" in process.names()) == ("review", False)
+
+
+@pytest.mark.parametrize("code", [JSON_CODECS, RE_BUILTINS], ids=["json.codecs.open", "re.enum.bltns.eval"])
+def test_a_module_reached_through_another_waits_for_a_review(tmp_path: Path, code: str) -> None:
+    def play(task_id: str) -> Iterator[bytes]:
+        return whole_answer(task_id, code.replace("{", "{{").replace("}", "}}"))
+
+    with Model(play) as model, in_thread(a_hub(*tasks_named("task-1"))) as hub:
+        model.configure(tmp_path)
+        with Connect(tmp_path, {"hub_url": hub.url}, "--approve", "low") as process:
+            process.until("task_waiting", task_id="task-1", waits_for="review")
+            process.finish()
+    check_form(process.events)
+    assert not process.told("workflow_saved")
+    assert not (tmp_path / "nodes" / "node_task_1").exists()
+
+
+@pytest.mark.parametrize(("rule", "says"), [("low", "no sandbox"), ("all", "whatever it reaches"), ("none", "")])
+def test_what_a_rule_does_not_protect_from_is_the_first_event(tmp_path: Path, rule: str, says: str) -> None:
+    hub_with_one = in_thread(a_hub(*tasks_named("task-1")))
+    with hub_with_one as hub, Connect(tmp_path, {"hub_url": hub.url}, "--approve", rule) as process:
+        process.until("connected")
+        process.finish()
+    check_form(process.events)
+    assert process.names()[0] == ("warning" if says else "connected")
+    assert all(says in event["warning"] and "--approve none" in event["warning"] for event in process.told("warning"))
 
 
 def test_a_task_that_lacks_something_waits_for_an_answer_and_the_next_is_taken(tmp_path: Path) -> None:

@@ -34,13 +34,18 @@ class HeadlessResult:
     was_interrupted: bool
 
 
-async def run_headless(session: Session, config: ConnectConfig, write_event: EventWriter) -> HeadlessResult:
+async def run_headless(
+    session: Session, config: ConnectConfig, write_event: EventWriter, warning: str = ""
+) -> HeadlessResult:
     """Run `connect` in this process: SIGINT and SIGTERM end it in order, a second one soon.
+
+    Args:
+        warning: what whoever starts it has to know; told as the first event.
 
     Raises:
         EvolverError: it could not begin (the URL cannot be a hub's, the database cannot be used).
     """
-    headless = Headless(session, config, write_event)
+    headless = Headless(session, config, write_event, warning)
     loop = asyncio.get_running_loop()
     for number in (process_signal.SIGINT, process_signal.SIGTERM):
         loop.add_signal_handler(number, headless.shut_down)
@@ -54,10 +59,11 @@ async def run_headless(session: Session, config: ConnectConfig, write_event: Eve
 class Headless:
     """Runs one session from a `connect` config to its result."""
 
-    def __init__(self, session: Session, config: ConnectConfig, write_event: EventWriter) -> None:
+    def __init__(self, session: Session, config: ConnectConfig, write_event: EventWriter, warning: str = "") -> None:
         self._session = session
         self._config = config
         self._write_event = write_event
+        self._warning = warning
         self._seq = 0
         self._messages: list[object] = []
         self._tasks: list[object] = []
@@ -109,6 +115,8 @@ class Headless:
     async def run(self) -> HeadlessResult:
         """Run until the duration is over, the hub says no for good, or `shut_down`."""
         session = self._session
+        if self._warning:
+            self._event("warning", warning=self._warning)
         session.bus.registry.register_all(self._hear)
         try:
             await session.open(on_message=self._message_received)
