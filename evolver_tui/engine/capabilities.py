@@ -15,7 +15,7 @@ from typing import Any
 
 from evolver_tui.core.node import Risk
 from evolver_tui.engine import harmless_names
-from evolver_tui.engine.names import PYTHONS_OWN, Names, Tree
+from evolver_tui.engine.names import PYTHONS_OWN, Names, Tree, own_attributes
 
 HIGH = frozenset({"dynamic_import", "eval", "file_writes", "hidden_text", "introspection", "network", "processes"})
 """Capabilities that make a node's risk high; any other makes it medium."""
@@ -176,11 +176,12 @@ class _Reader:
     def __init__(self, tree: Tree, names: Names) -> None:
         self._names = names
         self._understood: set[int] = set()
-        self._own = _own_attributes(tree, names) - _GUARDED
+        self._own = own_attributes(tree, names) - _GUARDED
         self.by_type: dict[type[ast.AST], Callable[[Any], _Found]] = {
             ast.Name: self._name,
             ast.Attribute: self._attribute,
             ast.Call: self._call,
+            ast.Compare: self._compare,
             ast.Constant: self._constant,
             ast.Import: self._import,
             ast.ImportFrom: self._import_from,
@@ -201,9 +202,11 @@ class _Reader:
                 yield "introspection", f"{module} as a value"
             elif name == "open":
                 yield from _opened(None, name)
+            elif name == "type":
+                yield "introspection", "type as a value"
             elif (name in PYTHONS_OWN or _is_dunder(name)) and name not in harmless_names.BUILTINS:
                 yield _REACHES.get(name, "introspection"), name
-            elif (path := self._names.path(node)) in _FORMS or path in _BY_PLACE:
+            elif (path := self._names.path(node) or "") in _FORMS or path in _BY_PLACE or _is_path_class(path):
                 yield "unlisted", f"{path} as a value"
         elif _is_dunder(name) and name not in harmless_names.DEFINABLE:
             yield "introspection", f"{name} ="
@@ -247,6 +250,8 @@ class _Reader:
         module = self._names.module(node.value)
         if module is not None:
             self._accept(node.value)
+        if node.attr in ("__name__", "__qualname__"):
+            self._understood.add(id(node.value))
         if id(node) in self._understood:
             return
         if not isinstance(node.ctx, ast.Load):
@@ -258,8 +263,8 @@ class _Reader:
             yield from self._of_value(node)
         elif f"{module}.{node.attr}" in harmless_names.MODULES:
             yield "introspection", f"{module}.{node.attr} as a value"
-        elif f"{module}.{node.attr}" in _FORMS or f"{module}.{node.attr}" in _BY_PLACE:
-            yield "unlisted", f"{module}.{node.attr} as a value"
+        elif (path := f"{module}.{node.attr}") in _FORMS or path in _BY_PLACE or _is_path_class(path):
+            yield "unlisted", f"{path} as a value"
         else:
             yield from self._member(module, node.attr)
 
@@ -298,6 +303,8 @@ class _Reader:
         function = call.func
         path = self._names.path(function)
         rooted = _rooted(path) if path else None
+        if path is not None and _is_path_class(path):
+            self._accept(function)
         if rooted in _OPENERS:
             self._understood.add(id(function))
             if not (call.args and isinstance(call.args[0], ast.Constant) and call.args[0].value in (0, 1, 2)):
@@ -347,8 +354,16 @@ class _Reader:
             yield from _classified(resolved) if resolved else ()
             if attribute.startswith("_") or function.id == "getattr":
                 yield from self._judged(attribute)
-        elif function.id == "type" and (len(call.args) != 1 or call.keywords or isinstance(call.args[0], ast.Starred)):
-            yield "introspection", "type() of a class that is made at run time"
+        elif function.id == "type":
+            self._understood.add(id(function))
+            if id(call) not in self._understood:
+                yield "introspection", "type() as more than a name"
+
+    def _compare(self, node: ast.Compare) -> _Found:
+        for side in (node.left, *node.comparators):
+            if isinstance(side, ast.Call) and len(side.args) == 1:
+                self._understood.add(id(side))
+        yield from ()
 
     def _has_form(self, call: ast.Call, most: int, allowed: frozenset[str]) -> bool:
         return (
@@ -407,30 +422,9 @@ class _Reader:
             yield from (("introspection", name) for name in sorted(_INTERNALS) if name in str(node.value))
 
 
-def _own_attributes(tree: Tree, names: Names) -> set[str]:
-    """The attributes that the code itself gives to its values."""
-    own = {node.attr for node in tree.of(ast.Attribute) if isinstance(node.ctx, ast.Store)}
-    for class_ in tree.of(ast.ClassDef):
-        for statement in class_.body:
-            match statement:
-                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                    own.add(name)
-                case ast.AnnAssign(target=ast.Name(id=name)):
-                    own.add(name)
-                case ast.Assign(targets=targets):
-                    own |= {part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)}
-    for call in tree.of(ast.Call):
-        if (path := names.path(call.func)) in ("collections.namedtuple", "typing.NamedTuple"):
-            texts = [
-                node.value
-                for argument in call.args[1:]
-                for node in ast.walk(argument)
-                if isinstance(node, ast.Constant)
-            ]
-            own |= {word for text in texts if isinstance(text, str) for word in text.replace(",", " ").split()}
-        elif path == "types.SimpleNamespace":
-            own |= {keyword.arg for keyword in call.keywords if keyword.arg}
-    return own
+def _is_path_class(path: str) -> bool:
+    """Whether this is a class whose `replace(path, target)` looks like a text's `replace(old, other)`."""
+    return path.startswith("pathlib.") and path.count(".") == 1
 
 
 def _is_dunder(name: str) -> bool:

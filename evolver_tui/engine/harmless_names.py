@@ -161,11 +161,11 @@ ATTRIBUTES = _words(
     # Texts, bytes and arrays
     "capitalize casefold center count decode encode endswith expandtabs find fromhex hex index isalnum isalpha "
     "isascii isdecimal isdigit isidentifier islower isnumeric isprintable isspace istitle isupper join ljust lower "
-    "lstrip maketrans partition removeprefix removesuffix replace rfind rindex rjust rpartition rsplit rstrip split "
+    "lstrip maketrans partition removeprefix removesuffix rfind rindex rjust rpartition rsplit rstrip split "
     "splitlines startswith strip swapcase title translate upper zfill tobytes tolist itemsize typecode byteswap "
     "nbytes "
     # Collections
-    "add append appendleft clear copy difference difference_update discard elements extend extendleft fromkeys get "
+    "add append appendleft clear difference difference_update discard elements extend extendleft fromkeys get "
     "insert intersection intersection_update isdisjoint issubset issuperset items keys maps maxlen most_common "
     "move_to_end new_child parents pop popitem popleft remove reverse rotate setdefault sort subtract "
     "symmetric_difference symmetric_difference_update total union update values default_factory data _asdict _fields "
@@ -220,11 +220,11 @@ ATTRIBUTES = _words(
 )
 """Attributes of values, by name alone: whatever value a node can come by, these reach for nothing.
 
-Three do so only in some forms, which engine/capabilities knows: `replace`, `copy` (a path has them as well), `format`.
+Three are left to engine/capabilities, since their form decides: `format`, and `replace` and `copy`, which paths have.
 """
 
 DUNDERS = _words(
-    "__cause__ __class__ __context__ __doc__ __enter__ __eq__ __exit__ __hash__ __init__ __init_subclass__ __iter__ "
+    "__cause__ __context__ __doc__ __enter__ __eq__ __exit__ __hash__ __init__ __init_subclass__ __iter__ "
     "__len__ __members__ __name__ __new__ __next__ __post_init__ __qualname__ __repr__ __str__ __suppress_context__ "
     "__version__"
 )
@@ -246,8 +246,8 @@ GUARDED = _words(
     "f_locals f_trace fdel fget fset func gi_code gi_frame gi_yieldfrom tb_frame tb_next cell_contents mro obj "
     "co_code co_consts exec_module find_module find_spec get_code get_source load_module module_repr create_module "
     "loader "
-    # What finds an attribute by a text, or makes one class pass for another
-    "convert_field format format_field format_map get_field get_value register vformat "
+    # What finds an attribute by a text, or makes one class pass for another; what only paths do to files
+    "copy replace convert_field format format_field format_map get_field get_value register vformat "
     # Files, folders and the surroundings
     "chmod copy_into cwd exists expanduser fileno detach raw from_file from_uri fromfile glob group_name hardlink_to "
     "home is_block_device is_char_device is_dir is_fifo is_file is_junction is_mount is_socket is_symlink iterdir "

@@ -268,6 +268,32 @@ class Names:
             self._resolved.clear()
 
 
+def own_attributes(tree: Tree, names: Names) -> set[str]:
+    """The attributes that the code itself gives to its values."""
+    own = {node.attr for node in tree.of(ast.Attribute) if isinstance(node.ctx, ast.Store)}
+    for class_ in tree.of(ast.ClassDef):
+        for statement in class_.body:
+            match statement:
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                    own.add(name)
+                case ast.AnnAssign(target=ast.Name(id=name)):
+                    own.add(name)
+                case ast.Assign(targets=targets):
+                    own |= {part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)}
+    for call in tree.of(ast.Call):
+        if (path := names.path(call.func)) in ("collections.namedtuple", "typing.NamedTuple"):
+            texts = [
+                node.value
+                for argument in call.args[1:]
+                for node in ast.walk(argument)
+                if isinstance(node, ast.Constant)
+            ]
+            own |= {word for text in texts if isinstance(text, str) for word in text.replace(",", " ").split()}
+        elif path == "types.SimpleNamespace":
+            own |= {keyword.arg for keyword in call.keywords if keyword.arg}
+    return own
+
+
 def _bound(node: ast.AST) -> Iterator[str]:
     """The names that this one node binds."""
     match node:
