@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from evolver_tui.core.node import Risk
 from evolver_tui.engine import harmless_names
@@ -235,3 +237,25 @@ USUAL = _drafts("usual.txt")
 def test_what_models_usually_write_stays_low(lines: str) -> None:
     report = with_lines(*lines.split("\n"))
     assert (report.risk, report.capabilities) == (Risk.LOW, ()), report.findings
+
+
+WAYS = (
+    "{}", "({})", "[{}][0]", "({} if data else 0)", "(0 or {})", "(lambda x: x)({})", "(lambda x={}: x)()",
+    "{{0: {}}}[0]",
+    "(way := {})", "next(iter([{}]))", "[x for x in [{}]][0]", "max([{}], key=str)",
+    "getattr({}, 'codecs')", "{}.codecs",
+)  # fmt: skip
+"""Ways to pass a value on that leave it the same, or step into it."""
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(["json.codecs", "re.enum", "sys.modules", "string._re", "os", "main.__globals__", "open"]),
+    st.lists(st.sampled_from(WAYS), max_size=4),
+)
+def test_what_reaches_is_named_however_it_is_passed_on(start: str, ways: list[str]) -> None:
+    expression = start
+    for way in ways:
+        expression = way.format(expression)
+    report = with_lines("import os, re, string", "data = 1", f"way = {expression}")
+    assert report.risk is not Risk.LOW, expression
