@@ -40,7 +40,7 @@ async def run_headless(
     """Run `connect` in this process: SIGINT and SIGTERM end it in order, a second one soon.
 
     Args:
-        warning: what whoever starts it has to know; told as the first event.
+        warning: what whoever starts it has to know; told with each connection.
 
     Raises:
         EvolverError: it could not begin (the URL cannot be a hub's, the database cannot be used).
@@ -115,8 +115,6 @@ class Headless:
     async def run(self) -> HeadlessResult:
         """Run until the duration is over, the hub says no for good, or `shut_down`."""
         session = self._session
-        if self._warning:
-            self._event("warning", warning=self._warning)
         session.bus.registry.register_all(self._hear)
         try:
             await session.open(on_message=self._message_received)
@@ -214,9 +212,11 @@ class Headless:
     def _connected(self, signal: Signal) -> None:
         self._was_connected = True
         attempt = int(signal.payload.get("retries", 0)) + 1
+        warning = {"warning": self._warning} if self._warning else {}
         self._event(
-            "connected", hub_url=signal.payload["hub_url"], status="listening", library="signalrcore", attempt=attempt
-        )
+            "connected", hub_url=signal.payload["hub_url"], status="listening", library="signalrcore", attempt=attempt,
+            **warning,
+        )  # fmt: skip
 
     def _retry_scheduled(self, signal: Signal) -> None:
         payload = signal.payload
