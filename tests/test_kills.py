@@ -20,7 +20,17 @@ import pytest
 
 from evolver_tui.adapters.node_files import NodeFiles
 from tests.hubs import Peer, RawHub
-from tests.processes import PATIENCE_SECONDS, Connect, ForkedProcess, Model, Reviewer, half_answer, whole_answer
+from tests.processes import (
+    OFTEN_KILLED,
+    PATIENCE_SECONDS,
+    Connect,
+    ForkedProcess,
+    Model,
+    Reviewer,
+    half_answer,
+    whole_answer,
+)
+from tests.sessions import place_in
 
 LONGEST_DELAY_SECONDS = 0.012
 
@@ -39,6 +49,7 @@ class Past:
 
     def __init__(self, home: Path, seed: int) -> None:
         self.home = home
+        place_in(home, OFTEN_KILLED)
         self.tasks: list[dict[str, Any]] = []
         self.queued: set[str] = set()
         self.answered: set[int] = set()
@@ -165,7 +176,7 @@ def test_a_run_that_is_killed_while_the_model_writes_leaves_nothing_half(tmp_pat
         may_finish.wait(PATIENCE_SECONDS)
 
     with Model(play) as model, hub_of(past, "summarize") as hub:
-        model.configure(tmp_path)
+        model.configure(tmp_path, OFTEN_KILLED)
         for _ in range(6):
             half_sent.clear()
             with Connect(tmp_path, {"hub_url": hub.url}) as process:

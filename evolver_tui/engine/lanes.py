@@ -14,7 +14,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
-from evolver_tui.engine.ports import Claim, Room
+from evolver_tui.engine.ports import Claim, Room, goes_alone
 from evolver_tui.engine.routine import Result
 
 AUTHOR: Final = ""
@@ -68,6 +68,8 @@ class Lanes:
     @property
     def room(self) -> Room | None:
         """What can be taken besides; None where nothing can."""
+        if any(goes_alone(held.claim.routine, held.claim.takeovers) for held in self._held):
+            return None
         resumed = tuple(name for name in self._routines if self._is_free(_lane_of(name)))
         if not (resumed or self.can_generate):
             return None

@@ -96,6 +96,26 @@ BUILT_IN_ROUTINES: Mapping[str, str] = {"": ""}
 
 
 @dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A worker that held a job and neither ended it nor gave it back."""
+
+    owner: str
+    """The process, as it named itself in `claim`."""
+    has_ended: bool
+    """Whether its end is proven; if not, its lease came to an end, and it may live."""
+    takeovers: int
+    """How often the job was taken over so, this time included, since a person last answered or retried it."""
+
+    def __str__(self) -> str:
+        """Which process it was and how it left, as a part of a sentence."""
+        host, _, rest = self.owner.partition(":")
+        pid = rest.partition(":")[0]
+        process = f"process {pid} on {host.partition('@')[0]}" if pid else self.owner or "a worker without a name"
+        how = "ended in the middle of it" if self.has_ended else "was not heard of until its lease was over"
+        return f"{process} {how}"
+
+
+@dataclass(frozen=True, slots=True)
 class Room:
     """What a worker takes at this moment."""
 
@@ -113,6 +133,13 @@ class Room:
 
 ALL_ROOM = Room()
 
+SUSPECT_TAKEOVERS = 2
+
+
+def goes_alone(routine: str, takeovers: int) -> bool:
+    """Whether a job is held with no other beside it: a plug-in's may be what ends its process, and all in it."""
+    return bool(routine) and takeovers >= SUSPECT_TAKEOVERS
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -128,6 +155,8 @@ class Claim:
     """Name to the digest of the arguments with which a step was done; without those of which it is not known."""
     routine: str = ""
     """Which routine works on it; empty for the built-in author."""
+    source_hash: str = ""
+    """Of the routine's source, as this worker named it when it took the job; kept with the job."""
     source_changed: bool = False
     """Whether the routine's source is another one than when the job was taken up before."""
     deferred: Sequence[DeferredEvent] = ()
@@ -135,6 +164,10 @@ class Claim:
     shared: SharedState = field(default_factory=SharedState)
     is_resumed: bool = False
     """Whether it was begun before (answered, tried again, left behind) and is not known to need the model next."""
+    left_behind: LeftBehind | None = None
+    """Whose work goes on with this claim; None for a job that waited."""
+    takeovers: int = 0
+    """How often it was taken over since a person last answered or retried it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +253,8 @@ class Store(Protocol):
         The order: resumed ones as they were answered, those that wait for their turn at the model, then new ones by
         priority and arrival.
 
-        A running job whose lease ended, or whose owner was a process of this host that is gone, waits as well.
+        A running job whose lease ended, or whose owner was a process of this host and is proven to have ended, waits
+        as well, and its takings-over are counted.
 
         Args:
             routines: name to source hash of what this worker can run; other jobs are left to others. A hash is kept

@@ -18,7 +18,7 @@ from evolver_tui.engine.intake import Intake, MessageHook
 from evolver_tui.engine.ports import Backend, BackendInfo, Clock, Library, Link, LinkListener, LinkState, Store
 from evolver_tui.engine.routine import Routine
 from evolver_tui.engine.signals import SignalBus, SignalRegistry
-from evolver_tui.engine.worker import Worker
+from evolver_tui.engine.worker import MAX_TAKEOVERS, Worker
 
 LinkMaker = Callable[[str, LinkListener], Link]
 """Makes a link to a URL. Raises UsageError for a URL that cannot be a hub's."""
@@ -59,6 +59,8 @@ class SessionParts:
     """Plug-ins by name, beside the author."""
     generate: bool = True
     """False: tasks are kept and not worked on."""
+    max_takeovers: int = MAX_TAKEOVERS
+    """How often a job is taken over from workers that left it behind."""
     notices: Sequence[str] = ()
     """What is wrong with the user's files and was left out, a sentence each."""
 
@@ -102,7 +104,10 @@ class Session:
         await self.store.open()
         await self.store.start_session(self.id, "", parts.host)
         routines: Mapping[str, Routine] = {**parts.routines, "": parts.author}
-        self.worker = Worker(self.store, routines, self.bus, parts.clock, session_id=self.id, owner=parts.owner)
+        self.worker = Worker(
+            self.store, routines, self.bus, parts.clock, session_id=self.id, owner=parts.owner,
+            max_takeovers=parts.max_takeovers,
+        )  # fmt: skip
         self.store.watch(self._changed_elsewhere)
         self.intake = Intake(
             self.store, self.bus, parts.clock, session_id=self.id, generate=parts.generate,

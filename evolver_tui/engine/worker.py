@@ -14,11 +14,21 @@ from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.routine_state import DeferredEvent
 from evolver_tui.core.signal import Signal
 from evolver_tui.engine.lanes import Held, Lane, Lanes
-from evolver_tui.engine.ports import Claim, Clock, Kept, Store
-from evolver_tui.engine.routine import LEASE_SECONDS, NeedsModel, Result, Routine, Run, Suspended, source_hash
+from evolver_tui.engine.ports import Claim, Clock, Kept, LeftBehind, Store
+from evolver_tui.engine.routine import (
+    LEASE_SECONDS,
+    NeedsModel,
+    Result,
+    Routine,
+    Run,
+    Suspended,
+    is_own_name,
+    source_hash,
+)
 from evolver_tui.engine.signals import SignalBus
 
 NOTHING_DEFERRED = Kept(deferred=())
+MAX_TAKEOVERS = 3
 LOOK_AGAIN_SECONDS = 2.0
 """How often the queue is tried while the database is away."""
 
@@ -30,6 +40,7 @@ class Worker:
 
     Args:
         routines: what this worker can run, by name; the empty name is the built-in author's.
+        max_takeovers: how often a job is taken over from workers that left it behind; beyond that it fails.
     """
 
     def __init__(
@@ -41,6 +52,7 @@ class Worker:
         *,
         session_id: str,
         owner: str,
+        max_takeovers: int = MAX_TAKEOVERS,
     ) -> None:
         self._store = store
         self._routines = routines
@@ -48,6 +60,7 @@ class Worker:
         self._clock = clock
         self._session_id = session_id
         self._owner = owner
+        self._max_takeovers = max_takeovers
         self._woken = asyncio.Event()
         """Set, and replaced, by the next `wake`."""
         self._stopping = False
@@ -194,6 +207,8 @@ class Worker:
         if self._interrupted:
             await self._give_back(claim)
             return
+        if claim.left_behind is not None and not await self._takes_over(claim, claim.left_behind):
+            return
         name = "job.resumed" if claim.journal else "task.started"
         self._bus.emit(name, {"queue_size": counts.waiting, "attempt": claim.attempt}, **_context(claim))
         await self._tell_before_work(claim)
@@ -212,6 +227,16 @@ class Worker:
         if not self._some_want_a_turn and self._lanes.move_to_generating(held):
             self.wake()  # the lane that it left has room
         return held.lane is Lane.GENERATING
+
+    async def _takes_over(self, claim: Claim, left_behind: LeftBehind) -> bool:
+        """Tell who left the job behind; False where that happened so often that it fails instead."""
+        payload = {"worker": left_behind.owner, "has_ended": left_behind.has_ended, "takeovers": left_behind.takeovers}
+        self._bus.emit("job.taken_over", payload, level="warning", **_context(claim))
+        if left_behind.takeovers <= self._max_takeovers:
+            return True
+        reason = _given_up(claim, left_behind)
+        await self._insist(lambda: self._end_unfinished(claim, reason))
+        return False
 
     async def _tell_before_work(self, claim: Claim) -> None:
         """Tell what was deferred, once, and that the routine is not the one that began."""
@@ -372,6 +397,17 @@ def _words(error: BaseException | None) -> str:
         return f"{type(error).__name__}: {error}"
     except Exception:  # noqa: BLE001 - whatever its text does
         return type(error).__name__
+
+
+def _given_up(claim: Claim, left_behind: LeftBehind) -> str:
+    """Why a job fails that workers die over."""
+    steps = [name for name in claim.journal if not is_own_name(name)]
+    where = f"after the step {steps[-1]!a}" if steps else "before its first step was done"
+    times = "once" if left_behind.takeovers == 1 else f"{left_behind.takeovers} times"
+    return (
+        f"Its worker was lost over it {times}, {where}: the last one, {left_behind}. A crash, a lack of memory, a kill,"
+        " or a routine that ends its process does that. Look for the cause, then retry it; finished steps are kept."
+    )
 
 
 def _context(claim: Claim) -> dict[str, Any]:

@@ -185,7 +185,7 @@ def _job_row(
         "task_id": task.id, "task_name": task.name, "task_type": task.type, "priority": task.priority,
         "state": state.value, "outcome": None, "asks": asks, "rank": rank, "since": transaction.now,
         "node": "", "error": "", "attempt": int(came["attempt"]), "fence": int(came["fence"]) + 1,
-        "lease_owner": None, "lease_expires": None, "received_at": float(came["created_at"]),
+        "lease_owner": None, "lease_expires": None, "takeovers": 0, "received_at": float(came["created_at"]),
         "session_id": session_id,
         "routine": str(bundle.flow["flow_id"]), "source_hash": str(bundle.flow["source_hash"]),
         "pause_reason": str(came["pause_reason"]), "deferred_json": encoding.from_deferred(deferred),

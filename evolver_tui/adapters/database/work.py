@@ -22,7 +22,7 @@ from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question import Question
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
-from evolver_tui.engine.ports import Claim, Kept, Room
+from evolver_tui.engine.ports import Claim, Kept, LeftBehind, Room, goes_alone
 
 KeptColumns = Mapping[str, Any]
 _RUNNING: Final = standing(JobState.RUNNING)
@@ -45,11 +45,14 @@ class _Queued(NamedTuple):
     fence: int
     lease_owner: str | None
     lease_expires: float | None
+    takeovers: int
     routine: str
     source_hash: str
 
 
-_IN_QUEUE: Final = "SELECT seq, rank, state, fence, lease_owner, lease_expires, routine, source_hash FROM job"
+_IN_QUEUE: Final = (
+    "SELECT seq, rank, state, fence, lease_owner, lease_expires, takeovers, routine, source_hash FROM job"
+)
 _IN_ORDER: Final = " ORDER BY rank, seq"
 _IS_RUNNING: Final = f" WHERE rank >= {Section.RUNNING.first} AND rank < {Section.RUNNING.end}"
 _IS_PENDING: Final = f" WHERE rank >= {Section.PENDING.first} AND rank < {Section.PENDING.end}"
@@ -77,10 +80,14 @@ def claim(
     transaction: Transaction, owner: str, lease_seconds: float, routines: Mapping[str, str], room: Room
 ) -> Claim | None:
     """Take the first job that waits for a worker; one that its worker left behind comes before all others."""
-    found = _abandoned(transaction, routines, room) or _first(transaction, *_is_waiting(routines, room))
+    found = _abandoned(transaction, lease_seconds, routines, room) or _first(transaction, *_is_waiting(routines, room))
     if found is None:
         return None
     job = found.seq
+    left_behind = _left_behind(found)
+    takeovers = left_behind.takeovers if left_behind else found.takeovers
+    if room.held and goes_alone(found.routine, takeovers):
+        return None  # it begins when nothing else is held, and nothing new before it
     source_hash = routines[found.routine]
     taken = transaction.update_row(
         "job",
@@ -91,6 +98,7 @@ def claim(
             "fence": found.fence + 1,
             "lease_owner": encoding.plain(owner),
             "lease_expires": transaction.now + lease_seconds,
+            "takeovers": takeovers,
             "source_hash": source_hash or found.source_hash,
         },
         "seq = ?",
@@ -109,11 +117,22 @@ def claim(
         journal=values,
         digests=digests,
         routine=found.routine,
+        source_hash=source_hash,
         source_changed=bool(source_hash and found.source_hash and source_hash != found.source_hash),
         deferred=encoding.to_deferred(deferred_json),
         shared=encoding.to_shared(shared_json),
         is_resumed=found.rank < ranks.FIRST_TURN,
+        left_behind=left_behind,
+        takeovers=takeovers,
     )
+
+
+def _left_behind(found: _Queued) -> LeftBehind | None:
+    """By whom a job was left that is taken over; None for one that waited."""
+    if found.state != JobState.RUNNING.value:
+        return None
+    owner = found.lease_owner or ""
+    return LeftBehind(owner, is_gone(owner), found.takeovers + 1)
 
 
 def _is_waiting(routines: Mapping[str, str], room: Room) -> tuple[str, tuple[str, ...]]:
@@ -131,14 +150,22 @@ def _marks(values: Collection[str]) -> str:
     return f"({', '.join('?' * len(values)) or 'NULL'})"
 
 
-def _abandoned(transaction: Transaction, routines: Mapping[str, str], room: Room) -> _Queued | None:
+def _abandoned(
+    transaction: Transaction, lease_seconds: float, routines: Mapping[str, str], room: Room
+) -> _Queued | None:
     resumed = room.resumed_of(routines)
     for row in transaction.rows(f"{_IN_QUEUE}{_IS_RUNNING}{_IN_ORDER}"):
         running = _Queued(*row)
-        if running.routine in resumed and running.seq not in room.held and _is_free(transaction, running):
-            same = (running.seq, running.fence)
+        if running.routine not in resumed or running.seq in room.held:
+            continue
+        same = (running.seq, running.fence)
+        if _is_free(transaction, running):
             if (found := _first(transaction, f"{_IS_RUNNING} AND seq = ? AND fence = ?", same)) is not None:
                 return found
+        elif (running.lease_expires or 0.0) > (longest := transaction.now + _LONGEST_LEASE):
+            # A clock that was wrong gave it. Its worker may live: it renews a lease that is cut, or that one ends.
+            cut = {"lease_expires": transaction.now + lease_seconds}
+            transaction.update("job", cut, "seq = ? AND fence = ? AND lease_expires > ?", (*same, longest))
     return None
 
 
@@ -150,12 +177,9 @@ def _first(transaction: Transaction, condition: str, values: Sequence[Any]) -> _
 
 
 def _is_free(transaction: Transaction, running: _Queued) -> bool:
-    """Whether nobody works on a running job. A lease that ends in some hours was given by a clock that was wrong."""
+    """Whether nobody works on a running job any longer."""
     expires, owner = running.lease_expires, running.lease_owner
-    if expires is None or owner is None:
-        return True
-    left = expires - transaction.now
-    return left <= 0 or left > _LONGEST_LEASE or is_gone(owner)
+    return expires is None or owner is None or expires <= transaction.now or is_gone(owner)
 
 
 def seconds_to_look_again(
