@@ -54,8 +54,18 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--theme", metavar="NAME", help="colours, by the name of a theme")
     commands = parser.add_subparsers(metavar="COMMAND")
 
-    connect = commands.add_parser("connect", parents=[places], help="headless: JSON config on stdin, events on stderr")
-    connect.add_argument("--approve", choices=("all", "low", "none"), default="low", help="saved without a review")
+    connect = commands.add_parser(
+        "connect", parents=[places], help="headless: JSON config on stdin, events on stderr",
+        description="Headless: JSON config on stdin, events on stderr, the result on stdout.",
+        epilog="--approve low saves a draft unread when a reading of its code found only names that are known to be "
+        "harmless. That is no protection: it does not show what a draft does with the task's data and the tools, nor "
+        "what a name turns out to be at run time, and no sandbox holds a node that is run. Where you do not trust who "
+        "writes the tasks or the model, use --approve none.",
+    )  # fmt: skip
+    connect.add_argument(
+        "--approve", choices=("all", "low", "none"), default="low",
+        help="which drafts are saved without a review (default: low); see below what low does not protect from",
+    )  # fmt: skip
     connect.set_defaults(command="connect")
 
     hub = commands.add_parser("hub", help="the sample hub; its URL is the first line of output")

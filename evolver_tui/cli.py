@@ -265,7 +265,7 @@ def _run_headless(options: Options, config: ConnectConfig) -> HeadlessResult:
     import asyncio
 
     from evolver_tui.engine.headless import run_headless
-    from evolver_tui.wiring import APPROVALS, make_session
+    from evolver_tui.wiring import APPROVAL_WARNINGS, APPROVALS, make_session
 
     session = make_session(
         _place(options),
@@ -274,7 +274,8 @@ def _run_headless(options: Options, config: ConnectConfig) -> HeadlessResult:
         auto_review=APPROVALS[options.approve],
         pace=0.0,
     )
-    return asyncio.run(run_headless(session, config, lambda line: print(line, file=sys.stderr, flush=True)))
+    warning = APPROVAL_WARNINGS.get(options.approve, "") if config.auto_generate_workflows else ""
+    return asyncio.run(run_headless(session, config, lambda line: print(line, file=sys.stderr, flush=True), warning))
 
 
 def _hub(options: Options) -> int:

@@ -45,6 +45,16 @@ APPROVALS: Mapping[str, AutoReview | None] = {
 }
 """The rules of `connect --approve`: which drafts are saved without a person."""
 
+APPROVAL_WARNINGS: Mapping[str, str] = {
+    "all": "Every draft is saved unread, whatever it reaches. Use --approve none, and each waits for a person.",
+    "low": (
+        "Drafts of low risk are saved unread. Low means that a reading of the code found only names that are known to "
+        "be harmless. It does not say what a draft does with the task's data or the tools, nor what a name turns out "
+        "to be at run time, and no sandbox holds a node that is run. Use --approve none, and each waits for a person."
+    ),
+}
+"""What such a rule does not protect from, for whoever starts it."""
+
 
 class Place(NamedTuple):
     """Where this run lives: its config and its folders."""
@@ -165,6 +175,7 @@ def make_session(
             secrets=lambda: known_secrets(place),
             routines=plug_ins.routines,
             generate=generate,
+            max_takeovers=place.config.worker.max_takeovers,
             notices=(*(str(problem) for problem in tools.problems), *plug_ins.notices),
         )
     )

@@ -13,7 +13,7 @@ import logging
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Protocol
 from urllib.parse import urlsplit
 
@@ -258,7 +258,8 @@ class HttpBackend:
         temperature = self._settings.temperature
         # Half of a surrogate pair is no character; servers refuse the whole request for one.
         system, user = (text.encode("utf-8", "replace").decode() for text in (prompt.system, prompt.user))
-        return Prompt(system, user, prompt.temperature if temperature is None else temperature, prompt.max_tokens)
+        temperature = prompt.temperature if temperature is None else temperature
+        return replace(prompt, system=system, user=user, temperature=temperature)
 
     async def _events(
         self, response: httpx.Response, reader: AnswerReader, provider: Provider, deadline: float

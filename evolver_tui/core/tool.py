@@ -10,7 +10,7 @@ from evolver_tui.core.address import Address
 
 @dataclass(frozen=True, slots=True)
 class ToolDefinition:
-    """One tool. `prompt_template` has `{prompt}` and, for the author's own tool, the task's fields."""
+    """One tool. `prompt_template` has `{prompt}`, and placeholders for what else a call may bring; both become JSON."""
 
     name: str
     kind: Literal["llm", "node", "http"]

@@ -19,7 +19,7 @@ from evolver_tui.engine.intake import Intake, MessageHook
 from evolver_tui.engine.ports import Backend, BackendInfo, Clock, Library, Link, LinkListener, LinkState, Store
 from evolver_tui.engine.routine import Routine
 from evolver_tui.engine.signals import SignalBus, SignalRegistry
-from evolver_tui.engine.worker import Worker
+from evolver_tui.engine.worker import MAX_TAKEOVERS, Worker
 
 LinkMaker = Callable[[Address, LinkListener], Link]
 """Makes a link to an address. Raises UsageError for a URL that cannot be a hub's."""
@@ -60,6 +60,8 @@ class SessionParts:
     """Plug-ins by name, beside the author."""
     generate: bool = True
     """False: tasks are kept and not worked on."""
+    max_takeovers: int = MAX_TAKEOVERS
+    """How often a job is taken over from workers that left it behind."""
     notices: Sequence[str] = ()
     """What is wrong with the user's files and was left out, a sentence each."""
 
@@ -103,11 +105,14 @@ class Session:
         await self.store.open()
         await self.store.start_session(self.id, Address(), parts.host)
         routines: Mapping[str, Routine] = {**parts.routines, "": parts.author}
-        self.worker = Worker(self.store, routines, self.bus, parts.clock, session_id=self.id, owner=parts.owner)
+        self.worker = Worker(
+            self.store, routines, self.bus, parts.clock, session_id=self.id, owner=parts.owner,
+            max_takeovers=parts.max_takeovers,
+        )  # fmt: skip
         self.store.watch(self._changed_elsewhere)
         self.intake = Intake(
             self.store, self.bus, parts.clock, session_id=self.id, generate=parts.generate,
-            on_message=on_message, on_queued=self.worker.wake,
+            on_message=on_message, on_queued=self.worker.wake_for_new,
         )  # fmt: skip
         self._tasks = [asyncio.create_task(self.intake.run()), asyncio.create_task(self.worker.run())]
         self.bus.emit("session.started", {"backend": self.backend.label, "host": parts.host})
@@ -132,7 +137,7 @@ class Session:
         await self.worker.drained()
 
     async def close(self, *, finish_current: bool = True) -> None:
-        """Leave the hub, let the current job run to its next stop or give it back, commit everything."""
+        """Leave the hub, let what is worked on run to its next stop or give it back, commit everything."""
         await self.stop_intake()
         if finish_current:
             self.worker.stop()
@@ -149,7 +154,7 @@ class Session:
                 await self._parts.backend.close()
 
     def interrupt(self) -> None:
-        """Give the current job back instead of finishing it, and wait no longer for a database that is away.
+        """Give back what is worked on instead of finishing it, and wait no longer for a database that is away.
 
         A running `close` then returns soon.
         """

@@ -104,6 +104,15 @@ class AuthorConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """The worker, which runs routines."""
+
+    max_takeovers: int = setting(
+        3, "How often a job is taken over from workers that died over it; beyond that it fails.", between(0, 1000)
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class DeskConfig:
     """The console."""
 
@@ -151,6 +160,7 @@ class Config:
     hub: HubConfig = HubConfig()
     backend: BackendConfig = BackendConfig()
     author: AuthorConfig = AuthorConfig()
+    worker: WorkerConfig = WorkerConfig()
     desk: DeskConfig = DeskConfig()
     library: LibraryConfig = LibraryConfig()
     database: DatabaseConfig = DatabaseConfig()
@@ -165,6 +175,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "hub": HubConfig,
     "backend": BackendConfig,
     "author": AuthorConfig,
+    "worker": WorkerConfig,
     "desk": DeskConfig,
     "library": LibraryConfig,
     "database": DatabaseConfig,

@@ -6,6 +6,9 @@
     temperature = 0.8
     max_tokens = 500
 
+In the template a placeholder stands for JSON: `Say this as a pirate would: "Good day.\\n"`. It may have quotes around
+it. `{prompt}` has to be there; others are filled with what a call brings by these names.
+
 The file's name is the tool's name. `kind` is "llm" where it is left out; a "node" or "http" tool has a `target`
 instead of prompts: a node id, or the URL that {"prompt": ...} is posted to.
 """

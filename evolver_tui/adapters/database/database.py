@@ -26,12 +26,14 @@ from evolver_tui.core.routine_state import Pause, SharedState
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
 from evolver_tui.engine.ports import (
+    ALL_ROOM,
     BUILT_IN_ROUTINES,
     NOTHING_ELSE,
     AddedTasks,
     Claim,
     Kept,
     Narrator,
+    Room,
     SessionRecord,
     StoredSignal,
 )
@@ -196,7 +198,11 @@ class Database:
     # --- the worker ---
 
     async def claim(
-        self, owner: str, lease_seconds: float, routines: Mapping[str, str] = BUILT_IN_ROUTINES
+        self,
+        owner: str,
+        lease_seconds: float,
+        routines: Mapping[str, str] = BUILT_IN_ROUTINES,
+        room: Room = ALL_ROOM,
     ) -> Claim | None:
         """Take the first job in order that waits for a worker: answered ones, then by priority and arrival.
 
@@ -205,9 +211,10 @@ class Database:
 
         Args:
             routines: name to source hash of what this worker can run; other jobs are left to others.
+            room: what this worker takes at this moment.
         """
         writer = self._open_threads.writer
-        taking = partial(work.claim, owner=owner, lease_seconds=lease_seconds, routines=routines)
+        taking = partial(work.claim, owner=owner, lease_seconds=lease_seconds, routines=routines, room=room)
         claiming = asyncio.ensure_future(writer.run(taking))
         try:
             return await asyncio.shield(claiming)
@@ -215,10 +222,12 @@ class Database:
             claiming.add_done_callback(partial(_give_back, writer))
             raise
 
-    async def seconds_to_look_again(self, routines: Mapping[str, str] = BUILT_IN_ROUTINES) -> float | None:
+    async def seconds_to_look_again(
+        self, routines: Mapping[str, str] = BUILT_IN_ROUTINES, room: Room = ALL_ROOM
+    ) -> float | None:
         """When `claim` may find something that `watch` does not tell of, as a lease ends. None while nobody has one."""
         threads = self._open_threads
-        seconds = await self._read(work.seconds_to_look_again, threads.dialect, self._clock_shift, routines)
+        seconds = await self._read(work.seconds_to_look_again, threads.dialect, self._clock_shift, routines, room)
         if threads.watch.is_deaf:
             return min(seconds or _DEAF_SECONDS, _DEAF_SECONDS)
         return seconds
@@ -300,9 +309,9 @@ class Database:
         columns = work.kept_columns(kept)
         await self._write(work.finish, job, fence, state, session_id, outcome, error, node, columns, signals)
 
-    async def release(self, job: int, fence: int) -> None:
+    async def release(self, job: int, fence: int, *, to_generate: bool = False) -> None:
         """Give a claimed job back as it is: the next claim goes on with it. A stale fence is ignored."""
-        await self._write(work.release, job, fence)
+        await self._write(work.release, job, fence, to_generate)
 
     # --- the person ---
 
