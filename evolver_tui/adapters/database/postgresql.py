@@ -16,7 +16,9 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from evolver_tui.adapters.database.dialect import Watch, driver, for_rows
+from evolver_tui.core.address import Address
 from evolver_tui.core.errors import StoreBroken, StoreError
+from evolver_tui.settings.secrets import scrub_addresses
 
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 """What it warns of is raised as well; without a handler it would come out on stderr, among the events."""
@@ -74,6 +76,7 @@ class PostgreSQL:
 
     def __init__(self, url: URL, busy_seconds: float) -> None:
         self._url = url.set(drivername="postgresql+psycopg")
+        self._address = Address(self._url.render_as_string(hide_password=False))
         _, given = self._url.get_dialect()().create_connect_args(self._url)
         # Whatever the database or the environment says: SQL_ASCII would give bytes in place of text.
         self._arguments: Mapping[str, Any] = {**_REACHING, **given, "client_encoding": "UTF8"}
@@ -84,7 +87,7 @@ class PostgreSQL:
         self.is_pooled = False
         """Whether PgBouncer hands its connections around, so that nothing may outlast a transaction."""
         host = f"{url.host or 'this host'}{f':{url.port}' if url.port else ''}"
-        self.place = f"{url.database or url.username or ''} on {host}"
+        self.place = f"{url.database or 'of its user'} on {host}"
         self._id = secrets.token_hex(4)
 
     def prepare(self, migrate: Callable[[Connection, float], None]) -> None:
@@ -201,8 +204,7 @@ class PostgreSQL:
         """The server's or the driver's own words, without what they quote of the connection."""
         line, *_ = (error.diag.message_primary or str(error)).strip().splitlines() or [type(error).__name__]
         words = line.rpartition("failed: ")[2].removeprefix("FATAL:").strip().rstrip(".")
-        password = self._arguments.get("password")
-        return words.replace(password, "***") if password else words
+        return scrub_addresses(words, self._address)
 
 
 class NotificationWatch:
