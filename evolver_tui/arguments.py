@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from evolver_tui import __version__
+from evolver_tui.core.address import Address, show_addresses
 from evolver_tui.core.job import JobState
 from evolver_tui.core.safe_text import safe_block
 
 
 class _Parser(argparse.ArgumentParser):
-    """Refuses what was typed without drawing it as it is."""
+    """Refuses what was typed without drawing it as it is, nor a secret in an address that was misplaced."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(safe_block(message))
+        super().error(safe_block(show_addresses(message)))
 
 
 class _Intermixed(_Parser):
@@ -36,7 +37,9 @@ def make_parser() -> argparse.ArgumentParser:
     places = _Parser(add_help=False)
     places.add_argument("--home", metavar="DIR", default=argparse.SUPPRESS, help="keep config, data and cache here")
     places.add_argument("--nodes", metavar="DIR", default=argparse.SUPPRESS, help="the node library")
-    places.add_argument("--database", metavar="URL", default=argparse.SUPPRESS, help="e.g. sqlite:////path/evolver.db")
+    places.add_argument(
+        "--database", metavar="URL", type=Address, default=argparse.SUPPRESS, help="e.g. sqlite:////path/evolver.db"
+    )
 
     readings = _Parser(add_help=False, parents=[places])
     readings.add_argument("--demo", action="store_true", default=argparse.SUPPRESS, help="in the demo's own database")
@@ -47,12 +50,22 @@ def make_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"evolver-tui {__version__}")
     parser.add_argument("--demo", action="store_true", help="a sample hub in this process and the offline author")
-    parser.add_argument("--hub", metavar="URL", help="the SignalR hub to subscribe to")
+    parser.add_argument("--hub", metavar="URL", type=Address, help="the SignalR hub to subscribe to")
     parser.add_argument("--theme", metavar="NAME", help="colours, by the name of a theme")
     commands = parser.add_subparsers(metavar="COMMAND")
 
-    connect = commands.add_parser("connect", parents=[places], help="headless: JSON config on stdin, events on stderr")
-    connect.add_argument("--approve", choices=("all", "low", "none"), default="low", help="saved without a review")
+    connect = commands.add_parser(
+        "connect", parents=[places], help="headless: JSON config on stdin, events on stderr",
+        description="Headless: JSON config on stdin, events on stderr, the result on stdout.",
+        epilog="--approve low saves a draft unread when a reading of its code found only names that are known to be "
+        "harmless. That is no protection: it does not show what a draft does with the task's data and the tools, nor "
+        "what a name turns out to be at run time, and no sandbox holds a node that is run. Where you do not trust who "
+        "writes the tasks or the model, use --approve none.",
+    )  # fmt: skip
+    connect.add_argument(
+        "--approve", choices=("all", "low", "none"), default="low",
+        help="which drafts are saved without a review (default: low); see below what low does not protect from",
+    )  # fmt: skip
     connect.set_defaults(command="connect")
 
     hub = commands.add_parser("hub", help="the sample hub; its URL is the first line of output")
@@ -146,10 +159,14 @@ def _jobs_parser(commands: argparse._SubParsersAction[_Parser], readings: _Parse
     export = add("export", "move a waiting job away: it is exported here and goes on where it is imported")
     target = export.add_mutually_exclusive_group(required=True)
     target.add_argument("-o", "--output", metavar="FILE", help="- is standard output")
-    target.add_argument("--to", metavar="URL", help="a storage's folder, e.g. s3://bucket/jobs or file:///mnt/jobs")
+    target.add_argument(
+        "--to", metavar="URL", type=Address, help="a storage's folder, e.g. s3://bucket/jobs or file:///mnt/jobs"
+    )
     bring = add("import", "let a job come in that was exported elsewhere", has_id=False)
     bring.add_argument("file", metavar="FILE", nargs="?", help="- is standard input")
-    bring.add_argument("--from", dest="source", metavar="URL", help="a storage's folder, or one bundle in it")
+    bring.add_argument(
+        "--from", dest="source", metavar="URL", type=Address, help="a storage's folder, or one bundle in it"
+    )
 
 
 def _states(text: str) -> Sequence[JobState]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, TextIO
 
+from evolver_tui.core.address import Address, show_addresses
 from evolver_tui.core.errors import EvolverError, NotWaiting, UsageError
 from evolver_tui.core.safe_text import safe_block
 
@@ -40,8 +41,8 @@ class Options(SimpleNamespace):
     command = "console"
     home: str | None = None
     nodes: str | None = None
-    database: str | None = None
-    hub: str | None = None
+    database: Address | None = None
+    hub: Address | None = None
     theme: str | None = None
     demo = False
 
@@ -82,7 +83,7 @@ def _run_command(options: Options) -> int:
     except BrokenPipeError:  # the reader of our output is gone: nobody is left to be told
         return FAILED
     except OSError as error:
-        _say(f"evolver-tui: The system refused: {error}.", sys.stderr)
+        _say(f"evolver-tui: The system refused: {show_addresses(str(error))}.", sys.stderr)
         return FAILED
 
 
@@ -160,7 +161,7 @@ def _console(options: Options) -> int:
         theme=options.theme or (desk.theme if desk.theme != DeskConfig().theme else remembered.theme) or desk.theme,
         user_themes=place.paths.themes,
         key_overrides=place.config.keys,
-        connect_url=None if options.demo else options.hub or place.config.hub.url or remembered.hub_url or None,
+        connect_url=None if options.demo else _hub_of(options.hub or place.config.hub.url or remembered.hub_url),
         starts_with_sample=options.demo,
         remembered_url=remembered.hub_url,
         remember_url=lambda url: save_state(state_file, load_state(state_file)._replace(hub_url=url)),
@@ -212,10 +213,15 @@ def _first_rows(database: Path | None) -> tuple[list[QueueRow], QueueCounts | No
     return peek(database)
 
 
-def _check_hub(url: str | None) -> None:
+def _hub_of(address: Address) -> Address | None:
+    """The hub to connect to at once: none where it is not known, or not whole since its secret was not kept."""
+    return address if address and address.is_whole else None
+
+
+def _check_hub(address: Address | None) -> None:
     from evolver_tui.settings.values import HUB_SCHEMES, address_problem
 
-    problem = address_problem(url, HUB_SCHEMES) if url else None
+    problem = address_problem(address.for_connecting(), HUB_SCHEMES) if address else None
     if problem:
         raise UsageError(f"--hub has to be {problem}.", "E.g. http://localhost:5000/taskhub.")
 
@@ -259,7 +265,7 @@ def _run_headless(options: Options, config: ConnectConfig) -> HeadlessResult:
     import asyncio
 
     from evolver_tui.engine.headless import run_headless
-    from evolver_tui.wiring import APPROVALS, make_session
+    from evolver_tui.wiring import APPROVAL_WARNINGS, APPROVALS, make_session
 
     session = make_session(
         _place(options),
@@ -268,7 +274,8 @@ def _run_headless(options: Options, config: ConnectConfig) -> HeadlessResult:
         auto_review=APPROVALS[options.approve],
         pace=0.0,
     )
-    return asyncio.run(run_headless(session, config, lambda line: print(line, file=sys.stderr, flush=True)))
+    warning = APPROVAL_WARNINGS.get(options.approve, "") if config.auto_generate_workflows else ""
+    return asyncio.run(run_headless(session, config, lambda line: print(line, file=sys.stderr, flush=True), warning))
 
 
 def _hub(options: Options) -> int:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from evolver_tui.core.address import Address
 from evolver_tui.core.errors import UsageError
 from evolver_tui.settings.config import BackendConfig, Config, load_config
 from evolver_tui.settings.paths import Paths, absolute, find_paths, node_folder
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from evolver_tui.engine.author import AutoReview
     from evolver_tui.engine.inbox import Inbox
     from evolver_tui.engine.ports import Backend, Clock, Link, LinkListener, Store
-    from evolver_tui.engine.session import Session
+    from evolver_tui.engine.session import LinkMaker, Session
     from evolver_tui.settings.tool_files import ToolFolder
 
 OFFLINE_PACE_SECONDS = 0.02
@@ -44,6 +45,16 @@ APPROVALS: Mapping[str, AutoReview | None] = {
 }
 """The rules of `connect --approve`: which drafts are saved without a person."""
 
+APPROVAL_WARNINGS: Mapping[str, str] = {
+    "all": "Every draft is saved unread, whatever it reaches. Use --approve none, and each waits for a person.",
+    "low": (
+        "Drafts of low risk are saved unread. Low means that a reading of the code found only names that are known to "
+        "be harmless. It does not say what a draft does with the task's data or the tools, nor what a name turns out "
+        "to be at run time, and no sandbox holds a node that is run. Use --approve none, and each waits for a person."
+    ),
+}
+"""What such a rule does not protect from, for whoever starts it."""
+
 
 class Place(NamedTuple):
     """Where this run lives: its config and its folders."""
@@ -51,7 +62,7 @@ class Place(NamedTuple):
     paths: Paths
     config: Config
     environ: Mapping[str, str]
-    database: str | Path
+    database: Address | Path
     """A URL, or SQLite's file."""
     nodes: Path
 
@@ -60,7 +71,7 @@ class Place(NamedTuple):
         """SQLite's file; None for a database elsewhere."""
         if isinstance(self.database, Path):
             return self.database
-        scheme, separator, path = self.database.partition(":///")
+        scheme, separator, path = self.database.for_connecting().partition(":///")
         return Path(path) if separator and scheme.startswith("sqlite") else None
 
     @property
@@ -76,7 +87,7 @@ class Place(NamedTuple):
 
 
 def find_place(
-    home: str | None, nodes: str | None, database: str | None, environ: Mapping[str, str], *, is_demo: bool = False
+    home: str | None, nodes: str | None, database: Address | None, environ: Mapping[str, str], *, is_demo: bool = False
 ) -> Place:
     """Read the config and find every folder. The demo never touches the config's database.
 
@@ -99,13 +110,21 @@ def find_place(
     )
 
 
-def _database(given: str | None) -> str | Path | None:
-    if not given or "://" not in given:
-        return absolute(Path(given)) if given else None
-    from evolver_tui.settings.database_url import check_database_url
+def _database(given: Address | None) -> Address | Path | None:
+    if not given:
+        return None
+    from evolver_tui.settings.database_url import FORMS, check_database_url, is_misspelt_url
 
-    check_database_url(given)
-    return given
+    text = given.for_connecting()
+    if "://" in text:
+        check_database_url(text)
+        return given
+    if is_misspelt_url(text):
+        raise UsageError(
+            "This is neither a database's URL nor the path of a file.",
+            f"Write a URL as {FORMS}, and a path that looks like one with ./ in front.",
+        )
+    return absolute(Path(text))
 
 
 def make_session(
@@ -156,6 +175,7 @@ def make_session(
             secrets=lambda: known_secrets(place),
             routines=plug_ins.routines,
             generate=generate,
+            max_takeovers=place.config.worker.max_takeovers,
             notices=(*(str(problem) for problem in tools.problems), *plug_ins.notices),
         )
     )
@@ -258,7 +278,7 @@ def make_backend(place: Place, clock: Clock, pace: float = 0.0) -> Backend:
 
     settings = BackendSettings(
         kind=chosen.kind,
-        base_url=chosen.base_url or DEFAULT_BASE_URLS[chosen.kind],
+        base_url=chosen.base_url or Address(DEFAULT_BASE_URLS[chosen.kind]),
         model=chosen.model,
         api_key=lambda: place.secret(chosen.key_variable),
         api_key_name=chosen.key_variable,
@@ -279,12 +299,12 @@ def make_backend(place: Place, clock: Clock, pace: float = 0.0) -> Backend:
 
 def known_secrets(place: Place) -> list[str]:
     """The secrets that this run may have used: what an export must not contain."""
-    from evolver_tui.settings.database_url import password_of
-
     names = (place.config.hub.token_env, place.config.backend.key_variable)
     found = [place.secret(name) for name in names]
-    if isinstance(place.database, str):
-        found += [password_of(place.database), place.environ.get("PGPASSWORD")]
+    for address in (place.database, place.config.hub.url, place.config.backend.base_url):
+        found += address.secrets if isinstance(address, Address) else ()
+    if isinstance(place.database, Address):
+        found.append(place.environ.get("PGPASSWORD"))
     return [value for value in found if value]
 
 
@@ -301,8 +321,8 @@ class Demo:
         self._id_prefix = "task-" if is_alone else "sample-"
         self._hub: SampleHub | None = None
 
-    async def start(self) -> str:
-        """Start the hub, once; returns its URL."""
+    async def start(self) -> Address:
+        """Start the hub, once; returns its address."""
         from evolver_tui.adapters.queue_peek import peek
         from evolver_tui.adapters.sample_hub import SampleHub, SampleHubSettings
         from evolver_tui.adapters.sample_hub_feed import FeedSettings
@@ -314,16 +334,16 @@ class Demo:
             feed = FeedSettings(rate=self._rate, start_number=start_number, id_prefix=self._id_prefix)
             self._hub = SampleHub(SampleHubSettings(feed=feed))
             await self._hub.start()
-        return self._hub.url
+        return Address(self._hub.url)
 
 
-def _link_maker(place: Place, clock: Clock, method: str) -> Callable[[str, LinkListener], Link]:
+def _link_maker(place: Place, clock: Clock, method: str) -> LinkMaker:
     hub = place.config.hub
 
     def token() -> str:
         return place.secret(hub.token_env) or ""
 
-    def make_link(url: str, listener: LinkListener) -> Link:
+    def make_link(url: Address, listener: LinkListener) -> Link:
         from evolver_tui.adapters.signalr_link import SignalRLink
         from evolver_tui.adapters.signalr_settings import MEBIBYTE, LinkSettings
 

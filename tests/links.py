@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from evolver_tui.adapters.signalr_link import LinkSettings, SignalRLink
+from evolver_tui.core.address import Address
 from evolver_tui.engine.ports import Clock, LinkState
 from tests.hubs import Peer
 
@@ -137,7 +138,7 @@ async def linked(
     if take is not None:
         recorder.take = take
     merged = {"delays": (0.01,), **settings}
-    link = SignalRLink(LinkSettings(url, **merged), recorder, clock or RealClock(), token)
+    link = SignalRLink(LinkSettings(Address(url), **merged), recorder, clock or RealClock(), token)
     running = asyncio.create_task(link.run())
     try:
         yield Linked(link, recorder)

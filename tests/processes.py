@@ -33,6 +33,9 @@ from tests.sessions import approval, place_in, running, send
 PATIENCE_SECONDS = 30.0
 """Only a hang takes so long."""
 
+OFTEN_KILLED = "[worker]\nmax_takeovers = 1000\n"
+"""The config of a home whose workers are killed more often than a job bears otherwise."""
+
 REPOSITORY = Path(__file__).parents[1]
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
@@ -307,10 +310,10 @@ class Model:
         url = f"http://127.0.0.1:{self._server.server_port}/v1"
         return f'[backend]\nkind = "openai"\nmodel = "m"\nbase_url = "{url}"\n'
 
-    def configure(self, home: Path) -> None:
-        """Write that config under `home`."""
+    def configure(self, home: Path, more: str = "") -> None:
+        """Write that config, and more, under `home`."""
         (home / "config").mkdir(parents=True, exist_ok=True)
-        (home / "config" / "config.toml").write_text(self.config)
+        (home / "config" / "config.toml").write_text(self.config + more)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         model = self

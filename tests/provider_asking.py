@@ -12,6 +12,7 @@ import pytest
 from evolver_tui.adapters.llm_anthropic import AnthropicBackend
 from evolver_tui.adapters.llm_http import BackendSettings, HttpBackend
 from evolver_tui.adapters.llm_openai import OpenAIBackend
+from evolver_tui.core.address import Address
 from evolver_tui.core.errors import BackendError
 from evolver_tui.engine.ports import Prompt, Usage
 
@@ -43,8 +44,12 @@ def guarded(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -
 def backend_at(url: str, vendor: str = "openai", key: str | None = SECRET, **changes: Any) -> HttpBackend:
     values = {"model": "coder-7b", "api_key": lambda: key, "connect_timeout": 2.0, "read_timeout": 5.0, **changes}
     if vendor == "anthropic":
-        return AnthropicBackend(BackendSettings("anthropic", url, api_key_name="ANTHROPIC_KEY", **values), FixedClock())
-    return OpenAIBackend(BackendSettings("openai", url + "/v1", api_key_name="OPENAI_KEY", **values), FixedClock())
+        return AnthropicBackend(
+            BackendSettings("anthropic", Address(url), api_key_name="ANTHROPIC_KEY", **values), FixedClock()
+        )
+    return OpenAIBackend(
+        BackendSettings("openai", Address(url + "/v1"), api_key_name="OPENAI_KEY", **values), FixedClock()
+    )
 
 
 async def answered(backend: HttpBackend) -> tuple[str, Usage]:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from evolver_tui.core.address import Address
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.job import QueueRow
 from evolver_tui.core.question import OpenQuestion
@@ -44,7 +45,7 @@ def place_in(
         (folder / "config").mkdir(parents=True, exist_ok=True)
         (folder / "config" / "config.toml").write_text(config)
     nodes = str(folder / "nodes")
-    return find_place(str(folder), nodes, database, {"USER": "ada", **(environ or {})})
+    return find_place(str(folder), nodes, Address(database) if database else None, {"USER": "ada", **(environ or {})})
 
 
 class Watch:

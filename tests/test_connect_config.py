@@ -8,21 +8,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evolver_tui.core.address import Address
 from evolver_tui.settings.connect_config import EXAMPLE, ConnectConfig, read_connect_config
 
 
 def test_connect_config_has_the_contract_s_keys_and_defaults() -> None:
     assert read_connect_config(b'{"hub_url": "http://localhost:5000/taskhub", "later": 1}') == ConnectConfig(
-        "http://localhost:5000/taskhub", "TaskHub", None, True, None
+        Address("http://localhost:5000/taskhub"), "TaskHub", None, True, None
     )
     assert read_connect_config(
         b'\xef\xbb\xbf{"hub_url": "ws://h/x", "hub_name": "Jobs", "duration_seconds": 1.5,'
         b' "auto_generate_workflows": false, "output_file": "out.json"}'
-    ) == ConnectConfig("ws://h/x", "Jobs", 1.5, False, "out.json")
+    ) == ConnectConfig(Address("ws://h/x"), "Jobs", 1.5, False, "out.json")
     nothing = '{"hub_url": "ws://h", "hub_name": null, "duration_seconds": null, "output_file": null}'
-    assert read_connect_config(nothing) == ConnectConfig("ws://h")
+    assert read_connect_config(nothing) == ConnectConfig(Address("ws://h"))
     assert read_connect_config('{"hub_url": "ws://h", "duration_seconds": 0}') == ConnectConfig(
-        "ws://h", duration_seconds=0
+        Address("ws://h"), duration_seconds=0
     )
 
 

@@ -6,13 +6,14 @@ import pytest
 from textual.events import Paste
 from textual.widgets import Input
 
+from evolver_tui.core.address import Address
 from evolver_tui.engine.ports import LinkState
 from evolver_tui.tui.modals import ConnectChoice, ConnectModal
 from tests.modal_host import NOTHING_YET, SMALL, WIDE, Host, opened, press, show, shown
 
 pytestmark = pytest.mark.anyio
 
-KNOWN = "https://hub.example:8443/taskhub"
+KNOWN = Address("https://hub.example:8443/taskhub")
 SAMPLE = "Sample hub (in this process, offline tasks)"
 
 
@@ -34,7 +35,7 @@ async def test_a_hub_is_chosen() -> None:
             assert "EVOLVER_HUB_TOKEN" in text
             await press(pilot, *first)
             await press(pilot, *then)
-            assert host.result == ConnectChoice(url, is_sample=not url), (first, then)
+            assert host.result == ConnectChoice(Address(str(url)), is_sample=not url), (first, then)
 
 
 async def test_the_sample_hub_is_offered_first_where_no_other_is_known_or_where_it_is_in_use() -> None:
@@ -44,7 +45,7 @@ async def test_the_sample_hub_is_offered_first_where_no_other_is_known_or_where_
             await show(pilot, host, modal)
             assert f"1 ●  {SAMPLE}" in shown(host)
             await press(pilot, "enter")
-            assert host.result == ConnectChoice("", is_sample=True)
+            assert host.result == ConnectChoice(Address(), is_sample=True)
 
 
 async def test_choosing_the_sample_hub_says_where_its_tasks_come() -> None:

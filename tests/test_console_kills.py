@@ -25,7 +25,7 @@ import pytest
 from evolver_tui.adapters.node_files import NodeFiles
 from tests.console_process import Point
 from tests.hubs import Peer, RawHub
-from tests.processes import Connect, environment
+from tests.processes import OFTEN_KILLED, Connect, environment
 from tests.sessions import SUMMARIZE, place_in, running, send
 from tests.terminal import ENTER, SMALL, Terminal, console, look
 
@@ -330,7 +330,7 @@ def filled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (home / name).chmod(0o700)
 
     async def fill() -> None:
-        async with running(place_in(home)) as (session, watch):
+        async with running(place_in(home, OFTEN_KILLED)) as (session, watch):
             await send(session, SUMMARIZE)
             await watch.until("review.requested")
 

@@ -16,7 +16,8 @@ from evolver_tui.core.errors import AlreadyAnswered, EvolverError, NotWaiting, S
 from evolver_tui.core.job import JobState, Outcome, QueueCounts
 from evolver_tui.core.question import Question, QuestionKind
 from evolver_tui.core.signal import Signal
-from evolver_tui.engine.ports import AddedTasks
+from evolver_tui.core.task import Task
+from evolver_tui.engine.ports import AddedTasks, Room
 from tests.databases import ELSEWHERE, LEASE, add, claim, ids, names, opened, pause, sql, task, tasks
 
 # --- intake ---
@@ -199,6 +200,44 @@ async def test_jobs_come_by_priority_then_arrival_and_resumed_ones_first(url: st
         await database.release(second.job, second.fence)
         assert [(await claim(database)).task.id for _ in expected] == expected
         assert await database.claim(ELSEWHERE, LEASE) is None
+
+
+@pytest.mark.anyio
+async def test_a_worker_takes_what_it_has_room_for(url: str) -> None:
+    routines, nothing, author = {"": "", "plug": ""}, Room((), False), Room(("",), False)
+    async with opened(url) as database:
+        await add(database, *tasks("turn", "answered", "new"), Task.from_raw({"id": "plug", "routine": "plug"}))
+        assert await database.claim(ELSEWHERE, LEASE, routines, author) is None
+        assert await database.seconds_to_look_again(routines, author) is None
+        turn, answered = await claim(database), await claim(database)
+        assert not turn.is_resumed
+        await database.release(turn.job, turn.fence, to_generate=True)
+        await database.release(answered.job, answered.fence)
+        for room in (nothing, Room(("plug",), False)):
+            assert await database.claim(ELSEWHERE, LEASE, routines, room) is None
+        taken = await database.claim(ELSEWHERE, -1.0, routines, author)
+        assert taken is not None
+        assert (taken.task.id, taken.is_resumed) == ("answered", True)
+        holding = Room(("",), False, (taken.job,))  # its lease is over, and whoever holds it knows better
+        assert await database.claim(ELSEWHERE, LEASE, routines, holding) is None
+        assert await database.seconds_to_look_again(routines, holding) is None
+        taken = await database.claim(ELSEWHERE, LEASE, routines, author)
+        assert taken is not None
+        await database.release(taken.job, taken.fence)
+        found = [await database.claim(ELSEWHERE, LEASE, routines, Room(("plug",))) for _ in range(4)]
+        assert [one and (one.task.id, one.is_resumed) for one in found] == [
+            ("turn", False), ("new", False), ("plug", False), None,
+        ]  # fmt: skip
+
+
+@pytest.mark.anyio
+async def test_what_was_answered_first_comes_first(url: str) -> None:
+    async with opened(url) as database:
+        await add(database, *tasks("a", "b", "c"))
+        asked = [await pause(database) for _ in range(3)]
+        for _, question in (asked[1], asked[2], asked[0]):
+            await database.answer(question, {"action": "accept"}, "me", "s")
+        assert [(await claim(database)).task.id for _ in range(3)] == ["b", "c", "a"]
 
 
 @pytest.mark.anyio

@@ -95,7 +95,7 @@ async def test_folder_that_is_moved_away_and_back_loses_nothing_acknowledged(tmp
             with contextlib.suppress(StoreError):
                 await add(database, task(f"meanwhile {number}"))
                 acknowledged.append(f"meanwhile {number}")
-        with pytest.raises(StoreError, match="cannot be opened"):
+        with pytest.raises(StoreError, match="was moved or deleted"):
             await database.counts()  # its connection was not made yet
         away.rename(path.parent)
         assert (await database.counts()).waiting == len(acknowledged)
@@ -142,7 +142,8 @@ async def test_file_that_is_no_database_is_named_and_left_alone(diary: Path) -> 
     with pytest.raises(StoreError) as caught:
         await Database(diary).open()
     assert str(caught.value) == (
-        f"The database {diary} is not a database. Move it away and start again, or name another with --database."
+        f"The database {diary} is not a database."
+        " Restore a backup where it was one; otherwise name another file with --database."
     )
     assert content_of(diary) == DIARY
 
@@ -163,7 +164,7 @@ async def test_damaged_file_is_an_error_in_words(path: Path) -> None:
         await add(database, *tasks(*(f"t-{n}" for n in range(2_000))))
     damage(path)
     database = Database(path)
-    with pytest.raises(StoreError, match=r"is damaged\. Move it away"):
+    with pytest.raises(StoreError, match=r"is damaged\. Nothing more is written"):
         await use_up(database)
     await database.close()
 

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evolver_tui.adapters.database import Database
+from evolver_tui.core.address import Address
 from evolver_tui.core.errors import StoreError, UsageError
 from evolver_tui.core.job import JobState, Outcome, QueueKey, QueueRow
 from evolver_tui.core.question import Question
@@ -32,16 +33,16 @@ def path(tmp_path: Path) -> Path:
 @pytest.mark.anyio
 async def test_sessions_are_remembered_with_their_end(url: str) -> None:
     async with opened(url) as database:
-        await database.start_session("killed", "http://one", "here")
+        await database.start_session("killed", Address("http://one"), "here")
         async with opened(url, clock_shift=5) as later:
-            await later.start_session("ended", "http://two", "there")
+            await later.start_session("ended", Address("http://two"), "there")
             await later.end_session("ended")
         killed, ended = await database.sessions()
         assert (killed.id, killed.ended_at, killed.hub_url, killed.host) == ("killed", None, "http://one", "here")
         assert ended.ended_at is not None
         assert ended.started_at <= ended.ended_at
         with pytest.raises(StoreError, match="a session killed already"):
-            await database.start_session("killed", "", "")
+            await database.start_session("killed", Address(), "")
 
 
 @pytest.mark.anyio

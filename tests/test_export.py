@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
+from evolver_tui.core.address import Address
 from evolver_tui.core.errors import StoreError, UsageError
 from evolver_tui.core.task import Task
 from evolver_tui.engine.export import write_export
@@ -100,7 +101,7 @@ async def test_values_that_a_routine_replaces_are_left_out(tmp_path: Path) -> No
         return "done"
 
     async with at_work(tmp_path, routine, "one") as bench:
-        await bench.store.start_session("s", "", "here")
+        await bench.store.start_session("s", Address(), "here")
         await drained(bench.worker)
         await write_export(bench.store, "s", "jsonl", tmp_path / "out.jsonl", [TOKEN])
     (job,) = (json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines() if '"job"' in line[:20])

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from evolver_tui.adapters.sample_hub import FeedSettings, SampleHub, SampleHubSettings
+from evolver_tui.core.address import Address
 from evolver_tui.engine.headless import Headless
 from evolver_tui.settings.connect_config import ConnectConfig
 from evolver_tui.wiring import make_session
@@ -34,6 +35,7 @@ from tests.processes import (
 )
 from tests.provider_server import ProviderServer, status
 from tests.sessions import GENERATE, SUMMARIZE, TRANSLATE, place_in
+from tests.test_risk import JSON_CODECS, RE_BUILTINS
 
 FIELDS = {
     "connected": {"hub_url", "status", "library", "attempt"},
@@ -87,7 +89,7 @@ def check_form(events: Sequence[Event]) -> None:
     """Every event has its fields and no others, the time, and the next number."""
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     for event in events:
-        assert event.keys() == {"event", "ts", "seq"} | FIELDS[event["event"]], event
+        assert event.keys() - {"warning"} == {"event", "ts", "seq"} | FIELDS[event["event"]], event
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", event["ts"])
 
 
@@ -389,7 +391,7 @@ async def test_two_signals_before_anything_is_open_are_no_mistake(tmp_path: Path
     lines: list[str] = []
     with in_thread(a_hub(SUMMARIZE)) as hub:
         session = make_session(place_in(tmp_path), pace=0.0)
-        headless = Headless(session, ConnectConfig(hub.url), lines.append)
+        headless = Headless(session, ConnectConfig(Address(hub.url)), lines.append)
         headless.shut_down()
         headless.shut_down()
         result = await headless.run()
@@ -421,6 +423,33 @@ def test_what_may_be_saved_without_a_person(tmp_path: Path, rule: str, is_flagge
     else:
         waiting = process.told("task_waiting")[0]
         assert (waiting["waits_for"], "task_completed" in process.names()) == ("review", False)
+
+
+@pytest.mark.parametrize("code", [JSON_CODECS, RE_BUILTINS], ids=["json.codecs.open", "re.enum.bltns.eval"])
+def test_a_module_reached_through_another_waits_for_a_review(tmp_path: Path, code: str) -> None:
+    def play(task_id: str) -> Iterator[bytes]:
+        return whole_answer(task_id, code.replace("{", "{{").replace("}", "}}"))
+
+    with Model(play) as model, in_thread(a_hub(*tasks_named("task-1"))) as hub:
+        model.configure(tmp_path)
+        with Connect(tmp_path, {"hub_url": hub.url}, "--approve", "low") as process:
+            process.until("task_waiting", task_id="task-1", waits_for="review")
+            process.finish()
+    check_form(process.events)
+    assert not process.told("workflow_saved")
+    assert not (tmp_path / "nodes" / "node_task_1").exists()
+
+
+@pytest.mark.parametrize(("rule", "says"), [("low", "no sandbox"), ("all", "whatever it reaches"), ("none", "")])
+def test_what_a_rule_does_not_protect_from_is_told_with_the_connection(tmp_path: Path, rule: str, says: str) -> None:
+    hub_with_one = in_thread(a_hub(*tasks_named("task-1")))
+    with hub_with_one as hub, Connect(tmp_path, {"hub_url": hub.url}, "--approve", rule) as process:
+        process.until("connected")
+        process.finish()
+    check_form(process.events)
+    (connected,) = process.told("connected")
+    assert ("warning" in connected) == bool(says)
+    assert not says or all(words in connected["warning"] for words in (says, "--approve none"))
 
 
 def test_a_task_that_lacks_something_waits_for_an_answer_and_the_next_is_taken(tmp_path: Path) -> None:
@@ -455,3 +484,24 @@ def test_a_model_that_refuses_fails_the_task_with_the_reason_and_the_next_is_tak
     assert result["errors"] == [failed["error"]]
     assert process.told("workflow_saved", task_id="task-2")
     assert (code, result["success"]) == (0, True)
+
+
+# --- a database that is damaged meanwhile ---
+
+
+def test_damaged_database_ends_the_run_with_its_result(tmp_path: Path) -> None:
+    feed = SampleHubSettings(feed=FeedSettings(rate=50.0))
+    with (
+        in_thread(SampleHub(feed)) as hub,
+        Connect(tmp_path, {"hub_url": hub.url, "duration_seconds": 600, "auto_generate_workflows": True}) as process,
+    ):
+        process.until("task_queued", 3)
+        (database,) = tmp_path.rglob("evolver.db")
+        replacement = database.with_name("backup.db")
+        replacement.write_bytes(database.read_bytes())
+        replacement.replace(database)
+        code, result = process.result()  # by itself
+    assert code == 1
+    assert result["success"] is False
+    assert "was replaced or restored while it was open" in result["error"]
+    assert any("was replaced or restored" in error for error in result["errors"])

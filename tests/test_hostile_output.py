@@ -13,6 +13,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from evolver_tui.cli import main
+from evolver_tui.core.address import Address
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.node import CheckReport, Finding, FindingLevel, NodeDraft, Risk
 from evolver_tui.core.question import QuestionKind
@@ -146,7 +147,9 @@ async def test_headless_events_and_result(tmp_path: Path) -> None:
     lines: list[str] = []
     with RawHub(hub_script) as hub:
         session = make_session(place_in(tmp_path), pace=0.0, auto_review=lambda report: True)
-        headless = Headless(session, ConnectConfig(hub.url, output_file=str(tmp_path / "out.json")), lines.append)
+        headless = Headless(
+            session, ConnectConfig(Address(hub.url), output_file=str(tmp_path / "out.json")), lines.append
+        )
         result = await headless.run()
     assert all(line.isascii() and line.isprintable() and json.loads(line) for line in lines)
     names = [json.loads(line)["event"] for line in lines]

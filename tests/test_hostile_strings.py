@@ -16,6 +16,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Input, OptionList
 
+from evolver_tui.core.address import Address
 from evolver_tui.core.job import QueueCounts
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.router_answer import MOST_CODE_BYTES
@@ -63,7 +64,7 @@ async def console(
     """The console over a real session whose routine is this one, with the hub of the settings or one that is away."""
     session = repeating_session(place)
     watch = Watch(session)
-    chosen = {"connect_url": "http://127.0.0.1:9/taskhub", "nodes_folder": str(place.nodes), **settings}
+    chosen = {"connect_url": Address("http://127.0.0.1:9/taskhub"), "nodes_folder": str(place.nodes), **settings}
     app = EvolverApp(lambda: session, lambda: ([], None), DeskSettings(reviewer=place.reviewer, **chosen))
     async with app.run_test(size=size, notifications=True) as pilot:
         await watch.until("session.started")
@@ -184,8 +185,8 @@ async def test_dialogs(tmp_path: Path) -> None:
             first = traces(words)[:1]
             await assert_modal_shows(app, pilot, ConfirmModal(words, words, words), first)
             await assert_modal_shows(app, pilot, ReasonModal(words), first)
-            ended = LinkState("ended", words, 0.0, reason=words)
-            await assert_modal_shows(app, pilot, ConnectModal([words], ended), first)
+            ended = LinkState("ended", Address(words), 0.0, reason=words)
+            await assert_modal_shows(app, pilot, ConnectModal([Address(words)], ended), first)
 
 
 async def assert_modal_shows(app: EvolverApp, pilot: Pilot[int], modal: Modal[Any], wanted: Iterable[str]) -> None:
@@ -284,11 +285,11 @@ async def test_what_a_hub_says_when_it_hangs_up_and_its_address(tmp_path: Path) 
     with RawHub(say_goodbye) as hub:
         async with console(place_in(tmp_path)) as (app, pilot, session, watch):
             for number, words in enumerate(packs, 1):
-                await session.connect(hub.url)
+                await session.connect(Address(hub.url))
                 await watch.until("hub.ended", number)
                 await assert_shown(pilot, app.desk.hub, [traces(words)[0]])
-            await session.connect("http://127.0.0.1:9/[@click=app.quit]x[/]$error{0}")
-            await assert_shown(pilot, app.desk.hub, ["http://127.0.0.1:9/[@click="])
+            await session.connect(Address("http://127.0.0.1:9/[bold]x[/]$error{0}"))
+            await assert_shown(pilot, app.desk.hub, ["http://127.0.0.1:9/[bold]"])
 
 
 @pytest.mark.parametrize("words", [HUGE_LINE, MANY_LINES], ids=["1 MB in a line", "100,000 lines"])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from evolver_tui.core.address import Address
 from evolver_tui.tui.modals import ConfirmModal, ConnectModal, SignalModal
 from tests.desk_fixtures import SMALL, WIDE, Console, console
 from tests.hostile import squeezed, text_on
@@ -41,7 +42,7 @@ async def test_why_a_hub_ended_is_read_in_full_in_every_place(tmp_path: Path, si
     with RawHub(answer=lambda head: http_response("401 Unauthorized")) as hub:
         reason = f"The hub at 127.0.0.1:{hub.port} asks for a token (401). {ADVICE}"
         async with console(tmp_path, size=size) as desk:
-            await desk.session.connect(hub.url)
+            await desk.session.connect(Address(hub.url))
             await desk.until(lambda: any(ADVICE in notice for notice in desk.notices), "the notice")
             assert desk.notices == [f"The hub link has ended. {reason}"]
             if size == WIDE:
@@ -69,7 +70,7 @@ async def test_why_a_hub_ended_is_read_in_full_in_every_place(tmp_path: Path, si
 async def test_each_end_is_told_once(tmp_path: Path) -> None:
     with RawHub(answer=lambda head: http_response("404 Not Found")) as hub:
         async with console(tmp_path) as desk:
-            await desk.session.connect(hub.url)
+            await desk.session.connect(Address(hub.url))
             await desk.until(lambda: len(desk.notices) == 1)
             assert desk.desk.hub.region.height == 10
             desk.app.clear_notifications()
@@ -82,7 +83,7 @@ async def test_each_end_is_told_once(tmp_path: Path) -> None:
 
 async def test_enter_in_the_dialog_keeps_the_hub_that_is_in_use(tmp_path: Path) -> None:
     with RawHub(answer=lambda head: http_response("404 Not Found")) as hub:
-        chosen: list[str] = []
+        chosen: list[Address] = []
         async with console(tmp_path, remember_url=chosen.append) as desk:
             await open_dialog(desk, ConnectModal, "c")
             await desk.press("2", *hub.url.replace("127.0.0.1", "localhost"), "enter")
@@ -98,11 +99,11 @@ async def test_enter_in_the_dialog_keeps_the_hub_that_is_in_use(tmp_path: Path) 
 async def test_sample_tasks_come_among_real_ones_only_after_a_confirmation(tmp_path: Path) -> None:
     started: list[str] = []
 
-    async def start() -> str:
+    async def start() -> Address:
         started.append("")
-        return "http://127.0.0.1:9/taskhub"
+        return Address("http://127.0.0.1:9/taskhub")
 
-    async with console(tmp_path, remembered_url="http://127.0.0.1:9/real", sample_hub=start) as desk:
+    async with console(tmp_path, remembered_url=Address("http://127.0.0.1:9/real"), sample_hub=start) as desk:
         await open_dialog(desk, ConnectModal, "c")
         assert "1 ●  http://127.0.0.1:9/real" in desk.text()
         await open_dialog(desk, ConfirmModal, "2", "enter")
@@ -119,7 +120,7 @@ async def test_sample_tasks_come_among_real_ones_only_after_a_confirmation(tmp_p
 
 
 async def test_an_address_is_offered_without_the_secret_that_it_holds(tmp_path: Path) -> None:
-    async with console(tmp_path, remembered_url="http://127.0.0.1:9/x?access_token=abcdefgh12345678") as desk:
+    async with console(tmp_path, remembered_url=Address("http://127.0.0.1:9/x?access_token=abcdefgh12345678")) as desk:
         await open_dialog(desk, ConnectModal, "c")
         assert "http://127.0.0.1:9/x" in desk.text()
         assert "abcdefgh" not in desk.text()

@@ -18,6 +18,7 @@ import pytest
 
 from evolver_tui.adapters.bundle_places import StorageSource, StorageTarget
 from evolver_tui.adapters.job_storage import JobStorage
+from evolver_tui.core.address import Address
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.errors import BundleError, StoreError, UsageError
 from tests.bundles import with_checksum
@@ -67,12 +68,12 @@ def use(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> None:
 
 
 def test_what_was_put_is_there_until_it_is_deleted(url: str) -> None:
-    storage = JobStorage(url)
+    storage = JobStorage(Address(url))
     assert (storage.get(KEY), storage.exists(KEY), storage.delete(KEY), storage.list_keys()) == (None, False, False, [])
     data = {"text": "ü\0\ud800", "n": [1, 2.5, None, {"b": 1, "a": 2}]}
     storage.put(KEY, data)
     assert storage.exists(KEY)
-    assert repr(JobStorage(url).get(KEY)) == repr(data)
+    assert repr(JobStorage(Address(url)).get(KEY)) == repr(data)
     storage.put(KEY, {"second": True})
     assert storage.get(KEY) == {"second": True}
     assert storage.delete(KEY)
@@ -80,7 +81,7 @@ def test_what_was_put_is_there_until_it_is_deleted(url: str) -> None:
 
 
 def test_keys_are_listed_by_their_beginning(url: str) -> None:
-    storage = JobStorage(url)
+    storage = JobStorage(Address(url))
     for key in ("execution_state/b", "execution_state/a", "execution_state/deep/c", "other/d", "e"):
         storage.put(key, {})
     assert storage.list_keys() == ["e", "execution_state/a", "execution_state/b", "execution_state/deep/c", "other/d"]
@@ -92,7 +93,7 @@ def test_keys_are_listed_by_their_beginning(url: str) -> None:
 
 
 def test_another_process_sees_at_once_what_changed(url: str) -> None:
-    here, there = JobStorage(url), JobStorage(url)
+    here, there = JobStorage(Address(url)), JobStorage(Address(url))
     assert there.list_keys() == []
     here.put(KEY, {"n": 1})
     assert (there.list_keys(), there.get(KEY)) == ([KEY], {"n": 1})
@@ -102,7 +103,7 @@ def test_another_process_sees_at_once_what_changed(url: str) -> None:
 
 @pytest.mark.parametrize("key", ["", "/", "../x", "a/../../x", "/etc/x", "a//b", "a/./b", "a\0", "a\nb", "..\\x"])
 def test_a_key_leads_nowhere_else(tmp_path: Path, key: str) -> None:
-    storage = JobStorage(str(tmp_path / "jobs"))
+    storage = JobStorage(Address(str(tmp_path / "jobs")))
     for call in (storage.get, storage.exists, storage.delete):
         with pytest.raises(StoreError, match="no key"):
             call(key)
@@ -112,7 +113,7 @@ def test_a_key_leads_nowhere_else(tmp_path: Path, key: str) -> None:
 
 
 def test_in_a_local_folder_an_object_is_for_its_owner_alone(tmp_path: Path) -> None:
-    JobStorage(f"file://{tmp_path}/jobs").put(KEY, {})
+    JobStorage(Address(f"file://{tmp_path}/jobs")).put(KEY, {})
     folder = tmp_path / "jobs" / "execution_state"
     assert [path.name for path in folder.iterdir()] == ["b-1.json"]
     assert stat.S_IMODE((folder / "b-1.json").stat().st_mode) == 0o600
@@ -122,44 +123,44 @@ def test_in_a_local_folder_an_object_is_for_its_owner_alone(tmp_path: Path) -> N
 def test_what_is_torn_is_said(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.json").write_bytes(content)
     with pytest.raises(BundleError, match=r"x\.json is torn"):
-        JobStorage(str(tmp_path)).get("x")
+        JobStorage(Address(str(tmp_path))).get("x")
 
 
 # --- bundles in it ---
 
 
 def test_a_bundle_is_moved_out_of_its_folder(url: str) -> None:
-    assert StorageTarget(url).put(bundle()) == f"{url.rstrip('/')}/execution_state/b-1.json"
-    source = StorageSource(url)
+    assert StorageTarget(Address(url)).put(bundle()) == f"{url.rstrip('/')}/execution_state/b-1.json"
+    source = StorageSource(Address(url))
     assert source.take() == bundle()
     assert source.let_go() == (True, f"{url.rstrip('/')}/execution_state/b-1.json is removed.")
     with pytest.raises(BundleError, match="There is no bundle in"):
-        StorageSource(url).take()
+        StorageSource(Address(url)).take()
 
 
 @pytest.mark.parametrize("more", ["execution_state/b-1.json", "execution_state/", "execution_state", ""])
 def test_the_object_and_both_folders_name_it(url: str, more: str) -> None:
-    StorageTarget(url).put(bundle())
-    assert StorageSource(f"{url.rstrip('/')}/{more}").take().id == "b-1"
+    StorageTarget(Address(url)).put(bundle())
+    assert StorageSource(Address(f"{url.rstrip('/')}/{more}")).take().id == "b-1"
 
 
 def test_of_several_bundles_one_has_to_be_named(url: str) -> None:
     for number in (1, 2, 3):
-        StorageTarget(url).put(bundle(f"b-{number}"))
+        StorageTarget(Address(url)).put(bundle(f"b-{number}"))
     with pytest.raises(UsageError) as caught:
-        StorageSource(url).take()
+        StorageSource(Address(url)).take()
     folder = url.rstrip("/")
     assert "There are 3 bundles" in caught.value.message
     assert caught.value.way_out.split("\n")[1:] == [f"{folder}/execution_state/b-{n}.json" for n in (1, 2, 3)]
-    source = StorageSource(caught.value.way_out.split("\n")[2])
+    source = StorageSource(Address(caught.value.way_out.split("\n")[2]))
     assert source.take().id == "b-2"
     source.let_go()
-    assert JobStorage(url).list_keys() == ["execution_state/b-1", "execution_state/b-3"]
+    assert JobStorage(Address(url)).list_keys() == ["execution_state/b-1", "execution_state/b-3"]
 
 
 def test_an_object_that_somebody_else_took_meanwhile_is_told(url: str) -> None:
-    StorageTarget(url).put(bundle())
-    here, there = StorageSource(url), StorageSource(url)
+    StorageTarget(Address(url)).put(bundle())
+    here, there = StorageSource(Address(url)), StorageSource(Address(url))
     assert here.take() == there.take()
     assert here.let_go()[0]
     is_well, sentence = there.let_go()
@@ -184,7 +185,7 @@ def test_an_object_that_somebody_else_took_meanwhile_is_told(url: str) -> None:
 def test_a_url_that_no_storage_has_is_refused_without_quoting_secrets(url: str, said: str) -> None:
     for make in (JobStorage, StorageTarget, StorageSource):
         with pytest.raises(UsageError, match=said) as caught:
-            make(url)
+            make(Address(url))
         assert "hunter22" not in str(caught.value)
 
 
@@ -220,7 +221,7 @@ def calls(storage: JobStorage) -> list[str]:
 
 def test_a_bucket_that_is_not_there(s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, s3_environment(s3.url, tmp_path))
-    said = set(calls(JobStorage("s3://no-such-bucket/x")))
+    said = set(calls(JobStorage(Address("s3://no-such-bucket/x"))))
     assert said == {
         "The storage s3://no-such-bucket/x does not exist. Make the bucket or folder, or name another."
     }  # fmt: skip
@@ -231,7 +232,7 @@ def test_no_credentials(s3: S3Server, tmp_path: Path, monkeypatch: pytest.Monkey
     environ = s3_environment(s3.url, tmp_path)
     del environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
     use(monkeypatch, environ)
-    said = list(calls(JobStorage(f"s3://{BUCKET}/x")))
+    said = list(calls(JobStorage(Address(f"s3://{BUCKET}/x"))))
     assert len(said) == 5
     assert all("has no credentials here. Set AWS_PROFILE" in sentence for sentence in said)
 
@@ -240,7 +241,7 @@ def test_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         use(monkeypatch, s3_environment(f"http://127.0.0.1:{closed.getsockname()[1]}", tmp_path))
-        said = list(calls(JobStorage("s3://jobs/x")))
+        said = list(calls(JobStorage(Address("s3://jobs/x"))))
     assert len(said) == 5
     assert all("s3://jobs/x cannot be reached. Check the network" in sentence for sentence in said)
 
@@ -249,10 +250,10 @@ def test_over_http_nobody_listening_is_no_missing_bundle() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/x"
-        said = calls(JobStorage(url))
+        said = calls(JobStorage(Address(url)))
         for each in (url, f"{url}/execution_state/b-1.json"):
             with pytest.raises(StoreError, match="cannot be reached"):
-                StorageSource(each).take()
+                StorageSource(Address(each)).take()
     assert len(said) == 5
     assert all(f"{url} cannot be reached. Check the network" in sentence for sentence in said)
 
@@ -262,19 +263,19 @@ def test_over_http_nobody_listening_is_no_missing_bundle() -> None:
 )
 def test_over_http_a_refusal_is_no_missing_bundle(status: int, words: str) -> None:
     with refusing(status) as server, pytest.raises(StoreError, match=words):
-        StorageSource(f"{server}/x/execution_state/b-1.json").take()
+        StorageSource(Address(f"{server}/x/execution_state/b-1.json")).take()
 
 
 def test_over_http_a_missing_bundle_is_one() -> None:
     with refusing(404) as server, pytest.raises(BundleError, match="There is no bundle http"):
-        StorageSource(f"{server}/x/execution_state/b-1.json").take()
+        StorageSource(Address(f"{server}/x/execution_state/b-1.json")).take()
 
 
 @pytest.mark.parametrize(("status", "words"), [(403, "does not allow this"), (500, "could not be used")])
 def test_a_server_that_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, words: str) -> None:
     with refusing(status) as server:
         use(monkeypatch, s3_environment(server, tmp_path))
-        said = list(calls(JobStorage("s3://jobs/x")))
+        said = list(calls(JobStorage(Address("s3://jobs/x"))))
     assert len(said) == 5
     assert all(f"s3://jobs/x {words}" in sentence for sentence in said)
 
@@ -323,5 +324,5 @@ def refusing(status: int) -> Iterator[str]:
 def test_a_local_folder_that_cannot_be_used(tmp_path: Path, make: Any, words: str) -> None:
     make(tmp_path)
     with pytest.raises(StoreError, match=words):
-        JobStorage(f"file://{tmp_path}/jobs").put(KEY, {})
+        JobStorage(Address(f"file://{tmp_path}/jobs")).put(KEY, {})
     assert not [path for path in tmp_path.rglob("*") if path.name.endswith(".unfinished")]

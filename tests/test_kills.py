@@ -20,7 +20,17 @@ import pytest
 
 from evolver_tui.adapters.node_files import NodeFiles
 from tests.hubs import Peer, RawHub
-from tests.processes import PATIENCE_SECONDS, Connect, ForkedProcess, Model, Reviewer, half_answer, whole_answer
+from tests.processes import (
+    OFTEN_KILLED,
+    PATIENCE_SECONDS,
+    Connect,
+    ForkedProcess,
+    Model,
+    Reviewer,
+    half_answer,
+    whole_answer,
+)
+from tests.sessions import place_in
 
 LONGEST_DELAY_SECONDS = 0.012
 
@@ -39,6 +49,7 @@ class Past:
 
     def __init__(self, home: Path, seed: int) -> None:
         self.home = home
+        place_in(home, OFTEN_KILLED)
         self.tasks: list[dict[str, Any]] = []
         self.queued: set[str] = set()
         self.answered: set[int] = set()
@@ -165,7 +176,7 @@ def test_a_run_that_is_killed_while_the_model_writes_leaves_nothing_half(tmp_pat
         may_finish.wait(PATIENCE_SECONDS)
 
     with Model(play) as model, hub_of(past, "summarize") as hub:
-        model.configure(tmp_path)
+        model.configure(tmp_path, OFTEN_KILLED)
         for _ in range(6):
             half_sent.clear()
             with Connect(tmp_path, {"hub_url": hub.url}) as process:
@@ -179,5 +190,41 @@ def test_a_run_that_is_killed_while_the_model_writes_leaves_nothing_half(tmp_pat
         with Connect(tmp_path, {"hub_url": hub.url}) as process:
             process.until("message_received")
             process.finish()
+        past.remember(process)
+    past.check_end()
+
+
+@pytest.mark.parametrize("seed", [7])
+def test_a_session_that_is_killed_while_it_saves_one_task_and_generates_another_loses_neither(
+    tmp_path: Path, seed: int
+) -> None:
+    past = Past(tmp_path, seed)
+    slow, half_sent, is_over = [""], threading.Event(), threading.Event()
+
+    def play(task_id: str) -> Iterator[bytes]:
+        if task_id != slow[0]:
+            yield from whole_answer(task_id)
+            return
+        yield half_answer(task_id)
+        half_sent.set()
+        is_over.wait(PATIENCE_SECONDS)
+
+    with Model(play) as model:
+        model.configure(tmp_path)
+        for step in ("review.decided", "job.resumed", "node.saved", "task.completed"):
+            *_, quick, late = past.add_tasks("summarize", "generate")
+            slow[0] = late["id"]
+            half_sent.clear()
+            with Reviewer(tmp_path, past.tasks) as process:
+                process.until(step, task_id=quick["id"])
+                if step != "review.decided":  # by then the lane that generates has taken the other one
+                    assert half_sent.wait(PATIENCE_SECONDS)
+                past.kill(process)
+                assert not process.told("node.written", task_id=late["id"])
+        slow[0] = ""
+        is_over.set()
+        with Reviewer(tmp_path, past.tasks) as process:
+            process.until("nothing left")
+            process.kill()
         past.remember(process)
     past.check_end()

@@ -26,7 +26,7 @@ from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
 from evolver_tui.engine.routine import RESULT
 from evolver_tui.engine.session import Session
 from tests.hubs import free_port
-from tests.processes import PATIENCE_SECONDS, environment, in_thread
+from tests.processes import OFTEN_KILLED, PATIENCE_SECONDS, environment, in_thread
 from tests.routine_process import PLUGINS, Working, end_leases, install
 from tests.sessions import SUMMARIZE, Watch, open_question, place_in, row_of, running, send
 from tests.terminal import console
@@ -46,7 +46,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A place with the graphs, each routine called as its graph; the working folder is in it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(os, "environ", os.environ.copy())
-    install(tmp_path, "[routines]\n" + "".join(f'{name} = "graphs:{name}"\n' for name in ROUTINES), GRAPHS)
+    routines = "".join(f'{name} = "graphs:{name}"\n' for name in ROUTINES)
+    install(tmp_path, f"{OFTEN_KILLED}[routines]\n{routines}", GRAPHS)
     sys.modules.pop("graphs", None)
     yield tmp_path
     sys.modules.pop("graphs", None)

@@ -12,6 +12,7 @@ from textual.events import Paste
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from evolver_tui.core.address import Address
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, Question
 from evolver_tui.core.signal import Signal
 from evolver_tui.engine.ports import LinkState
@@ -237,7 +238,7 @@ def modals(host: Host) -> dict[str, Modal[Any]]:
         "question": ask(host, {"sure": {"type": "boolean"}, "note": {"type": "string"}}),
         "confirm": ConfirmModal("Leave", "Work goes on.", "leave", now=host.clock),
         "reason": ReasonModal("Reject", now=host.clock),
-        "connect": ConnectModal(["http://localhost:5000/taskhub"], now=host.clock),
+        "connect": ConnectModal([Address("http://localhost:5000/taskhub")], now=host.clock),
         "help": HelpModal(ACTIONS, now=host.clock),
     }
 
@@ -503,7 +504,7 @@ async def test_hostile_words_in_the_other_modals() -> None:
             for modal in (
                 ConfirmModal(text, text, text, now=host.clock),
                 ReasonModal(text, now=host.clock),
-                ConnectModal([text], LinkState("ended", text, 0.0, reason=text), now=host.clock),
+                ConnectModal([Address(text)], LinkState("ended", Address(text), 0.0, reason=text), now=host.clock),
                 SignalModal(
                     ACTIONS,
                     Signal(text, {text: [text, {text: text}]}, {"task_id": text, text: text}),

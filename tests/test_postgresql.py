@@ -75,7 +75,7 @@ REFUSALS = {
     "wrong password": (("hunter2", "hunter3"), "refused the password. Set PGPASSWORD, or a line in ~/.pgpass."),
     "no password": ((":hunter2", ""), "refused the password. Set PGPASSWORD, or a line in ~/.pgpass."),
     "unknown user": (("guarded:", "nobody-here:"), "refused this user. Check the user in the URL"),
-    "unknown database": (("/test_", "/nosuch_"), "does not exist. Create it with createdb, or name another"),
+    "unknown database": (("/test_", "/nosuch_"), "does not exist. Check its name. Create it with createdb"),
     "no rights": (("", ""), "does not allow this user to do that. Grant the rights"),
     "unknown host": (("@127.0.0.1", "@nosuch.invalid"), "cannot be reached"),
     "nonsense": (("test_", "?nonsense=hunter2&dbname=test_"), "could not be used (invalid connection option"),

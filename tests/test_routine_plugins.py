@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from evolver_tui.adapters.routine_plugins import find_routines
 from evolver_tui.core.job import JobState
 from evolver_tui.core.question import Answer, AnswerAction
-from evolver_tui.engine.routine import RESULT, source_hash
+from evolver_tui.core.task import Task
+from evolver_tui.engine.routine import RESULT, Run, source_hash
 from evolver_tui.engine.session import Session
 from evolver_tui.settings.config import check_config
 from tests.processes import environment
@@ -284,3 +287,116 @@ async def test_what_is_no_signal_fails_its_job_and_the_log_goes_on(home: Path, c
     async with at_work(home, a_task(), a_task("next")) as (_, watch):
         assert "which is no signal" in await failure(watch)
         await watch.until("task.completed", task_id="next")
+
+
+# --- one file, many routines
+
+
+TWO = "async def a(run, task):\n    return {0!r}\n\n\nasync def b(run, task):\n    return {0!r}\n"
+CONFIG_OF_TWO = '[routines]\na = "pair:a"\nb = "pair:b"\nagain = "pair:b"\n'
+
+
+async def run_one(session: Session, watch: Watch, task_id: str, routine: str) -> Any:
+    await send(session, {"tasks": [a_task(task_id, routine)]})
+    await watch.until("task.completed", task_id=task_id)
+    return await result_of(session, task_id)
+
+
+@pytest.mark.parametrize("first_after", ["a", "b", "again"])
+async def test_edited_file_is_edited_for_each_of_its_routines_whichever_comes_first(
+    home: Path, first_after: str
+) -> None:
+    (home / "config" / "config.toml").write_text(CONFIG_OF_TWO)
+    file = write(home, TWO.format("old"), "pair")
+    times = file.stat()
+    async with at_work(home) as (session, watch):
+        assert await run_one(session, watch, "1", "a") == "old"
+        file.write_text(TWO.format("new"))
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))  # as large and as old as before
+        order = [first_after, *({"a", "b", "again"} - {first_after})]
+        assert [await run_one(session, watch, f"then {name}", name) for name in order] == ["new"] * 3
+
+
+async def test_source_of_a_job_is_the_one_that_was_hashed_when_it_was_taken(home: Path) -> None:
+    file = write(home, TWO.format("old"), "pair")
+    found = find_routines({"a": "pair:a", "b": "pair:b"}, file.parent, tracing=False, installed=())
+    asked = source_hash(found.routines["a"])
+    file.write_text(TWO.format("new"))
+    later = source_hash(found.routines["b"])
+
+    async def result(name: str, taken_with: str) -> Any:
+        run = SimpleNamespace(source_hash=taken_with, emit=lambda *_: None)
+        return await found.routines[name](cast(Run, run), Task.from_raw(a_task()))
+
+    assert await result("a", asked) == "old"
+    assert await result("b", later) == "new"
+    assert await result("b", asked) == "old"
+    assert await result("a", later) == "new"
+
+
+async def test_module_that_another_routine_imported_runs_as_its_file_is_now(home: Path) -> None:
+    (home / "config" / "config.toml").write_text('[routines]\nuser = "user_of_pair:work"\nb = "pair:b"\n')
+    file = write(home, TWO.format("old"), "pair")
+    write(home, "from pair import b as work\n", "user_of_pair")
+    async with at_work(home) as (session, watch):
+        assert await run_one(session, watch, "1", "user") == "old"
+        file.write_text(TWO.format("new"))
+        assert await run_one(session, watch, "2", "b") == "new"
+        assert await run_one(session, watch, "3", "user") == "old"  # a helper is read once
+
+
+async def test_module_within_a_package_is_read_again(home: Path) -> None:
+    (home / "config" / "config.toml").write_text('[routines]\na = "bundle.pair:a"\nb = "bundle.pair:b"\n')
+    folder = home / "config" / "routines" / "bundle"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("from bundle.pair import a\n")
+    (folder / "words.py").write_text("WORD = 'word'\n")
+    (folder / "pair.py").write_text("from .words import WORD\n" + TWO.format("old"))
+    async with at_work(home) as (session, watch):
+        assert await run_one(session, watch, "1", "a") == "old"
+        (folder / "pair.py").write_text("from .words import WORD\n" + TWO.format("new"))
+        assert await run_one(session, watch, "2", "b") == "new"
+        assert await run_one(session, watch, "3", "a") == "new"
+
+
+async def test_file_that_is_broken_or_gone_fails_all_its_routines_until_it_is_mended(home: Path) -> None:
+    (home / "config" / "config.toml").write_text(CONFIG_OF_TWO)
+    file = write(home, TWO.format("old"), "pair")
+    async with at_work(home) as (session, watch):
+        assert await run_one(session, watch, "1", "a") == "old"
+        file.write_text("async def a(run, task:\n")
+        await send(session, {"tasks": [a_task("2", "b"), a_task("3", "a")]})
+        for count in (1, 2):
+            assert "is no Python" in await failure(watch, count)
+        file.unlink()
+        await send(session, {"tasks": [a_task("4", "b")]})
+        assert "there is no module 'pair'" in await failure(watch, 3)
+        file.write_text(TWO.format("new"))
+        for task_id in ("2", "3", "4"):
+            await session.retry((await row_of(session, task_id)).job)
+            await watch.until("task.completed", task_id=task_id)
+            assert await result_of(session, task_id) == "new"
+
+
+async def test_edit_while_a_job_runs_leaves_that_job_as_it_is(home: Path) -> None:
+    (home / "config" / "config.toml").write_text(CONFIG_OF_TWO)
+    file = write(home, "", "pair")
+    edits = f"    from pathlib import Path\n    Path({str(file)!r}).write_text({TWO.format('new')!r})\n"
+    file.write_text(TWO.format("old").replace("    return", f"{edits}    return", 1))
+    async with at_work(home) as (session, watch):
+        await send(session, {"tasks": [a_task("1", "a"), a_task("2", "b"), a_task("3", "a")]})
+        await watch.until("task.completed", 3)
+        assert [await result_of(session, task_id) for task_id in "123"] == ["old", "new", "new"]
+
+
+async def test_config_and_package_share_a_module(home: Path) -> None:
+    file = write(home, TWO.format("old"), "pair")
+    points = [EntryPoint("theirs", "pair:b", "evolver_tui.routines")]
+    found = find_routines({"mine": "pair:a"}, file.parent, tracing=False, installed=points)
+    assert source_hash(found.routines["mine"]) == source_hash(found.routines["theirs"])
+    results = []
+    for name, text in (("mine", "old"), ("theirs", "new")):
+        file.write_text(TWO.format(text))
+        run = SimpleNamespace(source_hash=source_hash(found.routines[name]), emit=lambda *_: None)
+        results.append(await found.routines[name](cast(Run, run), Task.from_raw(a_task())))
+    assert results == ["old", "new"]

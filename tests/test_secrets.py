@@ -11,9 +11,10 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from evolver_tui.core.address import MASK
 from evolver_tui.core.errors import ConfigError
 from evolver_tui.settings.paths import Paths, find_paths
-from evolver_tui.settings.secrets import MASK, scrub, scrub_patterns, scrub_value, secret
+from evolver_tui.settings.secrets import scrub, scrub_patterns, scrub_value, secret
 
 
 @pytest.fixture

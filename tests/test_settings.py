@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from evolver_tui.core.address import Address
 from evolver_tui.core.errors import ConfigError, StoreError, UsageError
 from evolver_tui.settings.config import (
     SECTIONS,
@@ -27,7 +28,6 @@ from evolver_tui.settings.config import (
 )
 from evolver_tui.settings.paths import Paths, find_paths, node_folder
 from evolver_tui.settings.person import editor_command, reviewer_name
-from evolver_tui.settings.secrets import without_credentials
 from evolver_tui.settings.state import RememberedState, load_state, save_state
 
 
@@ -205,7 +205,7 @@ def test_a_file_sets_what_it_names_and_leaves_the_rest(paths: Paths) -> None:
     )
     config = load_config(file)
     assert config.hub == HubConfig(
-        "https://hub.example/taskhub", redirect_hosts=("a.example", "b.example:8443"), ping_seconds=5.0
+        Address("https://hub.example/taskhub"), redirect_hosts=("a.example", "b.example:8443"), ping_seconds=5.0
     )
     assert config.backend.key_variable == "OPENAI_API_KEY"
     assert config.keys == {"review.approve": "A", "review.reject": "X"}
@@ -299,7 +299,7 @@ CONFIGS = st.builds(
     Config,
     hub=st.builds(
         HubConfig,
-        url=st.sampled_from(["", "http://localhost:5000/taskhub", 'wss://[::1]/x?y=ä"\\']),
+        url=st.sampled_from(["", "http://localhost:5000/taskhub", "wss://[::1]/ä'\"?room=ä"]).map(Address),
         method=NAME,
         token_env=VARIABLE,
         frame_limit_mib=st.integers(1, 1024),
@@ -310,7 +310,7 @@ CONFIGS = st.builds(
     backend=st.builds(
         BackendConfig,
         kind=st.sampled_from(["offline", "openai", "anthropic"]),
-        base_url=st.sampled_from(["", "http://127.0.0.1:8080/v1"]),
+        base_url=st.sampled_from(["", "http://127.0.0.1:8080/v1"]).map(Address),
         model=NAME,
         api_key_env=VARIABLE,
         temperature=st.floats(0, 2),
@@ -379,9 +379,9 @@ def test_editor_is_the_configured_one_else_the_environment_s_else_a_usual_one(tm
 
 
 def test_state_comes_back_and_is_its_owner_s_alone(paths: Paths) -> None:
-    state = RememberedState("http://localhost:5000/taskhub", "paper")
+    state = RememberedState(Address("http://localhost:5000/taskhub"), "paper")
     assert load_state(paths.state_file) == RememberedState()
-    save_state(paths.state_file, RememberedState("http://before"))
+    save_state(paths.state_file, RememberedState(Address("http://before")))
     save_state(paths.state_file, state)
     assert load_state(paths.state_file) == state
     assert mode_of(paths.state_file) == 0o600
@@ -420,14 +420,16 @@ def test_state_that_cannot_be_written_is_a_sentence_and_leaves_nothing_behind(pa
     ("url", "kept"),
     [
         ("http://h:1/hub?room=1", "http://h:1/hub?room=1"),
-        ("https://me:SECRET@h:1/hub?room=1", "https://h:1/hub"),
-        ("https://SECRET@h/hub", "https://h/hub"),
-        ("https://h/hub?access_token=SECRET#x", "https://h/hub"),
-        ("https://h?access_token=SECRET", "https://h"),
+        ("https://me:SECRET@h:1/hub?room=1", "https://•••@h:1/hub?room=1"),
+        ("https://SECRET@h/hub", "https://•••@h/hub"),
+        ("https://h/hub?access_token=SECRET#x", "https://h/hub?access_token=•••#•••"),
+        ("https://h?anything=SECRET", "https://h?anything=•••"),
+        ("https://h/hooks/T0/SECRET", "https://h/hooks/•••/•••"),
     ],
 )
-def test_remembered_hub_holds_no_credentials(paths: Paths, url: str, kept: str) -> None:
-    assert without_credentials(url) == kept
-    save_state(paths.state_file, RememberedState(hub_url=url))
-    assert load_state(paths.state_file).hub_url == kept
+def test_remembered_hub_holds_no_secret_and_says_where_one_is_missing(paths: Paths, url: str, kept: str) -> None:
+    save_state(paths.state_file, RememberedState(hub_url=Address(url)))
+    remembered = load_state(paths.state_file).hub_url
+    assert remembered.for_connecting() == kept
+    assert remembered.is_whole == (url == kept)
     assert "SECRET" not in paths.state_file.read_text()

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from evolver_tui.adapters.tool_calls import CallRefused, ToolLimits, ToolServer, fill_template
+from evolver_tui.adapters.tool_calls import CallRefused, ToolLimits, ToolServer
+from evolver_tui.core.address import Address
 from evolver_tui.core.errors import BackendError, ConfigError
 from evolver_tui.core.tool import ToolDefinition
 from evolver_tui.engine.ports import BackendInfo, Prompt, Usage
+from evolver_tui.engine.prompt import fill_template
 from evolver_tui.settings.tool_files import load_tools, read_tool
 from evolver_tui.tools.definitions import BUILT_IN_TOOLS, ROUTER_NAME, TASK_TO_WORKFLOW_ROUTER
 
@@ -154,8 +156,31 @@ def test_two_files_with_one_name_are_a_problem(tmp_path: Path) -> None:
 
 
 def test_a_template_is_filled_once_and_never_from_what_was_filled_in() -> None:
-    values = {"prompt": "{tone} {0.__class__} {prompt}", "tone": "dry"}
-    assert fill_template("{tone}: {prompt} {other} {}", values) == "dry: {tone} {0.__class__} {prompt} {other} {}"
+    values = {"prompt": "{tone} {0.__class__} {prompt}", "tone": "dry", "words": 20}
+    filled = fill_template("{tone}: {prompt} {other} {} in {words} words", values)
+    assert filled == '"dry": "{tone} {0.__class__} {prompt}" {other} {} in 20 words'
+
+
+def test_quotes_around_a_placeholder_are_those_of_its_value() -> None:
+    template = 'Say "{prompt}", not "{other}" nor "{prompt} {prompt}".'
+    filled = r'Say "a \"b\"", not "{other}" nor ""a \"b\"" "a \"b\""".'
+    assert fill_template(template, {"prompt": 'a "b"'}) == filled
+
+
+@pytest.mark.parametrize(
+    ("prompt", "written"),
+    [
+        ('{"text": "[x]\\n", "to": "de"}', r'{"text": "\u005bx\u005d\n", "to": "de"}'),
+        ('{"text": {"a": 1}}', r'"{\"text\": {\"a\": 1}}"'),
+        ('{"a": 1.10}', r'"{\"a\": 1.10}"'),
+        ("{x}", '"{x}"'),
+        ("{" * 50_000, f'"{"{" * 50_000}"'),
+        ('["a"]', r'"\u005b\"a\"\u005d"'),
+    ],
+    ids=range(6),
+)
+def test_an_object_of_texts_stays_one_and_everything_else_is_a_string(prompt: str, written: str) -> None:
+    assert fill_template("{prompt}", {"prompt": prompt}) == written
 
 
 @pytest.mark.anyio
@@ -164,7 +189,9 @@ async def test_a_model_is_asked_with_the_tool_s_prompt_and_its_answer_joined() -
     pirate = ToolDefinition("pirate", "llm", "x", "Say {prompt} in a {tone} way.", "Be brief.", 0.5, 100)
     answer = await server(backend, pirate=pirate).call("pirate", "{tone}", {"tone": "gruff", "disable_tracking": True})
     assert answer == "one two"
-    assert backend.asked == [Prompt("Be brief.", "Say {tone} in a gruff way.", 0.5, 100)]
+    (asked,) = backend.asked
+    assert asked.system.startswith("Be brief.\n\n")
+    assert (asked.user, asked.temperature, asked.max_tokens) == ('Say "{tone}" in a "gruff" way.', 0.5, 100)
 
 
 @pytest.mark.anyio
@@ -174,8 +201,14 @@ async def test_a_node_may_set_what_the_contract_allows_within_the_tool_s_bounds(
     await server(backend).call("summarizer", "x", arguments)
     await server(backend).call("summarizer", "x", {"temperature": "hot", "max_tokens": float("nan"), "timeout": None})
     summarizer = TOOLS["summarizer"]
-    assert backend.asked[0] == Prompt("Other.", "x", 2.0, summarizer.max_tokens)
-    assert backend.asked[1] == Prompt(summarizer.system_prompt, "x", summarizer.temperature, summarizer.max_tokens)
+    other, own = backend.asked
+    assert (other.user, other.temperature, other.max_tokens) == (
+        'Instructions: "Other."\n\n"x"', 2.0, summarizer.max_tokens
+    )  # fmt: skip
+    assert "Other." not in other.system
+    assert summarizer.system_prompt not in other.system
+    assert own.system.startswith(summarizer.system_prompt)
+    assert (own.user, own.temperature, own.max_tokens) == ('"x"', summarizer.temperature, summarizer.max_tokens)
 
 
 @pytest.mark.anyio
@@ -206,6 +239,16 @@ async def test_a_call_that_fails_says_why(backend: Writer, limits: ToolLimits, k
 
 
 @pytest.mark.anyio
+async def test_values_that_are_nested_too_deeply_are_refused_in_words() -> None:
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    pirate = ToolDefinition("pirate", "llm", "x", "{prompt} {tone}")
+    with pytest.raises(CallRefused, match="nested too deeply"):
+        await server(Writer(), pirate=pirate).call("pirate", "x", {"tone": deep})
+
+
+@pytest.mark.anyio
 async def test_a_model_that_never_answers_is_given_up_after_the_node_s_own_timeout() -> None:
     backend = Writer()
     backend.hold = asyncio.Event()
@@ -221,7 +264,7 @@ async def test_one_slow_call_does_not_hold_up_the_others() -> None:
 
     class Both(Writer):
         def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
-            return (slow if prompt.user == "slow" else backend).stream(prompt)
+            return (slow if prompt.user == '"slow"' else backend).stream(prompt)
 
     ours, theirs = socket.socketpair()
     tools = server(Both())
@@ -278,14 +321,16 @@ async def test_an_http_tool_posts_the_prompt_and_reads_the_answer() -> None:
     listening = await asyncio.start_server(answer, "127.0.0.1", 0)
     base = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     async with listening:
-        ask = ToolDefinition("ask", "http", "x", target=f"{base}/ask")
-        moved = ToolDefinition("moved", "http", "x", target=f"{base}/moved")
+        ask = ToolDefinition("ask", "http", "x", address=Address(f"{base}/ask"))
+        moved = ToolDefinition("moved", "http", "x", address=Address(f"{base}/moved"))
         tools = server(None, ask=ask, moved=moved)
         assert await tools.call("ask", "hi", {"tone": "dry"}) == "héy!"
+        assert await tools.call("ask", "half \ud83d, none \x00", {}) == "héy!"
         with pytest.raises(CallRefused, match="HTTP 302"):
             await tools.call("moved", "hi", {})
     method, _, body = asked[0].partition(b" HTTP/1.1 ")
     assert method == b"POST /ask"
     assert json.loads(body) == {"tone": "dry", "prompt": "hi"}
+    assert json.loads(asked[1].partition(b" HTTP/1.1 ")[2]) == {"prompt": "half \ud83d, none \x00"}
     with pytest.raises(CallRefused, match="cannot be reached"):
         await tools.call("ask", "hi", {})

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import anyio
 import pytest
@@ -186,15 +187,32 @@ async def test_host_whose_clock_is_wrong_by_a_day_neither_keeps_nor_takes_what_i
         companion.play("live_in_another_day", url, shift)
         _, job, fence = companion.line()
         ((expires, now),) = sql(url, f"SELECT lease_expires, {NOW[is_sqlite(url)]} FROM job WHERE seq = {job}")
-        if is_sqlite(url):  # its processes share a host, so this one's clock was put right meanwhile
-            taken = await claim(database, "third-host:1:1")
-            assert (taken.job, taken.fence) == (int(job), int(fence) + 1), "such a lease holds nobody up"
-        else:
+        if not is_sqlite(url):
             assert 0 < expires - now <= 60, "the host's clock counts for nothing"
             assert (await claim(database, "third-host:1:1")).job != int(job)
+        elif shift < 0:  # its processes share a host, so this one's clock was put right meanwhile
+            taken = await claim(database, "third-host:1:1")
+            assert (taken.job, taken.fence) == (int(job), int(fence) + 1), "such a lease is over"
+        else:
+            assert (await claim(database, "third-host:1:1")).job != int(job), "its worker may live"
+            ((expires, now),) = sql(url, f"SELECT lease_expires, {NOW[True]} FROM job WHERE seq = {job}")
+            assert 0 < expires - now <= 60, "such a lease holds nobody up for a day"
         companion.tell("go")
-        assert companion.until_ended() == [["refused", "StaleLease"] if is_sqlite(url) else ["renewed"]]
+        is_lost = is_sqlite(url) and shift < 0
+        assert companion.until_ended() == [["refused", "StaleLease"] if is_lost else ["renewed"]]
     check_whole(url)
+
+
+@pytest.mark.anyio
+async def test_lease_that_a_wrong_clock_made_too_long_is_cut_and_then_ends(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/evolver.db"
+    async with opened(url, clock_shift=DAY) as another_day:
+        await add(another_day, task("a"))
+        held = await claim(another_day)
+    async with opened(url) as database:
+        assert await database.claim("third-host:1:1", 0.2) is None
+        taken = await claim_when_free(database)
+        assert (taken.job, taken.fence) == (held.job, held.fence + 1)
 
 
 # --- news ---

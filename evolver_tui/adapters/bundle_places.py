@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from evolver_tui.adapters.job_storage import ENDING, FOLDER, JobStorage
+from evolver_tui.core.address import Address
 from evolver_tui.core.bundle import MOST_BYTES, Bundle
 from evolver_tui.core.errors import BundleError, StoreError, UsageError
 from evolver_tui.engine.job_moves import BundleSource, BundleTarget
@@ -98,8 +99,8 @@ class FileSource:
 class StorageTarget:
     """A storage that bundles are put into."""
 
-    def __init__(self, url: str) -> None:
-        self._storage = JobStorage(_folder_url(url))
+    def __init__(self, address: Address) -> None:
+        self._storage = JobStorage(_folder_of(address))
 
     def held(self) -> str:
         """Each bundle has a key of its own: nothing is in its way."""
@@ -116,13 +117,13 @@ class StorageSource:
     """A storage's object that a bundle is moved out of.
 
     Args:
-        url: of the object, or of the folder that a bundle was put into while it holds no other.
+        address: of the object, or of the folder that a bundle was put into while it holds no other.
     """
 
-    def __init__(self, url: str) -> None:
-        folder, _, name = url.rpartition("/")
+    def __init__(self, address: Address) -> None:
+        folder, _, name = address.for_connecting().rpartition("/")
         self._key = name.removesuffix(ENDING) if name.endswith(ENDING) else ""
-        self._storage = JobStorage((folder or ".") if self._key else _folder_url(url))
+        self._storage = JobStorage(Address(folder or ".") if self._key else _folder_of(address))
 
     def take(self) -> Bundle:
         """Read it.
@@ -140,11 +141,11 @@ class StorageSource:
     def _only_key(self) -> str:
         keys = self._storage.list_keys(f"{FOLDER}/")
         if not keys:
-            raise BundleError(f"There is no bundle in {self._storage.url}.", "Nothing was imported.")
+            raise BundleError(f"There is no bundle in {self._storage.place}.", "Nothing was imported.")
         if len(keys) > 1:
             listed = "\n".join(map(self._storage.shown, keys[:_MOST_LISTED]))
             more = f"\nand {len(keys) - _MOST_LISTED} more" if len(keys) > _MOST_LISTED else ""
-            raise UsageError(f"There are {len(keys)} bundles in {self._storage.url}.", f"Name one:\n{listed}{more}")
+            raise UsageError(f"There are {len(keys)} bundles in {self._storage.place}.", f"Name one:\n{listed}{more}")
         return keys[0]
 
     def let_go(self) -> tuple[bool, str]:
@@ -160,24 +161,24 @@ class StorageSource:
         return False, f"Somebody else removed {shown} meanwhile: see that the job does not run elsewhere as well."
 
 
-def target(file: str | None, url: str | None) -> BundleTarget:
+def target(file: str | None, storage: Address | None) -> BundleTarget:
     """Where a bundle goes: a file, standard output (`-`), or a storage."""
-    if url is not None:
-        return StorageTarget(url)
+    if storage is not None:
+        return StorageTarget(storage)
     return StreamTarget() if file == "-" else FileTarget(Path(file or ""))
 
 
-def source(file: str | None, url: str | None) -> BundleSource:
+def source(file: str | None, storage: Address | None) -> BundleSource:
     """Where a bundle comes from: a file, standard input (`-`), or a storage. Raises UsageError unless it is one."""
-    if (file is None) is (url is None):
+    if (file is None) is (storage is None):
         raise UsageError("A job comes in from one place.", "Name a FILE, or a storage with --from URL.")
-    return FileSource(file) if file is not None else StorageSource(url or "")
+    return FileSource(file) if file is not None else StorageSource(storage or Address())
 
 
-def _folder_url(url: str) -> str:
-    """The URL without the folder that every key begins with."""
-    shorter = url.rstrip("/")
-    return shorter.removesuffix(f"/{FOLDER}") if shorter.endswith(f"/{FOLDER}") else url
+def _folder_of(address: Address) -> Address:
+    """The address without the folder that every key begins with."""
+    shorter = address.for_connecting().rstrip("/")
+    return Address(shorter.removesuffix(f"/{FOLDER}")) if shorter.endswith(f"/{FOLDER}") else address
 
 
 def _read(path: Path) -> bytes:

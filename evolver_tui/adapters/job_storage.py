@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from evolver_tui.core.address import Address
 from evolver_tui.core.bundle import MOST_BYTES
 from evolver_tui.core.errors import BundleError, StoreError, UsageError
 from evolver_tui.settings.private_file import write_private
@@ -42,7 +43,7 @@ class JobStorage:
     A key is a path of plain names, such as `execution_state/<bundle id>`; its object is `<URL>/<key>.json`.
 
     Args:
-        url: e.g. `s3://bucket/jobs`, `file:///mnt/jobs`, or a folder's path.
+        address: e.g. `s3://bucket/jobs`, `file:///mnt/jobs`, or a folder's path.
 
     Raises:
         UsageError: it is no URL of a storage, holds a secret, or needs a package that is not installed.
@@ -50,9 +51,10 @@ class JobStorage:
     Every method raises StoreError when the storage cannot be used.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, address: Address) -> None:
+        url = address.for_connecting()
         _check_url(url)
-        self.url = url.rstrip("/") if url.rstrip("/:") else url
+        self.address = Address(url.rstrip("/") if url.rstrip("/:") else url)
         self._files, root = _connect(url)
         self._root = str(root).rstrip("/")
         self._scheme = _scheme_of(url)
@@ -126,8 +128,13 @@ class JobStorage:
         return sorted(key for key in keys if key.startswith(prefix) and _is_key(key))
 
     def shown(self, key: str) -> str:
-        """Where a key's object lies, as a URL."""
-        return f"{self.url}/{key}{ENDING}"
+        """Where a key's object lies, as a URL that may be shown."""
+        return f"{self.place}/{key}{ENDING}"
+
+    @property
+    def place(self) -> str:
+        """A folder of this machine is shown by its whole path."""
+        return self.address.for_connecting() if self._scheme == "file" else str(self.address)
 
     def _path(self, key: str) -> str:
         if not _is_key(key):
@@ -140,7 +147,7 @@ class JobStorage:
             yield
         except Exception as error:  # noqa: BLE001 - each vendor has errors of its own
             problem, way_out = _explanation(error)
-            raise StoreError(f"The storage {self.url} {problem}.", way_out) from None
+            raise StoreError(f"The storage {self.place} {problem}.", way_out) from None
 
 
 def _check_absence(error: FileNotFoundError) -> None:
@@ -173,10 +180,11 @@ def _check_url(url: str) -> None:
     if scheme in _ARCHIVES:
         raise UsageError(f"{scheme}:// is an archive, and no storage for jobs.", "Name a folder or a bucket.")
     if scheme == "file":
+        _check_folder(url)
         return
     try:
         parts = urlsplit(url)
-        has_secret = parts.password is not None or bool(parts.query or parts.fragment)
+        has_secret = Address(url).is_ambiguous or parts.password is not None or bool(parts.query or parts.fragment)
     except ValueError:
         raise UsageError("This is no URL of a storage.", "E.g. s3://bucket/jobs or file:///mnt/jobs.") from None
     if has_secret:
@@ -187,6 +195,14 @@ def _check_url(url: str) -> None:
         )
     if scheme in _S3 and not parts.netloc:
         raise UsageError("The S3 URL names no bucket.", "E.g. s3://bucket/jobs.")
+
+
+def _check_folder(url: str) -> None:
+    """Refuse what is hardly a folder of this machine, but a URL with a user that lacks its scheme, or names a host."""
+    host = url.partition("://")[2].partition("/")[0] if "://" in url else ""
+    is_misspelt = "://" not in url and "@" in url and not url.startswith(("/", "~", "."))
+    if "@" in host or is_misspelt:
+        raise UsageError("This is no URL of a storage.", "E.g. s3://bucket/jobs or file:///mnt/jobs.")
 
 
 def _connect(url: str) -> tuple[Any, str]:

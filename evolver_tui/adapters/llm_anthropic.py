@@ -9,6 +9,7 @@ from typing import Any
 
 from evolver_tui.adapters.llm_http import BackendSettings, HttpBackend, Stop
 from evolver_tui.adapters.llm_refusals import Problem
+from evolver_tui.core.address import Address
 from evolver_tui.engine.ports import Clock, Prompt, Usage
 
 _STOPS: Mapping[object, Stop] = {
@@ -113,5 +114,5 @@ class AnthropicBackend(HttpBackend):
     """A `Backend` behind Anthropic's API; a `base_url` with or without /v1 at its end will do."""
 
     def __init__(self, settings: BackendSettings, clock: Clock) -> None:
-        base_url = settings.base_url.strip().rstrip("/").removesuffix("/v1")
-        super().__init__(replace(settings, base_url=base_url), AnthropicDialect(), clock)
+        base_url = settings.base_url.for_connecting().strip().rstrip("/").removesuffix("/v1")
+        super().__init__(replace(settings, base_url=Address(base_url)), AnthropicDialect(), clock)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Protocol
 from urllib.parse import urlsplit
 
@@ -20,8 +21,10 @@ import httpx
 
 from evolver_tui.adapters.llm_refusals import Problem, Provider, read_problem, refusal
 from evolver_tui.adapters.llm_sse import BodyDecoder
+from evolver_tui.core.address import Address, show_addresses
 from evolver_tui.core.errors import BackendError
 from evolver_tui.engine.ports import BackendInfo, Clock, Prompt, Usage
+from evolver_tui.settings.secrets import scrub_addresses
 
 MOST_TEXT: Final = 2 * 1024 * 1024
 """Characters of one answer."""
@@ -45,7 +48,7 @@ class BackendSettings:
 
     kind: str
     """What the provider is called: "openai", "anthropic", "groq", ..."""
-    base_url: str
+    base_url: Address
     model: str
     api_key: Callable[[], str | None] = field(repr=False)
     """Asked at each request, in a thread; None where the provider wants no key."""
@@ -57,6 +60,17 @@ class BackendSettings:
     read_timeout: float = 120.0
     """Before the first piece of an answer, and between two of them."""
     total_timeout: float = 600.0
+
+
+class _ShowsAddresses(logging.Filter):
+    """httpx logs where each request goes, wherever somebody listens to its log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = show_addresses(record.getMessage()), ()
+        return True
+
+
+logging.getLogger("httpx").addFilter(_ShowsAddresses())
 
 
 class AnswerReader(Protocol):
@@ -187,11 +201,11 @@ class HttpBackend:
         settings = self._settings
         return Provider(
             kind=settings.kind,
-            base_url=key.scrub(_shown_url(settings.base_url)),
+            base_url=settings.base_url,
             model=settings.model,
             key_name=settings.api_key_name,
             has_key=bool(key),
-            scrub=key.scrub,
+            scrub=lambda text: key.scrub(scrub_addresses(text, settings.base_url)),
         )
 
     async def _ready_client(self, provider: Provider) -> httpx.AsyncClient:
@@ -216,18 +230,17 @@ class HttpBackend:
 
     async def _open(self, prompt: Prompt, key: _ApiKey, provider: Provider, deadline: float) -> httpx.Response:
         """Post until the answer begins; again only where the dialect can do without what was refused."""
-        if "@" in self._settings.base_url:
-            # Part of an address is written to logs and shown on screens.
+        # No variable holds the whole address: tracebacks may show variables.
+        if "@" in self._settings.base_url.for_connecting():
             raise provider.key_in_address()
         if not _is_address(self._settings.base_url):
             raise provider.bad_address()
         client = await self._ready_client(provider)
-        url = self._settings.base_url.strip().rstrip("/") + self._dialect.path
         headers = {**self._dialect.headers, "content-type": "application/json", "accept": "text/event-stream"}
         prompt = self._fitted(prompt)
         while True:
             content = json.dumps(self._dialect.body(self._settings.model, prompt)).encode()
-            request = client.build_request("POST", url, headers=headers, content=content)
+            request = client.build_request("POST", self._url(), headers=headers, content=content)
             async with asyncio.timeout_at(deadline):
                 response = await client.send(request, stream=True, auth=key, follow_redirects=False)
             if response.is_success:
@@ -238,11 +251,15 @@ class HttpBackend:
             if not self._dialect.adapt(problem):
                 raise refusal(provider, problem)
 
+    def _url(self) -> str:
+        return self._settings.base_url.for_connecting().strip().rstrip("/") + self._dialect.path
+
     def _fitted(self, prompt: Prompt) -> Prompt:
         temperature = self._settings.temperature
         # Half of a surrogate pair is no character; servers refuse the whole request for one.
         system, user = (text.encode("utf-8", "replace").decode() for text in (prompt.system, prompt.user))
-        return Prompt(system, user, prompt.temperature if temperature is None else temperature, prompt.max_tokens)
+        temperature = prompt.temperature if temperature is None else temperature
+        return replace(prompt, system=system, user=user, temperature=temperature)
 
     async def _events(
         self, response: httpx.Response, reader: AnswerReader, provider: Provider, deadline: float
@@ -355,8 +372,8 @@ def _is_about_tls(error: BaseException | None) -> bool:
     return False
 
 
-def _is_address(url: str) -> bool:
-    url = url.strip()
+def _is_address(address: Address) -> bool:
+    url = address.for_connecting().strip()
     try:
         parts = urlsplit(url)
         _ = parts.port  # Raises where it is out of range.
@@ -364,13 +381,3 @@ def _is_address(url: str) -> bool:
         return False
     is_plain = url.isprintable() and not set(url) & set(" ?#")
     return parts.scheme in ("http", "https") and bool(parts.hostname) and is_plain
-
-
-def _shown_url(url: str) -> str:
-    """`url` as it may be shown: no user, no password, no query."""
-    try:
-        parts = urlsplit(url.strip())
-    except ValueError:
-        return "the configured base_url"
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}" if host else "the configured base_url"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
 
+from evolver_tui.core.address import Address
 from evolver_tui.core.errors import BackendError
 from evolver_tui.core.safe_text import safe_text
 
@@ -133,18 +133,17 @@ class Provider:
     """Who was asked, and the sentences for what can go wrong with it."""
 
     kind: str
-    base_url: str
-    """Without user, password and query."""
+    base_url: Address
     model: str
     key_name: str
     has_key: bool
     scrub: Callable[[str], str]
-    """Takes the key out of a text."""
+    """Takes the key, and what the address does not show, out of a text."""
 
     @property
     def name(self) -> str:
         """As sentences call it: kind and host."""
-        host = urlsplit(self.base_url).netloc
+        host = self.base_url.host
         return f"{self.kind} at {host}" if host else self.kind
 
     def quoted(self, problem: Problem) -> str:
@@ -164,7 +163,7 @@ class Provider:
 
     def bad_address(self) -> BackendError:
         return BackendError(
-            f"{self.base_url} is no address that {self.kind} can be asked at.",
+            f"{self.base_url or 'Nothing'} is no address that {self.kind} can be asked at.",
             "Set base_url to an http or https URL.",
         )
 
@@ -221,7 +220,7 @@ def refusal(provider: Provider, problem: Problem) -> BackendError:
     if status == 402 or problem.codes & _OUT_OF_MONEY:
         return BackendError(f"The account at {name} has no credit left ({status}){words}", "Add credit there.")
     if 300 <= status < 400:
-        host = safe_text(provider.scrub(_host(problem.location)), 100)
+        host = safe_text(provider.scrub(Address(problem.location).host), 100)
         where = f" to {host}" if host else ""
         return BackendError(f"{name} answered with a redirect{where} ({status}).", "Set base_url to the final address.")
     if status in (401, 403):
@@ -239,10 +238,3 @@ def refusal(provider: Provider, problem: Problem) -> BackendError:
             f"{name} {what} ({status}){words}", "Retry later.", retryable=True, retry_after=problem.retry_after
         )
     return BackendError(f"{name} refused the request ({status}){words}", "Check the model and its settings.")
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).netloc.rpartition("@")[2]
-    except ValueError:
-        return ""

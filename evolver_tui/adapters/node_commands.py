@@ -119,7 +119,8 @@ def show_node(library: NodeFiles, node_id: str) -> CommandResult:
         f"{record.node_id} v{record.version}   {safe_text(record.title, 100)}",
         f"risk {record.risk.value}   type {safe_text(record.task_type, 40)}   "
         f"tools {safe_text(', '.join(record.tools) or 'none', 300)}",
-        f"reaches {', '.join(record.capabilities) or 'nothing else'}   tags {safe_text(', '.join(record.tags), 200)}",
+        f"reaches {', '.join(record.capabilities) or 'nothing that was found'}   "
+        f"tags {safe_text(', '.join(record.tags), 200)}",
         f"written by {safe_text(record.author, 80)}   decided by {safe_text(record.decided_by, 80)}, "
         f"{safe_text(record.decided_at, 40)}   task {safe_text(record.task_id, 80)}",
         f"sha256 {record.sha256}   versions {', '.join(str(v.version) for v in versions)}",

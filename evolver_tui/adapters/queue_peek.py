@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from evolver_tui.core.job import JobState, Outcome, QuestionKind, QueueCounts, QueueRow
 
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 """The layout of the database that is read here."""
 
 ROW_COLUMNS: Final = (

@@ -8,21 +8,18 @@ searched by the installed command, so that code does not run because somebody we
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import hashlib
-import importlib
 import inspect
-import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
 from evolver_tui.adapters.langgraph_routine import INSTALL, GraphRoutine, be_strict, graph_work, is_graph
+from evolver_tui.adapters.routine_modules import RoutineModule
+from evolver_tui.core.address import show_addresses
 from evolver_tui.core.errors import RoutineError
 from evolver_tui.core.suggest import did_you_mean
 from evolver_tui.core.task import Task
@@ -61,8 +58,15 @@ def find_routines(
     """
     routines: dict[str, Routine] = {}
     notices: list[str] = []
+    modules: dict[str, RoutineModule] = {}
+
+    def plug_in(name: str, target: str) -> PlugIn:
+        module, _, attribute = target.partition(":")
+        shared = modules.setdefault(module, RoutineModule(module, folder))
+        return PlugIn(name, shared, attribute, tracing=tracing)
+
     for name, target in configured.items():
-        routines[name] = PlugIn(name, target, folder, tracing=tracing)
+        routines[name] = plug_in(name, target)
     for point in sorted(entry_points(group=GROUP) if installed is None else installed, key=_package_of):
         package = _package_of(point)
         if a_routine(point.name) or a_target(point.value):
@@ -73,7 +77,7 @@ def find_routines(
             winner = "the config" if point.name in configured else "another package"
             notices.append(f"The routine {point.name!a} is taken from {winner}; the one of {package} is left out.")
         else:
-            routines[point.name] = PlugIn(point.name, point.value, folder, tracing=tracing)
+            routines[point.name] = plug_in(point.name, point.value)
     return FoundRoutines(routines, tuple(notices))
 
 
@@ -82,23 +86,22 @@ def _package_of(point: EntryPoint) -> str:
 
 
 class PlugIn:
-    """One routine: a name, where it is, and, from its first job on, what was imported from there.
-
-    A file of the person's own is imported again when it has changed since; an installed module stays as it was loaded.
+    """One routine: a name, where it is, and, from its first job on, what was found there.
 
     Args:
-        target: `module:attribute`: an async function, an object that is called like one, or a LangGraph graph.
+        module: shared by all routines of one module, which are loaded and changed together.
+        attribute: of an async function, an object that is called like one, or a LangGraph graph; may be dotted.
     """
 
-    def __init__(self, name: str, target: str, folder: Path, *, tracing: bool) -> None:
+    def __init__(self, name: str, module: RoutineModule, attribute: str, *, tracing: bool) -> None:
         self.name = name
-        self._module, _, self._attribute = target.partition(":")
-        self._folder = folder
+        self._module = module
+        self._attribute = attribute
         self._tracing = tracing
-        self._loaded: tuple[str, Routine] | None = None
+        self._found: tuple[ModuleType, Routine] | None = None
 
     def __repr__(self) -> str:
-        return f"<routine {self.name} at {self._module}:{self._attribute}>"
+        return f"<routine {self.name} at {self._module.name}:{self._attribute}>"
 
     @property
     def source_hash(self) -> str:
@@ -106,73 +109,71 @@ class PlugIn:
 
         Nothing is imported for it. Modules that the routine imports do not count. Empty where there is no file.
         """
-        file = _module_file(self._module, self._folder)
-        if self._loaded is not None and not (file and file.is_relative_to(self._folder)):
-            return self._loaded[0]
-        try:
-            return hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file else ""
-        except OSError:
-            return ""
+        return self._module.source_hash
 
     async def __call__(self, run: Run, task: Task) -> Any:
         """Import the routine where that was not done yet, and run it. Raises RoutineError."""
-        digest = await asyncio.to_thread(lambda: self.source_hash)
-        if self._loaded is None or self._loaded[0] != digest:
-            if self._loaded is not None:
-                sys.modules.pop(self._module, None)
-                run.emit("routine.reloaded", {"routine": self.name})
-            routine = await asyncio.to_thread(self._load)
-            self._loaded = (digest, routine)
+        routine, is_reloaded = await asyncio.to_thread(self._load, run.source_hash)
+        if is_reloaded:
+            run.emit("routine.reloaded", {"routine": self.name})
         try:
-            return await self._loaded[1](run, task)
+            return await routine(run, task)
         except (SystemExit, KeyboardInterrupt) as error:
             what = "called sys.exit()" if isinstance(error, SystemExit) else "interrupted the program"
             raise RoutineError(f"The routine {self.name} {what}.", "Return from it instead.") from None
 
-    def _load(self) -> Routine:
+    def _load(self, source_hash: str) -> tuple[Routine, bool]:
+        """The routine of the source with this hash, and whether it takes the place of another one."""
         be_strict()
-        before = set(sys.modules)
-        try:
-            with _searching(self._folder):
-                module = self._import()
-            found = self._look_up(module)
-            if is_graph(found):
-                found = GraphRoutine(found)
-            if isinstance(found, GraphRoutine):
-                return graph_work(found, tracing=self._tracing)
-            return self._checked(found)
-        except RoutineError:
-            self._forget(before)  # or a mended file would not be read again
-            raise
+        before = self._found
+        with self._module.lock:
+            module = self._import(source_hash)
+            if before is None or before[0] is not module:
+                try:
+                    self._found = before = (module, self._routine_in(module))
+                    return before[1], self._module.is_reloaded
+                except RoutineError:
+                    self._module.forget()  # or a mended file would not be read again
+                    raise
+        return before[1], False
 
-    def _import(self) -> ModuleType:
-        where = f"Routine {self.name}: {self._module}"
-        own = _own_file(self._module, self._folder)
-        file = _module_file(self._module, self._folder)
-        if own and file and not file.is_relative_to(self._folder):
-            raise RoutineError(f"{where} is an installed module, which hides {own}.", "Rename the file.")
+    def _routine_in(self, module: ModuleType) -> Routine:
+        found = self._look_up(module)
+        if is_graph(found):
+            found = GraphRoutine(found)
+        if isinstance(found, GraphRoutine):
+            return graph_work(found, tracing=self._tracing)
+        return self._checked(found)
+
+    def _import(self, source_hash: str) -> ModuleType:
+        where = f"Routine {self.name}: {self._module.name}"
+        if hidden := self._module.hidden_file:
+            raise RoutineError(f"{where} is an installed module, which hides {hidden}.", "Rename the file.")
         try:
-            return importlib.import_module(self._module)
+            return self._module.load(source_hash)
         except ModuleNotFoundError as error:
             raise self._missing(error) from error
         except SyntaxError as error:
             place = f"{error.filename}, line {error.lineno}"
             raise RoutineError(f"{where} is no Python: {error.msg} ({place}).", _MEND) from error
         except (Exception, SystemExit) as error:
-            line = _last_line_in(file, error)
+            line = _last_line_in(self._module.file, error)
             place = f" in line {line}" if line else ""
-            raise RoutineError(f"{where} fails{place}: {type(error).__name__}: {error}.", _MEND) from error
+            words = f"{type(error).__name__}: {show_addresses(str(error))}"
+            raise RoutineError(f"{where} fails{place}: {words}.", _MEND) from error
 
     def _missing(self, error: ModuleNotFoundError) -> RoutineError:
         missing = error.name or str(error)
-        if f"{self._module}.".startswith(f"{missing}."):
+        name = self._module.name
+        if f"{name}.".startswith(f"{missing}."):
+            file, folder = f"{missing.partition('.')[0]}.py", self._module.folder
             return RoutineError(
                 f"Routine {self.name}: there is no module {missing!a}.",
-                f"Put {missing.partition('.')[0]}.py into {self._folder}, or install its package; then retry with y.",
+                f"Put {file} into {folder}, or install its package; then retry with y.",
             )
         is_langgraph = missing.partition(".")[0] in ("langgraph", "langchain_core")
         way_out = INSTALL if is_langgraph else "Install it, then retry with y."
-        return RoutineError(f"Routine {self.name}: {self._module} needs {missing!a}, which is not installed.", way_out)
+        return RoutineError(f"Routine {self.name}: {name} needs {missing!a}, which is not installed.", way_out)
 
     def _look_up(self, module: ModuleType) -> Any:
         found: Any = module
@@ -183,12 +184,12 @@ class PlugIn:
                 names = [name for name, value in vars(module).items() if callable(value) or is_graph(value)]
                 known = [name for name in names if not name.startswith("_")]
                 raise RoutineError(
-                    f"Routine {self.name}: {self._module} has no {part!a}.", did_you_mean(part, known, "names")
+                    f"Routine {self.name}: {self._module.name} has no {part!a}.", did_you_mean(part, known, "names")
                 ) from None
         return found
 
     def _checked(self, found: Any) -> Routine:
-        what = f"Routine {self.name}: {self._module}:{self._attribute}"
+        what = f"Routine {self.name}: {self._module.name}:{self._attribute}"
         if isinstance(found, type) or not callable(found):
             raise RoutineError(f"{what} is {_kind_of(found)}.", "It has to be an async function of a run and a task.")
         work: Callable[..., Any] = inspect.unwrap(found)
@@ -197,60 +198,9 @@ class PlugIn:
             raise RoutineError(f"{what} is not async.", "Write async def, then retry with y.")
         return cast(Routine, found)
 
-    def _forget(self, before: set[str]) -> None:
-        """Let modules that were imported just now, and that the person may mend, be imported again."""
-        for name in set(sys.modules) - before | {self._module}:
-            file = getattr(sys.modules.get(name), "__file__", None)
-            if name == self._module or (file and Path(file).is_relative_to(self._folder)):
-                sys.modules.pop(name, None)
-
 
 def _kind_of(found: object) -> str:
     return "a class" if isinstance(found, type) else f"no function but a {type(found).__name__}"
-
-
-@contextlib.contextmanager
-def _searching(folder: Path) -> Iterator[None]:
-    """Let imports find what lies in `folder`, after everything else."""
-    entry = str(folder)
-    if entry in sys.path:
-        yield
-        return
-    sys.path.append(entry)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ValueError):
-            sys.path.remove(entry)
-
-
-def _module_file(module: str, folder: Path) -> Path | None:
-    """The file that importing `module` would run; None where there is none. Imports nothing, not even its packages."""
-    path: Sequence[str] | None = None
-    spec: ModuleSpec | None = None
-    importlib.invalidate_caches()
-    parts = module.split(".")
-    with _searching(folder):
-        for depth in range(len(parts)):
-            spec = _spec(".".join(parts[: depth + 1]), path)
-            if spec is None or (depth + 1 < len(parts) and spec.submodule_search_locations is None):
-                return None
-            path = spec.submodule_search_locations
-    return Path(spec.origin) if spec is not None and spec.has_location and spec.origin else None
-
-
-def _spec(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
-    for finder in sys.meta_path:
-        find = getattr(finder, "find_spec", None)  # other people's finders may be of the kind before
-        if find is not None and (found := find(name, path)) is not None:
-            return cast(ModuleSpec, found)
-    return None
-
-
-def _own_file(module: str, folder: Path) -> Path | None:
-    """The file or package of the person's own that `module` seems to mean."""
-    head = folder / module.partition(".")[0]
-    return next((each for each in (head.with_suffix(".py"), head / "__init__.py") if each.is_file()), None)
 
 
 def _last_line_in(file: Path | None, error: BaseException) -> int | None:

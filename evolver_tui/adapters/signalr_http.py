@@ -7,12 +7,14 @@ import json
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
 
+from evolver_tui.core.address import Address, show_addresses
 from evolver_tui.core.errors import LinkEnded, LinkError, UsageError
 from evolver_tui.core.safe_text import safe_text
+from evolver_tui.settings.secrets import scrub
 
 URL_EXAMPLE = "http://localhost:5000/taskhub"
 
@@ -30,16 +32,13 @@ class Secrets:
     def __init__(self) -> None:
         self._known: frozenset[str] = frozenset()
 
-    def add(self, secret: str) -> None:
-        """Remember a secret, and the way it looks inside a URL."""
-        if len(secret) >= _SHORTEST_SECRET:
-            self._known = self._known | {secret, quote(secret, safe="")}
+    def add(self, *secrets: str) -> None:
+        """Remember these."""
+        self._known |= set(secrets)
 
     def scrub(self, text: str) -> str:
-        """`text` with every known secret replaced by stars."""
-        for secret in sorted(self._known, key=len, reverse=True):
-            text = text.replace(secret, "***")
-        return text
+        """`text` without any known secret, however it is spelt, and with every URL as it may be shown."""
+        return show_addresses(scrub(text, self._known, _SHORTEST_SECRET))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +48,22 @@ class HubAddress:
     is_secure: bool
     host: str
     port: int
-    path: str
-    query: str
+    path: str = field(repr=False)
+    query: str = field(repr=False)
 
     @classmethod
-    def parse(cls, url: str) -> HubAddress:
+    def parse(cls, address: Address) -> HubAddress:
         """Read an http, https, ws or wss URL.
 
         Raises:
             UsageError: it is not one, or carries a user name or password; the message has an example.
         """
         way_out = f"Give one such as {URL_EXAMPLE}."
-        shown = ascii(url[:80])
+        url, shown = address.for_connecting(), ascii(str(address)[:80])
         if any(character.isspace() or not character.isprintable() for character in url):
             raise UsageError(f"{shown} is not a hub URL: it holds spaces or control characters.", way_out)
+        if address.is_ambiguous:
+            raise UsageError("A hub URL must not hold a user name or password.", "Write an @ in its path as %40.")
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port
@@ -74,8 +75,8 @@ class HubAddress:
             if not host or port == 0:
                 raise UsageError(f"{shown} is not a hub URL: it names no host or a wrong port.", way_out)
             host = host if ":" in host else host.encode("idna").decode("ascii")
-        except ValueError as error:
-            raise UsageError(f"{shown} is not a hub URL: {error}.", way_out) from None
+        except ValueError:
+            raise UsageError(f"{shown} is not a hub URL: its host or port cannot be.", way_out) from None
         path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
         query = quote(parts.query, safe="/?%:@!$&'()*+,;=~-._")
         return cls(is_secure, host, port or (443 if is_secure else 80), path, query)
@@ -121,12 +122,6 @@ class HubAddress:
         is_same = (self.host, self.port) == (other.host, other.port)
         is_upgrade = self.host == other.host and (self.port, other.port) == (80, 443)
         return is_same or is_upgrade or other.host in allowed_hosts or f"{other.host}:{other.port}" in allowed_hosts
-
-
-def shown_url(url: str) -> str:
-    """A hub URL as a person may see it: what follows the question mark can hold a token and is left out."""
-    bare, question_mark, _ = url.partition("?")
-    return f"{bare}?…" if question_mark else bare.partition("#")[0]
 
 
 def quoted(text: object) -> str:
@@ -230,9 +225,9 @@ class Negotiated:
     """What negotiation led to: where to open the WebSocket and with which token."""
 
     address: HubAddress
-    token: str
+    token: str = field(repr=False)
     version: int
-    connection_id: str
+    connection_id: str = field(repr=False)
     """What the `id` of the WebSocket's URL has to be: the connection token, or in version 0 the connection id."""
 
 
@@ -287,8 +282,10 @@ class Negotiator:
         raise LinkEnded("The hub redirects in a circle.", "Check the URL and the hub's configuration.")
 
     def _follow(self, origin: HubAddress, url: str) -> HubAddress:
+        address = Address(url)
+        self._secrets.add(*address.hidden)
         try:
-            target = HubAddress.parse(url)
+            target = HubAddress.parse(address)
         except UsageError:
             raise LinkEnded("The hub redirects to something that is not a URL.") from None
         if not origin.may_redirect_to(target, self._redirect_hosts):

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from evolver_tui.adapters.signalr_http import HubAddress, Secrets, shown_url
+from evolver_tui.adapters.signalr_http import HubAddress, Secrets
 from evolver_tui.adapters.signalr_settings import LinkSettings
 from evolver_tui.adapters.signalr_transport import HubConnection
 from evolver_tui.core.errors import LinkEnded, LinkError
@@ -46,7 +46,8 @@ class SignalRLink:
         self._clock = clock
         self._token_factory = token_factory
         self._secrets = Secrets()
-        self._state = LinkState("idle", shown_url(settings.url), clock.now())
+        self._secrets.add(*settings.url.hidden)
+        self._state = LinkState("idle", settings.url, clock.now())
         self._closing = asyncio.Event()
         self._hurry = asyncio.Event()
         self._stopped = asyncio.Event()

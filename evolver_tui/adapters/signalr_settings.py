@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evolver_tui.core.address import Address
 from evolver_tui.core.errors import UsageError
 
 MEBIBYTE = 1024 * 1024
@@ -17,7 +18,7 @@ class LinkSettings:
         UsageError: a value cannot be; the hub URL itself is read by the link.
     """
 
-    url: str
+    url: Address
     """An http, https, ws or wss URL."""
     method: str = "TaskHub"
     """The client method whose invocations are taken; upper and lower case are the same to SignalR."""

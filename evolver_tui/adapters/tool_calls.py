@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from evolver_tui.core.errors import EvolverError, ToolError
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.tool import ToolDefinition
 from evolver_tui.engine.ports import Backend, Prompt
+from evolver_tui.engine.prompt import tool_prompt
 
 OfflineReply = Callable[[str, str], str]
 """What a tool answers without a model: its name and the prompt to an answer that says so."""
@@ -30,7 +30,6 @@ NodeTool = Callable[[str, str], Awaitable[str]]
 ErrorKind = Literal["unknown_tool", "not_allowed", "limit", "timeout", "failed", "bad_request"]
 
 _SETTINGS = ("temperature", "max_tokens", "system_prompt", "timeout", "disable_tracking")
-_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _LINE_OVERHEAD = 64 * 1024
 
 
@@ -194,6 +193,8 @@ class ToolServer:
             raise CallRefused(f"Tool '{tool}' did not answer within {seconds:g} seconds.", "timeout") from None
         except CallRefused:
             raise
+        except RecursionError:
+            raise CallRefused("The values of a call are nested too deeply.", "bad_request") from None
         except EvolverError as error:
             raise CallRefused(f"Tool '{tool}' failed: {error}", "failed") from None
 
@@ -220,11 +221,6 @@ class ToolServer:
                         most = f"{self._limits.answer_bytes:,}"
                         raise CallRefused(f"The answer has more than {most} characters.", "limit")
         return "".join(pieces)
-
-
-def fill_template(template: str, values: Mapping[str, str]) -> str:
-    """`template` with each `{name}` of `values` replaced, once: braces inside a value, and others, stay as they are."""
-    return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), template)
 
 
 def call_by_hand(tool: str, prompt: str, arguments: Mapping[str, Any]) -> str:
@@ -287,14 +283,18 @@ async def _send(writer: asyncio.StreamWriter, reply: Mapping[str, Any]) -> None:
 
 
 def _prompt(definition: ToolDefinition, prompt: str, arguments: Mapping[str, Any]) -> Prompt:
-    values = {name: str(value) for name, value in arguments.items() if name not in _SETTINGS}
-    system = arguments.get("system_prompt")
-    return Prompt(
-        system=system if isinstance(system, str) else definition.system_prompt,
-        user=fill_template(definition.prompt_template, {**values, "prompt": prompt}),
+    instructions = arguments.get("system_prompt")
+    asked = tool_prompt(definition, prompt, _values(arguments), instructions if isinstance(instructions, str) else None)
+    return replace(
+        asked,
         temperature=_number(arguments, "temperature", definition.temperature, 0.0, 2.0),
         max_tokens=int(_number(arguments, "max_tokens", definition.max_tokens, 1, definition.max_tokens)),
     )
+
+
+def _values(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What a node hands over beside the prompt."""
+    return {name: value for name, value in arguments.items() if name not in _SETTINGS}
 
 
 def _number(arguments: Mapping[str, Any], name: str, default: float, low: float, high: float) -> float:
@@ -309,12 +309,14 @@ async def _post(definition: ToolDefinition, prompt: str, arguments: Mapping[str,
     """Post the prompt to an http tool; its answer's body as text. No redirect is followed."""
     import httpx
 
-    values = {name: value for name, value in arguments.items() if name not in _SETTINGS}
+    # Not by httpx: it writes characters as UTF-8, which half of a surrogate pair has none of.
+    content = json.dumps({**_values(arguments), "prompt": prompt}).encode()
+    headers = {"content-type": "application/json"}
     body = bytearray()
     try:
         async with (
             httpx.AsyncClient(follow_redirects=False, timeout=None, trust_env=False) as client,
-            client.stream("POST", definition.target, json={**values, "prompt": prompt}) as response,
+            client.stream("POST", definition.address.for_connecting(), content=content, headers=headers) as response,
         ):
             if response.status_code != 200:
                 raise CallRefused(f"Tool '{definition.name}' answered with HTTP {response.status_code}.", "failed")
@@ -322,6 +324,6 @@ async def _post(definition: ToolDefinition, prompt: str, arguments: Mapping[str,
                 body += piece
                 if len(body) > most:
                     raise CallRefused(f"The answer has more than {most:,} bytes.", "limit")
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise CallRefused(f"Tool '{definition.name}' cannot be reached: {type(error).__name__}.", "failed") from None
     return body.decode("utf-8", "replace")

@@ -30,6 +30,10 @@ class StoreError(EvolverError):
     """The database could not be read or written; nothing that was acknowledged is lost."""
 
 
+class StoreBroken(StoreError):
+    """The database is damaged, replaced, gone or closed to us: another try in this run would hear the same."""
+
+
 class StaleLease(StoreError):
     """The job was taken over by another worker; this worker's write was refused."""
 

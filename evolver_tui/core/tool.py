@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from evolver_tui.core.address import Address
+
 
 @dataclass(frozen=True, slots=True)
 class ToolDefinition:
-    """One tool. `prompt_template` has `{prompt}` and, for the author's own tool, the task's fields."""
+    """One tool. `prompt_template` has `{prompt}`, and placeholders for what else a call may bring; both become JSON."""
 
     name: str
     kind: Literal["llm", "node", "http"]
@@ -18,4 +20,6 @@ class ToolDefinition:
     temperature: float = 0.2
     max_tokens: int = 4000
     target: str = ""
-    """A `node` tool's node id or an `http` tool's URL."""
+    """A `node` tool's node id."""
+    address: Address = Address()
+    """Where an `http` tool's prompts are posted to."""

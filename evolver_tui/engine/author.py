@@ -126,6 +126,7 @@ class Author:
         prompt = author_prompt(self._router, self._tools, run.task, answers, reasons, previous_code)
 
         async def write(*asked: object) -> dict[str, Any]:
+            run.require_model()
             draft = await self._write_patiently(run, prompt)
             payload = {"node_id": draft.node_id, "workflow_name": draft.title, "tools": list(draft.tools_used)}
             run.emit("node.written", {**payload, "author": draft.author, "seconds": draft.seconds})

@@ -20,7 +20,7 @@ from evolver_tui.core.errors import StoreError, UsageError
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import utc_text
 from evolver_tui.engine.ports import SessionRecord, Store
-from evolver_tui.engine.routine import KEPT
+from evolver_tui.engine.routine import BEGAN, KEPT
 from evolver_tui.settings.output_file import output_file
 from evolver_tui.settings.secrets import scrub_value
 
@@ -149,7 +149,7 @@ async def records(store: Store, session: SessionRecord, secrets: Sequence[str]) 
 
 def _done(journal: Mapping[str, Any]) -> dict[str, Any]:
     """What was done and answered. A kept value is a place on the way, and may hide a secret in an encoding."""
-    return {name: value for name, value in journal.items() if not name.startswith(KEPT)}
+    return {name: value for name, value in journal.items() if not name.startswith((KEPT, BEGAN))}
 
 
 async def _write_jsonl(found: AsyncIterator[Record], file: TextIO) -> None:

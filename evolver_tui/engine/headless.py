@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evolver_tui.core.errors import StoreError
+from evolver_tui.core.errors import StoreBroken, StoreError
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.times import utc_text
 from evolver_tui.engine.collector import spare_what_stays
@@ -34,13 +34,18 @@ class HeadlessResult:
     was_interrupted: bool
 
 
-async def run_headless(session: Session, config: ConnectConfig, write_event: EventWriter) -> HeadlessResult:
+async def run_headless(
+    session: Session, config: ConnectConfig, write_event: EventWriter, warning: str = ""
+) -> HeadlessResult:
     """Run `connect` in this process: SIGINT and SIGTERM end it in order, a second one soon.
+
+    Args:
+        warning: what whoever starts it has to know; told with each connection.
 
     Raises:
         EvolverError: it could not begin (the URL cannot be a hub's, the database cannot be used).
     """
-    headless = Headless(session, config, write_event)
+    headless = Headless(session, config, write_event, warning)
     loop = asyncio.get_running_loop()
     for number in (process_signal.SIGINT, process_signal.SIGTERM):
         loop.add_signal_handler(number, headless.shut_down)
@@ -54,10 +59,11 @@ async def run_headless(session: Session, config: ConnectConfig, write_event: Eve
 class Headless:
     """Runs one session from a `connect` config to its result."""
 
-    def __init__(self, session: Session, config: ConnectConfig, write_event: EventWriter) -> None:
+    def __init__(self, session: Session, config: ConnectConfig, write_event: EventWriter, warning: str = "") -> None:
         self._session = session
         self._config = config
         self._write_event = write_event
+        self._warning = warning
         self._seq = 0
         self._messages: list[object] = []
         self._tasks: list[object] = []
@@ -107,9 +113,10 @@ class Headless:
         self._stop.set()
 
     async def run(self) -> HeadlessResult:
-        """Run until the duration is over, the hub says no for good, or `shut_down`."""
+        """Run until the duration is over, the hub says no for good, the database is broken, or `shut_down`."""
         session = self._session
         session.bus.registry.register_all(self._hear)
+        session.on_broken = self._stop.set
         try:
             await session.open(on_message=self._message_received)
             self._is_open = True
@@ -128,8 +135,10 @@ class Headless:
         try:
             await self._session.close(finish_current=False)
         except StoreError as error:  # what was done is done, and the result tells it
-            self._errors.append(str(error))
+            self._keep_error(str(error))
             self._event("error", error=str(error))
+            if isinstance(error, StoreBroken) and self._session.broken is None:
+                self._session.broken = error
 
     async def _take_and_drain(self) -> None:
         session, config = self._session, self._config
@@ -137,7 +146,7 @@ class Headless:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), config.duration_seconds)
         await session.stop_intake()
-        self._event("disconnected", hub_url=config.hub_url, total_messages=len(self._messages))
+        self._event("disconnected", hub_url=str(config.hub_url), total_messages=len(self._messages))
         if config.auto_generate_workflows:
             await session.drain()
 
@@ -147,12 +156,15 @@ class Headless:
         if not self._was_connected:
             problem = self._reason if self._has_ended else self._never_reached()
             self._keep_error(self._reason or problem)
+        if self._session.broken is not None:
+            problem = str(self._session.broken)
+            self._keep_error(problem)
         if config.output_file and self._messages:
             problem = self._write_messages(Path(config.output_file)) or problem
         return {
             "success": not problem,
             **({"error": problem} if problem else {}),
-            "hub_url": config.hub_url,
+            "hub_url": str(config.hub_url),
             "hub_name": config.hub_name,
             "total_messages": len(self._messages),
             "tasks_received": len(self._tasks),
@@ -206,9 +218,11 @@ class Headless:
     def _connected(self, signal: Signal) -> None:
         self._was_connected = True
         attempt = int(signal.payload.get("retries", 0)) + 1
+        warning = {"warning": self._warning} if self._warning else {}
         self._event(
-            "connected", hub_url=signal.payload["hub_url"], status="listening", library="signalrcore", attempt=attempt
-        )
+            "connected", hub_url=signal.payload["hub_url"], status="listening", library="signalrcore", attempt=attempt,
+            **warning,
+        )  # fmt: skip
 
     def _retry_scheduled(self, signal: Signal) -> None:
         payload = signal.payload

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from evolver_tui.core.errors import StoreError
+from evolver_tui.core.errors import StoreBroken, StoreError
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Received, Task, read_message
 from evolver_tui.engine.ports import AddedTasks, Clock, Store
@@ -68,6 +68,7 @@ class Intake:
         generate: bool = True,
         on_message: MessageHook = lambda message: None,
         on_queued: Callable[[], None] = lambda: None,
+        on_broken: Callable[[StoreBroken], None] = lambda error: None,
     ) -> None:
         self._store = store
         self._bus = bus
@@ -76,6 +77,7 @@ class Intake:
         self._generate = generate
         self._on_message = on_message
         self._on_queued = on_queued
+        self._on_broken = on_broken
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
         self._room = threading.Condition()
@@ -195,6 +197,9 @@ class Intake:
                 return added
             except StoreError as error:
                 self.trouble = str(error)
+                if isinstance(error, StoreBroken):
+                    self.give_up()
+                    self._on_broken(error)
                 if self._gives_up:
                     lost = f"{len(tasks)} received tasks are lost. {error}"
                     self._bus.emit("intake.error", {"error": lost, "tasks": len(tasks)}, level="error")

@@ -18,7 +18,7 @@ from evolver_tui.core.routine_state import Pause, SharedState
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import age, utc_text
 from evolver_tui.engine.review import ReviewSubject
-from evolver_tui.engine.routine import KEPT, RESULT
+from evolver_tui.engine.routine import RESULT, is_own_name
 
 _DEEPEST = 100
 _LONGEST_VALUE = 4_000
@@ -40,7 +40,7 @@ class JobView:
     def steps(self) -> list[str]:
         """The names of the steps that were done, in order."""
         asked = {pause.question for pause in self.pauses}
-        return [name for name in self.journal if name not in asked | {RESULT} and not name.startswith(KEPT)]
+        return [name for name in self.journal if name not in asked and not is_own_name(name)]
 
     @property
     def answered(self) -> list[Pause]:

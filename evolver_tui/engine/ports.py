@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from evolver_tui.core.address import Address
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.job import JobDetail, JobState, Outcome, QueueCounts, QueueKey, QueueRow
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeRecord
@@ -25,7 +26,7 @@ class LinkState:
     """What the hub pane shows. Times are seconds since 1970."""
 
     phase: LinkPhase
-    url: str
+    url: Address
     since: float
     retries: int = 0
     reason: str = ""
@@ -96,6 +97,52 @@ BUILT_IN_ROUTINES: Mapping[str, str] = {"": ""}
 
 
 @dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A worker that held a job and neither ended it nor gave it back."""
+
+    owner: str
+    """The process, as it named itself in `claim`."""
+    has_ended: bool
+    """Whether its end is proven; if not, its lease came to an end, and it may live."""
+    takeovers: int
+    """How often the job was taken over so, this time included, since a person last answered or retried it."""
+
+    def __str__(self) -> str:
+        """Which process it was and how it left, as a part of a sentence."""
+        host, _, rest = self.owner.partition(":")
+        pid = rest.partition(":")[0]
+        process = f"process {pid} on {host.partition('@')[0]}" if pid else self.owner or "a worker without a name"
+        how = "ended in the middle of it" if self.has_ended else "was not heard of until its lease was over"
+        return f"{process} {how}"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a worker takes at this moment."""
+
+    resumed: Collection[str] | None = None
+    """Routines whose resumed jobs it takes; None for those of every routine that it can run."""
+    generates: bool = True
+    """Whether it takes jobs that are new or wait for their turn at the model."""
+    held: Collection[int] = ()
+    """What it holds already: not left behind, even where the lease has ended meanwhile."""
+
+    def resumed_of(self, routines: Collection[str]) -> Collection[str]:
+        """Those of a worker's routines whose resumed jobs it takes."""
+        return routines if self.resumed is None else self.resumed
+
+
+ALL_ROOM = Room()
+
+SUSPECT_TAKEOVERS = 2
+
+
+def goes_alone(routine: str, takeovers: int) -> bool:
+    """Whether a job is held with no other beside it: a plug-in's may be what ends its process, and all in it."""
+    return bool(routine) and takeovers >= SUSPECT_TAKEOVERS
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A job that this worker holds. `fence` goes with every write; a stale one is refused."""
 
@@ -109,11 +156,19 @@ class Claim:
     """Name to the digest of the arguments with which a step was done; without those of which it is not known."""
     routine: str = ""
     """Which routine works on it; empty for the built-in author."""
+    source_hash: str = ""
+    """Of the routine's source, as this worker named it when it took the job; kept with the job."""
     source_changed: bool = False
     """Whether the routine's source is another one than when the job was taken up before."""
     deferred: Sequence[DeferredEvent] = ()
     """What was deferred and not yet told, in order."""
     shared: SharedState = field(default_factory=SharedState)
+    is_resumed: bool = False
+    """Whether it was begun before (answered, tried again, left behind) and is not known to need the model next."""
+    left_behind: LeftBehind | None = None
+    """Whose work goes on with this claim; None for a job that waited."""
+    takeovers: int = 0
+    """How often it was taken over since a person last answered or retried it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +202,7 @@ class SessionRecord:
     ended_at: float | None
     """None while it runs, and for one that was killed."""
     hub_url: str
+    """As it may be shown."""
     host: str
 
 
@@ -165,8 +221,8 @@ class Store(Protocol):
     async def close(self) -> None:
         """Commit what was accepted and let go of the file."""
 
-    async def start_session(self, session_id: str, hub_url: str, host: str) -> None:
-        """Record that a session began."""
+    async def start_session(self, session_id: str, hub_url: Address, host: str) -> None:
+        """Record that a session began, with the hub's address as it may be shown."""
 
     async def end_session(self, session_id: str) -> None:
         """Record that it ended in order."""
@@ -188,18 +244,29 @@ class Store(Protocol):
 
     # the worker
     async def claim(
-        self, owner: str, lease_seconds: float, routines: Mapping[str, str] = BUILT_IN_ROUTINES
+        self,
+        owner: str,
+        lease_seconds: float,
+        routines: Mapping[str, str] = BUILT_IN_ROUTINES,
+        room: Room = ALL_ROOM,
     ) -> Claim | None:
-        """Take the first job in order that waits for a worker: answered ones, then by priority and arrival.
+        """Take the first job in order that waits for a worker.
 
-        A running job whose lease ended, or whose owner was a process of this host that is gone, waits as well.
+        The order: resumed ones as they were answered, those that wait for their turn at the model, then new ones by
+        priority and arrival.
+
+        A running job whose lease ended, or whose owner was a process of this host and is proven to have ended, waits
+        as well, and its takings-over are counted.
 
         Args:
             routines: name to source hash of what this worker can run; other jobs are left to others. A hash is kept
                 with the job; an empty one is not compared.
+            room: what this worker takes at this moment.
         """
 
-    async def seconds_to_look_again(self, routines: Mapping[str, str] = BUILT_IN_ROUTINES) -> float | None:
+    async def seconds_to_look_again(
+        self, routines: Mapping[str, str] = BUILT_IN_ROUTINES, room: Room = ALL_ROOM
+    ) -> float | None:
         """When `claim` may find something that `watch` does not tell of, as a lease ends. None while nobody has one."""
 
     def watch(self, listener: Callable[[bool], None]) -> None:
@@ -260,8 +327,12 @@ class Store(Protocol):
     ) -> None:
         """End a job (completed, failed). Raises StaleLease."""
 
-    async def release(self, job: int, fence: int) -> None:
-        """Give a claimed job back as it is: the next claim goes on with it. A stale fence is ignored."""
+    async def release(self, job: int, fence: int, *, to_generate: bool = False) -> None:
+        """Give a claimed job back as it is: the next claim goes on with it. A stale fence is ignored.
+
+        Args:
+            to_generate: it waits for its turn at the model.
+        """
 
     # the person
     async def open_questions(self, limit: int = 200) -> Sequence[OpenQuestion]:

@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from evolver_tui.core.address import show_addresses
 from evolver_tui.core.errors import EvolverError, RoutineError, StepTimeout, StoreError
 from evolver_tui.core.job import Outcome
 from evolver_tui.core.question import Answer, Question, QuestionKind, check_question
@@ -28,6 +29,7 @@ from evolver_tui.core.task import Task
 from evolver_tui.engine.ports import Claim, Clock, Kept, Store
 from evolver_tui.engine.shared import SharedData, SharedLog, shared_state
 from evolver_tui.engine.signals import SignalBus
+from evolver_tui.engine.unsure_step import Settled, settled_by, unsure_step
 
 T = TypeVar("T")
 
@@ -37,8 +39,20 @@ LEASE_SECONDS: Final = 30.0
 KEPT: Final = "kept "
 """Before the journal's names of values that may be replaced: no steps."""
 
+BEGAN: Final = "(began) "
+"""Before the journal's name of a step that is not to be repeated, from its beginning on."""
+
+UNSURE: Final = "(unsure) "
+"""Before the names of questions about such steps, where no result of one that began is known."""
+
 RESULT: Final = "(result)"
 """The journal's name of what a routine returned."""
+
+
+def is_own_name(name: str) -> bool:
+    """Whether an entry of the journal is the runtime's own: neither a step nor a question of the routine."""
+    return name == RESULT or name.startswith((KEPT, BEGAN, UNSURE))
+
 
 _REVIEWED: Final = frozenset(("draft", "report", "version", "attempt"))
 """What the subject of a review has to hold, so that a person can decide it."""
@@ -46,6 +60,10 @@ _REVIEWED: Final = frozenset(("draft", "report", "version", "attempt"))
 
 class Suspended(BaseException):
     """The routine stopped at a question that is committed. Not an Exception: no routine swallows it by accident."""
+
+
+class NeedsModel(BaseException):
+    """The routine came to where it asks a model and may not here: it is given back, to wait for its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +98,28 @@ ONCE: Final = Retry(attempts=1)
 class Run:
     """One taking-up of one job: what a routine is given."""
 
-    def __init__(self, claim: Claim, store: Store, bus: SignalBus, clock: Clock, session_id: str) -> None:
+    def __init__(
+        self,
+        claim: Claim,
+        store: Store,
+        bus: SignalBus,
+        clock: Clock,
+        session_id: str,
+        *,
+        take_turn: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.job = claim.job
         self.task = claim.task
         self.attempt = claim.attempt
+        self.source_hash = claim.source_hash
+        """Of the routine's source, as it is kept with the job; empty where it has none."""
         self._fence = claim.fence
         self._journal = dict(claim.journal)
         self._digests = claim.digests
-        steps = (name for name in claim.journal if not name.startswith(KEPT))
+        self._left_behind = claim.left_behind
+        self._may_have_begun = claim.left_behind is not None
+        """Whether a step that is reached now may have begun before: until the first of them is done."""
+        steps = (name for name in claim.journal if not name.startswith((KEPT, BEGAN)))
         self._places = {name: place for place, name in enumerate(steps)}
         self._read: set[int] = set()
         self._place = -1
@@ -101,6 +133,7 @@ class Run:
         self._bus = bus
         self._clock = clock
         self._session_id = session_id
+        self._take_turn = take_turn
         self.shared_data = SharedData(claim.shared.data, lambda: not self.is_replaying)
         """What the routine's steps and its readers share: a mapping of JSON values. Set keys; do not change values."""
         self.shared_log = SharedLog(claim.shared.log, clock.now, lambda: not self.is_replaying)
@@ -127,6 +160,7 @@ class Run:
         *arguments: Any,
         timeout: float | None = None,
         retry: Retry = ONCE,
+        repeat: bool = True,
         **named_arguments: Any,
     ) -> T:
         """Do `work` once and keep its JSON result; when it was done before, answer from the journal.
@@ -139,13 +173,18 @@ class Run:
                 signal says so and the journaled result stands.
             timeout: seconds for one attempt.
             retry: how often it is tried.
+            repeat: False for what must not be done twice. Its beginning is committed first, and where it began before
+                and no result is known, a person is asked what became of it instead.
 
         Raises:
             StepTimeout: the last attempt took too long.
             StaleLease: another worker holds the job; the result was not kept.
-            RoutineError: the name was used before in this routine.
+            RoutineError: the name was used before in this routine, `repeat` does not go with `retry`, or the person
+                gave the step up.
         """
         self._use(name)
+        if not repeat and retry.attempts > 1:
+            raise RoutineError(f"Step {name!a} is not to be repeated and has a retry.", "Leave out one of both.")
         digest = digest_of(arguments, named_arguments)
         if name in self._journal:
             self._reach(name)
@@ -158,11 +197,28 @@ class Run:
         async def attempt() -> T:
             return await work(*arguments, **named_arguments)
 
-        value = await self._try(name, attempt, timeout, retry)
+        self.tell_if_begun(name)
+        settled = None if repeat else await self._begin(name)
+        value = await self._try(name, attempt, timeout, retry) if settled is None else settled.value
         await self._record(name, value, digest)
+        self._may_have_begun = False
         result: T = json.loads(json.dumps(value)) if isinstance(value, dict | list | tuple) else value
         self._journal[name] = result
         return result
+
+    async def _begin(self, name: str) -> Settled | None:
+        """Commit that a step begins. Where it began before, a person says what became of it: None to do it now."""
+        before = self._journal.get(BEGAN + name)
+        times = 0 if before is None else before["times"]
+        settled = None
+        if before is not None:
+            question = unsure_step(f"{UNSURE}{name} {times}", name, before["at"], self._left_behind)
+            settled = settled_by(Answer.from_json_value(await self._wait_for(question, "unsure_step")))
+        if settled is None or settled.is_given_up:
+            await self._record(BEGAN + name, {"times": times + 1, "at": self._clock.now()})
+        if settled is not None and settled.is_given_up:
+            raise RoutineError(f"Step {name!a} was given up by a person.", "Retry the task to decide about it again.")
+        return settled
 
     async def _try(self, name: str, attempt: Callable[[], Awaitable[T]], timeout: float | None, retry: Retry) -> T:
         number = 1
@@ -173,7 +229,7 @@ class Run:
                 if number >= retry.attempts:
                     raise
                 wait = retry.wait_after(number)
-                payload = {"step": name, "attempt": number, "error": str(error), "retry_in": wait}
+                payload = {"step": name, "attempt": number, "error": show_addresses(str(error)), "retry_in": wait}
                 self.emit("step.retried", payload, level="warning")
                 await self._clock.sleep(wait)
                 number += 1
@@ -194,13 +250,21 @@ class Run:
     def _use(self, name: str) -> None:
         if not isinstance(name, str):
             raise RoutineError(f"The name {reprlib.repr(name)} of a step is no text.", "Name steps by text.")
-        if name == RESULT or name.startswith(KEPT):
+        if is_own_name(name):
             raise RoutineError(f"The name {name!a} is the runtime's own.", "Choose another.")
         if name in self._used:
             raise RoutineError(
                 f"The routine uses the name {name!a} twice.", "Give each step and each question a name of its own."
             )
         self._used.add(name)
+
+    def require_model(self) -> None:
+        """Stop here unless it is this job's turn at the model: a session asks for one thing at a time.
+
+        Called within a step, before anything that it tells or does.
+        """
+        if not self._take_turn():
+            raise NeedsModel
 
     # --- values that are replaced
 
@@ -212,6 +276,7 @@ class Run:
     async def keep(self, name: str, value: Any) -> None:
         """Journal a JSON value in the place of the one before. Raises StaleLease."""
         await self._record(KEPT + name, value)
+        self._may_have_begun = False
         self._journal[KEPT + name] = value
 
     def kept(self, name: str) -> Any:
@@ -240,6 +305,9 @@ class Run:
         """
         check_question(question)
         self._use(question.name)
+        return await self._wait_for(question, reason)
+
+    async def _wait_for(self, question: Question, reason: str) -> dict[str, Any]:
         if question.name in self._journal:
             self._reach(question.name)
             answer: dict[str, Any] = self._journal[question.name]
@@ -263,6 +331,12 @@ class Run:
         raise Suspended
 
     # --- telling
+
+    def tell_if_begun(self, step: str) -> None:
+        """Tell of a step that begins now and may have begun before, with a worker that left the job behind."""
+        if self._may_have_begun:
+            payload = {"step": step, "worker": str(self._left_behind)}
+            self._bus.emit("step.may_have_begun", payload, level="warning", **self._context)
 
     def emit(self, name: str, payload: Mapping[str, Any] | None = None, level: str = "info") -> None:
         """Tell what is going on. Raises RoutineError for what is no signal."""

@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from evolver_tui.core.address import Address
 from evolver_tui.core.decision import Decision
+from evolver_tui.core.errors import StoreBroken
 from evolver_tui.core.question import Answer
 from evolver_tui.core.signal import Signal
 from evolver_tui.engine.author import Author, LiveDraft
@@ -18,10 +20,10 @@ from evolver_tui.engine.intake import Intake, MessageHook
 from evolver_tui.engine.ports import Backend, BackendInfo, Clock, Library, Link, LinkListener, LinkState, Store
 from evolver_tui.engine.routine import Routine
 from evolver_tui.engine.signals import SignalBus, SignalRegistry
-from evolver_tui.engine.worker import Worker
+from evolver_tui.engine.worker import MAX_TAKEOVERS, Worker
 
-LinkMaker = Callable[[str, LinkListener], Link]
-"""Makes a link to a URL. Raises UsageError for a URL that cannot be a hub's."""
+LinkMaker = Callable[[Address, LinkListener], Link]
+"""Makes a link to an address. Raises UsageError for a URL that cannot be a hub's."""
 
 _LINK_SIGNALS = {
     "connecting": ("hub.connecting", "info"),
@@ -59,6 +61,8 @@ class SessionParts:
     """Plug-ins by name, beside the author."""
     generate: bool = True
     """False: tasks are kept and not worked on."""
+    max_takeovers: int = MAX_TAKEOVERS
+    """How often a job is taken over from workers that left it behind."""
     notices: Sequence[str] = ()
     """What is wrong with the user's files and was left out, a sentence each."""
 
@@ -84,6 +88,11 @@ class Session:
         self._tasks: list[asyncio.Task[None]] = []
         self._link_task: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
+        self.broken: StoreBroken | None = None
+        """Why the database cannot be used again in this run; intake and worker have stopped then."""
+        self.on_broken: Callable[[], None] = lambda: None
+        """Called once, when `broken` is known."""
         self.intake: Intake
         self.worker: Worker
 
@@ -100,21 +109,31 @@ class Session:
         """
         parts = self._parts
         await self.store.open()
-        await self.store.start_session(self.id, "", parts.host)
+        await self.store.start_session(self.id, Address(), parts.host)
         routines: Mapping[str, Routine] = {**parts.routines, "": parts.author}
-        self.worker = Worker(self.store, routines, self.bus, parts.clock, session_id=self.id, owner=parts.owner)
+        self.worker = Worker(
+            self.store, routines, self.bus, parts.clock, session_id=self.id, owner=parts.owner,
+            max_takeovers=parts.max_takeovers, on_broken=self._store_broke,
+        )  # fmt: skip
         self.store.watch(self._changed_elsewhere)
         self.intake = Intake(
             self.store, self.bus, parts.clock, session_id=self.id, generate=parts.generate,
-            on_message=on_message, on_queued=self.worker.wake,
+            on_message=on_message, on_queued=self.worker.wake_for_new, on_broken=self._store_broke,
         )  # fmt: skip
         self._tasks = [asyncio.create_task(self.intake.run()), asyncio.create_task(self.worker.run())]
         self.bus.emit("session.started", {"backend": self.backend.label, "host": parts.host})
         for notice in parts.notices:
             self.bus.emit("config.notice", {"notice": notice}, level="warning")
 
-    async def connect(self, url: str) -> None:
-        """Subscribe to a hub (and leave the one before). Raises UsageError for an impossible URL."""
+    async def connect(self, url: Address) -> None:
+        """Subscribe to a hub (and leave the one before).
+
+        Raises:
+            UsageError: no hub can have this URL.
+            StoreBroken: nothing that a hub sends could be kept any longer.
+        """
+        if self.broken is not None:
+            raise self.broken
         link = self._parts.make_link(url, _Listener(self))
         await self._hang_up()
         self._link = link
@@ -131,7 +150,7 @@ class Session:
         await self.worker.drained()
 
     async def close(self, *, finish_current: bool = True) -> None:
-        """Leave the hub, let the current job run to its next stop or give it back, commit everything."""
+        """Leave the hub, let what is worked on run to its next stop or give it back, commit everything."""
         await self.stop_intake()
         if finish_current:
             self.worker.stop()
@@ -148,12 +167,20 @@ class Session:
                 await self._parts.backend.close()
 
     def interrupt(self) -> None:
-        """Give the current job back instead of finishing it, and wait no longer for a database that is away.
+        """Give back what is worked on instead of finishing it, and wait no longer for a database that is away.
 
         A running `close` then returns soon.
         """
         self.worker.interrupt()
         self.intake.give_up()
+
+    def _store_broke(self, error: StoreBroken) -> None:
+        """Take nothing more and work on nothing more: no later write would be kept."""
+        if self.broken is None:
+            self.broken = error
+            self.interrupt()
+            self._leaving = asyncio.create_task(self._hang_up())
+            self.on_broken()
 
     async def _hang_up(self) -> None:
         link, self._link = self._link, None
@@ -201,7 +228,7 @@ class Session:
     @property
     def trouble(self) -> str:
         """Why the database cannot be written at this moment, as far as somebody tried; empty while it can."""
-        return self.intake.trouble or self.worker.trouble
+        return str(self.broken or "") or self.intake.trouble or self.worker.trouble
 
     @property
     def intake_paused(self) -> bool:
@@ -266,7 +293,7 @@ class _Listener:
             return
         self._told = news
         name, level = _LINK_SIGNALS.get(state.phase, ("hub.idle", "info"))
-        payload: dict[str, object] = {"hub_url": state.url, "retries": state.retries}
+        payload: dict[str, object] = {"hub_url": str(state.url), "retries": state.retries}
         if state.reason:
             payload["reason"] = state.reason
         if state.retry_at is not None:

@@ -7,13 +7,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from evolver_tui.core.address import show_addresses
 from evolver_tui.core.signal import Signal
 
 Listener = Callable[[Signal], None]
 
 
 def _print_error(listener: Listener, signal: Signal, error: Exception) -> None:
-    print(f"A listener for {signal.name} failed: {error!r}", file=sys.stderr)
+    print(f"A listener for {signal.name} failed: {show_addresses(repr(error))}", file=sys.stderr)
 
 
 class SignalRegistry:

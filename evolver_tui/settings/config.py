@@ -7,6 +7,7 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from evolver_tui.core.address import Address
 from evolver_tui.core.errors import ConfigError
 from evolver_tui.core.suggest import did_you_mean
 from evolver_tui.settings.database_url import a_database
@@ -46,7 +47,9 @@ def setting(default: T, doc: str, check: Check | None = None) -> T:
 class HubConfig:
     """The hub that tasks come from."""
 
-    url: str = setting("", "The hub's address. Empty: the console asks at the first start.", address(*HUB_SCHEMES))
+    url: Address = setting(
+        Address(), "The hub's address. Empty: the console asks at the first start.", address(*HUB_SCHEMES)
+    )
     method: str = setting("TaskHub", "The client method that the hub calls with tasks.", a_name)
     token_env: str = setting(
         "EVOLVER_HUB_TOKEN", "The environment variable that holds the hub's bearer token.", a_variable
@@ -66,7 +69,9 @@ class BackendConfig:
         "offline (no model, no network), openai (and everything that speaks its chat completions), or anthropic.",
         one_of("offline", "openai", "anthropic"),
     )
-    base_url: str = setting("", "The provider's address. Empty: the usual one of its kind.", address("http", "https"))
+    base_url: Address = setting(
+        Address(), "The provider's address. Empty: the usual one of its kind.", address("http", "https")
+    )
     model: str = setting("", "The model's name at the provider.", one_line)
     api_key_env: str = setting(
         "",
@@ -99,6 +104,15 @@ class AuthorConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """The worker, which runs routines."""
+
+    max_takeovers: int = setting(
+        3, "How often a job is taken over from workers that died over it; beyond that it fails.", between(0, 1000)
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class DeskConfig:
     """The console."""
 
@@ -123,8 +137,8 @@ class LibraryConfig:
 class DatabaseConfig:
     """The queue, and everything that happened."""
 
-    url: str = setting(
-        "",
+    url: Address = setting(
+        Address(),
         "A file's whole path, or a URL (sqlite:///, postgresql+psycopg://). Empty: evolver.db in the data folder.",
         a_database,
     )
@@ -146,6 +160,7 @@ class Config:
     hub: HubConfig = HubConfig()
     backend: BackendConfig = BackendConfig()
     author: AuthorConfig = AuthorConfig()
+    worker: WorkerConfig = WorkerConfig()
     desk: DeskConfig = DeskConfig()
     library: LibraryConfig = LibraryConfig()
     database: DatabaseConfig = DatabaseConfig()
@@ -160,6 +175,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "hub": HubConfig,
     "backend": BackendConfig,
     "author": AuthorConfig,
+    "worker": WorkerConfig,
     "desk": DeskConfig,
     "library": LibraryConfig,
     "database": DatabaseConfig,
@@ -368,6 +384,7 @@ _EXPECTED = {
     int: "a whole number",
     float: "a number",
     str: "a text in quotes",
+    Address: "a text in quotes",
     tuple: "a list of texts in quotes",
 }
 
@@ -381,6 +398,7 @@ def _unfit(known: Field[Any], value: object) -> str | None:
         int: is_number and isinstance(value, int),
         float: is_number,
         str: isinstance(value, str),
+        Address: isinstance(value, str),
         tuple: isinstance(value, list) and all(isinstance(item, str) for item in value),
     }[kind]
     if not fits:
@@ -391,7 +409,7 @@ def _unfit(known: Field[Any], value: object) -> str | None:
 
 def _as_type(known: Field[Any], value: Any) -> Any:
     kind = type(known.default)
-    return kind(value) if kind in (float, tuple) else value
+    return kind(value) if kind in (float, tuple, Address) else value
 
 
 def _found(value: object) -> str:
@@ -417,7 +435,8 @@ def _found(value: object) -> str:
 def show_config(config: Config, source: Path | None = None, actions: Mapping[str, Action] | None = None) -> str:
     """The settings in force as TOML, each with what it is for and whether it is the default.
 
-    Reading the result gives `config` again. It holds names of environment variables, never secrets.
+    Reading the result gives `config` again, but for what an address does not show: that is refused. It holds names of
+    environment variables, never secrets.
 
     Args:
         config: what to show.

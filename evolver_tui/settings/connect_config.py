@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from evolver_tui.core.address import Address
 from evolver_tui.settings.values import HUB_SCHEMES, address_problem
 
 EXAMPLE: Mapping[str, Any] = {
@@ -27,8 +28,7 @@ HUB_URL_MISSING = "hub_url is required"
 class ConnectConfig:
     """What a headless run does."""
 
-    hub_url: str
-    """The hub's whole address."""
+    hub_url: Address
     hub_name: str = "TaskHub"
     """The client method that the hub calls with tasks."""
     duration_seconds: float | None = None
@@ -93,14 +93,14 @@ def _text(given: Mapping[str, Any], key: str) -> str | None:
     return value
 
 
-def _hub_url(given: Mapping[str, Any]) -> str:
+def _hub_url(given: Mapping[str, Any]) -> Address:
     url = (_text(given, "hub_url") or "").strip()
     if not url:
         raise _Refused(HUB_URL_MISSING)
     problem = address_problem(url, HUB_SCHEMES)
     if problem:
         raise _Refused(f"hub_url has to be {problem}.")
-    return url
+    return Address(url)
 
 
 def _duration(given: Mapping[str, Any]) -> float | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from evolver_tui.core.address import MASK, Address
 from evolver_tui.core.errors import UsageError
 
 KNOWN_SCHEMES = ("sqlite", "postgresql")
@@ -28,13 +30,25 @@ def check_database_url(url: str) -> None:
             it may hold a password.
     """
     scheme, driver = scheme_of(url), _driver_of(url)
-    if "://" not in url or not url.isprintable():
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", url) or not url.isprintable():
         raise UsageError("The database URL cannot be read.", f"Write it as {FORMS}.")
+    if MASK in url:
+        raise UsageError(f"The database URL is not whole: {MASK} stands for a hidden part.", f"Write it as {FORMS}.")
+    if Address(url).is_ambiguous:
+        raise UsageError("The database URL can be read in several ways.", "Write each @ in a password as %40.")
     if scheme not in KNOWN_SCHEMES:
         raise UsageError(f"{scheme[:40]!a} databases are not supported.", f"Use {FORMS}.")
     if driver not in _DRIVERS[scheme]:
         works = f"{scheme}+{_DRIVERS[scheme][1]}" if scheme == "postgresql" else scheme
         raise UsageError(f"The driver {driver[:40]!a} is not supported.", f"Begin the database URL with {works}://.")
+
+
+def is_misspelt_url(text: str) -> bool:
+    """Whether a text was hardly meant as a file's path: libpq's `host=... password=...`, or a URL that lacks its //."""
+    if text.startswith(("/", "~", ".")):
+        return False
+    is_keywords = re.search(r"(?i)\b(?:host|hostaddr|port|dbname|user|password|service)\s*=", text)
+    return bool(is_keywords or re.match(r"(?i)(?:sqlite|postgres|postgresql)(?:\+\w+)?:", text) or "@" in text)
 
 
 def _driver_of(url: str) -> str:

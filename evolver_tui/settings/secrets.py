@@ -14,11 +14,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from evolver_tui.core.address import MASK, Address, show_addresses
 from evolver_tui.core.errors import ConfigError
 from evolver_tui.settings.paths import APPLICATION, Paths
 from evolver_tui.settings.regular_file import open_regular
 
-MASK = "•••"
 SHORTEST = 6
 """Characters of the shortest secret that is scrubbed; a shorter one would blank out ordinary words."""
 KEYRING_SECONDS = 5.0
@@ -117,14 +117,14 @@ def _entry(file: Path, content: bytes, name: str) -> str:
 # --- keeping out ---------------------------------------------------------------------------------------------------
 
 
-def scrub(text: str, secrets: Iterable[str]) -> str:
+def scrub(text: str, secrets: Iterable[str], shortest: int = SHORTEST) -> str:
     """`text` with each of `secrets` masked, also where it stands URL-encoded or escaped in JSON (even JSON in JSON).
 
-    Secrets shorter than SHORTEST characters are left alone. Time grows with the length of `text` times the number of
-    secrets.
+    Secrets of fewer than `shortest` characters are left alone. Time grows with the length of `text` times the number
+    of secrets.
     """
     # The longest first: a secret that is part of another must not leave the other's rest behind.
-    for value in sorted({value for value in secrets if len(value) >= SHORTEST}, key=len, reverse=True):
+    for value in sorted({value for value in secrets if len(value) >= shortest}, key=len, reverse=True):
         text = _all_spellings(value).sub(MASK, text)
     return text
 
@@ -194,14 +194,11 @@ def scrub_value(value: Any, secrets: Collection[str]) -> Any:
     return value
 
 
-def without_credentials(url: str) -> str:
-    """`url` as it may be remembered: user, password and query are dropped where any of it looks like a secret."""
-    if scrub_patterns(url) == url and "@" not in url:
-        return url
-    scheme, separator, rest = url.partition("://")
-    address = rest.partition("?")[0].partition("#")[0]
-    host, slash, path = address.partition("/")
-    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+def scrub_addresses(text: str, *addresses: Address) -> str:
+    """What others say about addresses, such as a library's error, without anything that these and the URLs quoted in
+    it do not show."""
+    hidden = {value for address in addresses for value in address.hidden}
+    return show_addresses(scrub(text, hidden))
 
 
 # Every repetition below is bounded, or possessive, or ends where another match could start, or cannot fail once it ran

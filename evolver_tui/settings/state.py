@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from evolver_tui.core.address import Address
 from evolver_tui.core.errors import StoreError, UsageError
 from evolver_tui.settings.paths import ensure_folder
 from evolver_tui.settings.regular_file import open_regular
@@ -16,8 +17,8 @@ _LONGEST_VALUE = 2000
 class RememberedState(NamedTuple):
     """The choices of the last time. An empty text means none."""
 
-    hub_url: str = ""
-    """The last hub, without user, password and token."""
+    hub_url: Address = Address()
+    """The last hub. What was secret in it was not kept: then it is not whole."""
     theme: str = ""
 
 
@@ -35,7 +36,7 @@ def load_state(path: Path) -> RememberedState:
         return RememberedState()
     if not isinstance(found, dict):
         return RememberedState()
-    return RememberedState(hub_url=_text(found.get("hub_url")), theme=_text(found.get("theme")))
+    return RememberedState(hub_url=Address(_text(found.get("hub_url"))), theme=_text(found.get("theme")))
 
 
 def _text(value: object) -> str:
@@ -44,7 +45,7 @@ def _text(value: object) -> str:
 
 
 def save_state(path: Path, state: RememberedState) -> None:
-    """Write the file at once and whole, readable by its owner alone. Credentials in the hub's address are left out.
+    """Write the file at once and whole, readable by its owner alone. Of the hub's address it keeps what is shown.
 
     Raises:
         StoreError: it cannot be written; what was remembered before is still there.
@@ -52,13 +53,12 @@ def save_state(path: Path, state: RememberedState) -> None:
     import json
 
     from evolver_tui.settings.private_file import write_private
-    from evolver_tui.settings.secrets import without_credentials
 
-    kept = state._replace(hub_url=without_credentials(state.hub_url))
+    kept = {"hub_url": str(state.hub_url), "theme": state.theme}
     way_out = "The choice holds for this start only."
     try:
         ensure_folder(path.parent)
-        write_private(path, (json.dumps(kept._asdict(), indent=2) + "\n").encode())
+        write_private(path, (json.dumps(kept, indent=2) + "\n").encode())
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror}.", way_out) from None
     except UsageError as error:

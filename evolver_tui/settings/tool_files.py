@@ -6,6 +6,9 @@
     temperature = 0.8
     max_tokens = 500
 
+In the template a placeholder stands for JSON: `Say this as a pirate would: "Good day.\\n"`. It may have quotes around
+it. `{prompt}` has to be there; others are filled with what a call brings by these names.
+
 The file's name is the tool's name. `kind` is "llm" where it is left out; a "node" or "http" tool has a `target`
 instead of prompts: a node id, or the URL that {"prompt": ...} is posted to.
 """
@@ -20,6 +23,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
+from evolver_tui.core.address import Address
 from evolver_tui.core.errors import ConfigError, NodeError
 from evolver_tui.core.node import check_node_id
 from evolver_tui.core.safe_text import safe_text
@@ -99,7 +103,8 @@ def read_tool(file: Path) -> ToolDefinition:
         system_prompt=values.get("system_prompt", ""),
         temperature=float(_number(file, values, "temperature", 0.2, 0, 2)),
         max_tokens=int(_number(file, values, "max_tokens", 4000, 1, 1_000_000)),
-        target=values.get("target", ""),
+        target=values.get("target", "") if kind == "node" else "",
+        address=Address(values.get("target", "") if kind == "http" else ""),
     )
 
 
@@ -129,7 +134,8 @@ def _is_web_address(text: str) -> bool:
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port that is no number, a bracket without its pair
         return False
-    return fits and text.isascii() and text.isprintable() and " " not in text and "@" not in parts.netloc
+    has_at = "@" in parts.netloc or Address(text).is_ambiguous
+    return fits and text.isascii() and text.isprintable() and " " not in text and not has_at
 
 
 def _values(file: Path) -> dict[str, Any]:

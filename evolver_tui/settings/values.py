@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from evolver_tui.core.address import MASK, Address
+
 HUB_SCHEMES = ("http", "https", "ws", "wss")
 
 Check = Callable[[Any], str | None]
@@ -47,7 +49,7 @@ def address(*schemes: str) -> Check:
 
     def check(value: str) -> str | None:
         problem = address_problem(value, schemes) if value else None
-        if problem is None and value and ("@" in urlsplit(value).netloc or "token=" in urlsplit(value).query):
+        if problem is None and Address(value).holds_secret:
             return "an address without a secret in it (secrets belong in the environment)"
         return problem
 
@@ -61,6 +63,10 @@ def address_problem(value: str, schemes: tuple[str, ...]) -> str | None:
         return expected
     if " " in value:
         return "an address without spaces"
+    if MASK in value:
+        return f"the whole address ({MASK} stands for what is not shown of it)"
+    if Address(value).is_ambiguous:
+        return "an address in which every @ but the one before the host is written as %40"
     try:
         parts = urlsplit(value)
         fits = parts.scheme in schemes and bool(parts.hostname)
@@ -94,10 +100,12 @@ def a_target(value: str) -> str | None:
 
 
 def toml(value: object) -> str:
-    """A text, number, flag or tuple of these in TOML; what cannot be seen on a terminal is escaped."""
+    """A text, number, flag, address or tuple of these in TOML; what cannot be seen on a terminal is escaped."""
     match value:
         case bool():
             return str(value).lower()
+        case Address():
+            return toml(str(value))
         case str():
             return '"' + "".join(map(_character, value)) + '"'
         case tuple():

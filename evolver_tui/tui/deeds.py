@@ -145,7 +145,7 @@ class Deeds:
     async def _confirmed_high_risk(self, review: Review) -> bool:
         from evolver_tui.tui.modals import ConfirmModal
 
-        reach = ", ".join(review.report.capabilities) or "nothing beyond its input"
+        reach = ", ".join(review.report.capabilities) or "nothing that the reading found"
         body = f"The checks call its risk high. It can reach: {reach}."
         confirm = ConfirmModal(f"Approve {review.draft.node_id}?", body, "approve", now=self._now)
         return await self.waiting.show_about(review.question, confirm) is True

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from evolver_tui.core.address import Address
+
 
 class DeskSettings(NamedTuple):
     """Everything that is decided outside of the console."""
@@ -21,18 +23,18 @@ class DeskSettings(NamedTuple):
     """The folder with a person's own theme files."""
     key_overrides: Mapping[str, str] = MappingProxyType({})
     """Action id to keys, from the config's `[keys]`."""
-    connect_url: str | None = None
+    connect_url: Address | None = None
     """The hub to connect to at once."""
     starts_with_sample: bool = False
     """Whether to connect to the sample hub at once."""
-    remembered_url: str = ""
+    remembered_url: Address = Address()
     """The hub of the last time, offered in the connect dialog."""
-    remember_url: Callable[[str], None] | None = None
+    remember_url: Callable[[Address], None] | None = None
     """Told of each hub that a person chose."""
     remember_theme: Callable[[str], None] | None = None
     """Told of each theme that a person chose."""
-    sample_hub: Callable[[], Awaitable[str]] | None = None
-    """Starts the sample hub in this process, once, and returns its URL."""
+    sample_hub: Callable[[], Awaitable[Address]] | None = None
+    """Starts the sample hub in this process, once, and returns its address."""
     editor: Callable[[], Sequence[str]] | None = None
     """Finds the editor's program and arguments, to which the file's path is added. May raise ConfigError."""
     reviewer: str = ""

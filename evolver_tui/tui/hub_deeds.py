@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from evolver_tui.core.address import Address
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.engine.session import Session
 
 if TYPE_CHECKING:
     from evolver_tui.tui.desk import Desk
 
-_SAMPLE = ""
-"""Stands for the sample hub where the others have their URL."""
+_SAMPLE = Address()
+"""Stands for the sample hub where the others have theirs."""
 
 
 class HubDeeds:
@@ -21,7 +22,7 @@ class HubDeeds:
     def __init__(self, desk: Desk, session: Session) -> None:
         self._desk = desk
         self._session = session
-        self._in_use: str | None = None
+        self._in_use: Address | None = None
         self._known = [url for url in (desk.settings.connect_url, desk.settings.remembered_url) if url]
 
     def by_action(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
@@ -29,9 +30,11 @@ class HubDeeds:
         return {"hub.connect": self.connect, "hub.retry": self.retry_link}
 
     @property
-    def known(self) -> Sequence[str]:
+    def known(self) -> Sequence[Address]:
         """The hubs that can be offered by their address, the one in use first, then the latest ones."""
-        return tuple(dict.fromkeys([self._in_use, *self._known] if self._in_use else self._known))
+        known = dict.fromkeys([self._in_use, *self._known] if self._in_use else self._known)
+        whole = {str(address) for address in known if address.is_whole}
+        return tuple(address for address in known if address.is_whole or str(address) not in whole)
 
     async def connect(self) -> None:
         """Choose a hub and connect to it."""
@@ -57,19 +60,18 @@ class HubDeeds:
         """Ask again before sample tasks come among those of a real hub."""
         if self._desk.settings.starts_with_sample or self._in_use == _SAMPLE or not self.known:
             return True
-        from evolver_tui.settings.secrets import without_credentials
         from evolver_tui.tui.modals import ConfirmModal
 
         author = "offline author" if self._session.backend.is_offline else self._session.backend.label
         body = (
             f"Made-up tasks come into the database of your real ones, and the {safe_text(author, 100)} works on them. "
-            f"{safe_text(without_credentials(self.known[0]), 200)} is not listened to meanwhile.\n\n"
+            f"{safe_text(self.known[0], 200)} is not listened to meanwhile.\n\n"
             "For a look around, evolver-tui --demo has a database of its own."
         )
         modal = ConfirmModal("Mix sample tasks with real ones?", body, "mix", now=self._desk.settings.monotonic)
         return await self._desk.app.push_screen_wait(modal) is True
 
-    async def connect_to(self, url: str | None) -> None:
+    async def connect_to(self, url: Address | None) -> None:
         """Connect to a hub, or with None to the sample hub."""
         is_sample = url is None
         if url is None:

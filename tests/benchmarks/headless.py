@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 
+from evolver_tui.core.address import Address
 from evolver_tui.wiring import find_place, make_session
 
 
@@ -16,7 +17,7 @@ async def run(hub_url: str) -> None:
     session = make_session(place)
     await session.open()
     if hub_url:
-        await session.connect(hub_url)
+        await session.connect(Address(hub_url))
     await asyncio.Event().wait()
 
 

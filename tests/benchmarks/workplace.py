@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from evolver_tui.core.address import Address
 from evolver_tui.core.task import Task
 from tests.benchmarks.terminal import Terminal
 
@@ -96,7 +97,7 @@ async def _fill(database: Path, count: int) -> None:
 
     store = Database(database)
     await store.open()
-    await store.start_session("filled", "", "here")
+    await store.start_session("filled", Address(), "here")
     for start in range(1, count + 1, _A_COMMIT):
         numbers = range(start, min(start + _A_COMMIT, count + 1))
         tasks = [Task.from_raw(_task(f"q{number:07}")) for number in numbers]

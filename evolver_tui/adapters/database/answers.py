@@ -35,7 +35,7 @@ def answer(
     if answered is None:
         raise _refusal(transaction, question_id)
     job, name = answered
-    again, waits = pending_again(job, transaction.now), (job, JobState.PAUSED.value)
+    again, waits = {**pending_again(transaction.now), "takeovers": 0}, (job, JobState.PAUSED.value)
     resumed = transaction.update_row("job", again, "seq = ? AND state = ?", waits, "fence")
     if resumed is None:
         raise NotWaiting(f"Job {job} does not wait for an answer.", "Nothing was changed.")
@@ -84,7 +84,13 @@ def retry(transaction: Transaction, job: int, session_id: str, signals: Sequence
     before = transaction.connection.execute(select(jobs.c.outcome).where(failed).with_for_update()).first()
     if before is None:
         raise NotWaiting(f"Job {job} has not failed.", "Only a failed job can be retried.")
-    again = {**pending_again(job, transaction.now), "outcome": None, "error": "", "attempt": jobs.c.attempt + 1}
+    again = {
+        **pending_again(transaction.now),
+        "outcome": None,
+        "error": "",
+        "attempt": jobs.c.attempt + 1,
+        "takeovers": 0,
+    }
     transaction.connection.execute(update(jobs).where(failed).values(**again))
     transaction.moved(standing(JobState.FAILED, before.outcome), standing(JobState.PENDING))
     transaction.log(session_id, signals)

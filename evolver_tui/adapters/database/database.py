@@ -27,6 +27,7 @@ from evolver_tui.adapters.database.reader import Reader
 from evolver_tui.adapters.database.transaction import Transaction
 from evolver_tui.adapters.database.url import dialect_of
 from evolver_tui.adapters.database.writer import Writer
+from evolver_tui.core.address import Address
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.errors import NotWaiting, StoreError
 from evolver_tui.core.job import JobDetail, JobState, Outcome, QueueCounts, QueueKey, QueueRow
@@ -35,12 +36,14 @@ from evolver_tui.core.routine_state import Pause, SharedState
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
 from evolver_tui.engine.ports import (
+    ALL_ROOM,
     BUILT_IN_ROUTINES,
     NOTHING_ELSE,
     AddedTasks,
     Claim,
     Kept,
     Narrator,
+    Room,
     SessionRecord,
     StoredSignal,
 )
@@ -83,14 +86,14 @@ class Database:
 
     def __init__(
         self,
-        url: str | Path,
+        url: Address | str | Path,
         *,
         busy_seconds: float = 5.0,
         clock_shift: float = 0.0,
         log_limit: int = 100_000,
         on_problem: Callable[[StoreError], None] = _nobody,
     ) -> None:
-        self._url = url
+        self._url = Address(url) if isinstance(url, str) else url
         self._busy_seconds = busy_seconds
         self._clock_shift = clock_shift
         self._log_limit = log_limit
@@ -160,8 +163,8 @@ class Database:
     async def _scan(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._open_threads.scanner.run(lambda connection: query(connection, *args, **kwargs))
 
-    async def start_session(self, session_id: str, hub_url: str, host: str) -> None:
-        """Record that a session began."""
+    async def start_session(self, session_id: str, hub_url: Address, host: str) -> None:
+        """Record that a session began, with the hub's address as it may be shown."""
         await self._write(sessions.start_session, session_id, hub_url, host)
 
     async def end_session(self, session_id: str) -> None:
@@ -205,7 +208,11 @@ class Database:
     # --- the worker ---
 
     async def claim(
-        self, owner: str, lease_seconds: float, routines: Mapping[str, str] = BUILT_IN_ROUTINES
+        self,
+        owner: str,
+        lease_seconds: float,
+        routines: Mapping[str, str] = BUILT_IN_ROUTINES,
+        room: Room = ALL_ROOM,
     ) -> Claim | None:
         """Take the first job in order that waits for a worker: answered ones, then by priority and arrival.
 
@@ -214,9 +221,10 @@ class Database:
 
         Args:
             routines: name to source hash of what this worker can run; other jobs are left to others.
+            room: what this worker takes at this moment.
         """
         writer = self._open_threads.writer
-        taking = partial(work.claim, owner=owner, lease_seconds=lease_seconds, routines=routines)
+        taking = partial(work.claim, owner=owner, lease_seconds=lease_seconds, routines=routines, room=room)
         claiming = asyncio.ensure_future(writer.run(taking))
         try:
             return await asyncio.shield(claiming)
@@ -224,10 +232,12 @@ class Database:
             claiming.add_done_callback(partial(_give_back, writer))
             raise
 
-    async def seconds_to_look_again(self, routines: Mapping[str, str] = BUILT_IN_ROUTINES) -> float | None:
+    async def seconds_to_look_again(
+        self, routines: Mapping[str, str] = BUILT_IN_ROUTINES, room: Room = ALL_ROOM
+    ) -> float | None:
         """When `claim` may find something that `watch` does not tell of, as a lease ends. None while nobody has one."""
         threads = self._open_threads
-        seconds = await self._read(work.seconds_to_look_again, threads.dialect, self._clock_shift, routines)
+        seconds = await self._read(work.seconds_to_look_again, threads.dialect, self._clock_shift, routines, room)
         if threads.watch.is_deaf:
             return min(seconds or _DEAF_SECONDS, _DEAF_SECONDS)
         return seconds
@@ -309,9 +319,9 @@ class Database:
         columns = work.kept_columns(kept)
         await self._write(work.finish, job, fence, state, session_id, outcome, error, node, columns, signals)
 
-    async def release(self, job: int, fence: int) -> None:
+    async def release(self, job: int, fence: int, *, to_generate: bool = False) -> None:
         """Give a claimed job back as it is: the next claim goes on with it. A stale fence is ignored."""
-        await self._write(work.release, job, fence)
+        await self._write(work.release, job, fence, to_generate)
 
     # --- the person ---
 

@@ -61,6 +61,16 @@ class Dialect(Protocol):
     def foreign_commits(self, connection: Connection) -> int:
         """A number above 0 that grows whenever another connection commits; 0 where others tell of it themselves."""
 
+    def last_signal(self, connection: Connection) -> tuple[Any, ...] | None:
+        """What the log ends with, for `check_signal`; None where nobody can exchange what was opened."""
+
+    def check_signal(self, connection: Connection, signal: tuple[Any, ...]) -> None:
+        """Make sure that a signal is still in the log.
+
+        Raises:
+            StoreBroken: the content was replaced by another, for instance by a backup.
+        """
+
     def job_numbers(self, connection: Connection, count: int) -> Sequence[int]:
         """Numbers for that many jobs, which nobody else is given, in ascending order."""
 

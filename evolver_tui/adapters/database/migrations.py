@@ -40,9 +40,14 @@ def _let_jobs_move(connection: Connection) -> None:
         connection.execute(insert(tallies), [dict(row) for row in counted])
 
 
+def _count_takeovers(connection: Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE job ADD COLUMN takeovers INTEGER DEFAULT 0 NOT NULL")
+
+
 STEPS: Final = (
     LayoutStep(1, "jobs, journal, questions, sessions, signals", _create_all),
     LayoutStep(2, "routines, moved jobs, a tally of several writers", _let_jobs_move),
+    LayoutStep(3, "takings-over are counted", _count_takeovers),
 )
 """Every step, oldest first. An empty database takes the models as they are and counts as having taken all."""
 
@@ -62,14 +67,14 @@ def bring_up_to_date(connection: Connection, now: float, place: str) -> None:
         if migrations.name not in tables:
             raise StoreError(
                 f"The database {place} belongs to another program.",
-                "Name another with --database; nothing was changed.",
+                "Nothing was changed. Name a database of evolver-tui's own with --database.",
             )
         taken = connection.scalar(select(func.max(migrations.c.number))) or 0
         missing = [step for step in STEPS if step.number > taken]
     if taken > STEPS[-1].number:
         raise StoreError(
             f"The database {place} was written by a newer version (layout {taken}, known here: {STEPS[-1].number}).",
-            "Update evolver-tui, or name another database with --database.",
+            "Update evolver-tui; nothing was changed.",
         )
     for step in missing:
         if tables:

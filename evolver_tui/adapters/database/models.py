@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Double, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Double, Index, Integer, MetaData, Table, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
@@ -65,6 +65,8 @@ class Job(Layout, table=True):
     fence: int = Field(default=0, sa_type=BigInteger)
     lease_owner: str | None = Field(default=None, sa_type=Text)
     lease_expires: float | None = Field(default=None, sa_type=Double)
+    takeovers: int = Field(default=0, sa_column=Column(Integer, server_default=text("0"), nullable=False))
+    """How often it was taken over from a worker that left it behind, since a person last answered or retried it."""
     received_at: float = Field(sa_type=Double)
     session_id: str = Field(sa_type=Text)
     routine: str = _empty_text()

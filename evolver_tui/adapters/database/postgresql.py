@@ -12,11 +12,13 @@ from itertools import chain
 from typing import Any, Final
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from evolver_tui.adapters.database.dialect import Watch, driver, for_rows
-from evolver_tui.core.errors import StoreError
+from evolver_tui.core.address import Address
+from evolver_tui.core.errors import StoreBroken, StoreError
+from evolver_tui.settings.secrets import scrub_addresses
 
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 """What it warns of is raised as well; without a handler it would come out on stderr, among the events."""
@@ -54,6 +56,7 @@ _REACHING: Final = {
     "application_name": "evolver-tui",
 }
 _FEW_ROWS: Final = 20
+_POLL_SECONDS: Final = 2.0
 _FIRST_WAIT_SECONDS: Final = 0.25
 _LONGEST_WAIT_SECONDS: Final = 2.0
 
@@ -73,12 +76,18 @@ class PostgreSQL:
 
     def __init__(self, url: URL, busy_seconds: float) -> None:
         self._url = url.set(drivername="postgresql+psycopg")
+        self._address = Address(self._url.render_as_string(hide_password=False))
         _, given = self._url.get_dialect()().create_connect_args(self._url)
-        self._arguments: Mapping[str, Any] = {**_REACHING, **given}
+        # Whatever the database or the environment says: SQL_ASCII would give bytes in place of text.
+        self._arguments: Mapping[str, Any] = {**_REACHING, **given, "client_encoding": "UTF8"}
         busy_ms = max(int(busy_seconds * 1000), 1)  # 0 would wait for ever
         self._settings = _SETTINGS.format(busy_ms=busy_ms, stopped_ms=2 * busy_ms).encode()
+        local = _SETTINGS.replace("SET ", "SET LOCAL ").replace("'60s', false", "'60s', true")
+        self._local_settings = local.format(busy_ms=busy_ms, stopped_ms=2 * busy_ms).encode()
+        self.is_pooled = False
+        """Whether PgBouncer hands its connections around, so that nothing may outlast a transaction."""
         host = f"{url.host or 'this host'}{f':{url.port}' if url.port else ''}"
-        self.place = f"{url.database or url.username or ''} on {host}"
+        self.place = f"{url.database or 'of its user'} on {host}"
         self._id = secrets.token_hex(4)
 
     def prepare(self, migrate: Callable[[Connection, float], None]) -> None:
@@ -101,11 +110,22 @@ class PostgreSQL:
     def _engine(self, isolation: str) -> Engine:
         def connect() -> psycopg.Connection[Any]:
             connection = psycopg.connect(**self._arguments, autocommit=True)
-            connection.execute(self._settings)
+            self.is_pooled = is_pooled(connection)
+            if self.is_pooled:
+                connection.prepare_threshold = None
+            else:
+                connection.execute(self._settings)
             connection.autocommit = False
             return connection
 
-        return create_engine(self._url, creator=connect, poolclass=NullPool, isolation_level=isolation)
+        engine = create_engine(self._url, creator=connect, poolclass=NullPool, isolation_level=isolation)
+
+        def set_for_transaction(connection: Connection) -> None:
+            if self.is_pooled:
+                driver(connection).execute(self._local_settings)
+
+        event.listen(engine, "begin", set_for_transaction)
+        return engine
 
     def text(self, statement: str) -> str:
         """With psycopg's mark for a value."""
@@ -131,6 +151,12 @@ class PostgreSQL:
         """Always 0: the server notifies."""
         return 0
 
+    def last_signal(self, connection: Connection) -> None:
+        """None: what a server has open cannot be exchanged under it."""
+
+    def check_signal(self, connection: Connection, signal: tuple[Any, ...]) -> None:
+        """Nothing."""
+
     def job_numbers(self, connection: Connection, count: int) -> Sequence[int]:
         """From the column's own sequence; numbers of what is not inserted stay unused."""
         return sorted(int(number) for (number,) in driver(connection).execute(_NUMBERS, (count,)))
@@ -141,7 +167,9 @@ class PostgreSQL:
         driver(connection).execute("SELECT pg_notify(%s, %s)", (CHANNEL, news))
 
     def watch(self, on_change: Callable[[bool], None], look: Callable[[], None]) -> Watch:
-        """Listens on a connection of its own."""
+        """Listens on a connection of its own; behind a pool, where nobody can, looks every few seconds."""
+        if self.is_pooled:
+            return PollingWatch(on_change)
         return NotificationWatch(self._arguments, self._id, on_change)
 
     def is_broken(self, connection: Connection) -> bool:
@@ -160,21 +188,23 @@ class PostgreSQL:
     def explain(self, error: BaseException) -> StoreError:
         """What the server, or the way to it, had against a statement."""
         if isinstance(error, StoreError):
-            return StoreError(error.message, error.way_out)
+            return (StoreBroken if isinstance(error, StoreBroken) else StoreError)(error.message, error.way_out)
         cause = error.orig if isinstance(error, DBAPIError) else error
         if not isinstance(cause, psycopg.Error):
             return StoreError(f"The database {self.place} could not be used: {type(error).__name__}.")
         state = cause.sqlstate or _state_of_refusal(cause)
         otherwise = _AWAY if isinstance(cause, psycopg.OperationalError) else _UNUSABLE
+        if _STATEMENT_POOLING in str(cause):
+            return StoreBroken(f"The database {self.place} is behind a pool of statements.", _POOL_TRANSACTIONS)
         message, way_out = _SENTENCES.get(state) or _CLASSES.get(state[:2]) or otherwise
-        return StoreError(f"The database {self.place} {message.format(cause=self._words(cause))}.", way_out)
+        kind = StoreBroken if state in _FOR_GOOD else StoreError
+        return kind(f"The database {self.place} {message.format(cause=self._words(cause))}.", way_out)
 
     def _words(self, error: psycopg.Error) -> str:
         """The server's or the driver's own words, without what they quote of the connection."""
         line, *_ = (error.diag.message_primary or str(error)).strip().splitlines() or [type(error).__name__]
         words = line.rpartition("failed: ")[2].removeprefix("FATAL:").strip().rstrip(".")
-        password = self._arguments.get("password")
-        return words.replace(password, "***") if password else words
+        return scrub_addresses(words, self._address)
 
 
 class NotificationWatch:
@@ -216,6 +246,35 @@ class NotificationWatch:
             wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
 
 
+class PollingWatch:
+    """Assumes every few seconds that others changed something."""
+
+    is_deaf = True
+
+    def __init__(self, on_change: Callable[[bool], None]) -> None:
+        self._on_change = on_change
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to assume it."""
+        self._timer = asyncio.get_running_loop().call_later(_POLL_SECONDS, self._again)
+
+    async def close(self) -> None:
+        """Assume it no longer."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _again(self) -> None:
+        self.start()
+        self._on_change(True)
+
+
+def is_pooled(connection: psycopg.Connection[Any]) -> bool:
+    """Whether a pool stands between: it tells a number of its own in place of the server process's."""
+    found = connection.execute("SELECT pg_backend_pid()").fetchone()
+    return found is not None and found[0] != connection.info.backend_pid
+
+
 @lru_cache(maxsize=64)
 def _with_percent(statement: str) -> str:
     return statement.replace("?", "%s")
@@ -248,10 +307,20 @@ _REFUSALS: Final = {
 _GOES_ON: Final = "A running console goes on by itself; nothing that was acknowledged is lost."
 _AWAY: Final = ("cannot be reached ({cause})", f"Check the server and the URL. {_GOES_ON}")
 _UNUSABLE: Final = ("could not be used ({cause})", "Nothing was changed.")
+_LAYOUT: Final = "Restore them from a backup, or check the user's search_path; then start again."
+_STATEMENT_POOLING: Final = "statement pooling mode"
+_POOL_TRANSACTIONS: Final = "Set pool_mode = transaction (or session) for it in PgBouncer; nothing was changed."
 _SENTENCES: Final = {
     "28P01": ("refused the password", "Set PGPASSWORD, or a line in ~/.pgpass."),
     "28000": ("refused this user", "Check the user in the URL and the server's pg_hba.conf."),
-    "3D000": ("does not exist", "Create it with createdb, or name another with --database."),
+    "3D000": ("does not exist", "Check its name. Create it with createdb where it never was."),
+    "42P01": ("has lost its tables ({cause})", _LAYOUT),
+    "42703": ("has lost its tables ({cause})", _LAYOUT),
+    "3F000": ("has lost its tables ({cause})", _LAYOUT),
+    "57014": (
+        "broke off what took longer than statement_timeout allows",
+        f"Raise statement_timeout for this user, or look why the server is slow. {_GOES_ON}",
+    ),
     "42501": ("does not allow this user to do that", "Grant the rights on the database's tables, or use another user."),
     "25006": ("cannot be written: the server is read-only", "Name the primary server with --database."),
     "53100": ("cannot grow: the server's disk is full", f"Free some space there. {_GOES_ON}"),
@@ -261,6 +330,8 @@ _SENTENCES: Final = {
     "57P01": ("ended the connection: the server is shutting down", _GOES_ON),
     "57P03": ("is starting up or shutting down", _GOES_ON),
 }
+_FOR_GOOD: Final = {"28P01", "28000", "3D000", "3F000", "42501", "42703", "42P01"}
+"""What another try would meet again."""
 _CLASSES: Final = {
     "08": _AWAY,
     "53": ("lacks resources ({cause})", f"Look at the server. {_GOES_ON}"),
@@ -268,6 +339,6 @@ _CLASSES: Final = {
     "22": ("could not take a value ({cause})", "Nothing was changed."),
     "23": ("refused a row ({cause})", "Nothing was changed."),
     "54": ("could not take a value ({cause})", "Nothing was changed."),
-    "42": ("has another layout ({cause})", "Name another database with --database."),
+    "42": ("did not understand this program ({cause})", "Nothing was changed."),
     "XX": ("is damaged ({cause})", "Look at the server's log."),
 }

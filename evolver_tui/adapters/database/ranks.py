@@ -14,6 +14,9 @@ from evolver_tui.core.task import Task
 
 _SECTION_BITS: Final = 56
 _CLASS_BITS: Final = 52
+_TURN: Final = 1 << 51
+"""In the class of jobs that were begun: behind those of which nobody knows yet that they need the model."""
+_TICKS_A_SECOND: Final = 100_000
 _LATEST_MS: Final = 1 << 44
 """A moment some centuries ahead, from which the finished are counted back."""
 
@@ -69,9 +72,18 @@ def new_rank(job: int, task: Task) -> int:
     return Section.PENDING.first | (1 + task.priority_rank) << _CLASS_BITS | job
 
 
-def resumed_rank(job: int) -> int:
-    """The place of a job that was begun and waits for a worker again: before every new one."""
-    return Section.PENDING.first | job
+def resumed_rank(since: float) -> int:
+    """The place of a job that was begun and waits for a worker again since this time: before every new one."""
+    return Section.PENDING.first | min(max(int(since * _TICKS_A_SECOND), 0), _TURN - 1)
+
+
+def turn_rank(since: float) -> int:
+    """The place of a job that was begun and waits for its turn at the model: before every new one."""
+    return resumed_rank(since) | _TURN
+
+
+FIRST_TURN: Final = turn_rank(0.0)
+"""From here on, pending jobs wait to be generated: those that were begun, then the new ones."""
 
 
 def over_rank(since: float) -> int:

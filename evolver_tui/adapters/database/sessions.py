@@ -9,19 +9,20 @@ from sqlalchemy import Connection, insert, select, update
 from evolver_tui.adapters.database import encoding
 from evolver_tui.adapters.database.models import sessions, signals
 from evolver_tui.adapters.database.transaction import Transaction
+from evolver_tui.core.address import Address
 from evolver_tui.core.errors import StoreError
 from evolver_tui.core.signal import Signal
 from evolver_tui.engine.ports import SessionRecord, StoredSignal
 
 
-def start_session(transaction: Transaction, session_id: str, hub_url: str, host: str) -> None:
+def start_session(transaction: Transaction, session_id: str, hub_url: Address, host: str) -> None:
     """Write that a session began. Raises StoreError for an id that was used before."""
     known = select(sessions.c.id).where(sessions.c.id == session_id)
     if transaction.connection.execute(known).first() is not None:
         raise StoreError(f"There is a session {session_id} already.", "Start again.")
     transaction.connection.execute(
         insert(sessions).values(
-            id=session_id, started_at=transaction.now, hub_url=encoding.plain(hub_url), host=encoding.plain(host)
+            id=session_id, started_at=transaction.now, hub_url=encoding.plain(str(hub_url)), host=encoding.plain(host)
         )
     )
 

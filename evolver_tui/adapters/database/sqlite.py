@@ -18,7 +18,8 @@ from sqlalchemy.sql import ClauseElement
 
 from evolver_tui.adapters.database.dialect import Watch, driver, for_rows
 from evolver_tui.adapters.database.models import jobs
-from evolver_tui.core.errors import StoreError
+from evolver_tui.adapters.database.same_file import START_AGAIN, FileConnection, SameFile
+from evolver_tui.core.errors import StoreBroken, StoreError
 
 CLOCK: Final = "SELECT (julianday('now') - 2440587.5) * 86400.0"
 """Seconds since 1970, to a tenth of a millisecond; `unixepoch('subsec')` needs a younger SQLite."""
@@ -33,7 +34,11 @@ _ASK_AGAIN_SECONDS: Final = 0.002
 _ROWS_A_STATEMENT: Final = 50
 """Their values are fewer than the 999 that an old SQLite takes."""
 _WATCH_SECONDS: Final = 0.25
-_MOVE_AWAY: Final = "Move it away and start again, or name another with --database."
+_RESTORE: Final = (
+    "Nothing more is written. Copy the file and those beside it, then restore a backup, or save what sqlite3's .recover"
+    " finds."
+)
+_NO_DATABASE: Final = "Restore a backup where it was one; otherwise name another file with --database."
 
 
 def create_file(path: Path) -> None:
@@ -42,6 +47,8 @@ def create_file(path: Path) -> None:
     Raises:
         StoreError: the folder cannot be made or written.
     """
+    if path.is_dir():
+        raise StoreError(f"The database {path} is a folder.", "Name a file in it with --database.")
     try:
         for folder in (*reversed(path.parent.parents), path.parent):
             if not folder.exists():
@@ -71,11 +78,13 @@ class SQLite:
         self.path = path
         self.place = str(path)
         self._busy_seconds = busy_seconds
+        self._file = SameFile(path)
 
     def prepare(self, migrate: Callable[[Connection, float], None]) -> None:
         """Make the file where there is none, and migrate under the write lock."""
         try:
             create_file(self.path)
+            self._file.remember()
             with self.writing().begin() as connection:
                 migrate(connection, self.now(connection))
         except DRIVER_ERRORS as error:
@@ -83,11 +92,11 @@ class SQLite:
 
     def writing(self) -> Engine:
         """Connections that take the write lock as they begin."""
-        return make_engine(self.path, self._busy_seconds, "BEGIN IMMEDIATE")
+        return make_engine(self._file, self._busy_seconds, "BEGIN IMMEDIATE")
 
     def reading(self) -> Engine:
         """Connections that never wait for the writer."""
-        return make_engine(self.path, self._busy_seconds, "BEGIN")
+        return make_engine(self._file, self._busy_seconds, "BEGIN")
 
     def text(self, statement: str) -> str:
         """As it is."""
@@ -111,6 +120,16 @@ class SQLite:
         """SQLite's own count of what other connections committed."""
         (version,) = driver(connection).execute("PRAGMA data_version").fetchone()
         return int(version)
+
+    def last_signal(self, connection: Connection) -> tuple[Any, ...] | None:
+        """Its number, and what tells it from another's of that number."""
+        found: tuple[Any, ...] | None = driver(connection).execute(_LAST_SIGNAL).fetchone()
+        return found
+
+    def check_signal(self, connection: Connection, signal: tuple[Any, ...]) -> None:
+        """A file that is restored in place keeps its identity, and its log ends earlier or differs."""
+        if driver(connection).execute(_SIGNAL_AGAIN, signal[:1]).fetchone() != signal:
+            raise self._file.replaced()
 
     def job_numbers(self, connection: Connection, count: int) -> Sequence[int]:
         """The next ones: nobody else inserts while this transaction has the write lock."""
@@ -177,8 +196,8 @@ class FileWatch:
         return found.st_size, found.st_mtime_ns
 
 
-def make_engine(path: Path, busy_seconds: float, begin: Literal["BEGIN", "BEGIN IMMEDIATE"]) -> Engine:
-    """Connections to the file, which all begin their transactions with `begin`.
+def make_engine(file: SameFile, busy_seconds: float, begin: Literal["BEGIN", "BEGIN IMMEDIATE"]) -> Engine:
+    """Connections to the file and to no other of its name, which all begin their transactions with `begin`.
 
     One that will write has to say so at its beginning: a reader that turns writer is refused at once, whatever the
     timeout, when another has written meanwhile.
@@ -186,20 +205,28 @@ def make_engine(path: Path, busy_seconds: float, begin: Literal["BEGIN", "BEGIN 
 
     own_waiting = busy_seconds if begin == "BEGIN" else 0.0
 
-    def connect() -> sqlite3.Connection:
-        uri = f"{path.absolute().as_uri()}?mode=rw"
-        connection = sqlite3.connect(uri, uri=True, timeout=own_waiting, isolation_level=None)
+    def connect() -> FileConnection:
+        file.check()
+        uri = f"{file.path.absolute().as_uri()}?mode=rw"
+        connection = sqlite3.connect(uri, uri=True, timeout=own_waiting, isolation_level=None, factory=FileConnection)
+        connection.file = file
         try:
             _patiently(connection, "PRAGMA journal_mode = WAL", busy_seconds)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            file.check()
         except BaseException:
             connection.close()
             raise
         return connection
 
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
-    event.listen(engine, "begin", lambda connection: _patiently(driver(connection), begin, busy_seconds))
+
+    def begin_transaction(connection: Connection) -> None:
+        _patiently(driver(connection), begin, busy_seconds)
+        driver(connection).check()
+
+    event.listen(engine, "begin", begin_transaction)
     return engine
 
 
@@ -227,32 +254,51 @@ def compiled(statement: ClauseElement) -> str:
 
 
 _LAST_JOB: Final = compiled(select(func.max(jobs.c.seq)))
+_SIGNAL: Final = "SELECT seq, session_id, name, timestamp FROM signal"
+_LAST_SIGNAL: Final = f"{_SIGNAL} ORDER BY seq DESC LIMIT 1"
+_SIGNAL_AGAIN: Final = f"{_SIGNAL} WHERE seq = ?"
 
 
 def explain(error: BaseException, path: Path) -> StoreError:
     """What went wrong with the file, in a sentence, and what a person can do about it."""
     if isinstance(error, StoreError):
-        return StoreError(error.message, error.way_out)
+        return (StoreBroken if isinstance(error, StoreBroken) else StoreError)(error.message, error.way_out)
     cause = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(cause, sqlite3.Error):
         return StoreError(f"The database {path} could not be used: {type(error).__name__}.")
-    message, way_out = _SENTENCES.get(_primary_code(cause), ("could not be used ({cause})", "Nothing was changed."))
-    return StoreError(f"The database {path} {message.format(cause=cause)}.", way_out)
+    code = _primary_code(cause)
+    words = str(cause)
+    if words.startswith(("no such table", "no such column")):
+        code = sqlite3.SQLITE_SCHEMA
+    elif words.startswith("Could not decode") or _code(cause) == sqlite3.SQLITE_IOERR_SHORT_READ:
+        code = sqlite3.SQLITE_CORRUPT
+    message, way_out = _SENTENCES.get(code, ("could not be used ({cause})", "Nothing was changed."))
+    kind = StoreBroken if code in _FOR_GOOD else StoreError
+    return kind(f"The database {path} {message.format(cause=cause)}.", way_out)
+
+
+def _code(error: sqlite3.Error) -> int:
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) or sqlite3.SQLITE_ERROR
+    return code
 
 
 def _primary_code(error: sqlite3.Error) -> int:
-    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) or sqlite3.SQLITE_ERROR
-    return code & 0xFF
+    return _code(error) & 0xFF
 
 
 _SENTENCES: Final = {
     sqlite3.SQLITE_FULL: ("cannot grow: the disk is full", "Free some space; the program goes on by itself."),
     sqlite3.SQLITE_BUSY: ("is locked by another program", "Close that program or wait, then try again."),
     sqlite3.SQLITE_LOCKED: ("is locked by another program", "Close that program or wait, then try again."),
-    sqlite3.SQLITE_READONLY: ("cannot be written", "Make the file and its folder writable, or use --database."),
-    sqlite3.SQLITE_PERM: ("cannot be read", "Make the file and its folder yours, or use --database."),
-    sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "Make the file and its folder yours, or use --database."),
+    sqlite3.SQLITE_READONLY: ("cannot be written", "Make the file and its folder writable, then start again."),
+    sqlite3.SQLITE_PERM: ("cannot be read", "Make the file and its folder yours, then start again."),
+    sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "Make the file and its folder yours, then start again."),
     sqlite3.SQLITE_IOERR: ("cannot be read or written ({cause})", "Check the disk and its free space."),
-    sqlite3.SQLITE_CORRUPT: ("is damaged", _MOVE_AWAY),
-    sqlite3.SQLITE_NOTADB: ("is not a database", _MOVE_AWAY),
+    sqlite3.SQLITE_CORRUPT: ("is damaged", _RESTORE),
+    sqlite3.SQLITE_NOTADB: ("is not a database", _NO_DATABASE),
+    sqlite3.SQLITE_SCHEMA: ("has lost its tables ({cause})", START_AGAIN),
 }
+_FOR_GOOD: Final = {
+    sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA,
+}  # fmt: skip
+"""What another try would meet again."""

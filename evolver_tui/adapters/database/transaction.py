@@ -75,6 +75,8 @@ class Transaction:
     _log: list[tuple[Any, ...]] = field(default_factory=list)
     is_unannounced: bool = False
     """Whether jobs changed in a way that others may hear of a moment later."""
+    last_signal: tuple[Any, ...] | None = None
+    """What the log ended with at the commit."""
 
     @classmethod
     def begin(cls, connection: Connection, dialect: Dialect, clock_shift: float, shard: int) -> Transaction:
@@ -166,6 +168,8 @@ class Transaction:
         """
         try:
             self.execute_many(_INSERT_SIGNAL, self._log)
+            if self._log:
+                self.last_signal = self.dialect.last_signal(self.connection)
             changes = [(*standing, self.shard, jobs) for standing, jobs in sorted(self._changes.items()) if jobs]
             self.execute_many(_ADD_TO_TALLY, changes)
             self._announce()

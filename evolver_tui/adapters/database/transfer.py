@@ -178,14 +178,14 @@ def _job_row(
     if is_paused:
         state, rank, asks = JobState.PAUSED, ranks.paused_rank(open_points[-1]["asked_at"]), open_points[-1]["kind"]
     else:
-        rank = ranks.resumed_rank(job) if came["journal"] else ranks.new_rank(job, task)
+        rank = ranks.resumed_rank(transaction.now) if came["journal"] else ranks.new_rank(job, task)
         state, asks = JobState.PENDING, None
     deferred = [DeferredEvent.from_json_value(event) for event in came["deferred_events"]]
     return {
         "task_id": task.id, "task_name": task.name, "task_type": task.type, "priority": task.priority,
         "state": state.value, "outcome": None, "asks": asks, "rank": rank, "since": transaction.now,
         "node": "", "error": "", "attempt": int(came["attempt"]), "fence": int(came["fence"]) + 1,
-        "lease_owner": None, "lease_expires": None, "received_at": float(came["created_at"]),
+        "lease_owner": None, "lease_expires": None, "takeovers": 0, "received_at": float(came["created_at"]),
         "session_id": session_id,
         "routine": str(bundle.flow["flow_id"]), "source_hash": str(bundle.flow["source_hash"]),
         "pause_reason": str(came["pause_reason"]), "deferred_json": encoding.from_deferred(deferred),

@@ -9,19 +9,21 @@ from sqlalchemy.exc import ArgumentError
 
 from evolver_tui.adapters.database.dialect import Dialect
 from evolver_tui.adapters.database.sqlite import SQLite
+from evolver_tui.core.address import Address
 from evolver_tui.core.errors import StoreError, UsageError
 from evolver_tui.settings.database_url import FORMS, check_database_url, scheme_of
 
 
-def dialect_of(url: str | Path, busy_seconds: float) -> Dialect:
+def dialect_of(address: Address | Path, busy_seconds: float) -> Dialect:
     """What speaks with the database that a URL (or a plain path object) names.
 
     Raises:
         UsageError: it is no URL, is of a database or for a driver that is not known here, or names no file.
         StoreError: the extra that it needs is not installed.
     """
-    if isinstance(url, Path):
-        return SQLite(url, busy_seconds)
+    if isinstance(address, Path):
+        return SQLite(address, busy_seconds)
+    url = address.for_connecting()
     check_database_url(url)
     _, _, rest = url.partition("://")
     try:

@@ -6,7 +6,7 @@ holds an older number: its write matches no row and is refused.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, or_, select
@@ -22,7 +22,7 @@ from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question import Question
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
-from evolver_tui.engine.ports import Claim, Kept
+from evolver_tui.engine.ports import Claim, Kept, LeftBehind, Room, goes_alone
 
 KeptColumns = Mapping[str, Any]
 _RUNNING: Final = standing(JobState.RUNNING)
@@ -40,18 +40,23 @@ class _Queued(NamedTuple):
     """What has to be known of a job before it is taken."""
 
     seq: int
+    rank: int
     state: str
     fence: int
     lease_owner: str | None
     lease_expires: float | None
+    takeovers: int
     routine: str
     source_hash: str
 
 
-_IN_QUEUE: Final = "SELECT seq, state, fence, lease_owner, lease_expires, routine, source_hash FROM job"
+_IN_QUEUE: Final = (
+    "SELECT seq, rank, state, fence, lease_owner, lease_expires, takeovers, routine, source_hash FROM job"
+)
 _IN_ORDER: Final = " ORDER BY rank, seq"
 _IS_RUNNING: Final = f" WHERE rank >= {Section.RUNNING.first} AND rank < {Section.RUNNING.end}"
 _IS_PENDING: Final = f" WHERE rank >= {Section.PENDING.first} AND rank < {Section.PENDING.end}"
+_IS_RESUMED: Final = f" WHERE rank >= {Section.PENDING.first} AND rank < {ranks.FIRST_TURN}"
 _READ_JOURNAL: Final = "SELECT name, value_json, digest FROM journal WHERE job = ? ORDER BY fence, at"
 _READ_QUESTION: Final = "SELECT id, asked_at, answered_at FROM question WHERE job = ? AND name = ?"
 _ASK: Final = (
@@ -71,12 +76,18 @@ _WRITE_JOURNAL: Final = sqlite.compiled(
 """Writes no row when the same write was made before."""
 
 
-def claim(transaction: Transaction, owner: str, lease_seconds: float, routines: Mapping[str, str]) -> Claim | None:
+def claim(
+    transaction: Transaction, owner: str, lease_seconds: float, routines: Mapping[str, str], room: Room
+) -> Claim | None:
     """Take the first job that waits for a worker; one that its worker left behind comes before all others."""
-    found = _abandoned(transaction, routines) or _next_pending(transaction, routines)
+    found = _abandoned(transaction, lease_seconds, routines, room) or _first(transaction, *_is_waiting(routines, room))
     if found is None:
         return None
     job = found.seq
+    left_behind = _left_behind(found)
+    takeovers = left_behind.takeovers if left_behind else found.takeovers
+    if room.held and goes_alone(found.routine, takeovers):
+        return None  # it begins when nothing else is held, and nothing new before it
     source_hash = routines[found.routine]
     taken = transaction.update_row(
         "job",
@@ -87,6 +98,7 @@ def claim(transaction: Transaction, owner: str, lease_seconds: float, routines: 
             "fence": found.fence + 1,
             "lease_owner": encoding.plain(owner),
             "lease_expires": transaction.now + lease_seconds,
+            "takeovers": takeovers,
             "source_hash": source_hash or found.source_hash,
         },
         "seq = ?",
@@ -105,28 +117,55 @@ def claim(transaction: Transaction, owner: str, lease_seconds: float, routines: 
         journal=values,
         digests=digests,
         routine=found.routine,
+        source_hash=source_hash,
         source_changed=bool(source_hash and found.source_hash and source_hash != found.source_hash),
         deferred=encoding.to_deferred(deferred_json),
         shared=encoding.to_shared(shared_json),
+        is_resumed=found.rank < ranks.FIRST_TURN,
+        left_behind=left_behind,
+        takeovers=takeovers,
     )
 
 
-def _next_pending(transaction: Transaction, routines: Mapping[str, str]) -> _Queued | None:
-    return _first(transaction, _is_pending(routines), tuple(routines))
+def _left_behind(found: _Queued) -> LeftBehind | None:
+    """By whom a job was left that is taken over; None for one that waited."""
+    if found.state != JobState.RUNNING.value:
+        return None
+    owner = found.lease_owner or ""
+    return LeftBehind(owner, is_gone(owner), found.takeovers + 1)
 
 
-def _is_pending(routines: Mapping[str, str]) -> str:
-    """The condition that a job waits for a worker that knows these, whose names are its values."""
-    return f"{_IS_PENDING} AND routine IN ({', '.join('?' * len(routines))})"
+def _is_waiting(routines: Mapping[str, str], room: Room) -> tuple[str, tuple[str, ...]]:
+    """The condition that a job waits for a worker that knows these and has this room, and its values."""
+    resumed = room.resumed_of(routines)
+    if room.generates and len(resumed) == len(routines):
+        return f"{_IS_PENDING} AND routine IN {_marks(routines)}", tuple(routines)
+    if room.generates:
+        known = f"routine IN {_marks(resumed)} OR rank >= {ranks.FIRST_TURN} AND routine IN {_marks(routines)}"
+        return f"{_IS_PENDING} AND ({known})", (*resumed, *routines)
+    return f"{_IS_RESUMED} AND routine IN {_marks(resumed)}", tuple(resumed)
 
 
-def _abandoned(transaction: Transaction, routines: Mapping[str, str]) -> _Queued | None:
+def _marks(values: Collection[str]) -> str:
+    return f"({', '.join('?' * len(values)) or 'NULL'})"
+
+
+def _abandoned(
+    transaction: Transaction, lease_seconds: float, routines: Mapping[str, str], room: Room
+) -> _Queued | None:
+    resumed = room.resumed_of(routines)
     for row in transaction.rows(f"{_IN_QUEUE}{_IS_RUNNING}{_IN_ORDER}"):
         running = _Queued(*row)
-        if running.routine in routines and _is_free(transaction, running):
-            same = (running.seq, running.fence)
+        if running.routine not in resumed or running.seq in room.held:
+            continue
+        same = (running.seq, running.fence)
+        if _is_free(transaction, running):
             if (found := _first(transaction, f"{_IS_RUNNING} AND seq = ? AND fence = ?", same)) is not None:
                 return found
+        elif (running.lease_expires or 0.0) > (longest := transaction.now + _LONGEST_LEASE):
+            # A clock that was wrong gave it. Its worker may live: it renews a lease that is cut, or that one ends.
+            cut = {"lease_expires": transaction.now + lease_seconds}
+            transaction.update("job", cut, "seq = ? AND fence = ? AND lease_expires > ?", (*same, longest))
     return None
 
 
@@ -138,28 +177,26 @@ def _first(transaction: Transaction, condition: str, values: Sequence[Any]) -> _
 
 
 def _is_free(transaction: Transaction, running: _Queued) -> bool:
-    """Whether nobody works on a running job. A lease that ends in some hours was given by a clock that was wrong."""
+    """Whether nobody works on a running job any longer."""
     expires, owner = running.lease_expires, running.lease_owner
-    if expires is None or owner is None:
-        return True
-    left = expires - transaction.now
-    return left <= 0 or left > _LONGEST_LEASE or is_gone(owner)
+    return expires is None or owner is None or expires <= transaction.now or is_gone(owner)
 
 
 def seconds_to_look_again(
-    connection: Connection, dialect: Dialect, clock_shift: float, routines: Mapping[str, str]
+    connection: Connection, dialect: Dialect, clock_shift: float, routines: Mapping[str, str], room: Room
 ) -> float | None:
     """When a job that somebody works on, or is about to, may be free; None while there is none."""
-    now = dialect.now(connection) + clock_shift
+    now, resumed = dialect.now(connection) + clock_shift, room.resumed_of(routines)
     running = (_Queued(*row) for row in rows_of(connection, dialect, f"{_IN_QUEUE}{_IS_RUNNING}{_IN_ORDER}"))
     waits = [
         _LOOK_AGAIN
         if is_here(job.lease_owner or "")
         else min(max((job.lease_expires or now) - now, _SOON), _LONGEST_LEASE)
         for job in running
-        if job.routine in routines
+        if job.routine in resumed and job.seq not in room.held
     ]
-    if rows_of(connection, dialect, f"{_IN_QUEUE}{_is_pending(routines)} LIMIT 1", tuple(routines)):
+    condition, values = _is_waiting(routines, room)
+    if rows_of(connection, dialect, f"{_IN_QUEUE}{condition} LIMIT 1", values):
         waits.append(_LOOK_AGAIN)  # another process holds its row at this moment
     return min(waits, default=None)
 
@@ -252,7 +289,7 @@ def pause(
     asked = transaction.rows(_READ_QUESTION, (job, name))
     before = _Asked(*asked[0]) if asked else None
     if before is not None and before.answered_at is not None:
-        _write_held(transaction, job, fence, **pending_again(job, transaction.now), **kept)
+        _write_held(transaction, job, fence, **pending_again(transaction.now), **kept)
         transaction.moved(_RUNNING, _PENDING)
         transaction.log(session_id, signals)
         return before.id
@@ -285,10 +322,10 @@ class _Asked(NamedTuple):
     answered_at: float | None
 
 
-def pending_again(job: int, now: float) -> dict[str, Any]:
+def pending_again(now: float) -> dict[str, Any]:
     """The columns of a job that was begun and waits for a worker again."""
     waiting = {"state": JobState.PENDING, "asks": None, "pause_reason": "", "since": now}
-    return {**waiting, "rank": ranks.resumed_rank(job), **_NO_LEASE}
+    return {**waiting, "rank": ranks.resumed_rank(now), **_NO_LEASE}
 
 
 def _stands(transaction: Transaction, job: int, fence: int, state: JobState) -> bool:
@@ -328,10 +365,12 @@ def finish(
     transaction.log(session_id, signals)
 
 
-def release(transaction: Transaction, job: int, fence: int) -> None:
+def release(transaction: Transaction, job: int, fence: int, to_generate: bool = False) -> None:
     """Give a job back; with a stale fence nothing happens."""
+    now = transaction.now
+    rank = {"rank": ranks.turn_rank(now)} if to_generate else {}
     try:
-        _write_held(transaction, job, fence, **pending_again(job, transaction.now))
+        _write_held(transaction, job, fence, **(pending_again(now) | rank))
     except StaleLease:
         return
     transaction.moved(_RUNNING, _PENDING)

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine
 
 from evolver_tui.adapters.database.dialect import Dialect
 from evolver_tui.adapters.database.transaction import Transaction, TransactionLost, log_row
-from evolver_tui.core.errors import StoreError
+from evolver_tui.core.errors import StoreBroken, StoreError
 from evolver_tui.core.signal import Signal
 
 T = TypeVar("T")
@@ -87,6 +87,9 @@ class Writer:
         self._log_limit = log_limit
         self._on_problem = on_problem
         self._connection: Connection | None = None
+        self._broken: StoreBroken | None = None
+        """Why nothing is written any longer."""
+        self._last_signal: tuple[Any, ...] | None = None
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="database writer", daemon=True)
         self._announcing: asyncio.TimerHandle | None = None
@@ -239,6 +242,8 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - whatever happened, each future hears of it
             self._disconnect()
             problem = self._dialect.explain(_cause(error))
+            if isinstance(problem, StoreBroken):
+                self._broken = problem
             settlements = [
                 (entry.future, None, problem)
                 for entry in batch
@@ -250,6 +255,8 @@ class Writer:
         self._in_loop(_settle, settlements)
 
     def _attempt_patiently(self, batch: Sequence[_Request | _Log]) -> tuple[list[Settlement], float]:
+        if self._broken is not None:
+            raise self._broken
         for attempts_left in reversed(range(_ATTEMPTS)):
             try:
                 return self._attempt(batch)
@@ -283,6 +290,8 @@ class Writer:
                 if is_lone and self._is_worth_another(error):
                     raise TransactionLost from error
                 problem = self._dialect.explain(error) if isinstance(error, self._dialect.errors) else error
+                if isinstance(problem, StoreBroken):
+                    raise problem from error
                 if is_lone:
                     transaction.connection.rollback()
                     _, now = self._attempt([entry for entry in batch if isinstance(entry, _Log)])
@@ -290,6 +299,7 @@ class Writer:
             if entry.future is not None:
                 settlements.append((entry.future, result, problem))
         transaction.commit()
+        self._last_signal = transaction.last_signal or self._last_signal
         if transaction.is_unannounced:
             self._in_loop(self._announce_within, _ANNOUNCE_SECONDS)
         return settlements, transaction.now
@@ -311,6 +321,8 @@ class Writer:
         commits = self._dialect.foreign_commits(connection)
         if commits != self._foreign_commits:  # on a connection that was just made, a change is assumed
             self._foreign_commits = commits
+            if self._last_signal is not None:
+                self._dialect.check_signal(connection, self._last_signal)
             self._in_loop(self._on_foreign_change, True)
         return transaction
 

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
+from langgraph._internal._constants import INTERRUPT
 from langgraph.checkpoint.base import (
     WRITES_IDX_MAP,
     BaseCheckpointSaver,
@@ -40,6 +41,9 @@ _KEPT = "graph {slot}"
 _KEPT_WRITES = "graph {slot} writes"
 _NO_FORM = "Type is not msgpack serializable: "
 """How the serializer's error begins where it has no form for a value's type."""
+
+_PULLED = "~__pregel_pull, "
+"""How LangGraph's path of a task begins where a node's channels caused it; the node's name follows."""
 
 Encoded = list[str]
 """The serializer's name for the form, and its bytes as base64 text."""
@@ -88,6 +92,18 @@ class StrictSerializer(JsonPlusSerializer):
         return RoutineError(f"{what} cannot be kept: {words}.", way_out)
 
 
+@dataclass(frozen=True, slots=True)
+class OpenStep:
+    """Where a graph, or a subgraph at work, stands."""
+
+    path: tuple[str, ...]
+    """The nodes that lead to the subgraph; empty for the graph itself."""
+    values: Mapping[str, Any]
+    """Of its channels, by name."""
+    nodes: frozenset[str]
+    """Those of the step that wrote something already: a question, an error, or what they came to."""
+
+
 @dataclass(slots=True, eq=False)
 class _Namespace:
     """One namespace's latest checkpoint, as JSON values."""
@@ -113,6 +129,13 @@ class _Namespace:
             return []
         return sorted(self.writes["writes"], key=lambda write: (write[5], write[0], write[1]))
 
+    @property
+    def waits(self) -> bool:
+        """Whether a task of it interrupted and did not go on to its end."""
+        writes = self.current_writes
+        ended = {write[0] for write in writes if write[1] >= 0}
+        return any(write[2] == INTERRUPT and write[0] not in ended for write in writes)
+
 
 class _Slots:
     """All namespaces of one job, read from its journal and written there. Writes that wait are written together."""
@@ -127,11 +150,13 @@ class _Slots:
 
     def find(self, ns: str) -> _Namespace | None:
         """The namespace, where there is one and it is not over."""
-        return next(
-            (each for each in self._live() if each.checkpoint is not None and each.checkpoint["ns"] == ns), None
-        )
+        return next((each for each in self.live() if each.checkpoint is not None and each.checkpoint["ns"] == ns), None)
 
-    def _live(self) -> Iterator[_Namespace]:
+    def is_waiting_inside(self, task_id: str) -> bool:
+        """Whether something that the task runs, a subgraph, waits for an answer."""
+        return any(each.waits and f":{task_id}" in (each.ns or "") for each in self.live())
+
+    def live(self) -> Iterator[_Namespace]:
         """The namespaces that are not over. Namespaces of one task carry its id after a colon."""
         if not self._slots or self._slots[0].checkpoint is None:
             return
@@ -145,7 +170,7 @@ class _Slots:
         found = self.find(ns)
         if found is None:
             # The graph's own namespace comes first and stays in the first slot.
-            live = list(self._live())
+            live = list(self.live())
             found = next((each for each in self._slots if each not in live), None)
             if found is None:
                 found = _Namespace()
@@ -191,12 +216,24 @@ class JournalSaver(BaseCheckpointSaver[int]):
     def __init__(self, run: Run, types: Sequence[type] = ()) -> None:
         super().__init__(serde=StrictSerializer(types))
         self._slots = _Slots(run)
+        self._lost: RoutineError | None = None
         self._loop = asyncio.get_running_loop()
 
     @property
     def has_begun(self) -> bool:
         """Whether the graph has been started."""
         return self._slots.find("") is not None
+
+    def open_steps(self) -> list[OpenStep]:
+        """Where the graph and its subgraphs at work stand."""
+        steps = []
+        for each in self._slots.live():
+            assert each.checkpoint is not None
+            path = tuple(part.partition(":")[0] for part in each.checkpoint["ns"].split("|") if ":" in part)
+            values = self._decoded(*each.checkpoint["checkpoint"])["channel_values"]
+            nodes = {write[5].removeprefix(_PULLED) for write in each.current_writes if write[5].startswith(_PULLED)}
+            steps.append(OpenStep(path, values, frozenset(nodes)))
+        return steps
 
     # --- asynchronous
 
@@ -232,6 +269,8 @@ class JournalSaver(BaseCheckpointSaver[int]):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Keep a checkpoint in the place of the one before. Raises StaleLease, StoreError, RoutineError."""
+        if self._lost is not None:
+            raise self._lost
         place = config["configurable"]
         ns = place.get("checkpoint_ns", "")
         value = {
@@ -248,10 +287,16 @@ class JournalSaver(BaseCheckpointSaver[int]):
     ) -> None:
         """Keep what one task wrote. Raises StaleLease, StoreError, RoutineError."""
         place = config["configurable"]
-        encoded = [
+        encoded: list[list[Any]] = [
             [task_id, WRITES_IDX_MAP.get(channel, index), channel, *self._encoded(value), task_path]
             for index, (channel, value) in enumerate(writes)
         ]
+        if any(write[1] >= 0 for write in encoded) and self._slots.is_waiting_inside(task_id):
+            self._lost = RoutineError(
+                "A subgraph was changed while the job waited: what asked in it is no longer there.",
+                "Put the node back under its name, then retry with y: what was done is not done again.",
+            )
+            raise self._lost
         await self._slots.add_writes(place.get("checkpoint_ns", ""), place["checkpoint_id"], encoded)
 
     # --- synchronous: for a node that runs a subgraph in its own thread

@@ -17,7 +17,10 @@ from langgraph.types import Command, Interrupt
 from evolver_tui.adapters.langgraph_routine import GraphRoutine
 from evolver_tui.adapters.langgraph_routine.answers import Answers
 from evolver_tui.adapters.langgraph_routine.checkpoints import JournalSaver
+from evolver_tui.adapters.langgraph_routine.handover import Handover
 from evolver_tui.adapters.langgraph_routine.json_values import to_json_value
+from evolver_tui.adapters.langgraph_routine.unfinished import check_way
+from evolver_tui.core.address import show_addresses
 from evolver_tui.core.errors import EvolverError, RoutineError
 from evolver_tui.core.task import Task
 from evolver_tui.engine.routine import Run
@@ -55,8 +58,12 @@ class GraphRun:
         with off:
             answers = Answers(run, self._routine.declined)
             await answers.read_again()
-            given, pending = None, await course.pending() if saver.has_begun else ()
-            if not saver.has_begun:
+            given: Any = None
+            pending: Interrupts = ()
+            if saver.has_begun:
+                check_way(graph, saver)
+                pending = await course.pending()
+            else:
                 given = self._routine.input(task)
             while True:
                 if pending:
@@ -69,8 +76,12 @@ class GraphRun:
         self, course: _Course, given: Any, answered: Interrupts, answers: Answers
     ) -> tuple[Any, Interrupts]:
         """Let the graph go on; returns its output and what it waits for. Answers that it cannot use are refused."""
+        handover = Handover(answers.is_meant)
         try:
-            output = await course.advance(given)
+            with handover.watching():
+                output = await course.advance(given)
+            answers.lay_aside(handover.taken_back)
+            course.tell_unused(answers.lay_aside(each.id for each in answered if each.id not in handover.seen))
             return output, await course.pending(must_end=True)
         except Exception as error:
             pending = await course.pending() if answered and is_invalid_resume(error) else ()
@@ -120,6 +131,11 @@ class _Course:
                     self._tell_end(namespace, chunk)
         return output
 
+    def tell_unused(self, answers: Sequence[str]) -> None:
+        """A node that asked no longer did so when it ran with the answer."""
+        for each in answers:
+            self._run.emit("graph.answer_unused", {"notice": f"The graph did not ask for {each}."}, level="warning")
+
     def _tell_end(self, namespace: Sequence[str], ended: Mapping[str, Any]) -> None:
         """Names alone: what a node was given and returned stays in the checkpoint."""
         name = "/".join([*(part.partition(":")[0] for part in namespace), ended["name"]])
@@ -154,4 +170,4 @@ def _as_routine_error(error: Exception, node: str) -> EvolverError:
             "Retry with y to let it go on, or allow more: graph.with_config(recursion_limit=...).",
         )
     where = f"Node {node!a} of the graph" if node else "The graph"
-    return RoutineError(f"{where} failed: {type(error).__name__}: {error}.", RETRY)
+    return RoutineError(f"{where} failed: {type(error).__name__}: {show_addresses(str(error))}.", RETRY)

@@ -15,8 +15,8 @@ from textual.content import Content
 from textual.events import DescendantFocus, Paste
 from textual.widgets import Input, Static
 
+from evolver_tui.core.address import MASK, Address
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.settings.secrets import without_credentials
 from evolver_tui.settings.values import HUB_SCHEMES, address
 from evolver_tui.tui.modals.inputs import ChoiceList, Chooser, TextInput
 from evolver_tui.tui.modals.modal import Clock, Modal
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _SAMPLE = "Sample hub (in this process, offline tasks)"
 _KEPT = "Its sample tasks come into the database of your real tasks; evolver-tui --demo has one of its own."
 _TOKEN = "A hub that wants a token gets it from the environment (EVOLVER_HUB_TOKEN); none is typed here."
+_NOT_WHOLE = f"What stood at {MASK} was not kept: write it again, or leave it out and set EVOLVER_HUB_TOKEN."
 _EXAMPLE = "http://localhost:5000/taskhub"
 _STYLES = {"ok": "$mark-ok", "warn": "$mark-warn", "error": "$mark-error", "dim": "$dim"}
 _MOST_LINES_PASTED = 1_000
@@ -39,7 +40,7 @@ _check_address = address(*HUB_SCHEMES)
 class ConnectChoice:
     """Which hub to connect to."""
 
-    url: str
+    url: Address
     """Empty for the sample hub."""
     is_sample: bool
 
@@ -71,7 +72,7 @@ class ConnectModal(Modal[ConnectChoice | None]):
 
     def __init__(
         self,
-        hubs: Sequence[str] = (),
+        hubs: Sequence[Address] = (),
         link: LinkState | None = None,
         *,
         prefers_sample: bool = False,
@@ -80,7 +81,7 @@ class ConnectModal(Modal[ConnectChoice | None]):
         wall_now: Callable[[], float] = time.time,
     ) -> None:
         """Args:
-        hubs: the URLs of hubs that are known, the one to offer first at its head.
+        hubs: the addresses of hubs that are known, the one to offer first at its head.
         link: how the link stands; None where there was none yet.
         prefers_sample: whether the sample hub is offered before them, as it is where none is known.
         keeps_sample_tasks: whether sample tasks would come into the database of real ones.
@@ -89,9 +90,9 @@ class ConnectModal(Modal[ConnectChoice | None]):
         """
         super().__init__("Choose a hub", now=now)
         self._link, self._wall_now = link, wall_now
-        self._offered = ["", *hubs] if prefers_sample or not hubs else [*hubs, ""]
-        """The URL behind each choice but the last; empty for the sample hub."""
-        labels = [safe_text(without_credentials(url), 300) if url else _SAMPLE for url in self._offered]
+        self._offered = [Address(), *hubs] if prefers_sample or not hubs else [*hubs, Address()]
+        """The address behind each choice but the last; empty for the sample hub."""
+        labels = [safe_text(url, 300) if url else _SAMPLE for url in self._offered]
         self._choices = ChoiceList([*labels, "another hub, by its URL:"], (0,))
         self._other = len(labels)
         self._input = UrlInput(_EXAMPLE, self._pasted)
@@ -121,7 +122,7 @@ class ConnectModal(Modal[ConnectChoice | None]):
         marks = PLAIN_MARKS if self.is_plain else Marks()
         mark, ink = link_mark(link, marks)
         words = link_words(link, self._wall_now(), marks.dot)
-        url = Content.styled(safe_text(without_credentials(link.url), 400), "bold")
+        url = Content.styled(safe_text(link.url, 400), "bold")
         state = Content.assemble((f"{mark} ", _STYLES[ink]), (words, ""))
         if not link.reason or link.phase == "connected":
             return Content("\n").join([url, state])
@@ -138,17 +139,28 @@ class ConnectModal(Modal[ConnectChoice | None]):
             return
         chosen = self._choices.chosen[0] if self._choices.chosen else None
         if chosen is not None and chosen != self._other:
-            url = self._offered[chosen]
-            self.finish(ConnectChoice(url, is_sample=not url))
+            address = self._offered[chosen]
+            if address.is_whole:
+                self.finish(ConnectChoice(address, is_sample=not address))
+            else:
+                self._refuse(address, _NOT_WHOLE)
             return
-        url = self._input.value.strip() if chosen == self._other else ""
-        problem = url_problem(url)
+        address = Address(self._input.value.strip() if chosen == self._other else "")
+        problem = url_problem(address)
         if not problem:
-            self.finish(ConnectChoice(url, is_sample=False))
-            return
+            self.finish(ConnectChoice(address, is_sample=False))
+        elif chosen == self._other:
+            self._refuse(address, problem)
+        else:
+            self._say(problem)
+
+    def _refuse(self, address: Address, problem: str) -> None:
+        """Let an address be mended in the line; a secret in it stands there no longer."""
         self._say(problem)
-        if chosen == self._other:
-            self._input.focus()
+        self._input.focus()
+        if MASK in str(address) and self._input.value != str(address):
+            self._remark = problem
+            self._input.value = str(address)
 
     def action_back_to_choices(self) -> None:
         """Up, from the line to the choice above it."""
@@ -163,13 +175,14 @@ class ConnectModal(Modal[ConnectChoice | None]):
 
     @on(Chooser.Changed)
     def _chosen(self) -> None:
-        self._problem.remove_class("-shown")
+        if self._choices.has_focus:  # else the line was chosen for a person who is to mend what stands there
+            self._problem.remove_class("-shown")
         self._show_kept()
         if self._choices.chosen == (self._other,) and self._choices.has_focus:
             self._input.focus()
 
     def _show_kept(self) -> None:
-        is_sample = self._choices.chosen == (self._offered.index(""),)
+        is_sample = self._choices.chosen == (self._offered.index(Address()),)
         self._sample_note.set_class(is_sample and self._keeps_sample_tasks, "-shown")
 
     @on(Input.Changed)
@@ -214,12 +227,12 @@ def url_of_paste(text: str) -> tuple[str, str]:
     lines = [line.strip() for line in text.splitlines()[:_MOST_LINES_PASTED] if line.strip()]
     if len(lines) < 2:
         return "".join(lines), ""
-    fitting = next((line for line in lines if not url_problem(line)), "")
+    fitting = next((line for line in lines if not url_problem(Address(line))), "")
     what = "address" if fitting else "line"
     return fitting or lines[0], f"Of the {len(lines)} lines that were pasted, the first {what} was taken."
 
 
-def url_problem(url: str) -> str:
-    """Why `url` cannot be a hub's address, as a sentence; empty when it can."""
-    expected = _check_address(url) if url else "a URL"
+def url_problem(address: Address) -> str:
+    """Why an address cannot be a hub's, as a sentence; empty when it can."""
+    expected = _check_address(address.for_connecting()) if address else "a URL"
     return f"A hub is reached by {expected}, such as {_EXAMPLE}." if expected else ""

@@ -184,7 +184,7 @@ def _checks_page(review: Review, findings: Sequence[Finding], marks: Marks) -> T
     paragraphs += [
         ("", "text"),
         (f"risk       {report.risk.value}", risk_ink),
-        (f"can reach  {safe_text(', '.join(report.capabilities) or 'nothing beyond its input')}", "text"),
+        (f"can reach  {safe_text(', '.join(report.capabilities) or 'nothing that the reading found')}", "text"),
         (f"calls      {safe_text(', '.join(report.tools) or 'no tools')}", "text"),
         (f"says       {safe_text(', '.join(draft.tools_used) or 'no tools')}", "dim"),
         (f"written by {safe_text(draft.author, 100)}", "text"),

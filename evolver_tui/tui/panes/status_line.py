@@ -81,8 +81,7 @@ class StatusLine(Pane):
         link = self._status.link
         if link is None:
             return "no hub"
-        host = link.url.partition("://")[2].partition("/")[0]
-        name = "sample hub" if self._status.is_sample else safe_text(host, 40)
+        name = "sample hub" if self._status.is_sample else safe_text(link.url.host, 40)
         if link.phase == "connected":
             speed = rate(self._status.per_second)
             return f"{name} {speed}" if width >= 100 else speed
