@@ -7,6 +7,8 @@ import os
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -45,11 +47,27 @@ def restore_in_place(path: Path, backup: Path) -> None:
         source.backup(target)
 
 
+def copy_over(path: Path, backup: Path) -> None:
+    shutil.copyfile(backup, path)
+
+
+async def tasks_found_by_another_process(path: Path) -> str:
+    """The ids of all tasks, after the file was found to be whole."""
+    look = (
+        "import sqlite3, sys; connection = sqlite3.connect(sys.argv[1]);"
+        "assert connection.execute('PRAGMA integrity_check').fetchall() == [('ok',)];"
+        "print(*(row[0] for row in connection.execute('SELECT task_id FROM job ORDER BY seq')))"
+    )
+    command = [sys.executable, "-c", look, str(path)]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 def move_the_log(path: Path, backup: Path) -> None:
     shutil.move(f"{path}-wal", f"{path}-wal.away")
 
 
-@pytest.mark.parametrize("replace", [put_over, restore_in_place, move_the_log])
+@pytest.mark.parametrize("replace", [put_over, copy_over, restore_in_place, move_the_log])
 async def test_replaced_file_is_not_written_to(path: Path, replace: Callable[[Path, Path], None]) -> None:
     database = Database(path)
     await database.open()
@@ -69,9 +87,7 @@ async def test_replaced_file_is_not_written_to(path: Path, replace: Callable[[Pa
         )
     await database.close()
     if replace is not move_the_log:
-        check_whole(f"sqlite:///{path}")
-        async with opened(path) as again:
-            assert await ids(again) == ["a", "b"]
+        assert await tasks_found_by_another_process(path) == "a b"
 
 
 async def test_log_of_who_opened_the_replacement_stays_when_the_first_one_leaves(path: Path) -> None:
@@ -92,6 +108,46 @@ async def test_log_of_who_opened_the_replacement_stays_when_the_first_one_leaves
     check_whole(f"sqlite:///{path}")
     async with opened(path) as again:
         assert await ids(again) == ["a", "b", "d"]
+
+
+async def test_backup_that_is_copied_over_the_file_of_an_idle_console_stays_as_it_is(path: Path) -> None:
+    database = Database(path)
+    await database.open()
+    await add(database, *tasks(*(f"t-{n}" for n in range(600))))
+    backup = copy_of(path)
+    saved = backup.read_bytes()
+    await add(database, *tasks(*(f"u-{n}" for n in range(600))))
+    copy_over(path, backup)
+    with pytest.raises(StoreBroken, match="was replaced or restored"):
+        await database.counts()
+    with pytest.raises(StoreBroken):
+        await add(database, task("late"))
+    await database.close()
+    assert await asyncio.to_thread(path.read_bytes) == saved
+    assert len((await tasks_found_by_another_process(path)).split()) == 600
+
+
+async def test_checkpoints_of_others_are_no_foreign_writing(path: Path) -> None:
+    loop = (
+        "import sqlite3, sys; connection = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "print('ready', flush=True);"
+        "[connection.execute('PRAGMA wal_checkpoint(PASSIVE)').fetchall() for _ in iter(int, 1)]"
+    )
+    async with opened(path) as one, opened(path) as two:
+        await add(one, task("a"))
+        other = await asyncio.create_subprocess_exec(sys.executable, "-c", loop, str(path), stdout=subprocess.PIPE)
+        try:
+            assert other.stdout is not None
+            assert await other.stdout.readline() == b"ready\n"
+            for number in range(60):
+                batches = (tasks(*(f"{name} {number} {n}" for n in range(200))) for name in ("one", "two"))
+                await asyncio.gather(*(add(each, *batch) for each, batch in zip((one, two), batches, strict=True)))
+                await asyncio.gather(one.counts(), two.counts())
+        finally:
+            other.kill()
+            await other.wait()
+        assert (await one.counts()).waiting == 24_001
+    check_whole(f"sqlite:///{path}")
 
 
 async def test_deleted_file_is_not_made_again(path: Path) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import select, update
 
-from evolver_tui.adapters.database import encoding
+from evolver_tui.adapters.database import encoding, ranks
 from evolver_tui.adapters.database.models import jobs, questions
 from evolver_tui.adapters.database.transaction import Transaction, standing
 from evolver_tui.adapters.database.work import over, pending_again, write_journal
@@ -14,6 +15,10 @@ from evolver_tui.core.errors import AlreadyAnswered, NotWaiting
 from evolver_tui.core.job import JobState
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.times import utc_text
+
+_LAST_RESUMED: Final = (
+    f"SELECT max(rank) FROM job WHERE rank >= {ranks.Section.PENDING.first} AND rank < {ranks.FIRST_TURN}"
+)
 
 
 def answer(
@@ -35,13 +40,20 @@ def answer(
     if answered is None:
         raise _refusal(transaction, question_id)
     job, name = answered
-    again, waits = {**pending_again(transaction.now), "takeovers": 0}, (job, JobState.PAUSED.value)
+    again = {**pending_again(transaction.now), "rank": _behind_the_answered(transaction), "takeovers": 0}
+    waits = (job, JobState.PAUSED.value)
     resumed = transaction.update_row("job", again, "seq = ? AND state = ?", waits, "fence")
     if resumed is None:
         raise NotWaiting(f"Job {job} does not wait for an answer.", "Nothing was changed.")
     write_journal(transaction, job, resumed[0], name, value_json)
     transaction.moved(standing(JobState.PAUSED), standing(JobState.PENDING))
     transaction.log(session_id, signals)
+
+
+def _behind_the_answered(transaction: Transaction) -> int:
+    """The rank of a job that is answered now: two answers may come within one tick of the database's clock."""
+    ((last,),) = transaction.rows(_LAST_RESUMED)
+    return max(ranks.resumed_rank(transaction.now), (last or 0) + 1)
 
 
 def _refusal(transaction: Transaction, question_id: int) -> AlreadyAnswered | NotWaiting:

@@ -2,6 +2,8 @@
 
 SQLite itself goes on with the file that it has open, whatever its name leads to by now, and takes the log beside it by
 name. So every transaction looks first; two calls of `stat` take some microseconds.
+
+No file is opened for that: closing it would take away SQLite's own locks on it, which belong to the process.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ import contextlib
 import ctypes
 import os
 import sqlite3
+import struct
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,21 +25,68 @@ _GONE_SECONDS: Final = 5.0
 """After which a file that is not there does not come back: a folder may be moved, or a disk be away, for a moment."""
 START_AGAIN: Final = "Nothing more is written. Start again to work with the file that is there then."
 
+_INDEX: Final = struct.Struct("=32x8s56xI28xI")
+"""Of the index of a write-ahead log (-shm): the log's salts, how many of its frames were copied into the file, and how
+many are to be. See "WAL-mode File Format" at sqlite.org."""
+
 Identity = tuple[int, int]
 """A file's device and number."""
+Checkpoints = tuple[bytes, int]
+"""A write-ahead log's salts, and how many of its frames are in the file: another value after every checkpoint."""
 
 
 def identity_of(path: Path) -> Identity | None:
     """Which file a name leads to; None where there is none."""
+    found = _stat(path)
+    return None if found is None else (found.st_dev, found.st_ino)
+
+
+def _stat(path: Path) -> os.stat_result | None:
     try:
-        found = os.stat(path)
+        return os.stat(path)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+
+
+def _written(path: Path) -> tuple[int, int] | None:
+    found = _stat(path)
+    return None if found is None else (found.st_size, found.st_mtime_ns)
+
+
+class LogIndex:
+    """The index of a write-ahead log. It is read by the file number under which SQLite has it open in this process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._number = -1
+
+    def checkpoints(self) -> Checkpoints | None:
+        """How far the log was copied into the file; None while it is being copied, or nobody knows."""
+        identity = identity_of(self._path)
+        if identity is None or not (self._is(identity, self._number) or self._find(identity)):
+            return None
+        content = os.pread(self._number, _INDEX.size, 0)
+        salts, copied, to_copy = _INDEX.unpack(content) if len(content) == _INDEX.size else (b"", 0, 1)
+        return (salts, copied) if copied == to_copy else None
+
+    def _find(self, identity: Identity) -> bool:
+        numbers = (int(name) for name in os.listdir("/dev/fd"))
+        self._number = next((number for number in numbers if self._is(identity, number)), -1)
+        return self._number >= 0
+
+    @staticmethod
+    def _is(identity: Identity, number: int) -> bool:
+        try:
+            found = os.fstat(number)
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == identity
 
 
 class SameFile:
-    """The file that was opened under a name.
+    """The file that was opened under a name, and that nobody but SQLite writes to.
+
+    A checkpoint changes the file and the log's index; a backup that is copied over the file changes the file alone.
 
     Args:
         monotonic: seconds that only grow.
@@ -44,6 +95,15 @@ class SameFile:
     def __init__(self, path: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.path = path
         self.log = path.with_name(path.name + "-wal")
+        self.is_overwritten = False
+        """Whether something was copied over the file: what SQLite still had to put into it must not come there."""
+        self._index = LogIndex(path.with_name(path.name + "-shm"))
+        self._lock = threading.Lock()
+        self._connections = 0
+        self._written: tuple[int, int] | None = None
+        """Size and time of the last change that is known to be SQLite's."""
+        self._checkpoints: Checkpoints | None = None
+        self._log_identity: Identity | None = None
         self._monotonic = monotonic
         self._identity: Identity | None = None
         self._gone_since: float | None = None
@@ -53,27 +113,73 @@ class SameFile:
         self._identity = identity_of(self.path)
         self._gone_since = None
 
+    def opened(self) -> None:
+        """A connection was opened. Before the first one of this process, the last one of another may have left."""
+        with self._lock:
+            if not self._connections:
+                self._written = self._checkpoints = self._log_identity = None
+            self._connections += 1
+
+    def closed(self) -> None:
+        """A connection was closed."""
+        with self._lock:
+            self._connections -= 1
+
     def check(self) -> None:
         """Make sure that the name leads to the file that was opened.
 
         Raises:
-            StoreBroken: it leads to another, or has led to none for seconds.
+            StoreBroken: it leads to another, or has led to none for seconds, or something was copied over it.
             StoreError: it leads to none.
         """
-        identity = identity_of(self.path)
-        if identity is None:
-            self._say_gone()
-        elif identity != self._identity:
-            raise self.replaced()
+        found = _stat(self.path)
+        if found is None:
+            raise self._gone()
         self._gone_since = None
+        with self._lock:
+            if (found.st_dev, found.st_ino) != self._identity or self._is_written_by_others():
+                self._put_log_aside()
+                raise self.replaced()
 
-    def _say_gone(self) -> None:
+    def check_log(self) -> None:
+        """Make sure that the log beside the file is the one that was opened with it. Raises StoreBroken."""
+        with self._lock:
+            beside = identity_of(self.log)
+            self._log_identity = self._log_identity or beside  # it is made when it is needed first
+            if beside != self._log_identity:
+                raise self.replaced()
+
+    @property
+    def may_close(self) -> bool:
+        """Whether the last connection may copy the log into the file, and delete it by its name."""
+        return not self.is_overwritten and identity_of(self.log) in (None, self._log_identity or identity_of(self.log))
+
+    def _is_written_by_others(self) -> bool:
+        """Whether the file was written to since it was looked at last, and that was no checkpoint."""
+        if not self._connections:
+            return False  # whoever left last has put the log into the file
+        before = _written(self.path)
+        checkpoints = self._index.checkpoints()
+        if self.is_overwritten or before is None or checkpoints is None or before != _written(self.path):
+            return self.is_overwritten  # while it is being written to, the next one sees what came of it
+        self.is_overwritten = self._written not in (None, before) and checkpoints == self._checkpoints
+        self._written, self._checkpoints = before, checkpoints
+        return self.is_overwritten
+
+    def _put_log_aside(self) -> None:
+        """The next one to open what lies there now would take into it what the log holds."""
+        if self._log_identity is not None and identity_of(self.log) == self._log_identity:
+            with contextlib.suppress(OSError):
+                os.rename(self.log, f"{self.log}.replaced")
+                os.unlink(f"{self.path}-shm")
+
+    def _gone(self) -> StoreError:
         now = self._monotonic()
         if self._gone_since is None:
             self._gone_since = now
         is_back_soon = now - self._gone_since < _GONE_SECONDS
         gone = f"The database {self.path} was moved or deleted while it was open."
-        raise (StoreError if is_back_soon else StoreBroken)(gone, "Put it back; nothing is written until then.")
+        return (StoreError if is_back_soon else StoreBroken)(gone, "Put it back; nothing is written until then.")
 
     def replaced(self) -> StoreBroken:
         """The words for a file that is another, or holds something else."""
@@ -81,34 +187,19 @@ class SameFile:
 
 
 class FileConnection(sqlite3.Connection):
-    """A connection that knows its write-ahead log, and never takes away another's on its way out."""
+    """A connection to such a file, which does no harm to another on its way out."""
 
     file: SameFile
-    log: Identity | None = None
 
     def check(self) -> None:
-        """Make sure that file and log are the ones that this connection has open. Raises as `SameFile.check`."""
-        try:
-            self.file.check()
-        except StoreBroken:
-            self._put_log_aside()
-            raise
-        beside = identity_of(self.file.log)
-        self.log = self.log or beside  # it is made when it is needed first
-        if beside != self.log:
-            raise self.file.replaced()
-
-    def _put_log_aside(self) -> None:
-        """Where another file took the place, the next to open it would take what the old one's log holds into it."""
-        if self.log is not None and identity_of(self.file.log) == self.log:
-            with contextlib.suppress(OSError):
-                os.rename(self.file.log, f"{self.file.log}.replaced")
-                os.unlink(f"{self.file.path}-shm")
+        """Make sure that file and log are the ones that are open here. Raises as `SameFile.check`."""
+        self.file.check()
+        self.file.check_log()
 
     def close(self) -> None:
-        """Close; the last one to do so deletes the log by its name. Where that is another's, this one stays open."""
-        beside = identity_of(self.file.log)
-        if beside is None or self.log is None or beside == self.log:
+        """Close, unless that would harm what lies there now: then this one stays open."""
+        if self.file.may_close:
             super().close()
+            self.file.closed()
         else:  # not even the end of the interpreter may close it
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))

@@ -210,6 +210,7 @@ def make_engine(file: SameFile, busy_seconds: float, begin: Literal["BEGIN", "BE
         uri = f"{file.path.absolute().as_uri()}?mode=rw"
         connection = sqlite3.connect(uri, uri=True, timeout=own_waiting, isolation_level=None, factory=FileConnection)
         connection.file = file
+        file.opened()
         try:
             _patiently(connection, "PRAGMA journal_mode = WAL", busy_seconds)
             connection.execute("PRAGMA synchronous = FULL")
