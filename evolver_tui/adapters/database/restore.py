@@ -29,9 +29,11 @@ _STILL_OPEN: Final = (
 _WRITTEN: Final = "SELECT fence, at FROM journal WHERE job = ? AND name = ?"
 _FORGET_ANSWER: Final = "DELETE FROM journal WHERE job = ? AND name = ?"
 _FORGET_LATER: Final = (
-    "DELETE FROM journal WHERE job = ? AND (fence > ? OR (fence = ? AND at > ?)) AND substr(name, 1, 5) <> 'kept '"
+    "DELETE FROM journal WHERE job = ? AND (fence > ? OR (fence = ? AND at > ?))"
+    " AND substr(name, 1, 5) <> 'kept ' AND substr(name, 1, 8) <> '(began) '"
 )
-"""Kept values stay: each took the place of one before, and there is no other."""
+"""Kept values stay: each took the place of one before, and there is no other. So does the beginning of a step that is
+not to be repeated: a person is asked before it is done again."""
 
 
 class _Ended(NamedTuple):
@@ -79,7 +81,7 @@ def restore(transaction: Transaction, job: int, session_id: str, signals: Sequen
             f"Job {job} is neither rejected nor cancelled: it is {ended.outcome or ended.state}.", _UNCHANGED
         )
     target = _again(transaction, job, ended, asked)
-    whole = {**target, "outcome": None, "error": "", "node": "", "fence": ended.fence + 1}
+    whole = {**target, "outcome": None, "error": "", "node": "", "fence": ended.fence + 1, "takeovers": 0}
     transaction.update("job", whole, "seq = ?", (job,))
     transaction.moved(before, standing(target["state"]))
     transaction.log(session_id, signals)
@@ -110,7 +112,7 @@ def _again(transaction: Transaction, job: int, ended: _Ended, asked: _Asked | No
             "since": transaction.now,
             "rank": ranks.paused_rank(asked.asked_at),
         }
-    again = pending_again(job, transaction.now)
+    again = pending_again(transaction.now)
     was_begun = bool(transaction.rows("SELECT 1 FROM journal WHERE job = ? LIMIT 1", (job,)))
     rank = again["rank"] if was_begun else ranks.new_rank(job, Task.from_json(ended.raw_json))
     return {**again, "rank": rank}
