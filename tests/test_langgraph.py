@@ -119,6 +119,7 @@ async def test_kill_in_the_second_node_and_no_node_before_it_runs_again(home: Pa
         taken_up.until("task.completed")
     assert effects(home) == ["first", "second begins", "second begins", "second ends"]
     assert [event["node"] for event in taken_up.told("graph.node")] == ["second"]
+    assert [event["step"] for event in taken_up.told("step.may_have_begun")] == ["second"]
     async with at_work(home) as work:
         assert (await work.session.store.journal(1))[RESULT]["told"] == ["first", "second"]
 

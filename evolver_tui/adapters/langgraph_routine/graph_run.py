@@ -129,6 +129,8 @@ class _Course:
                     output = chunk
                 elif mode == "tasks" and "result" in chunk:
                     self._tell_end(namespace, chunk)
+                elif mode == "tasks":
+                    self._run.tell_if_begun(_path_of(namespace, chunk["name"]))
         return output
 
     def tell_unused(self, answers: Sequence[str]) -> None:
@@ -138,11 +140,16 @@ class _Course:
 
     def _tell_end(self, namespace: Sequence[str], ended: Mapping[str, Any]) -> None:
         """Names alone: what a node was given and returned stays in the checkpoint."""
-        name = "/".join([*(part.partition(":")[0] for part in namespace), ended["name"]])
+        name = _path_of(namespace, ended["name"])
         if ended["error"] is not None:
             self.failed_node = self.failed_node or name
         elif not ended["interrupts"]:
             self._run.emit("graph.node", {"node": name})
+
+
+def _path_of(namespace: Sequence[str], node: str) -> str:
+    """A node as `outer/inner`."""
+    return "/".join([*(part.partition(":")[0] for part in namespace), node])
 
 
 def _check(graph: Graph) -> None:
