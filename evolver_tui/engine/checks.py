@@ -88,7 +88,7 @@ def _report(code: str, known_tools: Collection[str], tree: Tree) -> CheckReport:
         *_known_tools(use, known_tools),
     ]
     if not capabilities:
-        contract.append(Finding("capabilities", _PASS, "reads and calls only names that are known to be harmless"))
+        contract.append(Finding("capabilities", _PASS, "reaches nothing that was found"))
     notes = [
         *hidden,
         *_capability_notes(reached),
