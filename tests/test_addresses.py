@@ -285,16 +285,16 @@ async def test_the_console_shows_no_secret_of_its_hub(tmp_path: Path) -> None:
             await desk.until(lambda: f"access_token={MASK}" in desk.text(), "the address")
             seen = [await everything_on(desk), *desk.notices]
             for keys, kind in ((["c"], ConnectModal), (["question_mark"], HelpModal)):
-                await desk.press(*keys)
+                await desk.decide(*keys)
                 await desk.until(lambda kind=kind: isinstance(desk.app.screen, kind) and desk.app.screen.is_armed)  # type: ignore[misc]
                 seen.append(await everything_on(desk))
                 await desk.press("escape")
-            await desk.press("c")
+            await desk.decide("c")
             await desk.until(lambda: isinstance(desk.app.screen, ConnectModal) and desk.app.screen.is_armed)
-            await desk.press("enter")
+            await desk.decide("enter")
             await desk.until(lambda: kept, "the choice")
             assert kept == [address], "within one run the whole address is connected to"
-            await desk.press("x")
+            await desk.decide("x")
             await desk.until(lambda: list(desk.place.paths.exports.glob("*")), "the export")
             seen.append(await everything_on(desk))
     assert f"access_token={MASK}" in seen[0]

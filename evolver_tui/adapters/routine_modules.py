@@ -158,6 +158,7 @@ def _is_own(module: ModuleType, folder: Path) -> bool:
 @contextlib.contextmanager
 def _searching(folder: Path, sources: Mapping[str, bytes] | None = None) -> Iterator[None]:
     """Let imports find what lies in `folder`, after everything else."""
+    importlib.invalidate_caches()  # a file may be younger than the finders' lists and have the folder's time in common
     entry, finder = str(folder), _Finder(folder, sources or {})
     is_new = entry not in sys.path
     if is_new:
@@ -176,7 +177,6 @@ def _module_file(module: str, folder: Path) -> Path | None:
     """The file that importing `module` would run; None where there is none. Imports nothing, not even its packages."""
     path: Sequence[str] | None = None
     spec: ModuleSpec | None = None
-    importlib.invalidate_caches()
     parts = module.split(".")
     with _searching(folder):
         for depth in range(len(parts)):
