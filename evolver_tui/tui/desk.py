@@ -30,6 +30,9 @@ from evolver_tui.tui.panes.signal_feed import SignalFeed
 from evolver_tui.tui.panes.status_line import Status, StatusLine
 
 if TYPE_CHECKING:
+    from textual.worker import Worker
+
+    from evolver_tui.core.errors import StoreBroken
     from evolver_tui.core.job import QueueCounts, QueueRow
     from evolver_tui.engine.ports import LinkState
     from evolver_tui.engine.session import Session
@@ -45,6 +48,8 @@ SECONDS_TO_READ_AN_ERROR = 10.0
 
 _GOING_ON = ("attention.next", "attention.answer")
 _DECISIONS = ("review.approve", "review.reject", "review.reject_plain", "review.edit", "review.respond")
+_WITHOUT_WRITING = ("signal.open", "session.export")
+"""What may still go where the database is broken."""
 
 Severity = Literal["information", "warning", "error"]
 
@@ -85,6 +90,8 @@ class Desk(Screen[None]):
         self._session: Session | None = None
         self._deeds: Mapping[str, Deed] = {}
         self._keeper: CardKeeper | None = None
+        self._keeping: Worker[None] | None = None
+        """What shows the selected job on the card; over once the database is broken."""
         self._news = News()
         self._saying: set[str] = set()
         """Notices that are on their way to the screen."""
@@ -131,7 +138,7 @@ class Desk(Screen[None]):
         self._attend()
         label = "offline author" if session.backend.is_offline else session.backend.label
         self.hub.set_author(safe_text(label, 100))
-        self.run_worker(keeper.run(), name="card", exit_on_error=False)
+        self._keeping = self.run_worker(keeper.run(), name="card", exit_on_error=False)
         self.queue.attach(session.store)
         self._show_status()
 
@@ -206,6 +213,8 @@ class Desk(Screen[None]):
             if session.link_state is not self._link or self.queue.counts is not self._counts:
                 self._show_status()
             self._show_trouble(session)
+            if session.broken is not None:
+                self._show_broken(session.broken)
             if self._keeper is not None:
                 self._keeper.tick()
 
@@ -227,6 +236,14 @@ class Desk(Screen[None]):
         else:
             self.say("The database can be written again.")
         self._show_status()
+
+    def _show_broken(self, error: StoreBroken) -> None:
+        """Say on the card, for good, why nothing can be decided any longer; a notice would go away."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            self._keeping = self._keeper = None
+            self.show_problem("The database cannot be used any longer", str(error))
+            self.show_keys()
 
     def _count(self, taken: Taken | None) -> None:
         """Keep the rates; once a second, show them and whatever else changes with time."""
@@ -347,6 +364,8 @@ class Desk(Screen[None]):
             return "The session is still being opened."
         if self._is_closing:
             return "The console is being closed."
+        if self._session.broken is not None and action.id not in _WITHOUT_WRITING:
+            return str(self._session.broken)
         return self._reason_of_state(action.id, self._session)
 
     def _reason_of_state(self, action_id: str, session: Session) -> str:

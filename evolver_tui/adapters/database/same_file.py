@@ -53,6 +53,11 @@ class SameFile:
         self._identity = identity_of(self.path)
         self._gone_since = None
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the name leads to it now."""
+        return identity_of(self.path) == self._identity
+
     def check(self) -> None:
         """Make sure that the name leads to the file that was opened.
 
@@ -73,7 +78,9 @@ class SameFile:
             self._gone_since = now
         is_back_soon = now - self._gone_since < _GONE_SECONDS
         gone = f"The database {self.path} was moved or deleted while it was open."
-        raise (StoreError if is_back_soon else StoreBroken)(gone, "Put it back; nothing is written until then.")
+        if is_back_soon:
+            raise StoreError(gone, "Put it back; nothing is written until then.")
+        raise StoreBroken(gone, "Nothing more is written. Put it back, then start again.")
 
     def replaced(self) -> StoreBroken:
         """The words for a file that is another, or holds something else."""
