@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -486,7 +488,23 @@ def test_a_model_that_refuses_fails_the_task_with_the_reason_and_the_next_is_tak
     assert (code, result["success"]) == (0, True)
 
 
-# --- a database that is damaged meanwhile ---
+# --- a database that is damaged meanwhile, or away ---
+
+
+def test_run_that_is_asked_to_end_does_not_wait_for_ever_for_a_locked_database(tmp_path: Path) -> None:
+    feed = SampleHubSettings(feed=FeedSettings(rate=50.0))
+    with (
+        in_thread(SampleHub(feed)) as hub,
+        Connect(tmp_path, {"hub_url": hub.url, "duration_seconds": 600, "auto_generate_workflows": True}) as process,
+    ):
+        process.until("task_queued", 3)
+        (database,) = tmp_path.rglob("evolver.db")
+        with closing(sqlite3.connect(database, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            code, result = process.finish()  # one signal
+    check_form(process.events)
+    assert (code, result["success"]) == (1, False)
+    assert "is locked by another program" in result["error"]
 
 
 def test_damaged_database_ends_the_run_with_its_result(tmp_path: Path) -> None:

@@ -7,16 +7,20 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import anyio
 import pytest
 
 from evolver_tui.adapters.database import Database
+from evolver_tui.adapters.sample_hub import FeedSettings, SampleHub, SampleHubSettings
 from evolver_tui.core.errors import StoreBroken, StoreError
 from tests.databases import add, check_whole, claim, ids, opened, sql, task, tasks
+from tests.processes import Connect, in_thread
 from tests.servers import PATIENCE_SECONDS, PostgreSQLServer, free_port
 
 pytestmark = pytest.mark.anyio
@@ -70,6 +74,73 @@ async def test_dropped_database_ends_the_writing(postgresql: PostgreSQLServer) -
         postgresql.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
         with pytest.raises(StoreBroken, match="does not exist"):
             await add(database, task("b"))
+
+
+async def test_database_that_lacks_characters_is_refused_at_the_start(postgresql: PostgreSQLServer) -> None:
+    url = postgresql.new_database("ENCODING 'LATIN1' LOCALE 'C'")
+    with pytest.raises(StoreBroken, match=r"is kept in LATIN1, .* needs UTF8 or SQL_ASCII; nothing was changed"):
+        await Database(url).open()
+    assert sql(url, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+
+
+@pytest.mark.parametrize("is_filled", [True, False])
+async def test_read_only_server_is_said_so(postgresql: PostgreSQLServer, is_filled: bool) -> None:
+    url = postgresql.new_database()
+    if is_filled:
+        async with opened(url) as database:
+            await add(database, task("a"))
+    sql(url, f"ALTER DATABASE {url.rpartition('/')[2]} SET default_transaction_read_only = on")
+    sentence = r"cannot be written: the server is read-only\. Name the primary server in the URL"
+    if not is_filled:
+        with pytest.raises(StoreError, match=sentence):
+            await Database(url).open()
+        return
+    async with opened(url) as database:
+        with pytest.raises(StoreError, match=sentence):
+            await add(database, task("b"))
+        assert await ids(database) == ["a"]
+
+
+@pytest.mark.parametrize(
+    "setting", ["statement_timeout = '1ms'", "lock_timeout = '1ms'", "idle_in_transaction_session_timeout = '1ms'"]
+)
+async def test_limits_of_a_moment_end_no_command_with_a_traceback(
+    postgresql: PostgreSQLServer, tmp_path: Path, setting: str
+) -> None:
+    url = postgresql.new_database()
+    async with opened(url) as database:
+        await add(database, *tasks(*(f"t-{n}" for n in range(2_000))))
+    sql(url, f"ALTER DATABASE {url.rpartition('/')[2]} SET {setting}")
+    environ = {**os.environ, "EVOLVER_HOME": str(tmp_path)}
+    for arguments, stdin in (
+        (["jobs", "list"], ""),
+        (["connect"], '{"hub_url": "http://127.0.0.1:1/hub", "duration_seconds": 1, "auto_generate_workflows": false}'),
+    ):
+        ran = await asyncio.to_thread(
+            subprocess.run, [sys.executable, "-m", "evolver_tui", *arguments, "--database", url],
+            input=stdin, capture_output=True, text=True, timeout=60, env=environ, cwd=tmp_path, check=False,
+        )  # fmt: skip
+        assert "Traceback" not in ran.stdout + ran.stderr
+        assert ran.returncode in (0, 1)
+
+
+def test_run_that_is_asked_to_end_does_not_wait_for_ever_for_a_server_that_is_away(tmp_path: Path) -> None:
+    server = PostgreSQLServer()
+    try:
+        with (
+            in_thread(SampleHub(SampleHubSettings(feed=FeedSettings(rate=50.0)))) as hub,
+            Connect(
+                tmp_path, {"hub_url": hub.url, "duration_seconds": 600, "auto_generate_workflows": True},
+                "--database", server.new_database(),
+            ) as process,
+        ):  # fmt: skip
+            process.until("task_queued", 3)
+            server.kill()
+            code, result = process.finish()  # one signal
+    finally:
+        server.close()
+    assert (code, result["success"]) == (1, False)
+    assert "cannot be reached" in result["error"]
 
 
 # --- PgBouncer ---

@@ -22,6 +22,10 @@ from evolver_tui.engine.intake import HubMessage
 from evolver_tui.engine.session import Session
 from evolver_tui.settings.connect_config import ConnectConfig
 
+SECONDS_FOR_THE_DATABASE = 3.0
+"""How long a run that was asked to end waits for a database that is away; what is held is then given back."""
+_LOOK_SECONDS = 0.2
+
 EventWriter = Callable[[str], None]
 """Writes one line without its line end."""
 
@@ -75,7 +79,9 @@ class Headless:
         """Whether the link has given up for good."""
         self._errors: list[str] = []
         self._stop = asyncio.Event()
-        self._shutdown_requested = False
+        self._asked_to_end = asyncio.Event()
+        self._trouble = ""
+        """Why the database did not take what was left, where this run no longer waited for it."""
         self._is_open = False
         self._writing = threading.Lock()
         """Signals come from the loop's thread and from the link's."""
@@ -103,20 +109,31 @@ class Headless:
 
     def shut_down(self) -> None:
         """Ask for the end: intake stops, the queue is worked off. A second call leaves the rest in the queue."""
-        if self._shutdown_requested:
+        if self._asked_to_end.is_set():
             self._was_interrupted = True
             if self._is_open:
                 self._session.interrupt()
         else:
-            self._shutdown_requested = True
+            self._asked_to_end.set()
             self._event("shutdown_requested")
         self._stop.set()
+
+    async def _wait_no_longer_for_the_database(self) -> None:
+        """Once somebody wants the end: leave what a database that is away for seconds does not take."""
+        session, waited = self._session, 0.0
+        await self._asked_to_end.wait()
+        while waited < SECONDS_FOR_THE_DATABASE:
+            await asyncio.sleep(_LOOK_SECONDS)
+            waited = waited + _LOOK_SECONDS if self._is_open and session.trouble else 0.0
+        self._trouble = session.trouble
+        session.interrupt()
 
     async def run(self) -> HeadlessResult:
         """Run until the duration is over, the hub says no for good, the database is broken, or `shut_down`."""
         session = self._session
         session.bus.registry.register_all(self._hear)
         session.on_broken = self._stop.set
+        watching = asyncio.create_task(self._wait_no_longer_for_the_database())
         try:
             await session.open(on_message=self._message_received)
             self._is_open = True
@@ -128,6 +145,7 @@ class Headless:
             finally:
                 await self._close()
         finally:
+            watching.cancel()
             session.bus.registry.unregister(self._hear)
         return HeadlessResult(self._result(), self._was_interrupted)
 
@@ -156,8 +174,8 @@ class Headless:
         if not self._was_connected:
             problem = self._reason if self._has_ended else self._never_reached()
             self._keep_error(self._reason or problem)
-        if self._session.broken is not None:
-            problem = str(self._session.broken)
+        if self._session.broken is not None or self._trouble:
+            problem = str(self._session.broken or self._trouble)
             self._keep_error(problem)
         if config.output_file and self._messages:
             problem = self._write_messages(Path(config.output_file)) or problem

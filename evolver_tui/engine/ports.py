@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from evolver_tui.core.address import Address
 from evolver_tui.core.bundle import Bundle
+from evolver_tui.core.errors import StoreBroken
 from evolver_tui.core.job import JobDetail, JobState, Outcome, QueueCounts, QueueKey, QueueRow
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeRecord
 from evolver_tui.core.question import OpenQuestion, Question
@@ -274,6 +275,9 @@ class Store(Protocol):
 
         It is told whether a job may wait for a worker.
         """
+
+    def watch_broken(self, listener: Callable[[StoreBroken], None]) -> None:
+        """Call `listener`, in the loop's thread, once it is known that nothing more can be written here."""
 
     async def renew(self, job: int, fence: int, lease_seconds: float) -> None:
         """Hold on to a job. Raises StaleLease."""

@@ -116,6 +116,7 @@ class Session:
             max_takeovers=parts.max_takeovers, on_broken=self._store_broke,
         )  # fmt: skip
         self.store.watch(self._changed_elsewhere)
+        self.store.watch_broken(self._store_broke)
         self.intake = Intake(
             self.store, self.bus, parts.clock, session_id=self.id, generate=parts.generate,
             on_message=on_message, on_queued=self.worker.wake_for_new, on_broken=self._store_broke,

@@ -204,7 +204,7 @@ class EvolverApp(KeyApp[int]):
         self.run_worker(self._quit(self._session), name="quit", group="quit", exclusive=True, exit_on_error=False)
 
     async def _quit(self, session: Session) -> None:
-        if session.is_working:
+        if session.is_working and session.broken is None:
             from evolver_tui.tui.modals import ConfirmModal
 
             body = "A task is being worked on, to its next stop. ctrl+c leaves at once, and the next start goes on."
@@ -215,15 +215,18 @@ class EvolverApp(KeyApp[int]):
                 return
         self._is_closing = True
         self._desk.show_closing()
-        await self._close(session)
-        self.exit(0)
+        if await self._close(session):
+            self.exit(0)
 
-    async def _close(self, session: Session) -> None:
+    async def _close(self, session: Session) -> bool:
+        """Close it; False where that, or the database, went wrong, which is said below the restored screen."""
         session.bus.registry.unregister(self._desk.bridge.listen)
         try:
             await session.close()
         except EvolverError as error:
-            self.exit(1, return_code=1, message=str(error))
+            self.exit(1, return_code=1, message=str(session.broken or error))
+            return False
+        return True
 
     def _leave_at_once(self) -> None:
         if self._session is not None:

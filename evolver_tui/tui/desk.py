@@ -33,6 +33,9 @@ from evolver_tui.tui.reasons import DECISIONS, reason_of_state, what_is_meant
 from evolver_tui.tui.receipts import Receipts
 
 if TYPE_CHECKING:
+    from textual.worker import Worker
+
+    from evolver_tui.core.errors import StoreBroken
     from evolver_tui.core.job import QueueCounts, QueueRow
     from evolver_tui.engine.ports import LinkState
     from evolver_tui.engine.session import Session
@@ -47,6 +50,8 @@ SECONDS_TO_READ_AN_ERROR = 10.0
 """How long a notice of an error stands; other ones stand half as long."""
 
 _GOING_ON = ("attention.next", "attention.answer")
+_WITHOUT_WRITING = ("signal.open", "session.export")
+"""What may still go where the database is broken."""
 
 Severity = Literal["information", "warning", "error"]
 
@@ -88,6 +93,8 @@ class Desk(Screen[None]):
         self._session: Session | None = None
         self._deeds: Mapping[str, Deed] = {}
         self._keeper: CardKeeper | None = None
+        self._keeping: Worker[None] | None = None
+        """What shows the selected job on the card; over once the database is broken."""
         self._news = News()
         self._saying: set[str] = set()
         """Notices that are on their way to the screen."""
@@ -137,7 +144,7 @@ class Desk(Screen[None]):
         self.watch(self.app, "app_focus", self._focus_changed, init=False)
         label = "offline author" if session.backend.is_offline else session.backend.label
         self.hub.set_author(safe_text(label, 100))
-        self.run_worker(keeper.run(), name="card", exit_on_error=False)
+        self._keeping = self.run_worker(keeper.run(), name="card", exit_on_error=False)
         self.queue.attach(session.store)
         self._show_status()
 
@@ -205,6 +212,8 @@ class Desk(Screen[None]):
             if session.link_state is not self._link or self.queue.counts is not self._counts:
                 self._show_status()
             self._show_trouble(session)
+            if session.broken is not None:
+                self._show_broken(session.broken)
             if self._keeper is not None:
                 self._keeper.tick(taken is not None and taken.touches_jobs)
 
@@ -232,6 +241,14 @@ class Desk(Screen[None]):
         else:
             self.say("The database can be written again.")
         self._show_status()
+
+    def _show_broken(self, error: StoreBroken) -> None:
+        """Say on the card, for good, why nothing can be decided any longer; a notice would go away."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+            self._keeping = self._keeper = None
+            self.show_problem("The database cannot be used any longer", str(error))
+            self.show_keys()
 
     def _count(self, taken: Taken | None) -> None:
         """Keep the rates; once a second, show them and whatever else changes with time."""
@@ -389,6 +406,8 @@ class Desk(Screen[None]):
             return "The session is still being opened."
         if self._is_closing:
             return "The console is being closed."
+        if self._session.broken is not None and action.id not in _WITHOUT_WRITING:
+            return str(self._session.broken)
         return reason_of_state(action.id, self.card.content, self.queue.selected, self.queue.counts, self._link)
 
     def perform(self, action_id: str) -> None:

@@ -29,7 +29,7 @@ from evolver_tui.adapters.database.url import dialect_of
 from evolver_tui.adapters.database.writer import Writer
 from evolver_tui.core.address import Address
 from evolver_tui.core.bundle import Bundle
-from evolver_tui.core.errors import NotWaiting, StoreError
+from evolver_tui.core.errors import NotWaiting, StoreBroken, StoreError
 from evolver_tui.core.job import JobDetail, JobState, Outcome, QueueCounts, QueueKey, QueueRow
 from evolver_tui.core.question import OpenQuestion, Question, QuestionKind
 from evolver_tui.core.routine_state import Pause, SharedState
@@ -100,6 +100,7 @@ class Database:
         self._on_problem = on_problem
         self._threads: _Threads | None = None
         self._listeners: list[Callable[[bool], None]] = []
+        self._broken_listeners: list[Callable[[StoreBroken], None]] = []
 
     # --- sessions and signals ---
 
@@ -116,10 +117,10 @@ class Database:
     def _start(self, dialect: Dialect) -> None:
         writer = Writer(
             dialect, clock_shift=self._clock_shift, log_limit=self._log_limit, on_problem=self._on_problem,
-            on_foreign_change=self._tell_listeners,
+            on_foreign_change=self._tell_listeners, on_broken=self._tell_broken,
         )  # fmt: skip
-        reader = Reader(dialect, "database reader")
-        scanner = Reader(dialect, "database scanner")
+        reader = Reader(dialect, "database reader", writer.break_off)
+        scanner = Reader(dialect, "database scanner", writer.break_off)
         for thread in (writer, reader, scanner):
             thread.start()
         watch = dialect.watch(self._tell_listeners, lambda: writer.post(lambda transaction: None))
@@ -136,6 +137,17 @@ class Database:
         It is told whether a job may wait for a worker. SQLite cannot tell, and always says so.
         """
         self._listeners.append(listener)
+
+    def _tell_broken(self, error: StoreBroken) -> None:
+        for listener in self._broken_listeners:
+            listener(error)
+
+    def watch_broken(self, listener: Callable[[StoreBroken], None]) -> None:
+        """Call `listener`, in the loop's thread, once it is known that nothing more can be written here.
+
+        SQLite notices within a second that its file was deleted or replaced, PostgreSQL at the next request.
+        """
+        self._broken_listeners.append(listener)
 
     async def close(self) -> None:
         """Commit what was accepted and let go of the file. Raises StoreError where signals could not be written."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,6 +52,36 @@ STEPS: Final = (
 """Every step, oldest first. An empty database takes the models as they are and counts as having taken all."""
 
 
+def belongs_to_another(place: str) -> StoreError:
+    """The words for a database with tables that this program did not make."""
+    return StoreError(
+        f"The database {place} belongs to another program.",
+        "Nothing was changed. Name a database of evolver-tui's own with --database.",
+    )
+
+
+def _is_own(connection: Connection, tables: Collection[str]) -> bool:
+    """Whether all tables of the first layout are there, each with its columns."""
+    return _FIRST_COLUMNS.keys() <= set(tables) and all(
+        columns <= set(connection.exec_driver_sql(f"SELECT * FROM {table} WHERE 1 = 0").keys())
+        for table, columns in _FIRST_COLUMNS.items()
+    )
+
+
+def _taken(connection: Connection) -> int:
+    return connection.scalar(select(func.max(migrations.c.number))) or 0
+
+
+_FIRST_COLUMNS: Final = {
+    "migration": {"number", "name", "at"},
+    "job": {"seq", "rank", "task_id", "task_name", "task_type", "priority", "state", "outcome", "asks", "since"},
+    "journal": {"job", "name", "value_json"},
+    "session": {"id", "hub_url", "host"},
+    "signal": {"seq", "session_id", "name", "timestamp"},
+}
+"""What tells our tables from others of their names; no later layout lacks these."""
+
+
 def bring_up_to_date(connection: Connection, now: float, place: str) -> None:
     """Create or migrate the layout, within a transaction that the caller commits.
 
@@ -64,12 +94,9 @@ def bring_up_to_date(connection: Connection, now: float, place: str) -> None:
         taken = 0
         missing = list(STEPS)
     else:
-        if migrations.name not in tables:
-            raise StoreError(
-                f"The database {place} belongs to another program.",
-                "Nothing was changed. Name a database of evolver-tui's own with --database.",
-            )
-        taken = connection.scalar(select(func.max(migrations.c.number))) or 0
+        taken = _taken(connection) if _is_own(connection, tables) else 0
+        if not taken:  # a layout is made whole or not at all
+            raise belongs_to_another(place)
         missing = [step for step in STEPS if step.number > taken]
     if taken > STEPS[-1].number:
         raise StoreError(

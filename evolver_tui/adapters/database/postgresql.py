@@ -94,10 +94,18 @@ class PostgreSQL:
         """Migrate under a lock that every process of this program takes for that."""
         try:
             with self.writing().begin() as connection:
+                self._refuse_encoding(connection)
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
                 migrate(connection, self.now(connection))
         except self.errors as error:
             raise self.explain(error) from None
+
+    def _refuse_encoding(self, connection: Connection) -> None:
+        """What tasks are called may hold any character: refused later, it would hold up all that came with it."""
+        encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
+        if encoding not in _ENCODINGS:
+            message = f"The database {self.place} is kept in {encoding}, which lacks most characters."
+            raise StoreBroken(message, _MOVE_TO_UTF8)
 
     def writing(self) -> Engine:
         """Connections that see what others committed, statement by statement."""
@@ -308,8 +316,14 @@ _GOES_ON: Final = "A running console goes on by itself; nothing that was acknowl
 _AWAY: Final = ("cannot be reached ({cause})", f"Check the server and the URL. {_GOES_ON}")
 _UNUSABLE: Final = ("could not be used ({cause})", "Nothing was changed.")
 _LAYOUT: Final = "Restore them from a backup, or check the user's search_path; then start again."
+_ENCODINGS: Final = ("UTF8", "SQL_ASCII")
+_MOVE_TO_UTF8: Final = (
+    "It needs UTF8 or SQL_ASCII; nothing was changed. Move what it holds with pg_dump into one that was made with"
+    " createdb -E UTF8 -T template0."
+)
 _STATEMENT_POOLING: Final = "statement pooling mode"
 _POOL_TRANSACTIONS: Final = "Set pool_mode = transaction (or session) for it in PgBouncer; nothing was changed."
+_PRIMARY: Final = "Name the primary server in the URL, or set default_transaction_read_only = off for this user."
 _SENTENCES: Final = {
     "28P01": ("refused the password", "Set PGPASSWORD, or a line in ~/.pgpass."),
     "28000": ("refused this user", "Check the user in the URL and the server's pg_hba.conf."),
@@ -322,7 +336,7 @@ _SENTENCES: Final = {
         f"Raise statement_timeout for this user, or look why the server is slow. {_GOES_ON}",
     ),
     "42501": ("does not allow this user to do that", "Grant the rights on the database's tables, or use another user."),
-    "25006": ("cannot be written: the server is read-only", "Name the primary server with --database."),
+    "25006": ("cannot be written: the server is read-only", _PRIMARY),
     "53100": ("cannot grow: the server's disk is full", f"Free some space there. {_GOES_ON}"),
     "53300": ("takes no further connection", "Raise max_connections on the server, or end some programs."),
     "25P04": ("broke off what took too long", _GOES_ON),

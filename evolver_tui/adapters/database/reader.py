@@ -11,18 +11,23 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 
 from evolver_tui.adapters.database.dialect import Dialect
-from evolver_tui.core.errors import StoreError
+from evolver_tui.core.errors import StoreBroken, StoreError
 
 T = TypeVar("T")
 _Request = tuple[Callable[[Connection], Any], "asyncio.Future[Any]"]
 
 
 class Reader:
-    """A reading thread of one database. Every request sees one moment of it."""
+    """A reading thread of one database. Every request sees one moment of it.
 
-    def __init__(self, dialect: Dialect, name: str) -> None:
+    Args:
+        on_broken: told, in this thread, of what ends the writing as well, since whoever asked may go on.
+    """
+
+    def __init__(self, dialect: Dialect, name: str, on_broken: Callable[[StoreBroken], None]) -> None:
         self._engine: Engine = dialect.reading()
         self._dialect = dialect
+        self._on_broken = on_broken
         self._connection: Connection | None = None
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -80,6 +85,8 @@ class Reader:
                 self._at_work_for = None
             if problem is not None:
                 self._disconnect()
+            if isinstance(problem, StoreBroken):
+                self._on_broken(problem)
             try:
                 self._loop.call_soon_threadsafe(_settle, future, result, problem)
             except RuntimeError:

@@ -31,6 +31,8 @@ many are to be. See "WAL-mode File Format" at sqlite.org."""
 
 Identity = tuple[int, int]
 """A file's device and number."""
+Written = tuple[int, int]
+"""A file's size and the time of its last change, in nanoseconds."""
 Checkpoints = tuple[bytes, int]
 """A write-ahead log's salts, and how many of its frames are in the file: another value after every checkpoint."""
 
@@ -48,7 +50,8 @@ def _stat(path: Path) -> os.stat_result | None:
         return None
 
 
-def _written(path: Path) -> tuple[int, int] | None:
+def written(path: Path) -> Written | None:
+    """When a file was written to last; None where there is none."""
     found = _stat(path)
     return None if found is None else (found.st_size, found.st_mtime_ns)
 
@@ -100,7 +103,7 @@ class SameFile:
         self._index = LogIndex(path.with_name(path.name + "-shm"))
         self._lock = threading.Lock()
         self._connections = 0
-        self._written: tuple[int, int] | None = None
+        self._written: Written | None = None
         """Size and time of the last change that is known to be SQLite's."""
         self._checkpoints: Checkpoints | None = None
         self._log_identity: Identity | None = None
@@ -124,6 +127,11 @@ class SameFile:
         """A connection was closed."""
         with self._lock:
             self._connections -= 1
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the name leads to it now."""
+        return identity_of(self.path) == self._identity
 
     def check(self) -> None:
         """Make sure that the name leads to the file that was opened.
@@ -158,9 +166,9 @@ class SameFile:
         """Whether the file was written to since it was looked at last, and that was no checkpoint."""
         if not self._connections:
             return False  # whoever left last has put the log into the file
-        before = _written(self.path)
+        before = written(self.path)
         checkpoints = self._index.checkpoints()
-        if self.is_overwritten or before is None or checkpoints is None or before != _written(self.path):
+        if self.is_overwritten or before is None or checkpoints is None or before != written(self.path):
             return self.is_overwritten  # while it is being written to, the next one sees what came of it
         self.is_overwritten = self._written not in (None, before) and checkpoints == self._checkpoints
         self._written, self._checkpoints = before, checkpoints
@@ -179,7 +187,9 @@ class SameFile:
             self._gone_since = now
         is_back_soon = now - self._gone_since < _GONE_SECONDS
         gone = f"The database {self.path} was moved or deleted while it was open."
-        return (StoreError if is_back_soon else StoreBroken)(gone, "Put it back; nothing is written until then.")
+        if is_back_soon:
+            return StoreError(gone, "Put it back; nothing is written until then.")
+        return StoreBroken(gone, "Nothing more is written. Put it back, then start again.")
 
     def replaced(self) -> StoreBroken:
         """The words for a file that is another, or holds something else."""

@@ -17,8 +17,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
 
 from evolver_tui.adapters.database.dialect import Watch, driver, for_rows
+from evolver_tui.adapters.database.migrations import belongs_to_another
 from evolver_tui.adapters.database.models import jobs
-from evolver_tui.adapters.database.same_file import START_AGAIN, FileConnection, SameFile
+from evolver_tui.adapters.database.same_file import START_AGAIN, FileConnection, SameFile, Written, written
 from evolver_tui.core.errors import StoreBroken, StoreError
 
 CLOCK: Final = "SELECT (julianday('now') - 2440587.5) * 86400.0"
@@ -30,6 +31,8 @@ insert = dialect.insert
 DRIVER_ERRORS: Final = (DBAPIError, sqlite3.Error)
 """What a statement raises, with and without SQLAlchemy around it."""
 
+APPLICATION_ID: Final = 0x45564F4C
+"""What a file of this program's says that it is, from its first page on: EVOL."""
 _ASK_AGAIN_SECONDS: Final = 0.002
 _ROWS_A_STATEMENT: Final = 50
 """Their values are fewer than the 999 that an old SQLite takes."""
@@ -85,10 +88,20 @@ class SQLite:
         try:
             create_file(self.path)
             self._file.remember()
-            with self.writing().begin() as connection:
+            # Whose file it is shows within the transaction: before, not even its journal's kind is changed.
+            with make_engine(self._file, self._busy_seconds, "BEGIN IMMEDIATE", switches=False).begin() as connection:
+                named = self._application_id(connection)
+                if named not in (0, APPLICATION_ID):
+                    raise belongs_to_another(self.place)
                 migrate(connection, self.now(connection))
+                if not named:
+                    driver(connection).execute(f"PRAGMA application_id = {APPLICATION_ID}")
         except DRIVER_ERRORS as error:
             raise self.explain(error) from None
+
+    def _application_id(self, connection: Connection) -> int:
+        (found,) = driver(connection).execute("PRAGMA application_id").fetchone()
+        return int(found)
 
     def writing(self) -> Engine:
         """Connections that take the write lock as they begin."""
@@ -140,8 +153,8 @@ class SQLite:
         """Others see that the file changed."""
 
     def watch(self, on_change: Callable[[bool], None], look: Callable[[], None]) -> Watch:
-        """Looks at the write-ahead log's size and time."""
-        return FileWatch(self.path.with_name(self.path.name + "-wal"), look)
+        """Looks at the file's identity and at the write-ahead log's size and time."""
+        return FileWatch(self._file, look)
 
     def is_broken(self, connection: Connection) -> bool:
         """Never: a file does not hang up."""
@@ -161,14 +174,17 @@ class SQLite:
 
 
 class FileWatch:
-    """Looks a few times a second whether a file changed. That costs a microsecond, and the database nothing."""
+    """Looks a few times a second whether a file or its log changed. That costs microseconds, and the database nothing.
+
+    While the file is away it asks at every look: the writer says what that means.
+    """
 
     is_deaf = False
 
-    def __init__(self, file: Path, look: Callable[[], None]) -> None:
+    def __init__(self, file: SameFile, look: Callable[[], None]) -> None:
         self._file = file
         self._look = look
-        self._seen: tuple[int, int] | None = None
+        self._seen: tuple[Written | None, ...] = ()
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -183,24 +199,25 @@ class FileWatch:
 
     def _again(self) -> None:
         state = self._state()
-        if state != self._seen:
+        if state != self._seen or not self._file.is_there:
             self._seen = state
             self._look()
         self._timer = asyncio.get_running_loop().call_later(_WATCH_SECONDS, self._again)
 
-    def _state(self) -> tuple[int, int] | None:
-        try:
-            found = self._file.stat()
-        except OSError:
-            return None
-        return found.st_size, found.st_mtime_ns
+    def _state(self) -> tuple[Written | None, ...]:
+        return written(self._file.log), written(self._file.path)
 
 
-def make_engine(file: SameFile, busy_seconds: float, begin: Literal["BEGIN", "BEGIN IMMEDIATE"]) -> Engine:
+def make_engine(
+    file: SameFile, busy_seconds: float, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], *, switches: bool = True
+) -> Engine:
     """Connections to the file and to no other of its name, which all begin their transactions with `begin`.
 
     One that will write has to say so at its beginning: a reader that turns writer is refused at once, whatever the
     timeout, when another has written meanwhile.
+
+    Args:
+        switches: to the write-ahead log, where the file has none yet.
     """
 
     own_waiting = busy_seconds if begin == "BEGIN" else 0.0
@@ -212,7 +229,8 @@ def make_engine(file: SameFile, busy_seconds: float, begin: Literal["BEGIN", "BE
         connection.file = file
         file.opened()
         try:
-            _patiently(connection, "PRAGMA journal_mode = WAL", busy_seconds)
+            if switches:
+                _patiently(connection, "PRAGMA journal_mode = WAL", busy_seconds)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             file.check()

@@ -66,7 +66,8 @@ class Writer:
     Signals handed to `log` are never lost while the database can be written: beyond `log_limit` the caller is held up.
     While it cannot be written they are kept and tried again; what comes beyond the limit then is lost, and a signal
     in its place says how many those were. `on_problem` hears of both, in the event loop's thread, and
-    `on_foreign_change` there of what a transaction found that others had committed.
+    `on_foreign_change` there of what a transaction found that others had committed, and `on_broken`, once, of what
+    ends the writing for good.
     """
 
     def __init__(
@@ -77,11 +78,13 @@ class Writer:
         log_limit: int,
         on_problem: Callable[[StoreError], None],
         on_foreign_change: Callable[[bool], None],
+        on_broken: Callable[[StoreBroken], None],
     ) -> None:
         self._engine: Engine = dialect.writing()
         self._dialect = dialect
         self._shard = random.randrange(_SHARDS) if dialect.has_many_writers else 0
         self._on_foreign_change = on_foreign_change
+        self._on_broken = on_broken
         self._foreign_commits = 0
         self._clock_shift = clock_shift
         self._log_limit = log_limit
@@ -133,6 +136,14 @@ class Writer:
             self._put(_Request(work, None, 1))
         except StoreError:
             pass
+
+    def break_off(self, problem: StoreBroken) -> None:
+        """From now on nothing is written any longer."""
+        with self._changed:
+            if self._broken is not None:
+                return
+            self._broken = problem
+        self._in_loop(self._on_broken, problem)
 
     def _put(self, request: _Request) -> None:
         with self._changed:
@@ -243,7 +254,7 @@ class Writer:
             self._disconnect()
             problem = self._dialect.explain(_cause(error))
             if isinstance(problem, StoreBroken):
-                self._broken = problem
+                self.break_off(problem)
             settlements = [
                 (entry.future, None, problem)
                 for entry in batch
