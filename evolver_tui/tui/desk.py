@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +16,7 @@ from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.actions import Action, KeyTable
 from evolver_tui.tui.bridge import Bridge, Rate, Taken
 from evolver_tui.tui.decision_keys import SECONDS_ALONE, Role
-from evolver_tui.tui.desk_settings import DeskSettings
+from evolver_tui.tui.desk_settings import DeskSettings, classes_now
 from evolver_tui.tui.key_watch import key_app
 from evolver_tui.tui.news import News
 from evolver_tui.tui.panes.filterable import Filterable
@@ -29,7 +28,7 @@ from evolver_tui.tui.panes.queue_pane import QueuePane
 from evolver_tui.tui.panes.review_card import ReviewCard
 from evolver_tui.tui.panes.signal_feed import SignalFeed
 from evolver_tui.tui.panes.status_line import Status, StatusLine
-from evolver_tui.tui.reasons import DECISIONS, reason_of_state, what_is_meant
+from evolver_tui.tui.reasons import DECISIONS, reason_of_session, reason_of_state, what_is_meant
 from evolver_tui.tui.receipts import Receipts
 
 if TYPE_CHECKING:
@@ -50,8 +49,6 @@ SECONDS_TO_READ_AN_ERROR = 10.0
 """How long a notice of an error stands; other ones stand half as long."""
 
 _GOING_ON = ("attention.next", "attention.answer")
-_WITHOUT_WRITING = ("signal.open", "session.export")
-"""What may still go where the database is broken."""
 
 Severity = Literal["information", "warning", "error"]
 
@@ -71,11 +68,7 @@ class Desk(Screen[None]):
         first_counts: QueueCounts | None = None,
     ) -> None:
         # With the right classes from the start, the first frame is laid out and drawn once, not twice.
-        size = shutil.get_terminal_size()
-        guessed = [
-            _class_at(size.columns, self.HORIZONTAL_BREAKPOINTS),
-            _class_at(size.lines, self.VERTICAL_BREAKPOINTS),
-        ]
+        guessed = classes_now(self.HORIZONTAL_BREAKPOINTS, self.VERTICAL_BREAKPOINTS)
         super().__init__(classes=" ".join([*guessed, *(["-plain"] if settings.plain else [])]))
         self.settings = settings
         self.actions = actions
@@ -402,13 +395,9 @@ class Desk(Screen[None]):
             return self._go_to_card if "card" in action.panes else f"It needs the {' or '.join(action.panes)} in focus."
         if action.id in ("pane.filter", "queue.open"):
             return ""
-        if self._session is None:
-            return "The session is still being opened."
-        if self._is_closing:
-            return "The console is being closed."
-        if self._session.broken is not None and action.id not in _WITHOUT_WRITING:
-            return str(self._session.broken)
-        return reason_of_state(action.id, self.card.content, self.queue.selected, self.queue.counts, self._link)
+        return reason_of_session(action.id, self._session, self._is_closing) or reason_of_state(
+            action.id, self.card.content, self.queue.selected, self.queue.counts, self._link
+        )
 
     def perform(self, action_id: str) -> None:
         """Do an action by its id, as its key would; what cannot be done now says why."""
@@ -512,7 +501,3 @@ class Desk(Screen[None]):
         self._latest_pane = self.pane_in_focus
         self.set_class(self.pane_in_focus == "card", "-reading")
         self.show_keys()
-
-
-def _class_at(cells: int, breakpoints: Sequence[tuple[int, str]]) -> str:
-    return next(name for least, name in reversed(breakpoints) if cells >= least)

@@ -6,6 +6,7 @@ about two milliseconds, and the first frame waits for every one of them.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -51,3 +52,16 @@ class DeskSettings(NamedTuple):
     """Seconds since 1970."""
     monotonic: Callable[[], float] = time.monotonic
     """Seconds that only count up."""
+
+
+Breakpoints = Sequence[tuple[int, str]]
+"""From how many cells on which class is set, in ascending order."""
+
+
+def classes_now(by_columns: Breakpoints, by_lines: Breakpoints) -> list[str]:
+    """The classes that a screen of the terminal's present size has."""
+    size = shutil.get_terminal_size()
+    return [
+        next(name for least, name in reversed(breakpoints) if cells >= least)
+        for cells, breakpoints in ((size.columns, by_columns), (size.lines, by_lines))
+    ]

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueCounts, QueueRow
     from evolver_tui.engine.ports import LinkState
+    from evolver_tui.engine.session import Session
     from evolver_tui.tui.panes.page import CardContent
 
 DECISIONS = ("review.approve", "review.reject", "review.reject_plain", "review.edit", "review.respond")
+_WITHOUT_WRITING = ("signal.open", "session.export")
+"""What may still go where the database is broken."""
 
 
 def can_be_restored(row: QueueRow) -> bool:
@@ -22,6 +25,15 @@ def what_is_meant(action_id: str, content: CardContent, selected: QueueRow | Non
     if action_id in DECISIONS or action_id == "question.decline":
         return content.identity
     return (selected.job, selected.state) if action_id.startswith("job.") and selected is not None else None
+
+
+def reason_of_session(action_id: str, session: Session | None, is_closing: bool) -> str:
+    """Why nothing can be done in this session at present; empty when it can."""
+    if session is None:
+        return "The session is still being opened."
+    if is_closing:
+        return "The console is being closed."
+    return str(session.broken) if session.broken is not None and action_id not in _WITHOUT_WRITING else ""
 
 
 def reason_of_state(
