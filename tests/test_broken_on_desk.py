@@ -46,7 +46,7 @@ async def assert_said_and_left(desk: Console, sentence: str) -> None:
     await desk.press("o")
     assert any(sentence in notice for notice in desk.notices)
     assert sentence in words_of(desk), "another row under the cursor does not take it away"
-    await desk.press("q")
+    await desk.decide("q")
     await desk.until(lambda: desk.app.return_value is not None, "the end")
     assert desk.app.return_value == 1
 
