@@ -328,8 +328,8 @@ def reach_before_statements(reach: Callable[..., None]) -> None:
         connection.set_trace_callback(lambda statement: reach())
         return connection
 
-    def committed(transaction: Transaction) -> None:
-        commit(transaction)
+    def committed(transaction: Transaction, *, remembers: bool) -> None:
+        commit(transaction, remembers=remembers)
         reach(True)
 
     def before(owner: type, name: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import mmap
 import os
 import sqlite3
 import struct
@@ -28,6 +29,10 @@ START_AGAIN: Final = "Nothing more is written. Start again to work with the file
 _INDEX: Final = struct.Struct("=32x8s56xI28xI")
 """Of the index of a write-ahead log (-shm): the log's salts, how many of its frames were copied into the file, and how
 many are to be. See "WAL-mode File Format" at sqlite.org."""
+
+_LIBRARY: Final = ctypes.CDLL(None)
+_LIBRARY.mmap.restype = ctypes.c_void_p
+_MAP_FAILED: Final = ctypes.c_void_p(-1).value
 
 Identity = tuple[int, int]
 """A file's device and number."""
@@ -57,33 +62,40 @@ def written(path: Path) -> Written | None:
 
 
 class LogIndex:
-    """The index of a write-ahead log. It is read by the file number under which SQLite has it open in this process."""
+    """The index of a write-ahead log, seen in memory by the file number under which SQLite has it open here.
+
+    A look costs no system call: after each, a busy process would wait for the interpreter.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._number = -1
+        self._address: int | None = None
 
     def checkpoints(self) -> Checkpoints | None:
         """How far the log was copied into the file; None while it is being copied, or nobody knows."""
-        identity = identity_of(self._path)
-        if identity is None or not (self._is(identity, self._number) or self._find(identity)):
+        if self._address is None:
+            self._address = self._mapped()
+        if self._address is None:
             return None
-        content = os.pread(self._number, _INDEX.size, 0)
-        salts, copied, to_copy = _INDEX.unpack(content) if len(content) == _INDEX.size else (b"", 0, 1)
+        salts, copied, to_copy = _INDEX.unpack(ctypes.string_at(self._address, _INDEX.size))
         return (salts, copied) if copied == to_copy else None
 
-    def _find(self, identity: Identity) -> bool:
-        numbers = (int(name) for name in os.listdir("/dev/fd"))
-        self._number = next((number for number in numbers if self._is(identity, number)), -1)
-        return self._number >= 0
+    def close(self) -> None:
+        """Look no longer."""
+        if self._address is not None:
+            _LIBRARY.munmap(ctypes.c_void_p(self._address), ctypes.c_size_t(_INDEX.size))
+            self._address = None
 
-    @staticmethod
-    def _is(identity: Identity, number: int) -> bool:
-        try:
-            found = os.fstat(number)
-        except OSError:
-            return False
-        return (found.st_dev, found.st_ino) == identity
+    def _mapped(self) -> int | None:
+        identity = identity_of(self._path)
+        for number in map(int, os.listdir("/dev/fd")) if identity is not None else ():
+            with contextlib.suppress(OSError):
+                found = os.fstat(number)
+                if (found.st_dev, found.st_ino) == identity and found.st_size >= _INDEX.size:
+                    size, offset = ctypes.c_size_t(_INDEX.size), ctypes.c_long(0)
+                    address = _LIBRARY.mmap(None, size, mmap.PROT_READ, mmap.MAP_SHARED, number, offset)
+                    return address if address != _MAP_FAILED else None
+        return None
 
 
 class SameFile:
@@ -97,10 +109,10 @@ class SameFile:
 
     def __init__(self, path: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.path = path
-        self.log = path.with_name(path.name + "-wal")
+        self.log = Path(f"{path}-wal")
         self.is_overwritten = False
         """Whether something was copied over the file: what SQLite still had to put into it must not come there."""
-        self._index = LogIndex(path.with_name(path.name + "-shm"))
+        self._index = LogIndex(Path(f"{path}-shm"))
         self._lock = threading.Lock()
         self._connections = 0
         self._written: Written | None = None
@@ -127,6 +139,8 @@ class SameFile:
         """A connection was closed."""
         with self._lock:
             self._connections -= 1
+            if not self._connections:
+                self._index.close()
 
     @property
     def is_there(self) -> bool:
@@ -140,14 +154,17 @@ class SameFile:
             StoreBroken: it leads to another, or has led to none for seconds, or something was copied over it.
             StoreError: it leads to none.
         """
+        checkpoints = self._index.checkpoints() if self._connections else None  # before the file: see below
         found = _stat(self.path)
         if found is None:
             raise self._gone()
         self._gone_since = None
-        with self._lock:
-            if (found.st_dev, found.st_ino) != self._identity or self._is_written_by_others():
-                self._put_log_aside()
-                raise self.replaced()
+        if (found.st_dev, found.st_ino) != self._identity:
+            raise self._replaced()
+        if self.is_overwritten or (found.st_size, found.st_mtime_ns) != self._written:
+            self._judge()
+        elif checkpoints is not None:
+            self._checkpoints = checkpoints
 
     def check_log(self) -> None:
         """Make sure that the log beside the file is the one that was opened with it. Raises StoreBroken."""
@@ -162,17 +179,29 @@ class SameFile:
         """Whether the last connection may copy the log into the file, and delete it by its name."""
         return not self.is_overwritten and identity_of(self.log) in (None, self._log_identity or identity_of(self.log))
 
-    def _is_written_by_others(self) -> bool:
-        """Whether the file was written to since it was looked at last, and that was no checkpoint."""
-        if not self._connections:
-            return False  # whoever left last has put the log into the file
-        before = written(self.path)
-        checkpoints = self._index.checkpoints()
-        if self.is_overwritten or before is None or checkpoints is None or before != written(self.path):
-            return self.is_overwritten  # while it is being written to, the next one sees what came of it
-        self.is_overwritten = self._written not in (None, before) and checkpoints == self._checkpoints
-        self._written, self._checkpoints = before, checkpoints
-        return self.is_overwritten
+    def _judge(self) -> None:
+        """Where the file was written to since it was looked at last, it was by a checkpoint, or by a stranger.
+
+        Raises:
+            StoreBroken: by a stranger, now or before.
+        """
+        with self._lock:
+            if not self._connections:
+                return  # whoever left last has put the log into the file
+            before, now, after = self._index.checkpoints(), written(self.path), self._index.checkpoints()
+            if self.is_overwritten or (
+                None not in (self._written, before, now)
+                and now != self._written
+                and before == after == self._checkpoints
+            ):
+                self.is_overwritten = True
+                raise self._replaced()
+            if before == after and before is not None:  # else the next one sees what came of it
+                self._written, self._checkpoints = now, before
+
+    def _replaced(self) -> StoreBroken:
+        self._put_log_aside()
+        return self.replaced()
 
     def _put_log_aside(self) -> None:
         """The next one to open what lies there now would take into it what the log holds."""

@@ -158,8 +158,16 @@ class Transaction:
         self.execute("RELEASE SAVEPOINT request")
         return result
 
-    def commit(self) -> None:
+    @property
+    def has_signals(self) -> bool:
+        """Whether signals were gathered."""
+        return bool(self._log)
+
+    def commit(self, *, remembers: bool) -> None:
         """Write what was gathered, and make everything durable.
+
+        Args:
+            remembers: whether `last_signal` is to be known afterwards.
 
         Raises:
             TransactionLost: it did not come to the commit.
@@ -168,7 +176,7 @@ class Transaction:
         """
         try:
             self.execute_many(_INSERT_SIGNAL, self._log)
-            if self._log:
+            if remembers:
                 self.last_signal = self.dialect.last_signal(self.connection)
             changes = [(*standing, self.shard, jobs) for standing, jobs in sorted(self._changes.items()) if jobs]
             self.execute_many(_ADD_TO_TALLY, changes)

@@ -93,6 +93,8 @@ class Writer:
         self._broken: StoreBroken | None = None
         """Why nothing is written any longer."""
         self._last_signal: tuple[Any, ...] | None = None
+        self._is_signal_stale = False
+        """Whether signals were written after that one."""
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="database writer", daemon=True)
         self._announcing: asyncio.TimerHandle | None = None
@@ -309,8 +311,10 @@ class Writer:
                     return ([(entry.future, None, problem)] if entry.future is not None else []), now
             if entry.future is not None:
                 settlements.append((entry.future, result, problem))
-        transaction.commit()
-        self._last_signal = transaction.last_signal or self._last_signal
+        self._is_signal_stale = self._is_signal_stale or transaction.has_signals
+        transaction.commit(remembers=self._is_signal_stale and not self._inbox)  # once for many that follow each other
+        if transaction.last_signal is not None:
+            self._last_signal, self._is_signal_stale = transaction.last_signal, False
         if transaction.is_unannounced:
             self._in_loop(self._announce_within, _ANNOUNCE_SECONDS)
         return settlements, transaction.now
