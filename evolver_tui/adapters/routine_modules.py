@@ -12,10 +12,13 @@ import importlib
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, Final, cast
+
+_IMPORTING: Final = threading.RLock()
+"""What is searched is the same for all threads: one that has imported must not take the folder from another."""
 
 _SOURCES_HELD: Final = 8
 """A job runs the source that was read when it was taken, whatever was read since; between the two lie moments."""
@@ -92,7 +95,7 @@ class RoutineModule:
         self.is_reloaded = self.is_reloaded or was_loaded
         before = set(sys.modules)
         try:
-            with _searching(self.folder, {self.name: source} if source is not None else {}):
+            with _IMPORTING, _searching(self.folder, {self.name: source} if source is not None else {}):
                 module = importlib.import_module(self.name)
         except BaseException:
             self._imported = set(sys.modules) - before
@@ -177,13 +180,14 @@ def _module_file(module: str, folder: Path) -> Path | None:
     """The file that importing `module` would run; None where there is none. Imports nothing, not even its packages."""
     path: Sequence[str] | None = None
     spec: ModuleSpec | None = None
+    importlib.invalidate_caches()
     parts = module.split(".")
-    with _searching(folder):
-        for depth in range(len(parts)):
-            spec = _spec(".".join(parts[: depth + 1]), path)
-            if spec is None or (depth + 1 < len(parts) and spec.submodule_search_locations is None):
-                return None
-            path = spec.submodule_search_locations
+    for depth in range(len(parts)):
+        name = ".".join(parts[: depth + 1])
+        spec = _spec(name, path) or (PathFinder.find_spec(name, [str(folder)]) if depth == 0 else None)
+        if spec is None or (depth + 1 < len(parts) and spec.submodule_search_locations is None):
+            return None
+        path = spec.submodule_search_locations
     return Path(spec.origin) if spec is not None and spec.has_location and spec.origin else None
 
 
