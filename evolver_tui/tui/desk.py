@@ -18,7 +18,7 @@ from evolver_tui.tui.bridge import Bridge, Rate, Taken
 from evolver_tui.tui.decision_keys import SECONDS_ALONE, Role
 from evolver_tui.tui.desk_settings import DeskSettings, classes_now
 from evolver_tui.tui.key_watch import key_app
-from evolver_tui.tui.news import News
+from evolver_tui.tui.news import NEWS, News
 from evolver_tui.tui.panes.filterable import Filterable
 from evolver_tui.tui.panes.hub_pane import HubPane
 from evolver_tui.tui.panes.key_line import KeyLine
@@ -218,10 +218,11 @@ class Desk(Screen[None]):
 
     def _hear(self, taken: Taken) -> None:
         """Say what a person has to know of what happened."""
-        for unsaved in self._news.hear(taken.signals):
+        names = {signal.name for signal in taken.signals}
+        for unsaved in self._news.hear(taken.signals) if not names.isdisjoint(NEWS) else ():
             self.queue.mark_unsaved(unsaved.job)
             self.say(unsaved.sentence, "error")
-        if any(signal.name == "node.saved" for signal in taken.signals):
+        if "node.saved" in names:
             self.reload_card()  # it may say what its draft would replace
 
     def _show_trouble(self, session: Session) -> None:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 _LONGEST_ERROR = 500
 _ENDS_WRITING = ("node.written", "task.started", "task.completed", "task.failed", "job.resumed", "job.lease_lost")
 
+NEWS = frozenset((*_ENDS_WRITING, "review.decided", "llm.generation_start", "llm.generation_error"))
+"""The names of all signals that `News` takes anything from."""
+
 
 class Retry(NamedTuple):
     """The model failed, and is asked again."""
@@ -55,7 +58,7 @@ class News:
         """Take signals in; what was approved and not saved comes out."""
         for signal in signals:
             job = signal.context.get("job")
-            if not isinstance(job, int):
+            if signal.name not in NEWS or not isinstance(job, int):
                 continue
             match signal.name:
                 case "review.decided":
