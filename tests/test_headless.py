@@ -501,7 +501,9 @@ def test_run_that_is_asked_to_end_does_not_wait_for_ever_for_a_locked_database(t
         (database,) = tmp_path.rglob("evolver.db")
         with closing(sqlite3.connect(database, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            code, result = process.finish()  # one signal
+            process.interrupt()  # one signal
+            process.wait_until(lambda: any("is locked" in str(event) for event in process.events))
+            code, result = process.result()
     check_form(process.events)
     assert (code, result["success"]) == (1, False)
     assert "is locked by another program" in result["error"]
