@@ -140,9 +140,9 @@ class ForkedProcess:
         self._process.kill()
         self.wait()
 
-    def wait(self) -> int:
+    def wait(self, seconds: float = PATIENCE_SECONDS) -> int:
         """Wait for its end; returns the exit code."""
-        self._process.join(PATIENCE_SECONDS)
+        self._process.join(seconds)
         self._reader.join(PATIENCE_SECONDS)
         assert self._process.exitcode is not None, "".join(self.lines[-30:])
         return self._process.exitcode

@@ -503,6 +503,7 @@ def test_run_that_is_asked_to_end_does_not_wait_for_ever_for_a_locked_database(t
             other.execute("BEGIN IMMEDIATE")
             process.interrupt()  # one signal
             process.wait_until(lambda: any("is locked" in str(event) for event in process.events))
+            process.wait(3 * PATIENCE_SECONDS)  # each write waits for the lock as long as ever
             code, result = process.result()
     check_form(process.events)
     assert (code, result["success"]) == (1, False)
