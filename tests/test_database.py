@@ -241,6 +241,16 @@ async def test_what_was_answered_first_comes_first(url: str) -> None:
 
 
 @pytest.mark.anyio
+async def test_what_ended_last_is_listed_first_also_within_one_tick_of_the_clock(url: str) -> None:
+    async with opened(url) as database:
+        await add(database, *(task(str(number)) for number in range(8)))
+        held = [await claim(database) for _ in range(8)]
+        ending = (database.finish(one.job, one.fence, JobState.COMPLETED, "s", outcome=Outcome.DONE) for one in held)
+        await asyncio.gather(*ending)  # they share a transaction, and so its time
+        assert [row.task_id for row in await database.rows_after(None, 10)] == list("76543210")
+
+
+@pytest.mark.anyio
 async def test_journal_answers_the_next_claim(url: str) -> None:
     async with opened(url) as database:
         await add(database, task("a"))

@@ -79,7 +79,7 @@ def cancel(transaction: Transaction, job: int, session_id: str, signals: Sequenc
     state = JobState(before.state)
     if state.is_over:
         raise NotWaiting(f"Job {job} is over: {state.value}.", "Nothing was changed.")
-    ended = {**over(transaction.now), "state": JobState.CANCELLED, "fence": before.fence + 1}
+    ended = {**over(transaction), "state": JobState.CANCELLED, "fence": before.fence + 1}
     ended["pause_reason"] = before.pause_reason
     transaction.connection.execute(update(jobs).where(jobs.c.seq == job).values(**ended))
     transaction.moved(standing(state), standing(JobState.CANCELLED))

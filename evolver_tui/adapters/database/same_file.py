@@ -70,18 +70,25 @@ class LogIndex:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._address: int | None = None
+        self._lock = threading.Lock()
+        """Held while the page is read: unmapped in that moment, it would end the process."""
 
     def checkpoints(self) -> Checkpoints | None:
         """How far the log was copied into the file; None while it is being copied, or nobody knows."""
-        address = self._address = self._address or self._mapped()
-        if address is None:
-            return None
-        salts, copied, to_copy = _INDEX.unpack(ctypes.string_at(address, _INDEX.size))
+        with self._lock:
+            if self._address is None:
+                self._address = self._mapped()
+            if self._address is None:
+                return None
+            salts, copied, to_copy = _INDEX.unpack(ctypes.string_at(self._address, _INDEX.size))
         return (salts, copied) if copied == to_copy else None
 
     def close(self) -> None:
-        """Look no longer. The page stays mapped: another thread may be reading it at this moment."""
-        self._address = None
+        """Look no longer, and let go of the page: a disk can only be unmounted when nothing of it is mapped."""
+        with self._lock:
+            if self._address is not None:
+                _LIBRARY.munmap(ctypes.c_void_p(self._address), ctypes.c_size_t(_INDEX.size))
+                self._address = None
 
     def _mapped(self) -> int | None:
         identity = identity_of(self._path)

@@ -54,7 +54,7 @@ def export_job(
     if state not in _WAITING:
         raise NotWaiting(f"Job {job} is over: {state.value}.", "Only a job that waits can move.")
     bundle = _bundle(transaction, row, bundle_id, row.fence + 1, transaction.now, by, host)
-    left = {**over(transaction.now), "asks": row.asks, "pause_reason": row.pause_reason}
+    left = {**over(transaction), "asks": row.asks, "pause_reason": row.pause_reason}
     transaction.connection.execute(
         update(jobs)
         .where(jobs.c.seq == job)

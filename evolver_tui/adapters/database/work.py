@@ -56,6 +56,7 @@ _IN_QUEUE: Final = (
 _IN_ORDER: Final = " ORDER BY rank, seq"
 _IS_RUNNING: Final = f" WHERE rank >= {Section.RUNNING.first} AND rank < {Section.RUNNING.end}"
 _IS_PENDING: Final = f" WHERE rank >= {Section.PENDING.first} AND rank < {Section.PENDING.end}"
+_LATEST_OVER: Final = f"SELECT min(rank) FROM job WHERE rank >= {Section.OVER.first} AND rank < {Section.OVER.end}"
 _IS_RESUMED: Final = f" WHERE rank >= {Section.PENDING.first} AND rank < {ranks.FIRST_TURN}"
 _READ_JOURNAL: Final = "SELECT name, value_json, digest FROM journal WHERE job = ? ORDER BY fence, at"
 _READ_QUESTION: Final = "SELECT id, asked_at, answered_at FROM question WHERE job = ? AND name = ?"
@@ -334,9 +335,13 @@ def _stands(transaction: Transaction, job: int, fence: int, state: JobState) -> 
     return transaction.connection.execute(select(jobs.c.seq).where(same)).first() is not None
 
 
-def over(now: float) -> dict[str, Any]:
-    """The columns of a job that nothing more will happen to."""
-    return {"asks": None, "pause_reason": "", "since": now, "rank": ranks.over_rank(now), **_NO_LEASE}
+def over(transaction: Transaction) -> dict[str, Any]:
+    """The columns of a job that ends now. Two may end within one tick of the database's clock."""
+    ((latest,),) = transaction.rows(_LATEST_OVER)
+    rank = ranks.over_rank(transaction.now)
+    if latest is not None:
+        rank = max(min(rank, latest - 1), Section.OVER.first)
+    return {"asks": None, "pause_reason": "", "since": transaction.now, "rank": rank, **_NO_LEASE}
 
 
 def finish(
@@ -355,7 +360,7 @@ def finish(
     try:
         _write_held(
             transaction, job, fence, state=state, outcome=outcome, error=encoding.plain(error),
-            node=encoding.plain(node), **over(transaction.now), **kept,
+            node=encoding.plain(node), **over(transaction), **kept,
         )  # fmt: skip
     except StaleLease:
         if _stands(transaction, job, fence, state):
