@@ -39,7 +39,7 @@ def call_tool(tool_name: str, prompt: str, **kwargs: Any) -> str:
     if connection is not None:
         return connection.ask(str(tool_name), str(prompt), kwargs)
     try:
-        from evolver_tui.adapters.tool_calls import call_by_hand
+        from evolver_tui.adapters.nodes.tool_calls import call_by_hand
     except ImportError:
         raise RuntimeError(
             "There are no tools here. Run this node with `evolver-tui run NODE`, or install evolver-tui in this Python."

@@ -2,6 +2,6 @@
 
 import sys
 
-from evolver_tui.cli import main
+from evolver_tui.cli.main import main
 
 sys.exit(main())

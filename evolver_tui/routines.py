@@ -11,12 +11,12 @@ docs/routines.md has the whole of it.
 
 from __future__ import annotations
 
-from evolver_tui.adapters.langgraph_routine import GraphRoutine
+from evolver_tui.adapters.routines.langgraph import GraphRoutine
 from evolver_tui.core.errors import EvolverError, RoutineError, StaleLease, StepTimeout
 from evolver_tui.core.job import Outcome
 from evolver_tui.core.question import Answer, AnswerAction, Question, QuestionKind
 from evolver_tui.core.task import LanguagePair, Task
-from evolver_tui.engine.routine import Result, Retry, Routine, Run, Suspended
+from evolver_tui.engine.durable.routine import Result, Retry, Routine, Run, Suspended
 
 __all__ = (
     "Answer",

@@ -20,11 +20,11 @@ from evolver_tui.settings.paths import Paths, absolute, find_paths, node_folder
 from evolver_tui.settings.person import reviewer_name
 
 if TYPE_CHECKING:
-    from evolver_tui.adapters.node_files import NodeFiles
-    from evolver_tui.adapters.node_runner import NodeRunner
-    from evolver_tui.adapters.routine_plugins import FoundRoutines
-    from evolver_tui.adapters.sample_hub import SampleHub
-    from evolver_tui.engine.author import AutoReview
+    from evolver_tui.adapters.nodes.library import NodeFiles
+    from evolver_tui.adapters.nodes.runner import NodeRunner
+    from evolver_tui.adapters.routines.plugins import FoundRoutines
+    from evolver_tui.adapters.sample_hub.hub import SampleHub
+    from evolver_tui.engine.author.author import AutoReview
     from evolver_tui.engine.inbox import Inbox
     from evolver_tui.engine.ports import Backend, Clock, Link, LinkListener, Store
     from evolver_tui.engine.session import LinkMaker, Session
@@ -147,7 +147,7 @@ def make_session(
     """
     from evolver_tui.adapters.process_identity import this_process
     from evolver_tui.adapters.system_clock import SystemClock
-    from evolver_tui.engine.author import Author, AuthorLimits
+    from evolver_tui.engine.author.author import Author, AuthorLimits
     from evolver_tui.engine.session import Session, SessionParts
     from evolver_tui.engine.signals import get_signal_registry
 
@@ -195,7 +195,7 @@ def _new_id() -> str:
 
 def make_store(place: Place) -> Store:
     """The database of this place."""
-    from evolver_tui.adapters.database import Database
+    from evolver_tui.adapters.database.database import Database
 
     return Database(place.database)
 
@@ -206,7 +206,7 @@ def demo_hint(place: Place, *, only_if_empty: bool = False) -> str:
     Args:
         only_if_empty: say it only while the database of this place holds no job.
     """
-    from evolver_tui.adapters.queue_peek import peek
+    from evolver_tui.adapters.database.queue_peek import peek
 
     if place.database != place.paths.database:
         return ""
@@ -234,15 +234,15 @@ def make_inbox(place: Place, store: Store) -> Inbox:
 
 def make_library(place: Place) -> NodeFiles:
     """The node library of this place."""
-    from evolver_tui.adapters.node_files import NodeFiles
+    from evolver_tui.adapters.nodes.library import NodeFiles
 
     return NodeFiles(place.nodes, time.time)
 
 
 def make_runner(place: Place) -> NodeRunner:
     """What runs this place's nodes, with their tools on the configured backend."""
-    from evolver_tui.adapters.llm_offline import offline_tool_reply
-    from evolver_tui.adapters.node_runner import NodeRunner
+    from evolver_tui.adapters.llm.offline import offline_tool_reply
+    from evolver_tui.adapters.nodes.runner import NodeRunner
     from evolver_tui.adapters.system_clock import SystemClock
 
     backend = make_backend(place, SystemClock())
@@ -260,7 +260,7 @@ def known_tools(place: Place) -> ToolFolder:
 
 def known_routines(place: Place) -> FoundRoutines:
     """The routines of the config and of installed packages, not imported yet, and what is wrong with others."""
-    from evolver_tui.adapters.routine_plugins import find_routines
+    from evolver_tui.adapters.routines.plugins import find_routines
 
     config = place.config
     return find_routines(config.routines, place.paths.config / "routines", tracing=config.langgraph.tracing)
@@ -270,11 +270,11 @@ def make_backend(place: Place, clock: Clock, pace: float = 0.0) -> Backend:
     """The backend that the config chooses."""
     chosen = place.config.backend
     if chosen.kind == "offline":
-        from evolver_tui.adapters.llm_offline import OfflineBackend
+        from evolver_tui.adapters.llm.offline import OfflineBackend
 
         return OfflineBackend(pace, clock)
 
-    from evolver_tui.adapters.llm_http import BackendSettings
+    from evolver_tui.adapters.llm.http import BackendSettings
 
     settings = BackendSettings(
         kind=chosen.kind,
@@ -288,11 +288,11 @@ def make_backend(place: Place, clock: Clock, pace: float = 0.0) -> Backend:
         total_timeout=chosen.total_timeout,
     )
     if chosen.kind == "openai":
-        from evolver_tui.adapters.llm_openai import OpenAIBackend
+        from evolver_tui.adapters.llm.openai import OpenAIBackend
 
         return OpenAIBackend(settings, clock)
 
-    from evolver_tui.adapters.llm_anthropic import AnthropicBackend
+    from evolver_tui.adapters.llm.anthropic import AnthropicBackend
 
     return AnthropicBackend(settings, clock)
 
@@ -323,9 +323,9 @@ class Demo:
 
     async def start(self) -> Address:
         """Start the hub, once; returns its address."""
-        from evolver_tui.adapters.queue_peek import peek
-        from evolver_tui.adapters.sample_hub import SampleHub, SampleHubSettings
-        from evolver_tui.adapters.sample_hub_feed import FeedSettings
+        from evolver_tui.adapters.database.queue_peek import peek
+        from evolver_tui.adapters.sample_hub.feed import FeedSettings
+        from evolver_tui.adapters.sample_hub.hub import SampleHub, SampleHubSettings
 
         if self._hub is None:
             file = self._place.database_file
@@ -344,8 +344,8 @@ def _link_maker(place: Place, clock: Clock, method: str) -> LinkMaker:
         return place.secret(hub.token_env) or ""
 
     def make_link(url: Address, listener: LinkListener) -> Link:
-        from evolver_tui.adapters.signalr_link import SignalRLink
-        from evolver_tui.adapters.signalr_settings import MEBIBYTE, LinkSettings
+        from evolver_tui.adapters.signalr.link import SignalRLink
+        from evolver_tui.adapters.signalr.settings import MEBIBYTE, LinkSettings
 
         if not url:
             raise UsageError("There is no hub to connect to.", "Name one with --hub URL, or choose one with c.")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.database_process import Companion
-    from tests.servers import PostgreSQLServer
+    from tests.support.database_process import Companion
+    from tests.support.servers import PostgreSQLServer
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQLServer]:
     """A server that all tests share; none may stop it."""
-    from tests.servers import PostgreSQLServer
+    from tests.support.servers import PostgreSQLServer
 
     server = PostgreSQLServer()
     yield server
@@ -34,7 +34,7 @@ def postgresql() -> Iterator[PostgreSQLServer]:
 def _shared_database(postgresql: PostgreSQLServer) -> str:
     import asyncio
 
-    from evolver_tui.adapters.database import Database
+    from evolver_tui.adapters.database.database import Database
 
     async def lay_out(url: str) -> None:
         database = Database(url)
@@ -78,7 +78,7 @@ def url(empty: Callable[[], str]) -> str:
 @pytest.fixture(scope="module")
 def companions() -> Iterator[tuple[Companion, Companion]]:
     """Two other processes that use the store."""
-    from tests.database_process import two_companions
+    from tests.support.database_process import two_companions
 
     with two_companions() as both:
         yield both

@@ -11,8 +11,8 @@ from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import NodeChanged, NodeError, NotWaiting, QuestionError
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, QuestionKind, check_content, read_form
 from evolver_tui.core.signal import Signal
+from evolver_tui.engine.author.review import ReviewSubject
 from evolver_tui.engine.ports import Library, Store
-from evolver_tui.engine.review import ReviewSubject
 from evolver_tui.engine.signals import SignalBus
 
 

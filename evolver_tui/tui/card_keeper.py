@@ -20,7 +20,7 @@ from evolver_tui.tui.panes.words import count
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueRow
     from evolver_tui.core.question import OpenQuestion
-    from evolver_tui.engine.review import ReviewSubject
+    from evolver_tui.engine.author.review import ReviewSubject
     from evolver_tui.engine.session import LiveDraft, Session
     from evolver_tui.tui.desk import Desk
     from evolver_tui.tui.news import News

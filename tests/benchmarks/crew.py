@@ -13,15 +13,15 @@ import statistics
 import sys
 import time
 
-from evolver_tui.adapters.database import Database
+from evolver_tui.adapters.database.database import Database
 from evolver_tui.adapters.system_clock import SystemClock
 from evolver_tui.core.errors import AlreadyAnswered
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.task import Task
-from evolver_tui.engine.routine import Result, Run
+from evolver_tui.engine.durable.routine import Result, Run
+from evolver_tui.engine.durable.worker import Worker
 from evolver_tui.engine.signals import SignalBus, SignalRegistry
-from evolver_tui.engine.worker import Worker
 
 Figures = tuple[int, list[float]]
 """Pieces of work, and milliseconds of each."""

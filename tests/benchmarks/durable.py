@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from evolver_tui.adapters.database import Database
+from evolver_tui.adapters.database.database import Database
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question import Question
@@ -22,7 +22,7 @@ from evolver_tui.core.task import Task
 from evolver_tui.engine.ports import Kept
 from tests.benchmarks.figures import Row, at_most, told
 from tests.benchmarks.workplace import REPOSITORY, temporary_folder
-from tests.servers import PostgreSQLServer
+from tests.support.servers import PostgreSQLServer
 
 _HERE, _THERE = "here.example:1:1", "there.example:1:1"
 _LEASE = 60.0

@@ -17,7 +17,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from evolver_tui import cli, wiring
+from evolver_tui import wiring
+from evolver_tui.cli.main import main as evolver_tui_main
 from evolver_tui.core.signal import Signal
 from evolver_tui.engine.intake import Intake
 from evolver_tui.engine.session import Session
@@ -107,7 +108,7 @@ def main() -> None:
     if what == "latency-session":
         asyncio.run(run_headless(arguments[0]))
     else:
-        sys.exit(cli.main(arguments))
+        sys.exit(evolver_tui_main(arguments))
 
 
 def read_report(report: Path, patience_seconds: float) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, TypedDict
 
 
 async def _open(place: str) -> Any:
-    from evolver_tui.adapters.database import Database
+    from evolver_tui.adapters.database.database import Database
 
     store = Database(place if "://" in place else Path(place))
     await store.open()
@@ -26,9 +26,9 @@ async def _work(place: str, *, is_answered: bool) -> None:
     from evolver_tui.adapters.system_clock import SystemClock
     from evolver_tui.core.question import Question
     from evolver_tui.core.task import Task
-    from evolver_tui.engine.routine import Run
+    from evolver_tui.engine.durable.routine import Run
+    from evolver_tui.engine.durable.worker import Worker
     from evolver_tui.engine.signals import SignalBus, SignalRegistry
-    from evolver_tui.engine.worker import Worker
 
     done = asyncio.Event()
 

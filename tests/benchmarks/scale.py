@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from evolver_tui.adapters.database import Database
+from evolver_tui.adapters.database.database import Database
 from tests.benchmarks.figures import Row, at_most, told
 from tests.benchmarks.workplace import REPOSITORY
-from tests.servers import PostgreSQLServer
+from tests.support.servers import PostgreSQLServer
 
 WORKERS = (1, 2, 4, 8, 16, 32)
 _PENDING = "(3::bigint << 56) | (2::bigint << 52)"

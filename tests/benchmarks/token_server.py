@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.benchmarks.terminal import PATIENCE_SECONDS
-from tests.provider_server import SSE_HEAD, openai_chunk
+from tests.support.provider_server import SSE_HEAD, openai_chunk
 
 _TOKEN_CHARACTERS = 4
 _SHORTEST_STEP = 0.01

@@ -93,7 +93,7 @@ class Home:
 
 
 async def _fill(database: Path, count: int) -> None:
-    from evolver_tui.adapters.database import Database
+    from evolver_tui.adapters.database.database import Database
 
     store = Database(database)
     await store.open()

@@ -9,8 +9,8 @@ from sqlalchemy import Column, ColumnElement, Connection, Row, func, literal, or
 
 from evolver_tui.adapters.database import encoding
 from evolver_tui.adapters.database.models import jobs, journal, questions, tallies
+from evolver_tui.adapters.database.queue_peek import ROW_COLUMNS, queue_counts, queue_row
 from evolver_tui.adapters.database.ranks import Section
-from evolver_tui.adapters.queue_peek import ROW_COLUMNS, queue_counts, queue_row
 from evolver_tui.core.job import JobDetail, JobState, QueueCounts, QueueKey, QueueRow
 from evolver_tui.core.question import OpenQuestion, Question, QuestionKind
 from evolver_tui.core.routine_state import Pause, SharedState

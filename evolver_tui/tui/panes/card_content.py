@@ -14,8 +14,8 @@ from evolver_tui.core.node import CheckReport, Finding, FindingLevel, NodeDraft,
 from evolver_tui.core.question import OpenQuestion, QuestionKind, read_form
 from evolver_tui.core.safe_text import LIMIT, safe_block, safe_text
 from evolver_tui.core.times import age
-from evolver_tui.engine.review import ReviewSubject
-from evolver_tui.engine.routine import RESULT
+from evolver_tui.engine.author.review import ReviewSubject
+from evolver_tui.engine.durable.routine import RESULT
 from evolver_tui.tui.news import Retry
 from evolver_tui.tui.panes.code_view import CodeDocument
 from evolver_tui.tui.panes.ink import Line, Marks, Piece

@@ -1,0 +1,1 @@
+"""The storages that jobs leave for and come in from."""

@@ -1,0 +1,1 @@
+"""Models: OpenAI-compatible, Anthropic's, and the offline author."""

@@ -1,0 +1,1 @@
+"""Routines that are not ours: found, imported, and LangGraph graphs as routines."""

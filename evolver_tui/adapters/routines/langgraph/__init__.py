@@ -1,0 +1,96 @@
+"""A LangGraph graph as a routine: under our queue, questions, leases and feed.
+
+This door can be imported without LangGraph; `graph_work` imports it when the first such job runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from evolver_tui.core.errors import RoutineError
+from evolver_tui.core.task import Task
+
+if TYPE_CHECKING:
+    from evolver_tui.engine.durable.routine import Routine
+
+INSTALL = "Install the extra: pip install 'evolver-tui[langgraph]', then retry with y."
+
+
+def default_input(task: Task) -> Mapping[str, Any]:
+    """What a graph is given where nothing else is said; it takes the keys that its state has.
+
+    The hub's object stays under one key: a hub must not fill in any other part of a graph's state.
+
+    Returns:
+        `task`: the hub's object. `task_id`, `task_name`, `task_type`: texts. `messages`: one message of a user that
+        holds the task's name.
+    """
+    return {
+        "task": dict(task.raw),
+        "task_id": task.id,
+        "task_name": task.name,
+        "task_type": task.type,
+        "messages": [{"role": "user", "content": task.name}],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class GraphRoutine:
+    """A graph, and how a task becomes its input."""
+
+    graph: Any
+    """A `StateGraph`, or what its `compile()` gave. It gets a checkpointer of ours."""
+    input: Callable[[Task], Any] = default_input
+    """What the graph is started with."""
+    types: tuple[type, ...] = ()
+    """Classes in the graph's state that its annotations do not name. Others are not read back from a checkpoint."""
+    declined: Any = None
+    """What `interrupt()` returns when the person declines to answer."""
+
+
+def is_graph(found: object) -> bool:
+    """Whether this is a graph of LangGraph's, compiled or not. Imports nothing."""
+    return any(
+        kind.__module__.startswith("langgraph.") and kind.__name__ in ("StateGraph", "Pregel")
+        for kind in type(found).__mro__
+    )
+
+
+def graph_work(routine: GraphRoutine, *, tracing: bool) -> Routine:
+    """The routine that runs a graph. Imports LangGraph, which takes half a second.
+
+    Args:
+        tracing: leave LangSmith's tracing as the environment says; without it, it is off.
+
+    Raises:
+        RoutineError: LangGraph is missing or too old, or the graph is one that cannot run here.
+    """
+    if not tracing:
+        switch_tracing_off()
+    try:
+        from evolver_tui.adapters.routines.langgraph.graph_run import GraphRun
+    except ImportError as error:
+        raise RoutineError(f"LangGraph is missing or too old: {error}.", INSTALL) from None
+    return GraphRun(routine, tracing=tracing)
+
+
+TRACING_VARIABLES = (
+    "LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING", "LANGCHAIN_TRACING_V2", "LANGCHAIN_HANDLER",
+)  # fmt: skip
+"""What asks for tracing when a shell sets it."""
+
+
+def switch_tracing_off() -> None:
+    """Let no graph of this process call LangSmith, whatever its shell says; child processes see it too."""
+    os.environ.update(dict.fromkeys(TRACING_VARIABLES, "false"))
+    if (utils := sys.modules.get("langsmith.utils")) is not None:
+        utils.get_env_var.cache_clear()  # what it read before
+
+
+def be_strict() -> None:
+    """Let LangGraph, when it is imported, read back from a checkpoint only what the graph's own state names."""
+    os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")

@@ -1,0 +1,1 @@
+"""A SignalR hub to try the console with."""

@@ -1,0 +1,323 @@
+"""The WebSocket under a hub connection: signalrcore's client with limits, time-bounded waits and strict checks."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+import os
+import select
+import socket
+import ssl
+import struct
+import threading
+import time
+from typing import Any, NoReturn, Protocol
+
+from signalrcore.transport.websockets.websocket_client import WebSocketClient
+
+from evolver_tui.adapters.signalr.http import Negotiated, authorization, not_a_hub, open_socket, quoted, refusal
+from evolver_tui.adapters.signalr.settings import LinkSettings
+from evolver_tui.core.errors import LinkError
+
+GOODBYE = '{"type":7}\x1e'
+
+_READ_SIZE = 256 * 1024
+_HEAD_LIMIT = 16 * 1024
+_ACCEPT_KEY = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_GOODBYE_SECONDS = 0.5
+_TEXT, _CLOSE, _PING, _PONG = 0x1, 0x8, 0x9, 0xA
+_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class SocketOwner(Protocol):
+    """The connection that a WebSocket belongs to."""
+
+    settings: LinkSettings
+
+    @property
+    def negotiated(self) -> Negotiated:
+        """What negotiation led to."""
+
+    def socket_opened(self, opened: socket.socket) -> None:
+        """A socket is in use. Raises LinkError when the connection was cut already."""
+
+    def pong(self, milliseconds: float) -> None:
+        """The hub answered a ping."""
+
+    def unusable(self, problem: str) -> None:
+        """Something arrived that cannot be used."""
+
+    def end(self, error: LinkError) -> None:
+        """The receive thread ends, and why."""
+
+    def abort(self) -> None:
+        """Cut the connection."""
+
+
+class HubSocket(WebSocketClient):  # type: ignore[misc]
+    """The WebSocket: its own buffer instead of a system call for each header, limits, and time-bounded waits.
+
+    The socket is non-blocking, so that reading and pinging from two threads never hold each other up under TLS.
+    """
+
+    def __init__(self, owner: SocketOwner, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._owner = owner
+        self._silence_limit = owner.settings.server_timeout
+        self._frame_limit = owner.settings.frame_limit
+        self._buffer = bytearray()
+        self._scratch = memoryview(bytearray(_READ_SIZE))
+        self._fragments: list[bytes] = []
+        self._gathered = 0
+        self._sending = threading.Lock()
+        self._touching = threading.Lock()
+        self._ping_sent_at: float | None = None
+
+    # --- opening
+
+    def create_socket(self) -> socket.socket:
+        """A connected socket, known to the owner."""
+        settings = self._owner.settings
+        return open_socket(self._owner.negotiated.address, settings.connect_timeout, self._owner.socket_opened)
+
+    def connect(self) -> None:
+        """Open the WebSocket and start the receive thread.
+
+        Raises:
+            LinkError: the server does not upgrade the connection.
+            OSError: the network failed.
+        """
+        self.sock = self.create_socket()
+        key = base64.b64encode(os.urandom(16)).decode("ascii")
+        self.sock.sendall(self._upgrade_request(key))
+        head = self._read_head()
+        self._check_upgrade(head, key)
+        self.sock.setblocking(False)
+        self.running = True
+        self.recv_thread = threading.Thread(target=self.run, name="hub link", daemon=True)
+        self.recv_thread.start()
+
+    def _upgrade_request(self, key: str) -> bytes:
+        negotiated = self._owner.negotiated
+        headers = {
+            "Host": negotiated.address.place,
+            "Upgrade": "websocket",
+            "Connection": "Upgrade",
+            "Sec-WebSocket-Key": key,
+            "Sec-WebSocket-Version": "13",
+            **authorization(negotiated.token),
+        }
+        target = negotiated.address.with_query(id=negotiated.connection_id).request_target
+        lines = [f"GET {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+        return "\r\n".join(lines).encode("ascii")
+
+    def _read_head(self) -> str:
+        while (end := self._buffer.find(b"\r\n\r\n")) < 0:
+            chunk = self.sock.recv(_HEAD_LIMIT)
+            if not chunk:
+                raise LinkError(f"{self._owner.negotiated.address.place} broke off the connection.")
+            self._buffer += chunk
+            if len(self._buffer) > _HEAD_LIMIT:
+                raise not_a_hub(self._owner.negotiated.address.place, "its answer is endless")
+        head = self._buffer[:end].decode("latin-1")
+        del self._buffer[: end + 4]
+        return head
+
+    def _check_upgrade(self, head: str, key: str) -> None:
+        negotiated = self._owner.negotiated
+        place = negotiated.address.place
+        status_line, *lines = head.split("\r\n")
+        words = status_line.split(" ", 2)
+        if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
+            raise not_a_hub(place, "it does not answer in HTTP")
+        status = int(words[1])
+        if status in (404, 409):
+            # It negotiated a moment ago, so it is a hub: it restarted, or this is another server behind the same name.
+            raise LinkError(f"The hub at {place} does not know the connection it just negotiated ({status}).")
+        if status != 101:
+            raise refusal(status, place, bool(negotiated.token))
+        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        digest = hashlib.sha1(key.encode("ascii") + _ACCEPT_KEY, usedforsecurity=False).digest()
+        if headers.get("sec-websocket-accept") != base64.b64encode(digest).decode("ascii"):
+            raise not_a_hub(place, "it does not open a WebSocket")
+
+    # --- receiving
+
+    def run(self) -> None:
+        """The receive thread: shake hands, then take frames until it is over. Never raises."""
+        try:
+            self.on_open()
+            while True:
+                del self._buffer[: self._take_frames()]
+                self._fill()
+        except LinkError as error:
+            reason = error
+        except ssl.SSLError:
+            reason = LinkError("The hub broke off the TLS connection.")
+        except OSError as error:
+            reason = LinkError(f"The connection broke ({error.strerror or type(error).__name__}).")
+        except Exception as error:  # noqa: BLE001 - whatever the vendor makes of a strange message is the hub's doing
+            reason = LinkError(f"The hub's message cannot be understood ({type(error).__name__}).")
+        self.running = False
+        self._owner.end(reason)
+
+    def _fill(self) -> None:
+        """Read what is there, waiting no longer than a hub may be silent."""
+        while True:
+            try:
+                with self._touching:
+                    count = self.sock.recv_into(self._scratch)
+            except _WOULD_BLOCK:
+                if not self._wait(select.POLLIN, self._silence_limit):
+                    raise LinkError(f"The hub has been silent for {self._silence_limit:g} seconds.") from None
+                continue
+            if not count:
+                raise LinkError("The hub broke off the connection.")
+            self._buffer += self._scratch[:count]
+            return
+
+    def _wait(self, events: int, seconds: float) -> bool:
+        poller = select.poll()
+        try:
+            poller.register(self.sock, events)
+        except ValueError:
+            raise ConnectionAbortedError("the socket was closed meanwhile") from None
+        return bool(poller.poll(math.ceil(seconds * 1000)))
+
+    def _take_frames(self) -> int:
+        """Take every whole frame in the buffer; returns how many bytes those were."""
+        buffer, taken = self._buffer, 0
+        available = len(buffer)
+        while available - taken >= 2:
+            first, length = buffer[taken], buffer[taken + 1]
+            start = taken + 2
+            if length >= 126:
+                if length > 127:
+                    raise LinkError("The hub broke the WebSocket protocol: it masked a frame.")
+                start += 2 if length == 126 else 8
+                if available < start:
+                    break
+                length = int.from_bytes(buffer[taken + 2 : start])
+            if length + self._gathered > self._frame_limit:
+                self._refuse_size(length + self._gathered)
+            if available - start < length:
+                break
+            taken = start + length
+            if first == 0x81 and not self._fragments:
+                self.on_message(self, _text(buffer[start:taken]))
+            else:
+                self._take_frame(first, bytes(buffer[start:taken]))
+        return taken
+
+    def _take_frame(self, first: int, payload: bytes) -> None:
+        """Take a frame that is not a whole text message."""
+        is_final, opcode = bool(first & 0x80), first & 0x0F
+        if first & 0x70:
+            raise LinkError("The hub broke the WebSocket protocol: it uses an extension that nobody agreed on.")
+        if opcode >= _CLOSE:
+            if not is_final or len(payload) > 125:
+                raise LinkError("The hub broke the WebSocket protocol: a control frame is too long.")
+            self._take_control(opcode, payload)
+            return
+        if (opcode == 0) != bool(self._fragments):
+            raise LinkError("The hub broke the WebSocket protocol: the parts of a message are mixed up.")
+        self._fragments.append(payload)
+        self._gathered += len(payload)
+        if is_final:
+            whole = b"".join(self._fragments)
+            self._fragments, self._gathered = [], 0
+            self.on_message(self, _text(whole))
+
+    def _take_control(self, opcode: int, payload: bytes) -> None:
+        if opcode == _PING:
+            self.send(payload, _PONG)
+        elif opcode == _PONG:
+            if self._ping_sent_at is not None:
+                self._owner.pong((time.monotonic() - self._ping_sent_at) * 1000)
+                self._ping_sent_at = None
+        elif opcode == _CLOSE:
+            self._farewell(payload[:2])
+            code = int.from_bytes(payload[:2]) if len(payload) >= 2 else 1005
+            said = payload[2:].decode("utf-8", "replace")
+            raise LinkError(f"The hub closed the connection ({code}){f': {quoted(said)}' if said else ''}.")
+
+    def _refuse_size(self, size: int) -> NoReturn:
+        problem = f"The hub sent a message of {size:,} bytes; the limit is {self._frame_limit:,}."
+        self._owner.unusable(problem)
+        self._farewell(struct.pack(">H", 1009))
+        raise LinkError(problem, "Raise the frame limit in the config if that is what the hub should send.")
+
+    # --- sending
+
+    def send(self, message: str | bytes, opcode: int = _TEXT) -> None:
+        """Send one masked frame. Callable from any thread.
+
+        Raises:
+            LinkError: the hub took nothing in for as long as it may be silent.
+            OSError: the connection is gone.
+        """
+        self._send(message, opcode, self._silence_limit)
+
+    def send_ping(self) -> None:
+        """Send a WebSocket ping, whose answer tells the round trip."""
+        self._ping_sent_at = time.monotonic()
+        self.send(b"evolver", _PING)
+
+    def _send(self, message: str | bytes, opcode: int, patience: float) -> None:
+        payload = message.encode("utf-8") if isinstance(message, str) else message
+        unsent = memoryview(_client_frame(opcode, payload))
+        if not self._sending.acquire(timeout=patience):
+            raise LinkError("The hub takes nothing in.")
+        try:
+            deadline = time.monotonic() + patience
+            while unsent:
+                try:
+                    with self._touching:
+                        sent = self.sock.send(unsent)
+                    unsent = unsent[sent:]
+                except _WOULD_BLOCK:
+                    left = deadline - time.monotonic()
+                    if left <= 0 or not self._wait(select.POLLOUT, left):
+                        raise LinkError("The hub takes nothing in.") from None
+        finally:
+            self._sending.release()
+
+    # --- ending
+
+    def close(self) -> None:
+        """Say goodbye where the hub still takes it in; half a second at most."""
+        if self.running:
+            try:
+                self._send(GOODBYE, _TEXT, _GOODBYE_SECONDS)
+            except (LinkError, OSError):
+                return
+            self._farewell(struct.pack(">H", 1000))
+
+    def dispose(self) -> None:
+        """Cut the connection."""
+        self._owner.abort()
+
+    def _farewell(self, code: bytes) -> None:
+        try:
+            self._send(code, _CLOSE, _GOODBYE_SECONDS)
+        except (LinkError, OSError):
+            pass
+
+
+def _client_frame(opcode: int, payload: bytes) -> bytes:
+    length = len(payload)
+    if length < 126:
+        header = struct.pack(">BB", 0x80 | opcode, 0x80 | length)
+    elif length < 65536:
+        header = struct.pack(">BBH", 0x80 | opcode, 0x80 | 126, length)
+    else:
+        header = struct.pack(">BBQ", 0x80 | opcode, 0x80 | 127, length)
+    mask = os.urandom(4)
+    key = (mask * (length // 4 + 1))[:length]
+    return header + mask + (int.from_bytes(payload) ^ int.from_bytes(key)).to_bytes(length)
+
+
+def _text(payload: bytes | bytearray) -> str:
+    # Bytes that are not UTF-8 become a record that is not JSON or a visible stand-in; the records beside them live on.
+    return payload.decode("utf-8", "replace")

@@ -1,0 +1,1 @@
+"""The built-in routine: it has a node written, checked and reviewed."""

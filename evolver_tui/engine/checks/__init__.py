@@ -1,0 +1,1 @@
+"""What code can reach, read from its syntax tree without running it."""

@@ -1,0 +1,437 @@
+"""The durable routine: an async function that can stop at a question and go on later, elsewhere, from its journal.
+
+A routine runs from its top each time it is taken up. Steps that were done answer from the journal, so nothing that has
+a side effect stands outside a step. Steps and questions have names, never positions. What a routine tells, defers or
+shares between two steps that were done was told, deferred or shared the first time, and is left out; what follows the
+latest of them, or a step or question that its source did not have then, counts as new.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import reprlib
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from evolver_tui.core.address import show_addresses
+from evolver_tui.core.errors import EvolverError, RoutineError, StepTimeout, StoreError
+from evolver_tui.core.job import Outcome
+from evolver_tui.core.question import Answer, Question, QuestionKind, check_question
+from evolver_tui.core.routine_state import DeferredEvent
+from evolver_tui.core.signal import LEVELS, Signal
+from evolver_tui.core.task import Task
+from evolver_tui.engine.durable.shared import SharedData, SharedLog, shared_state
+from evolver_tui.engine.durable.unsure_step import Settled, settled_by, unsure_step
+from evolver_tui.engine.ports import Claim, Clock, Kept, Store
+from evolver_tui.engine.signals import SignalBus
+
+T = TypeVar("T")
+
+LEASE_SECONDS: Final = 30.0
+"""How long a worker holds a job that it does not renew."""
+
+KEPT: Final = "kept "
+"""Before the journal's names of values that may be replaced: no steps."""
+
+BEGAN: Final = "(began) "
+"""Before the journal's name of a step that is not to be repeated, from its beginning on."""
+
+UNSURE: Final = "(unsure) "
+"""Before the names of questions about such steps, where no result of one that began is known."""
+
+RESULT: Final = "(result)"
+"""The journal's name of what a routine returned."""
+
+
+def is_own_name(name: str) -> bool:
+    """Whether an entry of the journal is the runtime's own: neither a step nor a question of the routine."""
+    return name == RESULT or name.startswith((KEPT, BEGAN, UNSURE))
+
+
+_REVIEWED: Final = frozenset(("draft", "report", "version", "attempt"))
+"""What the subject of a review has to hold, so that a person can decide it."""
+
+
+class Suspended(BaseException):
+    """The routine stopped at a question that is committed. Not an Exception: no routine swallows it by accident."""
+
+
+class NeedsModel(BaseException):
+    """The routine came to where it asks a model and may not here: it is given back, to wait for its turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a routine ended: what came of it, and `<node id> v<version>` where a node was saved."""
+
+    outcome: Outcome
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often a step is tried, and how long it waits between two tries: `first_wait`, then `factor` times more."""
+
+    attempts: int = 3
+    first_wait: float = 1.0
+    """Seconds."""
+    factor: float = 2.0
+    longest_wait: float = 30.0
+    """Seconds."""
+    on: tuple[type[Exception], ...] = (EvolverError, OSError)
+    """What is worth another try; a step that ran out of time counts as an EvolverError."""
+
+    def wait_after(self, attempt: int) -> float:
+        """Seconds to wait after a failed attempt, the first being 1."""
+        return min(self.first_wait * self.factor ** (attempt - 1), self.longest_wait)
+
+
+ONCE: Final = Retry(attempts=1)
+
+
+class Run:
+    """One taking-up of one job: what a routine is given."""
+
+    def __init__(
+        self,
+        claim: Claim,
+        store: Store,
+        bus: SignalBus,
+        clock: Clock,
+        session_id: str,
+        *,
+        take_turn: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.job = claim.job
+        self.task = claim.task
+        self.attempt = claim.attempt
+        self.source_hash = claim.source_hash
+        """Of the routine's source, as it is kept with the job; empty where it has none."""
+        self._fence = claim.fence
+        self._journal = dict(claim.journal)
+        self._digests = claim.digests
+        self._left_behind = claim.left_behind
+        self._may_have_begun = claim.left_behind is not None
+        """Whether a step that is reached now may have begun before: until the first of them is done."""
+        steps = (name for name in claim.journal if not name.startswith((KEPT, BEGAN)))
+        self._places = {name: place for place, name in enumerate(steps)}
+        self._read: set[int] = set()
+        self._place = -1
+        """Of the journal's step that was read last; beyond the last one while what is done is new."""
+        self._last_unread = len(self._places) - 1
+        self._used: set[str] = set()
+        self._deferred: list[DeferredEvent] | None = None
+        self.store_error: StoreError | None = None
+        """What the store said to the last write that it refused. A routine may raise such errors of its own."""
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._session_id = session_id
+        self._take_turn = take_turn
+        self.shared_data = SharedData(claim.shared.data, lambda: not self.is_replaying)
+        """What the routine's steps and its readers share: a mapping of JSON values. Set keys; do not change values."""
+        self.shared_log = SharedLog(claim.shared.log, clock.now, lambda: not self.is_replaying)
+        """A list of JSON objects that grows at its end."""
+
+    @property
+    def is_replaying(self) -> bool:
+        """Whether what is done at this moment was done before: a later step than the last one is in the journal."""
+        return self._place < self._last_unread
+
+    def _reach(self, name: str) -> None:
+        """Go on from this step, which is in the journal or is done now."""
+        self._place = self._places.get(name, len(self._places))
+        self._read.add(self._place)
+        while self._last_unread in self._read:
+            self._last_unread -= 1
+
+    # --- steps
+
+    async def step(
+        self,
+        name: str,
+        work: Callable[..., Awaitable[T]],
+        *arguments: Any,
+        timeout: float | None = None,
+        retry: Retry = ONCE,
+        repeat: bool = True,
+        **named_arguments: Any,
+    ) -> T:
+        """Do `work` once and keep its JSON result; when it was done before, answer from the journal.
+
+        The result is what JSON makes of it, the first time as well: a tuple comes back as a list.
+
+        Args:
+            name: unique within the routine; a repeated step carries its number in its name.
+            work: is called with the arguments that follow. Where they differ from those of the journaled result, a
+                signal says so and the journaled result stands.
+            timeout: seconds for one attempt.
+            retry: how often it is tried.
+            repeat: False for what must not be done twice. Its beginning is committed first, and where it began before
+                and no result is known, a person is asked what became of it instead.
+
+        Raises:
+            StepTimeout: the last attempt took too long.
+            StaleLease: another worker holds the job; the result was not kept.
+            RoutineError: the name was used before in this routine, `repeat` does not go with `retry`, or the person
+                gave the step up.
+        """
+        self._use(name)
+        if not repeat and retry.attempts > 1:
+            raise RoutineError(f"Step {name!a} is not to be repeated and has a retry.", "Leave out one of both.")
+        digest = digest_of(arguments, named_arguments)
+        if name in self._journal:
+            self._reach(name)
+            if digest != self._digests.get(name, digest):
+                self._bus.emit("step.arguments_changed", {"step": name}, level="warning", **self._context)
+            kept: T = self._journal[name]
+            return kept
+        self._reach(name)
+
+        async def attempt() -> T:
+            return await work(*arguments, **named_arguments)
+
+        self.tell_if_begun(name)
+        settled = None if repeat else await self._begin(name)
+        value = await self._try(name, attempt, timeout, retry) if settled is None else settled.value
+        await self._record(name, value, digest)
+        self._may_have_begun = False
+        result: T = json.loads(json.dumps(value)) if isinstance(value, dict | list | tuple) else value
+        self._journal[name] = result
+        return result
+
+    async def _begin(self, name: str) -> Settled | None:
+        """Commit that a step begins. Where it began before, a person says what became of it: None to do it now."""
+        before = self._journal.get(BEGAN + name)
+        times = 0 if before is None else before["times"]
+        settled = None
+        if before is not None:
+            question = unsure_step(f"{UNSURE}{name} {times}", name, before["at"], self._left_behind)
+            settled = settled_by(Answer.from_json_value(await self._wait_for(question, "unsure_step")))
+        if settled is None or settled.is_given_up:
+            await self._record(BEGAN + name, {"times": times + 1, "at": self._clock.now()})
+        if settled is not None and settled.is_given_up:
+            raise RoutineError(f"Step {name!a} was given up by a person.", "Retry the task to decide about it again.")
+        return settled
+
+    async def _try(self, name: str, attempt: Callable[[], Awaitable[T]], timeout: float | None, retry: Retry) -> T:
+        number = 1
+        while True:
+            try:
+                return await _within(name, attempt, timeout)
+            except retry.on as error:
+                if number >= retry.attempts:
+                    raise
+                wait = retry.wait_after(number)
+                payload = {"step": name, "attempt": number, "error": show_addresses(str(error)), "retry_in": wait}
+                self.emit("step.retried", payload, level="warning")
+                await self._clock.sleep(wait)
+                number += 1
+
+    async def _record(self, name: str, value: Any, digest: str = "") -> None:
+        kept = self.take_kept()
+        await self._commit(
+            self._store.record_step(self.job, self._fence, name, value, self._session_id, digest=digest, kept=kept)
+        )
+
+    async def _commit(self, write: Awaitable[object]) -> None:
+        try:
+            await write
+        except StoreError as error:
+            self.store_error = error
+            raise
+
+    def _use(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise RoutineError(f"The name {reprlib.repr(name)} of a step is no text.", "Name steps by text.")
+        if is_own_name(name):
+            raise RoutineError(f"The name {name!a} is the runtime's own.", "Choose another.")
+        if name in self._used:
+            raise RoutineError(
+                f"The routine uses the name {name!a} twice.", "Give each step and each question a name of its own."
+            )
+        self._used.add(name)
+
+    def require_model(self) -> None:
+        """Stop here unless it is this job's turn at the model: a session asks for one thing at a time.
+
+        Called within a step, before anything that it tells or does.
+        """
+        if not self._take_turn():
+            raise NeedsModel
+
+    # --- values that are replaced
+
+    async def record_result(self, value: Any) -> None:
+        """Journal what the routine returned, once. Raises StaleLease."""
+        if RESULT not in self._journal:
+            await self._record(RESULT, value)
+
+    async def keep(self, name: str, value: Any) -> None:
+        """Journal a JSON value in the place of the one before. Raises StaleLease."""
+        await self._record(KEPT + name, value)
+        self._may_have_begun = False
+        self._journal[KEPT + name] = value
+
+    def kept(self, name: str) -> Any:
+        """What was kept last under this name; None where nothing was."""
+        return self._journal.get(KEPT + name)
+
+    async def hold(self) -> None:
+        """Make sure, before something that cannot be taken back, that the job is still ours. Raises StaleLease."""
+        await self._commit(self._store.renew(self.job, self._fence, LEASE_SECONDS))
+
+    # --- questions
+
+    async def ask(self, question: Question, reason: str = "") -> Answer:
+        """The answer to `question`; without one yet, commit question and waiting state and stop here."""
+        return Answer.from_json_value(await self.wait_for(question, reason))
+
+    async def wait_for(self, question: Question, reason: str = "") -> dict[str, Any]:
+        """What a person answered, as JSON: an `Answer` to a question, a `Decision` to a review.
+
+        Args:
+            reason: why the job waits, in a word; empty takes `user_input` or `review`.
+
+        Raises:
+            QuestionError: no person can be asked that.
+            RoutineError: the name was used before in this routine, or a review holds no draft.
+        """
+        check_question(question)
+        self._use(question.name)
+        return await self._wait_for(question, reason)
+
+    async def _wait_for(self, question: Question, reason: str) -> dict[str, Any]:
+        if question.name in self._journal:
+            self._reach(question.name)
+            answer: dict[str, Any] = self._journal[question.name]
+            return answer
+        is_review = question.kind is QuestionKind.REVIEW
+        if is_review and not question.subject.keys() >= _REVIEWED:
+            raise RoutineError(
+                f"The review {question.name!a} holds no draft.", "Ask a question with a form, or give the draft."
+            )
+        reason = reason or ("review" if is_review else "user_input")
+        asked = {"question": question.name, "message": question.message}
+        signals = (
+            self._stamp("review.requested" if is_review else "question.asked", asked, level="warning"),
+            self._stamp("job.paused", {"reason": reason, "question": question.name}),
+        )
+        kept = self.take_kept()
+        await self._commit(
+            self._store.pause(self.job, self._fence, question, self._session_id, signals, reason=reason, kept=kept)
+        )
+        self._bus.relay(signals)
+        raise Suspended
+
+    # --- telling
+
+    def tell_if_begun(self, step: str) -> None:
+        """Tell of a step that begins now and may have begun before, with a worker that left the job behind."""
+        if self._may_have_begun:
+            payload = {"step": step, "worker": str(self._left_behind)}
+            self._bus.emit("step.may_have_begun", payload, level="warning", **self._context)
+
+    def emit(self, name: str, payload: Mapping[str, Any] | None = None, level: str = "info") -> None:
+        """Tell what is going on. Raises RoutineError for what is no signal."""
+        _check_signal(name, payload, level)
+        if not self.is_replaying:
+            self._bus.emit(name, payload, level=level, **self._context)
+
+    def defer(self, name: str, payload: Mapping[str, Any] | None = None) -> None:
+        """Tell something when the job is taken up again, before anything else happens, or at its end.
+
+        It is committed with the step or question that follows. Raises RoutineError for what is no signal.
+        """
+        _check_signal(name, payload)
+        if not self.is_replaying:
+            event = DeferredEvent(name, payload or {}, self._clock.now())
+            self._deferred = [*(self._deferred or ()), event]
+
+    def take_kept(self) -> Kept:
+        """What the next write has to carry: shared data and log where they changed, and all deferred events."""
+        return Kept(shared_state(self.shared_data, self.shared_log), self._deferred)
+
+    @property
+    def deferred(self) -> tuple[DeferredEvent, ...]:
+        """What was deferred since the job was taken up."""
+        return tuple(self._deferred or ())
+
+    @property
+    def _context(self) -> dict[str, Any]:
+        return {"task_id": self.task.id, "job": self.job}
+
+    def _stamp(self, name: str, payload: Mapping[str, Any], level: str = "info") -> Signal:
+        return self._bus.stamp(name, payload, level=level, **self._context)
+
+
+def _check_signal(name: object, payload: object, level: object = "info") -> None:
+    """A plug-in has no type checker at its side, and what cannot be logged must not come to the log."""
+    if not (isinstance(name, str) and name and isinstance(payload, Mapping | None) and level in LEVELS):
+        raise RoutineError(
+            f"The routine tells of {reprlib.repr(name)}, which is no signal.",
+            f"Give a name, a mapping as its payload, and one of {', '.join(LEVELS)} as its level.",
+        )
+
+
+async def _within(name: str, attempt: Callable[[], Awaitable[T]], timeout: float | None) -> T:
+    deadline = asyncio.timeout(timeout)
+    try:
+        async with deadline:
+            return await attempt()
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        raise StepTimeout(f"Step {name!a} took longer than {timeout:g} s.", "Retry the task.") from None
+
+
+def digest_of(arguments: tuple[Any, ...], named_arguments: Mapping[str, Any]) -> str:
+    """What two calls with equal arguments have in common: 16 hexadecimal digits.
+
+    Arguments that are not JSON count by their type alone; where even that cannot be said, by their number.
+    """
+    try:
+        text = json.dumps(
+            [arguments, named_arguments],
+            sort_keys=True,
+            separators=(",", ":"),
+            default=lambda value: type(value).__name__,
+        )
+    except (TypeError, ValueError, RecursionError):  # keys that have no order, or a value that holds itself
+        text = f"{len(arguments)} {sorted(named_arguments)}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+Routine = Callable[[Run, Task], Awaitable[Any]]
+"""Returns a `Result`, or any JSON value: then the job ended with the outcome `done`, and the journal has the value.
+
+Raises EvolverError when it cannot go on: the job is failed with that sentence and can be retried.
+"""
+
+
+def source_hash(routine: Routine) -> str:
+    """What tells a routine from its changed source: 16 hexadecimal digits of its module's file.
+
+    A routine that has a `source_hash` of its own gives that. Empty where there is no file.
+    """
+    own = getattr(routine, "source_hash", None)
+    if isinstance(own, str):
+        return own
+    name = getattr(routine, "__module__", "") or type(routine).__module__
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return _hash_of(file) if file else ""
+
+
+@cache
+def _hash_of(file: str) -> str:
+    """Of a file whose code this process runs, whatever stands in it later."""
+    try:
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16]
+    except OSError:
+        return ""

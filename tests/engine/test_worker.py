@@ -1,0 +1,462 @@
+"""The worker on a real database: leases, interruptions, routines that fail, and models that fail under it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from evolver_tui.adapters.database.database import Database
+from evolver_tui.adapters.nodes.library import NodeFiles
+from evolver_tui.core.errors import StaleLease
+from evolver_tui.core.job import JobState, Outcome, QueueCounts, QueueRow
+from evolver_tui.core.question import Answer, AnswerAction
+from evolver_tui.core.signal import Signal
+from evolver_tui.core.task import Task
+from evolver_tui.engine.author.author import Author
+from evolver_tui.engine.durable.routine import LEASE_SECONDS, Result, Routine, Run
+from evolver_tui.engine.durable.worker import Worker
+from evolver_tui.engine.signals import SignalBus, SignalRegistry
+from evolver_tui.tools.definitions import BUILT_IN_TOOLS
+from tests.support.processes import node_answer
+from tests.support.provider_asking import backend_at
+from tests.support.provider_server import RESET, SSE_HEAD, ProviderServer, Step, openai_answer, openai_events, status
+from tests.support.sessions import PATIENCE_SECONDS, open_question, place_in, row_of, running, send
+
+pytestmark = pytest.mark.anyio
+
+DONE = Result(Outcome.APPROVED)
+
+
+class Clock:
+    """Time that passes only when a test says so, or at once where nobody has to wait."""
+
+    def __init__(self, *, passes_at_once: bool = False) -> None:
+        self.slept: list[float] = []
+        self._passes_at_once = passes_at_once
+        self._seconds = 1_800_000_000.0
+        self._passed = asyncio.Event()
+        self._fell_asleep = asyncio.Event()
+
+    def now(self) -> float:
+        return self._seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self._fell_asleep.set()
+        if self._passes_at_once:
+            self._seconds += seconds
+            return
+        until = self._seconds + seconds
+        while self._seconds < until:
+            await self._passed.wait()
+
+    async def until_asleep(self, count: int) -> None:
+        """Wait until somebody has gone to sleep so many times."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(self.slept) < count:
+                self._fell_asleep.clear()
+                await self._fell_asleep.wait()
+
+    def advance(self, seconds: float) -> None:
+        self._seconds += seconds
+        self._passed.set()
+        self._passed = asyncio.Event()
+
+
+class Heard(list[Signal]):
+    """What was told, in order."""
+
+    def __init__(self, registry: SignalRegistry) -> None:
+        super().__init__()
+        self._news = asyncio.Event()
+        registry.register_all(self._hear)
+
+    def _hear(self, signal: Signal) -> None:
+        self.append(signal)
+        self._news.set()
+
+    def of(self, name: str) -> list[Signal]:
+        return [signal for signal in self if signal.name == name]
+
+    async def until(self, name: str, count: int = 1) -> Signal:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(self.of(name)) < count:
+                self._news.clear()
+                await self._news.wait()
+        return self.of(name)[count - 1]
+
+
+@dataclass
+class Bench:
+    """A worker at work, its database, and what it tells."""
+
+    worker: Worker
+    store: Database
+    heard: Heard
+    clock: Clock
+
+    async def row(self, task_id: str) -> QueueRow:
+        return next(row for row in await self.store.rows_after(None, 100) if row.task_id == task_id)
+
+    async def error_of(self, task_id: str) -> str:
+        detail = await self.store.job((await self.row(task_id)).job)
+        assert detail is not None
+        return detail.error
+
+
+@asynccontextmanager
+async def at_work(
+    folder: Path, routine: Routine, *task_ids: str, make_store: Callable[[Path], Database] = Database
+) -> AsyncIterator[Bench]:
+    """A worker that runs this routine on these tasks."""
+    store = make_store(folder / "evolver.db")
+    await store.open()
+    registry = SignalRegistry()
+    clock = Clock()
+    bus = SignalBus("s", clock.now, lambda signals: store.log(signals, "s"), registry)
+    heard = Heard(registry)
+    tasks = [Task.from_raw({"id": task_id, "llmTaskType": "summarize"}) for task_id in task_ids]
+    await store.add_tasks(tasks, "s", generate=True, narrate=lambda added: ())
+    worker = Worker(store, {"": routine}, bus, clock, session_id="s", owner="here")
+    work = asyncio.create_task(worker.run())
+    try:
+        yield Bench(worker, store, heard, clock)
+    finally:
+        worker.interrupt()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await work
+        await store.close()
+
+
+@asynccontextmanager
+async def elsewhere(folder: Path) -> AsyncIterator[Database]:
+    """Another worker's view of the same database, after this one's lease has run out."""
+    store = Database(folder / "evolver.db", clock_shift=LEASE_SECONDS + 1)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def drained(worker: Worker) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await worker.drained()
+
+
+def locked(folder: Path) -> sqlite3.Connection:
+    """Hold the database's write lock until the connection is closed."""
+    connection = sqlite3.connect(folder / "evolver.db", isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    return connection
+
+
+def end_lease(folder: Path) -> None:
+    """Let the lease of the only job have ended long ago."""
+    with closing(sqlite3.connect(folder / "evolver.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE job SET lease_expires = 0")
+
+
+def lease_end(folder: Path) -> float:
+    """When the lease of the only job ends, by the database's clock."""
+    with closing(sqlite3.connect(folder / "evolver.db")) as connection:
+        (end,) = connection.execute("SELECT lease_expires FROM job").fetchone()
+        return float(end)
+
+
+def impatient(path: Path) -> Database:
+    return Database(path, busy_seconds=0.02)
+
+
+# --- leases and interruptions --------------------------------------------------------------------------------------
+
+
+async def test_a_routine_that_lost_its_lease_is_cancelled(tmp_path: Path) -> None:
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def routine(run: Run, task: Task) -> Result:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+        return DONE
+
+    async with at_work(tmp_path, routine, "one") as bench, elsewhere(tmp_path) as other:
+        await begun.wait()
+        taken = await other.claim("there", LEASE_SECONDS)
+        assert taken is not None
+        bench.clock.advance(LEASE_SECONDS / 3)
+        lost = await bench.heard.until("job.lease_lost")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await cancelled.wait()
+        assert (lost.context["task_id"], lost.level) == ("one", "warning")
+        await other.finish(taken.job, taken.fence, JobState.COMPLETED, "t", outcome=Outcome.APPROVED, node="theirs v1")
+        await drained(bench.worker)
+        assert (await bench.row("one")).node == "theirs v1"
+        assert bench.heard.of("task.completed") == []
+
+
+async def test_what_a_routine_writes_after_it_lost_its_lease_is_refused(tmp_path: Path) -> None:
+    begun, may_write = asyncio.Event(), asyncio.Event()
+    refused: list[BaseException] = []
+
+    async def routine(run: Run, task: Task) -> Result:
+        async def work() -> str:
+            begun.set()
+            await may_write.wait()
+            return "late"
+
+        try:
+            await run.step("write", work)
+        except StaleLease as error:
+            refused.append(error)
+            raise
+        return DONE
+
+    async with at_work(tmp_path, routine, "one") as bench, elsewhere(tmp_path) as other:
+        await begun.wait()
+        taken = await other.claim("there", LEASE_SECONDS)
+        assert taken is not None
+        await other.record_step(taken.job, taken.fence, "write", "theirs", "t")
+        may_write.set()
+        await bench.heard.until("job.lease_lost")
+        assert len(refused) == 1
+        assert await other.journal(taken.job) == {"write": "theirs"}
+        assert (await bench.row("one")).state is JobState.RUNNING
+
+
+async def test_a_routine_that_works_long_keeps_its_lease(tmp_path: Path) -> None:
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def routine(run: Run, task: Task) -> Result:
+        begun.set()
+        await may_end.wait()
+        return DONE
+
+    async with at_work(tmp_path, routine, "one") as bench:
+        await begun.wait()
+        for renewals in range(1, 4):
+            await bench.clock.until_asleep(renewals)
+            end_lease(tmp_path)
+            bench.clock.advance(LEASE_SECONDS / 3)
+            await bench.clock.until_asleep(renewals + 1)
+            assert lease_end(tmp_path) > 0
+        may_end.set()
+        await bench.heard.until("task.completed")
+
+
+async def test_an_interrupted_job_is_given_back_with_its_finished_steps(tmp_path: Path) -> None:
+    begun = asyncio.Event()
+    done: list[str] = []
+
+    async def routine(run: Run, task: Task) -> Result:
+        async def first() -> int:
+            done.append("first")
+            return 1
+
+        await run.step("first", first)
+        if len(done) == 1 and not begun.is_set():
+            begun.set()
+            await asyncio.Event().wait()
+        return DONE
+
+    async with at_work(tmp_path, routine, "one", "two") as bench:
+        await begun.wait()
+        bench.worker.interrupt()
+        await drained(bench.worker)
+        assert (await bench.row("one")).state is JobState.PENDING
+        assert (await bench.row("two")).state is JobState.PENDING
+        assert await bench.store.journal((await bench.row("one")).job) == {"first": 1}
+    async with at_work(tmp_path, routine) as bench:
+        await drained(bench.worker)
+        assert done == ["first", "first"]  # once for each task
+        assert {row.state for row in await bench.store.rows_after(None, 10)} == {JobState.COMPLETED}
+
+
+async def test_an_interruption_between_claim_and_routine_gives_the_job_back(tmp_path: Path) -> None:
+    benches: list[Worker] = []
+
+    class Interrupting(Database):
+        async def counts(self) -> QueueCounts:
+            if benches:
+                benches[0].interrupt()
+            return await super().counts()
+
+    async def routine(run: Run, task: Task) -> Result:
+        raise AssertionError("it was interrupted before")
+
+    async with at_work(tmp_path, routine, make_store=Interrupting) as bench:
+        benches.append(bench.worker)
+        one = Task.from_raw({"id": "one", "llmTaskType": "summarize"})
+        await bench.store.add_tasks([one], "s", generate=True, narrate=lambda added: ())
+        await drained(bench.worker)
+        row = await bench.row("one")
+        assert (row.state, bench.heard.of("task.started")) == (JobState.PENDING, [])
+
+
+# --- what may go wrong ---------------------------------------------------------------------------------------------
+
+
+async def test_a_mistake_in_a_routine_fails_its_job_with_a_sentence_and_the_next_is_taken(tmp_path: Path) -> None:
+    async def routine(run: Run, task: Task) -> Result:
+        if task.id == "one":
+            raise KeyError("colour")
+        return DONE
+
+    async with at_work(tmp_path, routine, "one", "two") as bench:
+        await bench.heard.until("task.completed")
+        assert (await bench.row("one")).state is JobState.FAILED
+        assert await bench.error_of("one") == "The routine itself failed: KeyError: 'colour'."
+        assert bench.heard.of("task.failed")[0].payload["task"] == {"id": "one", "llmTaskType": "summarize"}
+        assert (await bench.row("two")).state is JobState.COMPLETED
+
+
+async def test_a_step_whose_result_is_no_json_fails_its_job_only(tmp_path: Path) -> None:
+    async def routine(run: Run, task: Task) -> Result:
+        async def work() -> object:
+            return object()
+
+        await run.step("write", work)
+        return DONE
+
+    async with at_work(tmp_path, routine, "one") as bench:
+        await bench.heard.until("task.failed")
+
+
+async def test_a_locked_database_is_said_once_and_waited_for(tmp_path: Path) -> None:
+    async def routine(run: Run, task: Task) -> Result:
+        return DONE
+
+    async with at_work(tmp_path, routine, make_store=impatient) as bench:
+        task = Task.from_raw({"id": "one", "llmTaskType": "summarize"})
+        await bench.store.add_tasks([task], "s", generate=True, narrate=lambda added: ())
+        lock = locked(tmp_path)
+        bench.worker.wake()
+        draining = asyncio.create_task(drained(bench.worker))
+        error = await bench.heard.until("worker.error")
+        assert "locked by another program" in error.payload["error"]
+        assert not draining.done()
+        lock.close()
+        bench.worker.wake()
+        await draining
+        assert (await bench.row("one")).state is JobState.COMPLETED
+        assert len(bench.heard.of("worker.error")) == 1
+
+
+async def test_a_result_is_kept_when_the_database_comes_back(tmp_path: Path) -> None:
+    locks: list[sqlite3.Connection] = []
+    ran: list[str] = []
+
+    async def routine(run: Run, task: Task) -> Result:
+        ran.append(task.id)
+        locks.append(locked(tmp_path))
+        return Result(Outcome.APPROVED, "node v1")
+
+    async with at_work(tmp_path, routine, "one", make_store=impatient) as bench:
+        await bench.heard.until("worker.error")
+        locks[0].close()
+        bench.worker.wake()
+        await bench.heard.until("task.completed")
+        assert (await bench.row("one")).node == "node v1"
+        assert ran == ["one"]
+
+
+# --- models that fail ----------------------------------------------------------------------------------------------
+
+
+def writing(server: ProviderServer, folder: Path, clock: Clock) -> Author:
+    """The built-in routine on this model; what has no flags is approved."""
+    library = NodeFiles(folder / "nodes", clock.now)
+    return Author(backend_at(server.url), library, clock, BUILT_IN_TOOLS, auto_review=lambda report: True)
+
+
+def half(*last: Step) -> Sequence[Step]:
+    """The beginning of a stream that holds half a node, and how it goes on."""
+    text = node_answer("one")
+    return [SSE_HEAD + openai_events(text[: len(text) // 2], finish=None, usage=None, done=False), *last]
+
+
+GOOD = [openai_answer(node_answer("one"))]
+
+
+@pytest.mark.parametrize(
+    ("refusals", "waits"),
+    [
+        ([[status(429, {"retry-after": "7"})]], [7.0]),
+        ([[status(500)], [status(503, {"retry-after": "1"})]], [2.0, 1.0]),
+        ([half(RESET), half()], [2.0, 4.0]),
+        ([[openai_answer("no json")], [openai_answer("")], [openai_answer(node_answer("one")[:-40])]], [2.0, 4.0, 8.0]),
+    ],
+)
+async def test_a_model_is_asked_again_after_the_pause_it_wants(
+    tmp_path: Path, refusals: Sequence[Sequence[Step]], waits: Sequence[float]
+) -> None:
+    clock = Clock(passes_at_once=True)
+    server = ProviderServer(*refusals, GOOD)
+    async with server, at_work(tmp_path, writing(server, tmp_path, clock), "one") as bench:
+        await bench.heard.until("task.completed")
+        assert clock.slept == waits
+        assert [signal.payload["retry_in"] for signal in bench.heard.of("llm.generation_error")] == waits
+        assert (await bench.row("one")).node == "node_one v1"
+        assert len(server.requests) == len(waits) + 1
+
+
+@pytest.mark.parametrize(
+    ("refusal", "requests"),
+    [
+        ([status(500)], 4),
+        (half(RESET), 4),
+        (half(), 4),
+        ([openai_answer(node_answer("one")[:-40])], 4),
+        ([status(429, {"retry-after": "3600"})], 1),
+        ([status(401)], 1),
+    ],
+)
+async def test_a_model_that_never_delivers_fails_the_job_and_leaves_nothing_to_approve(
+    tmp_path: Path, refusal: Sequence[Step], requests: int
+) -> None:
+    clock = Clock(passes_at_once=True)
+    server = ProviderServer(*[refusal] * requests)
+    async with server, at_work(tmp_path, writing(server, tmp_path, clock), "one") as bench:
+        failed = await bench.heard.until("task.failed")
+        row = await bench.row("one")
+        assert (row.state, len(server.requests)) == (JobState.FAILED, requests)
+        assert await bench.error_of("one") == failed.payload["error"]
+        assert str(failed.payload["error"]).endswith(".")
+        assert await bench.store.journal(row.job) == {}
+        assert not await bench.store.open_questions()
+        assert bench.heard.of("node.written") == []
+        assert not (tmp_path / "nodes").exists()
+        # Asked for again, it goes on.
+        server.then(GOOD)
+        await bench.store.retry(row.job, "s")
+        bench.worker.wake()
+        await bench.heard.until("task.completed")
+        assert (await bench.row("one")).node == "node_one v1"
+
+
+async def test_a_retried_task_goes_on_from_what_was_answered(tmp_path: Path) -> None:
+    async with ProviderServer([status(403)], [openai_answer(node_answer("task-9"))]) as server:
+        config = f'[backend]\nkind = "openai"\nmodel = "m"\nbase_url = "{server.url}/v1"\n'
+        async with running(place_in(tmp_path, config)) as (session, watch):
+            await send(session, {"id": "task-9", "taskName": "Product page"})
+            await watch.until("question.asked")
+            question = await open_question(session, "task-9")
+            await session.answer(question.id, Answer(AnswerAction.ACCEPT, {"llmTaskType": "summarize"}))
+            await watch.until("task.failed")
+            row = await row_of(session, "task-9")
+            await session.retry(row.job)
+            await watch.until("review.requested")
+            assert watch.names().count("question.asked") == 1
+            assert "summarize" in server.requests[1].body.decode()
+            detail = await session.store.job(row.job)
+            assert detail is not None
+            assert (detail.attempt, detail.error) == (2, "")

@@ -1,0 +1,85 @@
+"""Ask a backend as the engine does, and see that its key stays where it belongs."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from evolver_tui.adapters.llm.anthropic import AnthropicBackend
+from evolver_tui.adapters.llm.http import BackendSettings, HttpBackend
+from evolver_tui.adapters.llm.openai import OpenAIBackend
+from evolver_tui.core.address import Address
+from evolver_tui.core.errors import BackendError
+from evolver_tui.engine.ports import Prompt, Usage
+
+SECRET = "sk-proj-Zq7vN2xKfL9wTbR4mHdY8cGe"
+NOW = 1_800_000_000.0
+ASKED = Prompt("Write nodes.", '{"task": {"taskName": "Grüße 😀"}}', temperature=0.2, max_tokens=4000)
+
+
+class FixedClock:
+    """A clock that stands still."""
+
+    def now(self) -> float:
+        return NOW
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError("a backend waits for nothing but bytes")
+
+
+def guarded(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Around a test: no proxies of this machine before it, no key in any log after it."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    caplog.set_level(logging.DEBUG)
+    yield
+    assert SECRET not in caplog.text
+
+
+def backend_at(url: str, vendor: str = "openai", key: str | None = SECRET, **changes: Any) -> HttpBackend:
+    values = {"model": "coder-7b", "api_key": lambda: key, "connect_timeout": 2.0, "read_timeout": 5.0, **changes}
+    if vendor == "anthropic":
+        return AnthropicBackend(
+            BackendSettings("anthropic", Address(url), api_key_name="ANTHROPIC_KEY", **values), FixedClock()
+        )
+    return OpenAIBackend(
+        BackendSettings("openai", Address(url + "/v1"), api_key_name="OPENAI_KEY", **values), FixedClock()
+    )
+
+
+async def answered(backend: HttpBackend) -> tuple[str, Usage]:
+    """Everything a whole answer brings."""
+    pieces = [piece async for piece in backend.stream(ASKED)]
+    *texts, usage = pieces
+    assert isinstance(usage, Usage)
+    await backend.close()
+    return "".join(str(text) for text in texts), usage
+
+
+async def refused(backend: HttpBackend, *, is_echo: bool = False) -> BackendError:
+    """The error; no rendering of it that anybody could log or show holds the key.
+
+    With `is_echo` the server itself sends the key, so that variables which hold its bytes are not looked at.
+    """
+    try:
+        await answered(backend)
+    except BackendError as error:
+        caught = error
+    else:
+        pytest.fail("the backend delivered")
+    await backend.close()
+    rendered = "".join(
+        traceback.TracebackException.from_exception(caught, capture_locals=not is_echo, compact=True).format()
+    )
+    for text in (str(caught), repr(caught), repr(vars(caught)), repr(backend), repr(backend.info), rendered):
+        assert SECRET not in text
+        assert SECRET[:12] not in text
+    assert caught.__suppress_context__ or caught.__context__ is None
+    assert caught.message.endswith(".")
+    assert len(caught.message) < 500
+    return caught

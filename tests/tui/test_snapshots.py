@@ -1,0 +1,213 @@
+"""How the console looks: the desk in every theme and in both sizes, each dialog, the empty desk, and one in trouble."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from evolver_tui.core.errors import StoreError
+from evolver_tui.core.question import OpenQuestion
+from evolver_tui.engine.session import Session
+from evolver_tui.tui.app import EvolverApp
+from evolver_tui.tui.desk_settings import DeskSettings
+from evolver_tui.tui.panes.inbox_list import InboxList
+from evolver_tui.wiring import make_session
+from tests.support.sessions import GENERATE, SUMMARIZE, TRANSLATE, place_in
+
+pytestmark = pytest.mark.skipif(
+    sys.version_info[:2] != (3, 11) or os.environ.get("NO_COLOR") is not None,
+    reason="pictures are drawn on Python 3.11 with colours, so that they differ for no other reason",
+)
+
+WIDE, NARROW = (120, 40), (80, 24)
+THEMES = ("evolver-dark", "evolver-light", "hearth", "high-contrast", "paper", "sixteen")
+NOON = 1_767_268_800.0
+"""Before any job was asked about, so that every age is nothing."""
+TASKS = [SUMMARIZE, GENERATE, {**TRANSLATE, "status": "completed"}, {"id": "task-4", "taskName": "Sort Incoming Forms"}]
+
+Steps = Callable[[Pilot[int]], Awaitable[None]]
+
+
+class StandingClock:
+    """It is always noon, and no wait takes long."""
+
+    def now(self) -> float:
+        return NOON
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds if seconds > 1 else 0)
+
+
+@pytest.fixture(autouse=True)
+def _greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def hurried() -> float:
+    """The time that a card has to be seen passes ten times as fast."""
+    return 10 * time.monotonic()
+
+
+class Stage:
+    """An app whose session is real and whose clock stands; no hub is chosen."""
+
+    def __init__(self, folder: Path, theme: str = "evolver-dark", **settings: Any) -> None:
+        self.session: Session = make_session(place_in(folder), pace=0.0, clock=StandingClock())
+        told = DeskSettings(
+            theme=theme, reviewer="ada", nodes_folder="nodes", now=lambda: NOON, monotonic=hurried, **settings
+        )
+        self.app = EvolverApp(lambda: self.session, lambda: ([], None), told)
+
+    async def opened(self, pilot: Pilot[int]) -> None:
+        """Wait until the session is open, and leave the connect dialog."""
+        await self._until(pilot, lambda: getattr(self.app.screen, "is_armed", False))
+        await pilot.press("escape")
+        await self._until(pilot, lambda: len(self.app.screen_stack) == 1)
+
+    async def busy(self, pilot: Pilot[int]) -> None:
+        """Wait until the sample tasks are on the desk and nothing more can be done without a person."""
+        await self.opened(pilot)
+        await asyncio.to_thread(self.session.intake.message, [{"tasks": TASKS}])
+        await self.session.drain()
+        await self._until(pilot, self._shows_all)
+        await pilot.press("g")
+        await pilot.pause(0.1)
+
+    async def inbox(self, pilot: Pilot[int]) -> None:
+        """Open the inbox and wait until it was read."""
+        await pilot.press("i")
+        await self._until(pilot, lambda: any(found._total is not None for found in self.app.screen.query(InboxList)))
+
+    def _shows_all(self) -> bool:
+        counts = self.app.desk.queue.counts
+        return counts is not None and counts.needs_you == 3
+
+    async def _until(self, pilot: Pilot[int], condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not condition():
+                await pilot.pause(0.02)
+
+
+def keys(stage: Stage, *pressed: str) -> Steps:
+    """The busy desk, and then these keys."""
+
+    async def steps(pilot: Pilot[int]) -> None:
+        await stage.busy(pilot)
+        for key in pressed:
+            await pilot.press(key)
+            await pilot.pause(0.1)
+
+    return steps
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("theme", THEMES)
+def test_desk(snap_compare: Any, tmp_path: Path, theme: str, size: tuple[int, int]) -> None:
+    stage = Stage(tmp_path, theme)
+    assert snap_compare(stage.app, terminal_size=size, run_before=keys(stage, "enter"))
+
+
+@pytest.mark.parametrize(
+    "pressed",
+    [
+        ("j", "j", "enter", "enter"),
+        ("enter", "r"),
+        ("enter", "w"),
+        ("enter", "R"),
+        ("D",),
+        ("c",),
+        ("question_mark",),
+        ("ctrl+p",),
+    ],
+    ids=["question", "reason", "respond", "confirm", "cancel", "connect", "help", "palette"],
+)
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_dialog(snap_compare: Any, tmp_path: Path, pressed: tuple[str, ...], size: tuple[int, int]) -> None:
+    stage = Stage(tmp_path)
+    assert snap_compare(stage.app, terminal_size=size, run_before=keys(stage, *pressed))
+
+
+def with_ages(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """What waits has waited for two hours, four minutes and a moment."""
+    store = stage.session.store
+    read = store.open_questions
+
+    async def aged(limit: int = 200) -> Sequence[OpenQuestion]:
+        asked = [NOON - seconds for seconds in (7_500, 260, 41)]
+        return [dataclasses.replace(each, asked_at=at) for each, at in zip(await read(limit), asked, strict=True)]
+
+    monkeypatch.setattr(store, "open_questions", aged)
+    return stage
+
+
+@pytest.mark.parametrize(
+    ("theme", "size"),
+    [("evolver-dark", WIDE), ("evolver-dark", NARROW), ("evolver-light", WIDE)],
+    ids=["wide", "narrow", "light"],
+)
+def test_inbox(
+    snap_compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, theme: str, size: tuple[int, int]
+) -> None:
+    stage = with_ages(Stage(tmp_path, theme), monkeypatch)
+
+    async def steps(pilot: Pilot[int]) -> None:
+        await stage.busy(pilot)
+        await stage.inbox(pilot)
+        await pilot.press("G")
+        await pilot.pause(0.1)
+
+    assert snap_compare(stage.app, terminal_size=size, run_before=steps)
+
+
+def test_empty_inbox(snap_compare: Any, tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+
+    async def steps(pilot: Pilot[int]) -> None:
+        await stage.opened(pilot)
+        await stage.inbox(pilot)
+        await pilot.pause(0.1)
+
+    assert snap_compare(stage.app, terminal_size=NARROW, run_before=steps)
+
+
+@pytest.mark.parametrize("tab", ["Task", "Checks"])
+def test_card_tab(snap_compare: Any, tmp_path: Path, tab: str) -> None:
+    stage = Stage(tmp_path)
+    pressed = ["enter", "l"] if tab == "Task" else ["enter", "l", "l"]
+    assert snap_compare(stage.app, terminal_size=WIDE, run_before=keys(stage, *pressed))
+
+
+def test_plain_borders(snap_compare: Any, tmp_path: Path) -> None:
+    stage = Stage(tmp_path, plain=True)
+    assert snap_compare(stage.app, terminal_size=WIDE, run_before=keys(stage, "enter"))
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_empty_desk(snap_compare: Any, tmp_path: Path, size: tuple[int, int]) -> None:
+    stage = Stage(tmp_path)
+    assert snap_compare(stage.app, terminal_size=size, run_before=stage.opened)
+
+
+def test_desk_that_could_not_be_opened(snap_compare: Any) -> None:
+    def refuse() -> Session:
+        raise StoreError("The database evolver.db is not a database.", "Move it away, and start again.")
+
+    app = EvolverApp(refuse, lambda: ([], None), DeskSettings(now=lambda: NOON))
+
+    async def steps(pilot: Pilot[int]) -> None:
+        await pilot.pause(0.4)
+
+    assert snap_compare(app, terminal_size=WIDE, run_before=steps)
