@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from evolver_tui.adapters.routines.plugins import FoundRoutines
     from evolver_tui.adapters.sample_hub.hub import SampleHub
     from evolver_tui.engine.author.author import AutoReview
+    from evolver_tui.engine.author.backend import Backend
+    from evolver_tui.engine.clock import Clock
     from evolver_tui.engine.inbox import Inbox
-    from evolver_tui.engine.ports import Backend, Clock, Link, LinkListener, Store
+    from evolver_tui.engine.link import Link, LinkListener
     from evolver_tui.engine.session import LinkMaker, Session
+    from evolver_tui.engine.store import Store
     from evolver_tui.settings.tool_files import ToolFolder
 
 OFFLINE_PACE_SECONDS = 0.02

@@ -17,7 +17,7 @@ from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.times import utc_text
 from evolver_tui.engine.author.review import ReviewSubject
 from evolver_tui.engine.inbox import Inbox
-from evolver_tui.engine.ports import Store
+from evolver_tui.engine.store import Store
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 _PAGE = 1_000

@@ -16,7 +16,7 @@ from evolver_tui.core.job import JobState, QueueRow
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.task import Task
 from evolver_tui.engine.inbox import Inbox
-from evolver_tui.engine.ports import Store
+from evolver_tui.engine.store import Store
 
 
 class BundleTarget(Protocol):

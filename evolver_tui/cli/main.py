@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from evolver_tui.core.job import QueueCounts, QueueRow
     from evolver_tui.engine.headless import HeadlessResult
     from evolver_tui.engine.inbox import Inbox
-    from evolver_tui.engine.ports import Store
+    from evolver_tui.engine.store import Store
     from evolver_tui.settings.connect_config import ConnectConfig
     from evolver_tui.settings.keymap import Action
     from evolver_tui.wiring import Place

@@ -16,9 +16,9 @@ from evolver_tui.core.node import CheckReport, Finding, FindingLevel, NodeDraft,
 from evolver_tui.core.router_answer import MOST_CODE_BYTES
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import utc_text
+from evolver_tui.engine.author.library import Approval
 from evolver_tui.engine.author.review import UNREVIEWED
 from evolver_tui.engine.checks.checks import check_draft
-from evolver_tui.engine.ports import Approval
 
 DONE, FAILED, USAGE = 0, 1, 2
 

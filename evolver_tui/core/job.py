@@ -37,7 +37,7 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
     """The hub said that the task was completed already; kept, not worked on."""
     STORED = "stored"
-    """Kept only, as the config asked (auto_generate_workflows false)."""
+    """Progress only, as the config asked (auto_generate_workflows false)."""
     DONE = "done"
     """A plug-in's routine came to its end; what it returned is in the journal."""
 

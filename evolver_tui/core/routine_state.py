@@ -56,3 +56,16 @@ class Pause:
     answered_at: float | None
     answered_by: str
     answer: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a write that keeps a job's progress carries besides its own value."""
+
+    shared: SharedState | None = None
+    """The shared data and log as they stand; None leaves them as they were committed."""
+    deferred: Sequence[DeferredEvent] | None = None
+    """All events that are told when the job is taken up again; None leaves them as they were committed."""
+
+
+NO_PROGRESS = Progress()

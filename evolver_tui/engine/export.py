@@ -20,7 +20,8 @@ from evolver_tui.core.errors import StoreError, UsageError
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import utc_text
 from evolver_tui.engine.durable.routine import BEGAN, KEPT
-from evolver_tui.engine.ports import SessionRecord, Store
+from evolver_tui.engine.signal_log import SessionRecord
+from evolver_tui.engine.store import Store
 from evolver_tui.settings.output_file import output_file
 from evolver_tui.settings.secrets import scrub_value
 

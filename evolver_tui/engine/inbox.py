@@ -11,8 +11,9 @@ from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import NodeChanged, NodeError, NotWaiting, QuestionError
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, QuestionKind, check_content, read_form
 from evolver_tui.core.signal import Signal
+from evolver_tui.engine.author.library import Library
 from evolver_tui.engine.author.review import ReviewSubject
-from evolver_tui.engine.ports import Library, Store
+from evolver_tui.engine.inbox_store import InboxStore
 from evolver_tui.engine.signals import SignalBus
 
 
@@ -31,7 +32,7 @@ class Inbox:
 
     def __init__(
         self,
-        store: Store,
+        store: InboxStore,
         bus: SignalBus,
         *,
         session_id: str,

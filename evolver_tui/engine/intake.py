@@ -12,12 +12,13 @@ import json
 import reprlib
 import threading
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from evolver_tui.core.added_tasks import AddedTasks
 from evolver_tui.core.errors import StoreBroken, StoreError
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Received, Task, read_message
-from evolver_tui.engine.ports import AddedTasks, Clock, Store
+from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.signals import SignalBus
 
 MOST_WAITING_TASKS = 10_000
@@ -55,12 +56,32 @@ MessageHook = Callable[[HubMessage], None]
 """Told of each hub message before its tasks are kept, in the loop's thread."""
 
 
+AddedSignals = Callable[[AddedTasks], Sequence[Signal]]
+"""Says what happened, so that the words are committed together with the deed."""
+
+
+class IntakeStore(Protocol):
+    """Where received tasks are kept.
+
+    Raises (every method): StoreError when the database cannot be used, with the way out.
+    """
+
+    async def add_tasks(
+        self, tasks: Sequence[Task], session_id: str, *, generate: bool, signals_of: AddedSignals
+    ) -> AddedTasks:
+        """Keep tasks: pending where `generate` and not completed, else over at once. Duplicates by task id are left.
+
+        A long batch comes in several transactions. `signals_of` is called, in any thread, within each of them and for
+        its tasks alone, so that no deed is ever without its words; again where one has to be made again.
+        """
+
+
 class Intake:
     """Takes a hub's messages and keeps their tasks."""
 
     def __init__(
         self,
-        store: Store,
+        store: IntakeStore,
         bus: SignalBus,
         clock: Clock,
         *,
@@ -89,7 +110,7 @@ class Intake:
         self._paused = False
         self._stopped = False
         self._gives_up = False
-        self._narrated: Sequence[Signal] = ()
+        self._signals: Sequence[Signal] = ()
         self.trouble = ""
         """Why what was received cannot be committed at this moment; empty while it can."""
 
@@ -181,7 +202,7 @@ class Intake:
             self._waiting_tasks -= len(tasks)
             self._room.notify_all()
         if added is not None:
-            self._bus.relay(self._narrated)
+            self._bus.relay(self._signals)
             if added.queued:
                 self._on_queued()
 
@@ -191,7 +212,7 @@ class Intake:
         while True:
             try:
                 added = await self._store.add_tasks(
-                    tasks, self._session_id, generate=self._generate, narrate=self._narrate
+                    tasks, self._session_id, generate=self._generate, signals_of=self._signals_of
                 )
                 self.trouble = ""
                 return added
@@ -209,7 +230,7 @@ class Intake:
                 told = True
                 await self._clock.sleep(SECONDS_BETWEEN_TRIES)
 
-    def _narrate(self, added: AddedTasks) -> Sequence[Signal]:
+    def _signals_of(self, added: AddedTasks) -> Sequence[Signal]:
         """The words for one commit; called in the store's thread, inside the transaction."""
         stamp = self._bus.stamp
         before = added.waiting - len(added.queued)
@@ -220,7 +241,7 @@ class Intake:
         signals += [stamp("task.skipped", {"status": task.status}, task_id=task.id) for task in added.skipped]
         signals += [stamp("task.stored", {"status": task.status}, task_id=task.id) for task in added.stored]
         signals += [stamp("task.duplicate", {}, task_id=task.id, level="warning") for task in added.duplicates]
-        self._narrated = signals
+        self._signals = signals
         return signals
 
     def _tell_problem(self, message: HubMessage, problem: str) -> None:

@@ -11,16 +11,21 @@ from pathlib import Path
 from evolver_tui.core.address import Address
 from evolver_tui.core.decision import Decision
 from evolver_tui.core.errors import StoreBroken
+from evolver_tui.core.link_state import LinkState
 from evolver_tui.core.question import Answer
 from evolver_tui.core.signal import Signal
 from evolver_tui.engine.author.author import Author, LiveDraft
+from evolver_tui.engine.author.backend import Backend, BackendInfo
+from evolver_tui.engine.author.library import Library
+from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.durable.routine import Routine
 from evolver_tui.engine.durable.worker import MAX_TAKEOVERS, Worker
 from evolver_tui.engine.export import write_export
 from evolver_tui.engine.inbox import Inbox
 from evolver_tui.engine.intake import Intake, MessageHook
-from evolver_tui.engine.ports import Backend, BackendInfo, Clock, Library, Link, LinkListener, LinkState, Store
+from evolver_tui.engine.link import Link, LinkListener
 from evolver_tui.engine.signals import SignalBus, SignalRegistry
+from evolver_tui.engine.store import Store
 
 LinkMaker = Callable[[Address, LinkListener], Link]
 """Makes a link to an address. Raises UsageError for a URL that cannot be a hub's."""

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from evolver_tui.core.errors import StoreBroken
     from evolver_tui.core.job import QueueCounts, QueueRow
-    from evolver_tui.engine.ports import LinkState
+    from evolver_tui.core.link_state import LinkState
     from evolver_tui.engine.session import Session
     from evolver_tui.tui.attention import Attention
     from evolver_tui.tui.card_keeper import CardKeeper

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueCounts, QueueRow
-    from evolver_tui.engine.ports import LinkState
+    from evolver_tui.core.link_state import LinkState
     from evolver_tui.engine.session import Session
     from evolver_tui.tui.panes.page import CardContent
 

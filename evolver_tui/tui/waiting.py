@@ -11,8 +11,8 @@ from evolver_tui.core.errors import AlreadyAnswered, EvolverError, NodeChanged, 
 from evolver_tui.core.job import JobState, QueueRow
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, QuestionKind
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.engine.ports import Store
 from evolver_tui.engine.session import Session
+from evolver_tui.engine.store import Store
 from evolver_tui.tui.panes.words import moment
 
 if TYPE_CHECKING:

@@ -17,9 +17,8 @@ from evolver_tui.adapters.database.database import Database
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question import Question
-from evolver_tui.core.routine_state import DeferredEvent, SharedState
+from evolver_tui.core.routine_state import DeferredEvent, Progress, SharedState
 from evolver_tui.core.task import Task
-from evolver_tui.engine.ports import Kept
 from tests.benchmarks.figures import Row, at_most, told
 from tests.benchmarks.workplace import REPOSITORY, temporary_folder
 from tests.support.servers import PostgreSQLServer
@@ -60,7 +59,7 @@ async def _pause_and_resume(url: str, count: int) -> tuple[list[float], list[flo
     here, there = Database(url), Database(url)
     await here.open()
     await there.open()
-    await here.add_tasks(_tasks(count), "s", generate=True, narrate=lambda added: ())
+    await here.add_tasks(_tasks(count), "s", generate=True, signals_of=lambda added: ())
     pauses, resumes = [], []
     for _ in range(count):
         claim = await here.claim(_HERE, _LEASE)
@@ -85,14 +84,14 @@ async def _paused_bundle(url: str) -> Bundle:
     """The demo's state: one step done, one question open, one event deferred, data and log shared."""
     store = Database(url)
     await store.open()
-    await store.add_tasks(_tasks(1), "s", generate=True, narrate=lambda added: ())
+    await store.add_tasks(_tasks(1), "s", generate=True, signals_of=lambda added: ())
     claim = await store.claim(_HERE, _LEASE)
     assert claim is not None
     await store.record_step(claim.job, claim.fence, "process", {"llm_response": "Two options are possible."}, "s")
     log = ({"timestamp": "2026-01-01T12:00:00.000Z", "action": "process_start", "task": "Analyze data"},)
     shared = SharedState({"task": "Analyze data", "llm_question": _QUESTION.message}, log)
     deferred = (DeferredEvent("user_input_required", {"question": "option"}, 1_800_000_000.0),)
-    await store.pause(claim.job, claim.fence, _QUESTION, "s", kept=Kept(shared, deferred))
+    await store.pause(claim.job, claim.fence, _QUESTION, "s", progress=Progress(shared, deferred))
     bundle = await store.export_job(claim.job, "ada", "here", "0b0e7f5e-1111-4222-8333-444455556666", "s")
     await store.close()
     return bundle
@@ -137,7 +136,7 @@ def _two_processes(folder: Path, server: PostgreSQLServer) -> Iterator[Row]:
 async def _fill(url: str, count: int) -> None:
     store = Database(url)
     await store.open()
-    await store.add_tasks(_tasks(count), "s", generate=True, narrate=lambda added: ())
+    await store.add_tasks(_tasks(count), "s", generate=True, signals_of=lambda added: ())
     await store.close()
 
 

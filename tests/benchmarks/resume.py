@@ -45,7 +45,7 @@ async def _work(place: str, *, is_answered: bool) -> None:
         await store.answer(question.id, {"action": "accept", "content": {"option": "A"}}, "ada", "s")
     else:
         task = Task.from_raw({"id": "one", "llmTaskType": "summarize"})
-        await store.add_tasks([task], "s", generate=True, narrate=lambda added: ())
+        await store.add_tasks([task], "s", generate=True, signals_of=lambda added: ())
     bus = SignalBus("s", clock.now, lambda signals: store.log(signals, "s"), SignalRegistry())
     worker = Worker(store, {"": routine}, bus, clock, session_id="s", owner=this_process())
     working = asyncio.create_task(worker.run())

@@ -101,7 +101,7 @@ async def _fill(database: Path, count: int) -> None:
     for start in range(1, count + 1, _A_COMMIT):
         numbers = range(start, min(start + _A_COMMIT, count + 1))
         tasks = [Task.from_raw(_task(f"q{number:07}")) for number in numbers]
-        await store.add_tasks(tasks, "filled", generate=True, narrate=lambda added: ())
+        await store.add_tasks(tasks, "filled", generate=True, signals_of=lambda added: ())
     await store.end_session("filled")
     await store.close()
 

@@ -17,9 +17,9 @@ from evolver_tui.core.address import Address
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.node import CheckReport, Finding, FindingLevel, NodeDraft, Risk
 from evolver_tui.core.question import QuestionKind
+from evolver_tui.engine.author.library import Approval
 from evolver_tui.engine.export import export_session
 from evolver_tui.engine.headless import Headless
-from evolver_tui.engine.ports import Approval
 from evolver_tui.settings.connect_config import ConnectConfig
 from evolver_tui.wiring import Place, make_library, make_session, make_store
 from tests.support.hostile import (

@@ -16,7 +16,7 @@ from evolver_tui.core.address import Address
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.node import sha256_of
 from evolver_tui.core.question import Question
-from evolver_tui.engine.ports import Store
+from evolver_tui.engine.store import Store
 from evolver_tui.wiring import find_place
 from tests.support.bundles import CODE, LANGUAGE, RAW, asking, claimed, reviewed
 from tests.support.databases import add, opened, sql, task

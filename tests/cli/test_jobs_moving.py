@@ -21,7 +21,7 @@ import pytest
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.job import JobState
 from evolver_tui.engine.inbox import Inbox
-from evolver_tui.engine.ports import Store
+from evolver_tui.engine.store import Store
 from tests.cli.test_headless import a_hub, says
 from tests.support.bundles import RAW, asking, claimed, reviewed, with_checksum
 from tests.support.databases import add, check_whole, task

@@ -18,7 +18,7 @@ from evolver_tui.cli.job_views import json_text
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.errors import BundleError, EvolverError
 from evolver_tui.core.job import JobState
-from evolver_tui.engine.ports import Store
+from evolver_tui.engine.store import Store
 from tests.support.bundles import DEFERRED, RAW, SHARED, asking, departed, reviewed, with_checksum
 from tests.support.databases import add, check_whole, opened, task
 from tests.support.hostile import assert_harmless

@@ -12,12 +12,13 @@ import anyio
 import pytest
 
 from evolver_tui.adapters.process_identity import this_process
+from evolver_tui.core.added_tasks import AddedTasks
+from evolver_tui.core.claim import Room
 from evolver_tui.core.errors import AlreadyAnswered, EvolverError, NotWaiting, StaleLease
 from evolver_tui.core.job import JobState, Outcome, QueueCounts
 from evolver_tui.core.question import Question, QuestionKind
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
-from evolver_tui.engine.ports import AddedTasks, Room
 from tests.support.databases import ELSEWHERE, LEASE, add, claim, ids, names, opened, pause, sql, task, tasks
 
 # --- intake ---
@@ -82,7 +83,7 @@ async def test_long_batch_is_one_result_and_each_task_is_told_of_once(url: str) 
             return [Signal("task.queued", {"task_id": kept.id}) for kept in added.queued]
 
         many = tasks(*(f"t-{n}" for n in range(4_500)))
-        added = await database.add_tasks(many, "s", generate=True, narrate=narrate)
+        added = await database.add_tasks(many, "s", generate=True, signals_of=narrate)
         assert added == AddedTasks(tuple(many), (), (), (), 4_500)
         stored = await database.signals("s", limit=10_000)
         assert [line.signal.payload["task_id"] for line in stored] == heard == [kept.id for kept in many]
@@ -91,7 +92,7 @@ async def test_long_batch_is_one_result_and_each_task_is_told_of_once(url: str) 
 @pytest.mark.anyio
 async def test_batch_without_tasks_is_told_of_too(url: str) -> None:
     async with opened(url) as database:
-        nothing = await database.add_tasks((), "s", generate=True, narrate=lambda added: [Signal("message")])
+        nothing = await database.add_tasks((), "s", generate=True, signals_of=lambda added: [Signal("message")])
         assert nothing == AddedTasks((), (), (), (), 0)
         assert await names(database) == ["message"]
 
@@ -104,7 +105,7 @@ async def test_tasks_that_cannot_be_told_of_are_not_kept(url: str) -> None:
     async with opened(url) as database:
         kept, refused = await asyncio.gather(
             add(database, task("a")),
-            database.add_tasks(tasks("b"), "s", generate=True, narrate=fail),
+            database.add_tasks(tasks("b"), "s", generate=True, signals_of=fail),
             return_exceptions=True,
         )
         assert isinstance(kept, AddedTasks)
@@ -208,7 +209,7 @@ async def test_a_worker_takes_what_it_has_room_for(url: str) -> None:
     async with opened(url) as database:
         await add(database, *tasks("turn", "answered", "new"), Task.from_raw({"id": "plug", "routine": "plug"}))
         assert await database.claim(ELSEWHERE, LEASE, routines, author) is None
-        assert await database.seconds_to_look_again(routines, author) is None
+        assert await database.seconds_until_claimable(routines, author) is None
         turn, answered = await claim(database), await claim(database)
         assert not turn.is_resumed
         await database.release(turn.job, turn.fence, to_generate=True)
@@ -220,7 +221,7 @@ async def test_a_worker_takes_what_it_has_room_for(url: str) -> None:
         assert (taken.task.id, taken.is_resumed) == ("answered", True)
         holding = Room(("",), False, (taken.job,))  # its lease is over, and whoever holds it knows better
         assert await database.claim(ELSEWHERE, LEASE, routines, holding) is None
-        assert await database.seconds_to_look_again(routines, holding) is None
+        assert await database.seconds_until_claimable(routines, holding) is None
         taken = await database.claim(ELSEWHERE, LEASE, routines, author)
         assert taken is not None
         await database.release(taken.job, taken.fence)

@@ -18,8 +18,8 @@ import pytest
 
 from evolver_tui.adapters.database.database import Database
 from evolver_tui.adapters.database.sqlite import APPLICATION_ID
+from evolver_tui.core.added_tasks import AddedTasks
 from evolver_tui.core.errors import StoreBroken, StoreError
-from evolver_tui.engine.ports import AddedTasks
 from tests.support.databases import add, ids, opened, task, tasks
 
 PAGE = 4_096
@@ -155,7 +155,7 @@ async def test_damage_that_only_a_reader_meets_ends_the_writing(path: Path) -> N
     with anyio.fail_after(20):
         await heard.wait()
     with pytest.raises(StoreBroken, match="is damaged"):
-        await database.add_tasks([], "s", generate=True, narrate=lambda added: ())
+        await database.add_tasks([], "s", generate=True, signals_of=lambda added: ())
     await database.close()
 
 

@@ -16,10 +16,10 @@ import pytest
 
 from evolver_tui.adapters.database.database import Database
 from evolver_tui.adapters.process_identity import is_gone, this_process
+from evolver_tui.core.claim import Claim
 from evolver_tui.core.errors import StoreError
 from evolver_tui.core.job import QueueCounts
 from evolver_tui.core.signal import Signal
-from evolver_tui.engine.ports import Claim
 from tests.support.database_process import Companion
 from tests.support.databases import (
     add,
@@ -240,7 +240,7 @@ async def test_one_request_that_fails_takes_no_other_with_it(url: str) -> None:
                     database.renew(held.job, held.fence, 60),
                     database.answer(question, {"n": 1}, "me", "s"),
                     database.answer(question, {"n": 2}, "you", "s"),
-                    database.add_tasks(tasks("d"), "s", generate=True, narrate=silent),
+                    database.add_tasks(tasks("d"), "s", generate=True, signals_of=silent),
                 )
             ]
             await asyncio.sleep(0)

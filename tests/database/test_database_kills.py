@@ -14,11 +14,11 @@ import anyio
 import pytest
 
 from evolver_tui.adapters.database.database import Database
+from evolver_tui.core.claim import Claim
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question import Question
-from evolver_tui.core.routine_state import DeferredEvent
+from evolver_tui.core.routine_state import DeferredEvent, Progress
 from evolver_tui.core.signal import Signal
-from evolver_tui.engine.ports import Claim, Kept
 from tests.support.database_process import OPERATIONS, Companion
 from tests.support.databases import LEASE, add, check_whole, claim, is_sqlite, opened, snapshot, task
 
@@ -60,8 +60,8 @@ async def held(database: Database, task_id: str) -> Facts:
 
 async def paused(database: Database, task_id: str) -> Facts:
     facts = await held(database, task_id)
-    later = Kept(deferred=[DeferredEvent("later", {}, 1.0)])
-    question = await database.pause(facts["job"], facts["fence"], Question("language", "?"), "s", kept=later)
+    later = Progress(deferred=[DeferredEvent("later", {}, 1.0)])
+    question = await database.pause(facts["job"], facts["fence"], Question("language", "?"), "s", progress=later)
     return {**facts, "question": question}
 
 
@@ -92,7 +92,7 @@ PREPARATIONS: dict[str, Callable[[Database, str], Awaitable[Facts]]] = {
     "record_step": held,
     "pause": held,
     "answer": paused,
-    "tell_deferred": resumed,
+    "emit_deferred": resumed,
     "finish": held,
     "retry": failed,
     "cancel": paused,
@@ -160,7 +160,7 @@ async def test_kill_at_each_statement_of_each_write_loses_nothing_and_doubles_no
                 kills[operation] += 1
             all_of_it = made.pop()
             *_, after_the_commit = made
-            assert all_of_it >= {"job", "tally"} or operation in ("record_step", "tell_deferred")
+            assert all_of_it >= {"job", "tally"} or operation in ("record_step", "emit_deferred")
             assert all_of_it >= {"signal"} or operation in ("claim", "release")
             assert after_the_commit == all_of_it, operation
             is_made = [tables == all_of_it for tables in made]

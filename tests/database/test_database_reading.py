@@ -49,7 +49,7 @@ async def test_sessions_are_remembered_with_their_end(url: str) -> None:
 async def test_signals_are_written_in_the_order_of_calls(url: str) -> None:
     async with opened(url) as database:
         database.log([Signal("first", {"n": 1}, {"timestamp": 5.5, "level": "error"})], "s")
-        adding = database.add_tasks(tasks("a"), "s", generate=True, narrate=lambda added: [Signal("second")])
+        adding = database.add_tasks(tasks("a"), "s", generate=True, signals_of=lambda added: [Signal("second")])
         writing = asyncio.ensure_future(adding)
         await asyncio.sleep(0)
         database.log([Signal("third"), Signal("fourth")], "s")

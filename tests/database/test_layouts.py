@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +190,29 @@ async def test_several_that_open_it_at_once_migrate_it_once(
     assert [(await database.counts()).total for database in several] == [COUNTS.total] * 4
     await asyncio.gather(*(database.close() for database in several))
     check_whole(older)
+
+
+def test_migration_waits_for_whoever_reads_an_older_file(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader, ThreadPoolExecutor() as threads:
+        reader.executescript((FOLDER / "layout_1_sqlite.sql").read_text())
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM job").fetchone() == (COUNTS.total,)
+        opening = threads.submit(lambda: asyncio.run(Database(path, busy_seconds=60.0).open()))
+        while not (opening.done() or _lets_nobody_begin_to_read(path)):
+            time.sleep(0.01)
+        reader.execute("COMMIT")
+        opening.result()
+
+
+def _lets_nobody_begin_to_read(path: Path) -> bool:
+    """Whether somebody waits to commit until those who read already are done."""
+    with closing(sqlite3.connect(path, timeout=0.0)) as late:
+        try:
+            late.execute("SELECT count(*) FROM job")
+        except sqlite3.OperationalError:
+            return True
+    return False
 
 
 @pytest.mark.anyio

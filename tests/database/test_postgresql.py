@@ -21,9 +21,8 @@ from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.errors import AlreadyAnswered, BundleError, StoreError
 from evolver_tui.core.job import JobState, Outcome, QueueCounts
 from evolver_tui.core.question import Question
-from evolver_tui.core.routine_state import DeferredEvent
+from evolver_tui.core.routine_state import DeferredEvent, Progress
 from evolver_tui.core.signal import Signal
-from evolver_tui.engine.ports import Kept
 from tests.support.database_process import Companion
 from tests.support.databases import (
     LEASE,
@@ -232,15 +231,15 @@ async def test_worker_that_hears_of_nothing_is_told_to_look_by_itself(own_server
         with anyio.fail_after(PATIENCE_SECONDS):
             assert await heard.get(), "it listens, and a change is assumed"
             assert await database.claim("worker:1:1", LEASE) is None
-            assert await database.seconds_to_look_again() is None
+            assert await database.seconds_until_claimable() is None
             ((listener,),) = sql(url, LISTENING)
             own_server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
             own_server.execute(f"SELECT pg_terminate_backend({listener})")
             assert await heard.get()
-            assert await database.seconds_to_look_again() == 2.0
+            assert await database.seconds_until_claimable() == 2.0
             own_server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
             assert await heard.get()
-            assert await database.seconds_to_look_again() is None
+            assert await database.seconds_until_claimable() is None
 
 
 @pytest.mark.anyio
@@ -289,26 +288,26 @@ async def test_write_whose_acknowledgement_was_lost_can_be_repeated_and_counts_o
 
 
 async def work_through_a_job(database: Database, twice: Callable[..., Awaitable[Any]]) -> None:
-    later = Kept(deferred=[DeferredEvent("later", {}, 1.0)])
+    later = Progress(deferred=[DeferredEvent("later", {}, 1.0)])
 
     async def answer(store: Database) -> None:
         (question,) = await database.open_questions()
         await store.answer(question.id, {}, "me", "s", [Signal("answered")])
 
-    await twice(lambda store: store.add_tasks(tasks("a"), "s", generate=True, narrate=silent))
+    await twice(lambda store: store.add_tasks(tasks("a"), "s", generate=True, signals_of=silent))
     assert await ids(database) == ["a"]
     held = await claim(database)
     for _ in range(2):  # an earlier write under the same name is replaced, also by an equal one
         await twice(lambda store: store.record_step(held.job, held.fence, "step", [1], "s", [Signal("step")]))
     first = await twice(
-        lambda store: store.pause(held.job, held.fence, Question("q", "?"), "s", [Signal("asked")], kept=later)
+        lambda store: store.pause(held.job, held.fence, Question("q", "?"), "s", [Signal("asked")], progress=later)
     )
     (question,) = await database.open_questions()
     assert question.id == first
     await twice(lambda store: store.answer(first, {}, "me", "s", [Signal("answered")]), AlreadyAnswered)
     again = await claim(database)
     assert [event.name for event in again.deferred] == ["later"]
-    await twice(lambda store: store.tell_deferred(again.job, again.fence, "s", [Signal("later")]))
+    await twice(lambda store: store.emit_deferred(again.job, again.fence, "s", [Signal("later")]))
     await twice(
         lambda store: store.finish(
             again.job, again.fence, JobState.COMPLETED, "s", outcome=Outcome.APPROVED, signals=[Signal("finished")]

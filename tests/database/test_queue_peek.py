@@ -19,7 +19,7 @@ async def fill(path: Path) -> Database:
     database = Database(path)
     await database.open()
     tasks = [Task.from_raw({"id": f"t-{n}", "taskName": f"Task {n}", "llmTaskType": "generate"}) for n in range(100)]
-    await database.add_tasks(tasks, "s", generate=True, narrate=lambda added: ())
+    await database.add_tasks(tasks, "s", generate=True, signals_of=lambda added: ())
     return database
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from evolver_tui.adapters.database.database import Database
 from evolver_tui.core.bundle import Bundle
+from evolver_tui.core.claim import Claim
 from evolver_tui.core.errors import NotWaiting
 from evolver_tui.core.job import JobState, Outcome, QueueCounts
-from evolver_tui.engine.ports import Claim
 from tests.support.database_process import Companion
 from tests.support.databases import add, check_whole, claim, is_sqlite, names, opened, pause, sql, task, tasks
 
@@ -138,7 +138,7 @@ async def test_stopped_host_finds_its_job_taken_over_and_writes_nothing(url: str
 async def claim_when_free(database: Database) -> Claim:
     with anyio.fail_after(PATIENCE_SECONDS):
         while (taken := await database.claim("third-host:1:1", 60)) is None:
-            seconds = await database.seconds_to_look_again()
+            seconds = await database.seconds_until_claimable()
             assert seconds is not None
             await asyncio.sleep(seconds)
     return taken

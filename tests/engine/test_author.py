@@ -12,7 +12,7 @@ from evolver_tui.core.errors import AlreadyAnswered, NodeChanged, NodeError, Not
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeRecord
 from evolver_tui.core.question import Answer, AnswerAction
-from evolver_tui.engine.ports import Approval
+from evolver_tui.engine.author.library import Approval
 from tests.support.sessions import (
     GENERATE,
     SUMMARIZE,

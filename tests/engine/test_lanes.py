@@ -279,7 +279,7 @@ async def at_work(folder: Path, *tasks: dict[str, Any]) -> AsyncIterator[Bench]:
         return "done"
 
     await store.open()
-    await store.add_tasks([Task.from_raw(raw) for raw in tasks], "s", generate=True, narrate=lambda added: ())
+    await store.add_tasks([Task.from_raw(raw) for raw in tasks], "s", generate=True, signals_of=lambda added: ())
     worker = Worker(store, {"": author, "plug": plug_in}, bus, clock, session_id="s", owner="here")
     work = asyncio.create_task(worker.run())
     try:
@@ -294,7 +294,7 @@ async def at_work(folder: Path, *tasks: dict[str, Any]) -> AsyncIterator[Bench]:
 async def test_a_database_that_takes_no_ends_is_told_of_once_though_it_answers_the_other_lanes(tmp_path: Path) -> None:
     async with at_work(tmp_path, task("busy")) as bench:
         await bench.heard.until("author.begun")
-        finish, looked = bench.store.finish, bench.store.seconds_to_look_again
+        finish, looked = bench.store.finish, bench.store.seconds_until_claimable
         tried, has_looked = asyncio.Event(), asyncio.Event()
 
         async def refuse(*arguments: Any, **named: Any) -> None:
@@ -306,7 +306,7 @@ async def test_a_database_that_takes_no_ends_is_told_of_once_though_it_answers_t
             return await looked(*arguments)
 
         setattr(bench.store, "finish", refuse)  # noqa: B010 - mypy lets nobody assign to a method
-        setattr(bench.store, "seconds_to_look_again", look)  # noqa: B010 - as above
+        setattr(bench.store, "seconds_until_claimable", look)  # noqa: B010 - as above
         bench.may_end.set()
         await bench.heard.until("worker.error")
         for event in (tried, has_looked) * 2:

@@ -24,9 +24,10 @@ from evolver_tui.core.question import Answer, AnswerAction
 from evolver_tui.core.safe_text import without_hidden
 from evolver_tui.core.task import Task
 from evolver_tui.core.tool import ToolDefinition
+from evolver_tui.engine.author.backend import Prompt
+from evolver_tui.engine.author.library import Approval
 from evolver_tui.engine.author.prompt import author_prompt, tool_prompt
 from evolver_tui.engine.checks.checks import check_draft
-from evolver_tui.engine.ports import Approval, Prompt
 from evolver_tui.tools.definitions import BUILT_IN_TOOLS, TASK_TO_WORKFLOW_ROUTER
 from tests.support.control_tokens import TOKENS
 from tests.support.processes import HARMLESS, node_answer

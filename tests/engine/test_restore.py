@@ -13,9 +13,9 @@ from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import NotWaiting, StaleLease
 from evolver_tui.core.job import JobState, Outcome, QueueCounts
 from evolver_tui.core.question import Answer, AnswerAction, Question, QuestionKind
-from evolver_tui.core.routine_state import DeferredEvent
+from evolver_tui.core.routine_state import DeferredEvent, Progress
 from evolver_tui.core.signal import Signal
-from evolver_tui.engine.ports import Kept, Store
+from evolver_tui.engine.store import Store
 from tests.support.databases import LEASE, add, check_whole, claim, names, opened, pause, sql, task
 from tests.support.job_desk import Jobs
 from tests.support.sessions import SUMMARIZE, place_in, running, send
@@ -67,7 +67,7 @@ async def test_a_cancelled_job_waits_for_what_it_waited_for(url: str) -> None:
         deferred = (DeferredEvent("later", {"n": 1}, 1.0),)
         high = await claim(database)
         await database.pause(
-            high.job, high.fence, Question("q", "?"), "s", reason="legal hold", kept=Kept(deferred=deferred)
+            high.job, high.fence, Question("q", "?"), "s", reason="legal hold", progress=Progress(deferred=deferred)
         )
         held = await claim(database)
         jobs = [row.job for row in await database.rows_after(None, 9)]

@@ -122,7 +122,7 @@ async def at_work(
     bus = SignalBus("s", clock.now, lambda signals: store.log(signals, "s"), registry)
     heard = Heard(registry)
     tasks = [Task.from_raw({"id": task_id, "llmTaskType": "summarize"}) for task_id in task_ids]
-    await store.add_tasks(tasks, "s", generate=True, narrate=lambda added: ())
+    await store.add_tasks(tasks, "s", generate=True, signals_of=lambda added: ())
     worker = Worker(store, {"": routine}, bus, clock, session_id="s", owner="here")
     work = asyncio.create_task(worker.run())
     try:
@@ -296,7 +296,7 @@ async def test_an_interruption_between_claim_and_routine_gives_the_job_back(tmp_
     async with at_work(tmp_path, routine, make_store=Interrupting) as bench:
         benches.append(bench.worker)
         one = Task.from_raw({"id": "one", "llmTaskType": "summarize"})
-        await bench.store.add_tasks([one], "s", generate=True, narrate=lambda added: ())
+        await bench.store.add_tasks([one], "s", generate=True, signals_of=lambda added: ())
         await drained(bench.worker)
         row = await bench.row("one")
         assert (row.state, bench.heard.of("task.started")) == (JobState.PENDING, [])
@@ -337,7 +337,7 @@ async def test_a_locked_database_is_said_once_and_waited_for(tmp_path: Path) -> 
 
     async with at_work(tmp_path, routine, make_store=impatient) as bench:
         task = Task.from_raw({"id": "one", "llmTaskType": "summarize"})
-        await bench.store.add_tasks([task], "s", generate=True, narrate=lambda added: ())
+        await bench.store.add_tasks([task], "s", generate=True, signals_of=lambda added: ())
         lock = locked(tmp_path)
         bench.worker.wake()
         draining = asyncio.create_task(drained(bench.worker))

@@ -10,7 +10,7 @@ from contextlib import aclosing
 import pytest
 
 from evolver_tui.adapters.llm import http as llm_http
-from evolver_tui.engine.ports import Prompt, Usage
+from evolver_tui.engine.author.backend import Prompt, Usage
 from tests.support.provider_asking import ASKED, SECRET, answered, backend_at, guarded, refused
 from tests.support.provider_server import (
     HANG,

@@ -17,7 +17,7 @@ from evolver_tui.adapters.nodes.library import NodeFiles
 from evolver_tui.core.errors import NodeChanged, NodeError, UsageError
 from evolver_tui.core.node import NodeDraft, Risk, sha256_of
 from evolver_tui.engine.checks.checks import check_draft
-from evolver_tui.engine.ports import Approval
+from evolver_tui.engine.author.library import Approval
 from tests.support.saving_process import NODE, code_of, save
 
 ROOT = Path(__file__).parents[2]

@@ -21,7 +21,7 @@ from evolver_tui.core.errors import NodeChanged, NodeError
 from evolver_tui.core.node import NodeDraft
 from evolver_tui.core.tool import ToolDefinition
 from evolver_tui.engine.checks.checks import check_draft
-from evolver_tui.engine.ports import Approval
+from evolver_tui.engine.author.library import Approval
 from evolver_tui.tools.definitions import BUILT_IN_TOOLS
 
 pytestmark = pytest.mark.anyio

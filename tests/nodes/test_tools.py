@@ -14,7 +14,7 @@ from evolver_tui.adapters.nodes.tool_calls import CallRefused, ToolLimits, ToolS
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import BackendError, ConfigError
 from evolver_tui.core.tool import ToolDefinition
-from evolver_tui.engine.ports import BackendInfo, Prompt, Usage
+from evolver_tui.engine.author.backend import BackendInfo, Prompt, Usage
 from evolver_tui.engine.author.prompt import fill_template
 from evolver_tui.settings.tool_files import load_tools, read_tool
 from evolver_tui.tools.definitions import BUILT_IN_TOOLS, ROUTER_NAME, TASK_TO_WORKFLOW_ROUTER

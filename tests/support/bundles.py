@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from evolver_tui.core.bundle import Bundle
+from evolver_tui.core.claim import Claim
 from evolver_tui.core.node import NodeDraft
 from evolver_tui.core.question import Question, QuestionKind
-from evolver_tui.core.routine_state import DeferredEvent, SharedState
+from evolver_tui.core.routine_state import DeferredEvent, Progress, SharedState
 from evolver_tui.core.task import Task
 from evolver_tui.engine.checks.checks import check_draft
-from evolver_tui.engine.ports import Claim, Kept, Store
+from evolver_tui.engine.store import Store
 from tests.support.databases import ELSEWHERE, LEASE, add
 
 CODE = "import json, sys\ndata = json.load(sys.stdin)\nprint(json.dumps({'given': data}))\n"
@@ -42,8 +43,8 @@ async def claimed(store: Store, raw: Mapping[str, Any] = RAW) -> Claim:
 async def asking(store: Store, raw: Mapping[str, Any] = RAW, form: Mapping[str, Any] = LANGUAGE) -> int:
     """A job that did a step and asks a question; returns its number."""
     claim = await claimed(store, raw)
-    kept = Kept(SHARED, DEFERRED)
-    await store.record_step(claim.job, claim.fence, "route", {"to": ["a", 1]}, "s", digest="0f" * 8, kept=kept)
+    kept = Progress(SHARED, DEFERRED)
+    await store.record_step(claim.job, claim.fence, "route", {"to": ["a", 1]}, "s", digest="0f" * 8, progress=kept)
     await store.pause(claim.job, claim.fence, Question("language", "Into which language?", form), "s")
     return claim.job
 
@@ -60,8 +61,8 @@ async def reviewed(store: Store, raw: Mapping[str, Any] = RAW, code: str = CODE,
     report = check_draft(code, ())
     subject = {"draft": draft.to_json_value(), "report": report.to_json_value(), "version": version, "attempt": 1}
     review = Question("review 1", "echo_back: approve, edit or reject?", kind=QuestionKind.REVIEW, subject=subject)
-    kept = Kept(deferred=DEFERRED)
-    await store.pause(claim.job, claim.fence, review, "s", kept=kept)
+    kept = Progress(deferred=DEFERRED)
+    await store.pause(claim.job, claim.fence, review, "s", progress=kept)
     return job
 
 

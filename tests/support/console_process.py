@@ -36,7 +36,9 @@ from typing import Any, NamedTuple
 from evolver_tui import wiring
 from evolver_tui.cli.main import main
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeRecord
-from evolver_tui.engine.ports import Approval, Backend, Library, Prompt, Store, Usage
+from evolver_tui.engine.author.backend import Backend, Prompt, Usage
+from evolver_tui.engine.author.library import Approval, Library
+from evolver_tui.engine.store import Store
 
 LOADED_AHEAD = (
     "evolver_tui.tui.app", "evolver_tui.tui.deeds", "evolver_tui.tui.modals", "evolver_tui.engine.session",

@@ -28,13 +28,13 @@ import psycopg
 from evolver_tui.adapters.database.database import Database
 from evolver_tui.adapters.database.transaction import Transaction
 from evolver_tui.adapters.process_identity import this_process
+from evolver_tui.core.added_tasks import AddedTasks
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.errors import AlreadyAnswered, EvolverError
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question import Question
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
-from evolver_tui.engine.ports import AddedTasks
 
 ROOT = Path(__file__).parents[2]
 LEASE = 60.0
@@ -152,7 +152,7 @@ async def write_for_ever(url: str) -> None:
     database = await opened(url)
     for number in count():
         task_id = f"{os.getpid()}-{number}"
-        await database.add_tasks([task(task_id)], "s", generate=True, narrate=narrate)
+        await database.add_tasks([task(task_id)], "s", generate=True, signals_of=narrate)
         say("added", task_id)
         claim = await database.claim(this_process(), LEASE)
         if claim is None:
@@ -218,7 +218,7 @@ async def write_late(url: str, owner: str, lease_seconds: float) -> None:
     for write in (
         database.renew(claim.job, claim.fence, LEASE),
         database.record_step(claim.job, claim.fence, "late", 1, "s", late),
-        database.tell_deferred(claim.job, claim.fence, "s", late),
+        database.emit_deferred(claim.job, claim.fence, "s", late),
         database.pause(claim.job, claim.fence, Question("late", "?"), "s", late),
         database.finish(claim.job, claim.fence, JobState.FAILED, "s", signals=late),
     ):
@@ -237,7 +237,7 @@ async def take_over(url: str, owner: str) -> None:
     database.watch(lambda has_work: heard.set())
     tries = 1
     while not (claim := await database.claim(owner, LEASE)):
-        seconds = await database.seconds_to_look_again()
+        seconds = await database.seconds_until_claimable()
         if tries == 1:
             say("waiting")
         tries += 1
@@ -279,7 +279,7 @@ async def fill_the_disk(url: str) -> None:
     while True:
         tasks = [task(f"t-{number}-{'x' * 500}-{n}") for n in range(20)]
         try:
-            await database.add_tasks(tasks, "s", generate=True, narrate=narrate)
+            await database.add_tasks(tasks, "s", generate=True, signals_of=narrate)
         except EvolverError as error:
             say("refused", error)
             break
@@ -287,7 +287,7 @@ async def fill_the_disk(url: str) -> None:
         number += 1
     database.log([Signal("kept")], "s")
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-    await database.add_tasks([task("after")], "s", generate=True, narrate=narrate)
+    await database.add_tasks([task("after")], "s", generate=True, signals_of=narrate)
     say("waiting", (await database.counts()).waiting)
     await database.close()
 
@@ -354,7 +354,7 @@ def signals_of(facts: Mapping[str, Any]) -> list[Signal]:
 Operation = Callable[[Database, Mapping[str, Any]], Awaitable[object]]
 OPERATIONS: dict[str, Operation] = {
     "add_tasks": lambda database, facts: database.add_tasks(
-        [task(facts["task_id"])], "s", generate=True, narrate=lambda added: signals_of(facts)
+        [task(facts["task_id"])], "s", generate=True, signals_of=lambda added: signals_of(facts)
     ),
     "claim": lambda database, facts: database.claim("striker:1:1", LEASE),
     "release": lambda database, facts: database.release(facts["job"], facts["fence"]),
@@ -365,7 +365,7 @@ OPERATIONS: dict[str, Operation] = {
         facts["job"], facts["fence"], Question("struck", "?"), "s", signals_of(facts)
     ),
     "answer": lambda database, facts: database.answer(facts["question"], {"n": 1}, "me", "s", signals_of(facts)),
-    "tell_deferred": lambda database, facts: database.tell_deferred(
+    "emit_deferred": lambda database, facts: database.emit_deferred(
         facts["job"], facts["fence"], "s", signals_of(facts)
     ),
     "finish": lambda database, facts: database.finish(

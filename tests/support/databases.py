@@ -11,10 +11,12 @@ from typing import Any
 import psycopg
 
 from evolver_tui.adapters.database.database import Database
+from evolver_tui.core.added_tasks import AddedTasks
+from evolver_tui.core.claim import Claim
 from evolver_tui.core.question import Question
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
-from evolver_tui.engine.ports import AddedTasks, Claim, Store
+from evolver_tui.engine.store import Store
 
 ELSEWHERE = "another-host:1:1"
 """A worker of a host that this one knows nothing of."""
@@ -46,7 +48,7 @@ async def opened(place: str | Path, **options: Any) -> AsyncIterator[Database]:
 
 
 async def add(store: Store, *some: Task, generate: bool = True) -> AddedTasks:
-    return await store.add_tasks(some, "s", generate=generate, narrate=silent)
+    return await store.add_tasks(some, "s", generate=generate, signals_of=silent)
 
 
 async def claim(store: Store, owner: str = ELSEWHERE) -> Claim:

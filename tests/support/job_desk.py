@@ -15,7 +15,7 @@ import pytest
 
 from evolver_tui.adapters.database.database import Database
 from evolver_tui.cli.main import main
-from evolver_tui.engine.ports import Store
+from evolver_tui.engine.store import Store
 from tests.support.processes import run_command
 
 T = TypeVar("T")

@@ -11,7 +11,8 @@ from typing import Any
 
 from evolver_tui.adapters.signalr.link import LinkSettings, SignalRLink
 from evolver_tui.core.address import Address
-from evolver_tui.engine.ports import Clock, LinkState
+from evolver_tui.core.link_state import LinkState
+from evolver_tui.engine.clock import Clock
 from tests.support.hubs import Peer
 
 PATIENCE = 10.0

@@ -14,7 +14,7 @@ from evolver_tui.adapters.llm.http import BackendSettings, HttpBackend
 from evolver_tui.adapters.llm.openai import OpenAIBackend
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import BackendError
-from evolver_tui.engine.ports import Prompt, Usage
+from evolver_tui.engine.author.backend import Prompt, Usage
 
 SECRET = "sk-proj-Zq7vN2xKfL9wTbR4mHdY8cGe"
 NOW = 1_800_000_000.0

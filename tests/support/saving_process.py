@@ -16,8 +16,8 @@ from pathlib import Path
 from evolver_tui.adapters.nodes.library import NodeFiles
 from evolver_tui.core.errors import NodeError
 from evolver_tui.core.node import NodeDraft, NodeRecord
+from evolver_tui.engine.author.library import Approval
 from evolver_tui.engine.checks.checks import check_draft
-from evolver_tui.engine.ports import Approval
 
 NODE = "summarize_blog_post"
 _EVENTS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.rmtree")

@@ -7,7 +7,7 @@ from textual.events import Paste
 from textual.widgets import Input
 
 from evolver_tui.core.address import Address
-from evolver_tui.engine.ports import LinkState
+from evolver_tui.core.link_state import LinkState
 from evolver_tui.tui.modals import ConnectChoice, ConnectModal
 from tests.support.modal_host import NOTHING_YET, SMALL, WIDE, Host, opened, press, show, shown
 

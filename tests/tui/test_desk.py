@@ -18,8 +18,8 @@ from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import ConfigError, StoreError
 from evolver_tui.core.job import QueueCounts
 from evolver_tui.core.signal import Signal
-from evolver_tui.engine.ports import Store
 from evolver_tui.engine.session import Session
+from evolver_tui.engine.store import Store
 from evolver_tui.tui.actions import ACTIONS, KeyTable, bindings_for
 from evolver_tui.tui.bridge import Bridge
 from evolver_tui.tui.modals import ConfirmModal, HelpModal, QuestionModal, ReasonModal

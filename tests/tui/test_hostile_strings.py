@@ -18,12 +18,12 @@ from textual.widgets import Input, OptionList
 
 from evolver_tui.core.address import Address
 from evolver_tui.core.job import QueueCounts
+from evolver_tui.core.link_state import LinkState
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.router_answer import MOST_CODE_BYTES
 from evolver_tui.core.safe_text import safe_block
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
-from evolver_tui.engine.ports import LinkState
 from evolver_tui.engine.session import Session
 from evolver_tui.tui.actions import ACTIONS
 from evolver_tui.tui.app import EvolverApp

@@ -13,9 +13,9 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from evolver_tui.core.address import Address
+from evolver_tui.core.link_state import LinkState
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, Question
 from evolver_tui.core.signal import Signal
-from evolver_tui.engine.ports import LinkState
 from evolver_tui.tui.actions import ACTIONS, Action
 from evolver_tui.tui.modals import (
     ConfirmModal,

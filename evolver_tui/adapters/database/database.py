@@ -1,4 +1,4 @@
-"""The store: its promises (`engine.ports.Store`), kept by one writing and two reading threads."""
+"""The store (`engine.store.Store`), kept by one writing and two reading threads."""
 
 from __future__ import annotations
 
@@ -27,26 +27,19 @@ from evolver_tui.adapters.database.reader import Reader
 from evolver_tui.adapters.database.transaction import Transaction
 from evolver_tui.adapters.database.url import dialect_of
 from evolver_tui.adapters.database.writer import Writer
+from evolver_tui.core.added_tasks import AddedTasks
 from evolver_tui.core.address import Address
 from evolver_tui.core.bundle import Bundle
+from evolver_tui.core.claim import ALL_ROOM, BUILT_IN_ROUTINES, Claim, Room
 from evolver_tui.core.errors import NotWaiting, StoreBroken, StoreError
 from evolver_tui.core.job import JobDetail, JobState, Outcome, QueueCounts, QueueKey, QueueRow
 from evolver_tui.core.question import OpenQuestion, Question, QuestionKind
-from evolver_tui.core.routine_state import Pause, SharedState
+from evolver_tui.core.routine_state import NO_PROGRESS, Pause, Progress, SharedState
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
-from evolver_tui.engine.ports import (
-    ALL_ROOM,
-    BUILT_IN_ROUTINES,
-    NOTHING_ELSE,
-    AddedTasks,
-    Claim,
-    Kept,
-    Narrator,
-    Room,
-    SessionRecord,
-    StoredSignal,
-)
+from evolver_tui.engine.intake import AddedSignals
+from evolver_tui.engine.signal_log import SessionRecord, StoredSignal
+from evolver_tui.engine.store import Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,7 +63,7 @@ class _Threads:
     watch: Watch
 
 
-class Database:
+class Database(Store):
     """Everything durable, in one SQLite file or one PostgreSQL database. Use it in the event loop that opened it.
 
     Several processes may have the same database open.
@@ -176,44 +169,32 @@ class Database:
         return await self._open_threads.scanner.run(lambda connection: query(connection, *args, **kwargs))
 
     async def start_session(self, session_id: str, hub_url: Address, host: str) -> None:
-        """Record that a session began, with the hub's address as it may be shown."""
         await self._write(sessions.start_session, session_id, hub_url, host)
 
     async def end_session(self, session_id: str) -> None:
-        """Record that it ended in order."""
         await self._write(sessions.end_session, session_id)
 
     async def sessions(self) -> Sequence[SessionRecord]:
-        """Every session, oldest first."""
         return await self._read(sessions.all_sessions)
 
     def log(self, signals: Sequence[Signal], session_id: str) -> None:
-        """Write signals soon, in order and before anything that is asked for later. Callable in any thread.
-
-        Holds the caller up while more than `log_limit` signals wait, unless that is because the file cannot be
-        written: then what is beyond the limit is lost, and counted. What comes after `close` is left out.
-        """
         if self._threads is not None:
             self._threads.writer.log(signals, session_id)
 
     async def signals(self, session_id: str, after: int = 0, limit: int = 1000) -> Sequence[StoredSignal]:
-        """A session's signals with `seq > after`, in order."""
         return await self._read(sessions.signals_after, session_id, after, limit)
 
     # --- intake ---
 
     async def add_tasks(
-        self, tasks: Sequence[Task], session_id: str, *, generate: bool, narrate: Narrator
+        self, tasks: Sequence[Task], session_id: str, *, generate: bool, signals_of: AddedSignals
     ) -> AddedTasks:
-        """Keep tasks: pending where `generate` and not completed, else over at once. Duplicates by task id are left.
-
-        A long batch comes in several transactions. `narrate` is called, in the writing thread, within each of them
-        and for its tasks alone, so that no deed is ever without its words; again where one has to be made again.
-        """
         writer = self._open_threads.writer
         parts = []
         for chunk in intake.chunks(tasks, intake.CHUNK) if tasks else ((),):
-            add = partial(intake.add_tasks, tasks=chunk, session_id=session_id, generate=generate, narrate=narrate)
+            add = partial(
+                intake.add_tasks, tasks=chunk, session_id=session_id, generate=generate, signals_of=signals_of
+            )
             parts.append(await writer.run(add, weight=len(chunk)))
         return intake.joined(parts)
 
@@ -226,15 +207,6 @@ class Database:
         routines: Mapping[str, str] = BUILT_IN_ROUTINES,
         room: Room = ALL_ROOM,
     ) -> Claim | None:
-        """Take the first job in order that waits for a worker: answered ones, then by priority and arrival.
-
-        A running job whose lease ended, or whose owner (`process_identity.this_process`) was a process of this host
-        that is gone, comes before all of them. A claim whose caller was cancelled meanwhile is given back.
-
-        Args:
-            routines: name to source hash of what this worker can run; other jobs are left to others.
-            room: what this worker takes at this moment.
-        """
         writer = self._open_threads.writer
         taking = partial(work.claim, owner=owner, lease_seconds=lease_seconds, routines=routines, room=room)
         claiming = asyncio.ensure_future(writer.run(taking))
@@ -244,18 +216,16 @@ class Database:
             claiming.add_done_callback(partial(_give_back, writer))
             raise
 
-    async def seconds_to_look_again(
+    async def seconds_until_claimable(
         self, routines: Mapping[str, str] = BUILT_IN_ROUTINES, room: Room = ALL_ROOM
     ) -> float | None:
-        """When `claim` may find something that `watch` does not tell of, as a lease ends. None while nobody has one."""
         threads = self._open_threads
-        seconds = await self._read(work.seconds_to_look_again, threads.dialect, self._clock_shift, routines, room)
+        seconds = await self._read(work.seconds_until_claimable, threads.dialect, self._clock_shift, routines, room)
         if threads.watch.is_deaf:
             return min(seconds or _DEAF_SECONDS, _DEAF_SECONDS)
         return seconds
 
     async def renew(self, job: int, fence: int, lease_seconds: float) -> None:
-        """Hold on to a job. Raises StaleLease."""
         await self._write(work.renew, job, fence, lease_seconds)
 
     async def record_step(
@@ -268,17 +238,11 @@ class Database:
         signals: Sequence[Signal] = (),
         *,
         digest: str = "",
-        kept: Kept = NOTHING_ELSE,
+        progress: Progress = NO_PROGRESS,
     ) -> None:
-        """Journal a step's JSON result under its name, with the digest of its arguments.
-
-        Raises:
-            StaleLease: the job was taken over or is over.
-            EvolverError: something is not JSON.
-        """
         name = encoding.name(name, "The name of a step")
         value_json = encoding.to_json(value, f"The result of step {name!a}")
-        columns = work.kept_columns(kept)
+        columns = work.progress_columns(progress)
         await self._write(work.record_step, job, fence, name, value_json, digest, columns, session_id, signals)
 
     async def pause(
@@ -290,29 +254,20 @@ class Database:
         signals: Sequence[Signal] = (),
         *,
         reason: str = "",
-        kept: Kept = NOTHING_ELSE,
+        progress: Progress = NO_PROGRESS,
     ) -> int:
-        """Commit the question, the waiting state and the end of the lease in one. Returns the question's id.
-
-        Args:
-            reason: why the job waits; empty takes `review` or `user_input`, after the question's kind.
-
-        Raises:
-            StaleLease: the job was taken over or is over.
-        """
         name = encoding.name(question.name, "The name of a question")
         what = f"The question {name!a}"
         subject_json = encoding.to_json(question.subject, what)
         form_json = encoding.to_json(question.requested_schema, what)
         reason = reason or ("review" if question.kind is QuestionKind.REVIEW else "user_input")
-        columns = work.kept_columns(kept)
+        columns = work.progress_columns(progress)
         return await self._write(
             work.pause, job, fence, name, question, subject_json, form_json, reason, columns, session_id, signals
         )
 
-    async def tell_deferred(self, job: int, fence: int, session_id: str, signals: Sequence[Signal]) -> None:
-        """Write the signals of a job's deferred events, and forget those events, in one. Raises StaleLease."""
-        await self._write(work.tell_deferred, job, fence, session_id, signals)
+    async def emit_deferred(self, job: int, fence: int, session_id: str, signals: Sequence[Signal]) -> None:
+        await self._write(work.emit_deferred, job, fence, session_id, signals)
 
     async def finish(
         self,
@@ -325,53 +280,44 @@ class Database:
         error: str = "",
         node: str = "",
         signals: Sequence[Signal] = (),
-        kept: Kept = NOTHING_ELSE,
+        progress: Progress = NO_PROGRESS,
     ) -> None:
-        """End a job (completed, failed). Raises StaleLease."""
-        columns = work.kept_columns(kept)
+        columns = work.progress_columns(progress)
         await self._write(work.finish, job, fence, state, session_id, outcome, error, node, columns, signals)
 
     async def release(self, job: int, fence: int, *, to_generate: bool = False) -> None:
-        """Give a claimed job back as it is: the next claim goes on with it. A stale fence is ignored."""
         await self._write(work.release, job, fence, to_generate)
 
     # --- the person ---
 
     async def open_questions(self, limit: int = 200) -> Sequence[OpenQuestion]:
-        """What waits for a person, oldest first."""
         return await self._read(queries.open_questions, limit)
 
     async def question(self, question_id: int) -> OpenQuestion | None:
-        """One open question, or None when it is answered or unknown."""
         return await self._read(queries.open_question, question_id) if _is_number(question_id) else None
 
     async def open_question_of(self, job: int) -> OpenQuestion | None:
-        """What this job waits for, or None."""
         return await self._read(queries.open_question_of, job) if _is_number(job) else None
 
     async def answer(
         self, question_id: int, value: Mapping[str, Any], by: str, session_id: str, signals: Sequence[Signal] = ()
     ) -> None:
-        """Commit the one answer and make its job pending again. Raises AlreadyAnswered, NotWaiting."""
         if not _is_number(question_id):
             raise NotWaiting(f"There is no question {question_id}.", "Nothing was changed.")
         value_json = encoding.to_json(value, "The answer")
         await self._write(answers.answer, question_id, value_json, by, session_id, signals)
 
     async def retry(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
-        """Queue a failed job again; its journal stays. Raises NotWaiting when it has not failed."""
         if not _is_number(job):
             raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
         await self._write(answers.retry, job, session_id, signals)
 
     async def cancel(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
-        """End a job for good, whether it waits or runs: its worker's next write is refused. Raises NotWaiting."""
         if not _is_number(job):
             raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
         await self._write(answers.cancel, job, session_id, signals)
 
     async def restore(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
-        """Put a rejected or cancelled job back to what it asked, or into the queue. Raises NotWaiting."""
         if not _is_number(job):
             raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
         await self._write(restore.restore, job, session_id, signals)
@@ -381,57 +327,45 @@ class Database:
     async def export_job(
         self, job: int, by: str, host: str, bundle_id: str, session_id: str, signals: Sequence[Signal] = ()
     ) -> Bundle:
-        """Let a waiting job leave: it becomes `exported` here, and the bundle holds all of it. Raises NotWaiting."""
         if not _is_number(job):
             raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
         return await self._write(transfer.export_job, job, by, host, bundle_id, session_id, signals)
 
     async def import_job(self, bundle: Bundle, session_id: str, signals: Sequence[Signal] = ()) -> int:
-        """Let a job come in, in the state in which it left; returns its number here. Raises BundleError."""
         return await self._write(transfer.import_job, bundle, session_id, signals)
 
     # --- reading ---
 
     async def pauses_of(self, job: int) -> Sequence[Pause]:
-        """Every question that a job asked, with its answer, oldest first."""
         return await self._read(queries.pauses_of, job) if _is_number(job) else ()
 
     async def shared_of(self, job: int) -> SharedState:
-        """A job's shared data and log."""
         return await self._read(queries.shared_of, job) if _is_number(job) else SharedState()
 
     async def rows_after(self, key: QueueKey | None, limit: int, search: str = "") -> Sequence[QueueRow]:
-        """Rows that follow `key` in the queue's order (None: from the top)."""
         run = self._scan if search else self._read
         return await run(queries.rows_after, key, limit, search)
 
     async def rows_before(self, key: QueueKey | None, limit: int, search: str = "") -> Sequence[QueueRow]:
-        """Rows that precede `key` (None: from the end), still in the queue's order."""
         run = self._scan if search else self._read
         return await run(queries.rows_before, key, limit, search)
 
     async def rank_of(self, key: QueueKey, search: str = "") -> int:
-        """How many rows precede `key`."""
         return await self._scan(queries.rank_of, key, search)
 
     async def row(self, job: int) -> QueueRow | None:
-        """One row."""
         return await self._read(queries.row, job) if _is_number(job) else None
 
     async def counts(self) -> QueueCounts:
-        """How many jobs stand where."""
         return await self._read(queries.counts)
 
     async def job(self, job: int) -> JobDetail | None:
-        """One job in full."""
         return await self._read(queries.job_detail, job) if _is_number(job) else None
 
     async def job_of_task(self, task_id: str) -> int | None:
-        """The number of the job that works on a task, or None."""
         return await self._read(queries.job_of_task, task_id)
 
     async def journal(self, job: int) -> Mapping[str, Any]:
-        """Name to value of what is journaled for a job."""
         return await self._read(queries.journal_of, job) if _is_number(job) else {}
 
 

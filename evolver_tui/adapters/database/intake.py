@@ -11,9 +11,10 @@ from sqlalchemy import select
 from evolver_tui.adapters.database import encoding, ranks, sqlite
 from evolver_tui.adapters.database.models import jobs
 from evolver_tui.adapters.database.transaction import Transaction, standing
+from evolver_tui.core.added_tasks import AddedTasks
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.task import Task
-from evolver_tui.engine.ports import AddedTasks, Narrator
+from evolver_tui.engine.intake import AddedSignals
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ _IDS_PER_QUERY: Final = 500
 
 
 def add_tasks(
-    transaction: Transaction, tasks: Sequence[Task], session_id: str, generate: bool, narrate: Narrator
+    transaction: Transaction, tasks: Sequence[Task], session_id: str, generate: bool, signals_of: AddedSignals
 ) -> AddedTasks:
     """Insert what has not been seen before, and the signals that tell of it."""
     first_of_id: dict[str, Task] = {}
@@ -63,7 +64,7 @@ def add_tasks(
         duplicates=tuple(duplicates),
         waiting=transaction.waiting,
     )
-    transaction.log(session_id, narrate(result))
+    transaction.log(session_id, signals_of(result))
     return result
 
 

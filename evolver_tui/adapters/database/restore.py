@@ -32,8 +32,8 @@ _FORGET_LATER: Final = (
     "DELETE FROM journal WHERE job = ? AND (fence > ? OR (fence = ? AND at > ?))"
     " AND substr(name, 1, 5) <> 'kept ' AND substr(name, 1, 8) <> '(began) '"
 )
-"""Kept values stay: each took the place of one before, and there is no other. So does the beginning of a step that is
-not to be repeated: a person is asked before it is done again."""
+"""What was kept stays: each took the place of one before, and there is no other. So does the beginning of a step that
+is not to be repeated: a person is asked before it is done again."""
 
 
 class _Ended(NamedTuple):

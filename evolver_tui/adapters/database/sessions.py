@@ -12,7 +12,7 @@ from evolver_tui.adapters.database.transaction import Transaction
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import StoreError
 from evolver_tui.core.signal import Signal
-from evolver_tui.engine.ports import SessionRecord, StoredSignal
+from evolver_tui.engine.signal_log import SessionRecord, StoredSignal
 
 
 def start_session(transaction: Transaction, session_id: str, hub_url: Address, host: str) -> None:

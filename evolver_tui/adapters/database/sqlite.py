@@ -220,7 +220,8 @@ def make_engine(
         switches: to the write-ahead log, where the file has none yet.
     """
 
-    own_waiting = busy_seconds if begin == "BEGIN" else 0.0
+    # Without the write-ahead log a commit waits for readers as well, and only SQLite's own waiting covers that.
+    own_waiting = 0.0 if begin == "BEGIN IMMEDIATE" and switches else busy_seconds
 
     def connect() -> FileConnection:
         file.check()

@@ -17,14 +17,15 @@ from evolver_tui.adapters.database.models import jobs, journal
 from evolver_tui.adapters.database.ranks import Section
 from evolver_tui.adapters.database.transaction import Transaction, standing
 from evolver_tui.adapters.process_identity import is_gone, is_here
+from evolver_tui.core.claim import Claim, LeftBehind, Room, goes_alone
 from evolver_tui.core.errors import StaleLease
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question import Question
+from evolver_tui.core.routine_state import Progress
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
-from evolver_tui.engine.ports import Claim, Kept, LeftBehind, Room, goes_alone
 
-KeptColumns = Mapping[str, Any]
+ProgressColumns = Mapping[str, Any]
 _RUNNING: Final = standing(JobState.RUNNING)
 _PENDING: Final = standing(JobState.PENDING)
 _NO_LEASE: Final = {"lease_owner": None, "lease_expires": None}
@@ -183,7 +184,7 @@ def _is_free(transaction: Transaction, running: _Queued) -> bool:
     return expires is None or owner is None or expires <= transaction.now or is_gone(owner)
 
 
-def seconds_to_look_again(
+def seconds_until_claimable(
     connection: Connection, dialect: Dialect, clock_shift: float, routines: Mapping[str, str], room: Room
 ) -> float | None:
     """When a job that somebody works on, or is about to, may be free; None while there is none."""
@@ -228,12 +229,12 @@ def record_step(
     name: str,
     value_json: str,
     digest: str,
-    kept: KeptColumns,
+    progress: ProgressColumns,
     session_id: str,
     signals: Sequence[Signal],
 ) -> None:
     """Journal a result; under a name that was used before it takes the other's place."""
-    _write_held(transaction, job, fence, fence=fence, **kept)
+    _write_held(transaction, job, fence, fence=fence, **progress)
     if write_journal(transaction, job, fence, name, value_json, digest):
         transaction.log(session_id, signals)
 
@@ -244,7 +245,7 @@ def write_journal(transaction: Transaction, job: int, fence: int, name: str, val
     return bool(written.rowcount)
 
 
-def tell_deferred(transaction: Transaction, job: int, fence: int, session_id: str, signals: Sequence[Signal]) -> None:
+def emit_deferred(transaction: Transaction, job: int, fence: int, session_id: str, signals: Sequence[Signal]) -> None:
     """Write a job's deferred events to the log and forget them; a second time, nothing is written."""
     deferred = select(jobs.c.deferred_json).where(jobs.c.seq == job)
     has_some = bool(transaction.connection.scalar(deferred))
@@ -253,13 +254,13 @@ def tell_deferred(transaction: Transaction, job: int, fence: int, session_id: st
         transaction.log(session_id, signals)
 
 
-def kept_columns(kept: Kept) -> KeptColumns:
+def progress_columns(progress: Progress) -> ProgressColumns:
     """What a write carries besides its own value, as columns to set. Raises EvolverError for what is not JSON."""
     columns: dict[str, Any] = {}
-    if kept.shared is not None:
-        columns["shared_json"] = encoding.from_shared(kept.shared)
-    if kept.deferred is not None:
-        columns["deferred_json"] = encoding.from_deferred(kept.deferred)
+    if progress.shared is not None:
+        columns["shared_json"] = encoding.from_shared(progress.shared)
+    if progress.deferred is not None:
+        columns["deferred_json"] = encoding.from_deferred(progress.deferred)
     return columns
 
 
@@ -272,7 +273,7 @@ def pause(
     subject_json: str,
     form_json: str,
     reason: str,
-    kept: KeptColumns,
+    progress: ProgressColumns,
     session_id: str,
     signals: Sequence[Signal],
 ) -> int:
@@ -290,7 +291,7 @@ def pause(
     asked = transaction.rows(_READ_QUESTION, (job, name))
     before = _Asked(*asked[0]) if asked else None
     if before is not None and before.answered_at is not None:
-        _write_held(transaction, job, fence, **pending_again(transaction.now), **kept)
+        _write_held(transaction, job, fence, **pending_again(transaction.now), **progress)
         transaction.moved(_RUNNING, _PENDING)
         transaction.log(session_id, signals)
         return before.id
@@ -299,7 +300,7 @@ def pause(
     try:
         _write_held(
             transaction, job, fence, since=transaction.now, rank=ranks.paused_rank(asked_at), **waiting, **_NO_LEASE,
-            **kept,
+            **progress,
         )  # fmt: skip
     except StaleLease:
         if before is not None and _stands(transaction, job, fence, JobState.PAUSED):
@@ -353,14 +354,14 @@ def finish(
     outcome: Outcome | None,
     error: str,
     node: str,
-    kept: KeptColumns,
+    progress: ProgressColumns,
     signals: Sequence[Signal],
 ) -> None:
     """End a job."""
     try:
         _write_held(
             transaction, job, fence, state=state, outcome=outcome, error=encoding.plain(error),
-            node=encoding.plain(node), **over(transaction), **kept,
+            node=encoding.plain(node), **over(transaction), **progress,
         )  # fmt: skip
     except StaleLease:
         if _stands(transaction, job, fence, state):

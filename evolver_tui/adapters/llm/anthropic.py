@@ -10,7 +10,8 @@ from typing import Any
 from evolver_tui.adapters.llm.http import BackendSettings, HttpBackend, Stop
 from evolver_tui.adapters.llm.refusals import Problem
 from evolver_tui.core.address import Address
-from evolver_tui.engine.ports import Clock, Prompt, Usage
+from evolver_tui.engine.author.backend import Prompt, Usage
+from evolver_tui.engine.clock import Clock
 
 _STOPS: Mapping[object, Stop] = {
     "max_tokens": "cut",

@@ -23,7 +23,8 @@ from evolver_tui.adapters.llm.refusals import Problem, Provider, read_problem, r
 from evolver_tui.adapters.llm.sse import BodyDecoder
 from evolver_tui.core.address import Address, show_addresses
 from evolver_tui.core.errors import BackendError
-from evolver_tui.engine.ports import BackendInfo, Clock, Prompt, Usage
+from evolver_tui.engine.author.backend import BackendInfo, Prompt, Usage
+from evolver_tui.engine.clock import Clock
 from evolver_tui.settings.secrets import scrub_addresses
 
 MOST_TEXT: Final = 2 * 1024 * 1024

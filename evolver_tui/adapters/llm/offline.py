@@ -26,7 +26,8 @@ from evolver_tui.core.errors import BackendError
 from evolver_tui.core.node import slug
 from evolver_tui.core.safe_text import without_hidden
 from evolver_tui.core.task import TASK_TYPES, LanguagePair, Task
-from evolver_tui.engine.ports import BackendInfo, Clock, Prompt, Usage
+from evolver_tui.engine.author.backend import BackendInfo, Prompt, Usage
+from evolver_tui.engine.clock import Clock
 
 _PIECE_SIZES = (12, 17, 14, 20, 15, 13, 19, 16, 18)
 _LONGEST_COMMENT = 100

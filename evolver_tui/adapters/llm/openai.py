@@ -8,7 +8,8 @@ from typing import Any
 
 from evolver_tui.adapters.llm.http import BackendSettings, HttpBackend, Stop
 from evolver_tui.adapters.llm.refusals import Problem
-from evolver_tui.engine.ports import Clock, Prompt, Usage
+from evolver_tui.engine.author.backend import Prompt, Usage
+from evolver_tui.engine.clock import Clock
 
 _NOT_UNDERSTOOD = re.compile(
     r"n.t support|unsupported|only the default|unrecogni|unknown|unexpected|extra|not permitted|not allowed|deprecated"

@@ -32,7 +32,7 @@ from evolver_tui.adapters.nodes.safe_folder import SafeFolder
 from evolver_tui.core.errors import NodeChanged, NodeError, NodeReplaced
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeRecord, check_node_id
 from evolver_tui.core.times import utc_text
-from evolver_tui.engine.ports import Approval
+from evolver_tui.engine.author.library import Approval
 
 _LARGEST_INDEX = 1 << 26
 _REMEMBERED = 100

@@ -36,7 +36,7 @@ from evolver_tui.core.errors import EvolverError, NodeError
 from evolver_tui.core.node import check_node_id
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.tool import ToolDefinition
-from evolver_tui.engine.ports import Backend
+from evolver_tui.engine.author.backend import Backend
 
 _MIB = 1 << 20
 _TOOL_LIMITS = ToolLimits()
@@ -60,7 +60,7 @@ class RunLimits:
     processes: int = 64
     """Beyond the threads that the user has already; no limit for root."""
     output_bytes: int = _MIB
-    """Kept of each of both streams; what comes beyond is read and dropped."""
+    """Progress of each of both streams; what comes beyond is read and dropped."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from evolver_tui.core.errors import EvolverError, ToolError
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.tool import ToolDefinition
-from evolver_tui.engine.ports import Backend, Prompt
+from evolver_tui.engine.author.backend import Backend, Prompt
 from evolver_tui.engine.author.prompt import tool_prompt
 
 OfflineReply = Callable[[str, str], str]

@@ -12,7 +12,9 @@ from evolver_tui.adapters.signalr.http import HubAddress, Secrets
 from evolver_tui.adapters.signalr.settings import LinkSettings
 from evolver_tui.adapters.signalr.transport import HubConnection
 from evolver_tui.core.errors import LinkEnded, LinkError
-from evolver_tui.engine.ports import Clock, LinkListener, LinkPhase, LinkState
+from evolver_tui.core.link_state import LinkPhase, LinkState
+from evolver_tui.engine.clock import Clock
+from evolver_tui.engine.link import LinkListener
 
 __all__ = ["LinkSettings", "SignalRLink"]
 

@@ -17,11 +17,13 @@ from evolver_tui.core.router_answer import PartialCode, RouterAnswer, parse
 from evolver_tui.core.task import TASK_TYPES, Task
 from evolver_tui.core.times import utc_text
 from evolver_tui.core.tool import ToolDefinition
+from evolver_tui.engine.author.backend import Backend, Prompt, Usage
+from evolver_tui.engine.author.library import Approval, Library
 from evolver_tui.engine.author.prompt import author_prompt
 from evolver_tui.engine.author.review import UNREVIEWED, ReviewSubject, subject_in
 from evolver_tui.engine.checks.checks import check_draft
+from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.durable.routine import Result, Run
-from evolver_tui.engine.ports import Approval, Backend, Clock, Library, Prompt, Usage
 
 ROUTER = "task_to_workflow_router"
 """The tool whose definition instructs the author."""

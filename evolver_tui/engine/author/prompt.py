@@ -17,7 +17,7 @@ from evolver_tui.core.model_data import model_data
 from evolver_tui.core.safe_text import without_hidden
 from evolver_tui.core.task import Task
 from evolver_tui.core.tool import ToolDefinition
-from evolver_tui.engine.ports import Prompt
+from evolver_tui.engine.author.backend import Prompt
 
 MOST_CHARACTERS = 200_000
 """Of what the author is given, before any of it is escaped."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeRecord
 from evolver_tui.core.question import OpenQuestion
-from evolver_tui.engine.ports import Library
+from evolver_tui.engine.author.library import Library
 
 UNREVIEWED = "unreviewed"
 """Who decided, and the tag, where a rule approved and no person looked."""

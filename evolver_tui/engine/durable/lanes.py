@@ -14,8 +14,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
+from evolver_tui.core.claim import Claim, Room, goes_alone
 from evolver_tui.engine.durable.routine import Result
-from evolver_tui.engine.ports import Claim, Room, goes_alone
 
 AUTHOR: Final = ""
 """The built-in author, among the names of routines."""

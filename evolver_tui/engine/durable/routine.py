@@ -20,15 +20,17 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from evolver_tui.core.address import show_addresses
+from evolver_tui.core.claim import Claim
 from evolver_tui.core.errors import EvolverError, RoutineError, StepTimeout, StoreError
 from evolver_tui.core.job import Outcome
 from evolver_tui.core.question import Answer, Question, QuestionKind, check_question
-from evolver_tui.core.routine_state import DeferredEvent
+from evolver_tui.core.routine_state import DeferredEvent, Progress
 from evolver_tui.core.signal import LEVELS, Signal
 from evolver_tui.core.task import Task
+from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.durable.shared import SharedData, SharedLog, shared_state
 from evolver_tui.engine.durable.unsure_step import Settled, settled_by, unsure_step
-from evolver_tui.engine.ports import Claim, Clock, Kept, Store
+from evolver_tui.engine.durable.worker_store import WorkerStore
 from evolver_tui.engine.signals import SignalBus
 
 T = TypeVar("T")
@@ -101,7 +103,7 @@ class Run:
     def __init__(
         self,
         claim: Claim,
-        store: Store,
+        store: WorkerStore,
         bus: SignalBus,
         clock: Clock,
         session_id: str,
@@ -235,9 +237,11 @@ class Run:
                 number += 1
 
     async def _record(self, name: str, value: Any, digest: str = "") -> None:
-        kept = self.take_kept()
+        progress = self.take_progress()
         await self._commit(
-            self._store.record_step(self.job, self._fence, name, value, self._session_id, digest=digest, kept=kept)
+            self._store.record_step(
+                self.job, self._fence, name, value, self._session_id, digest=digest, progress=progress
+            )
         )
 
     async def _commit(self, write: Awaitable[object]) -> None:
@@ -323,9 +327,11 @@ class Run:
             self._stamp("review.requested" if is_review else "question.asked", asked, level="warning"),
             self._stamp("job.paused", {"reason": reason, "question": question.name}),
         )
-        kept = self.take_kept()
+        progress = self.take_progress()
         await self._commit(
-            self._store.pause(self.job, self._fence, question, self._session_id, signals, reason=reason, kept=kept)
+            self._store.pause(
+                self.job, self._fence, question, self._session_id, signals, reason=reason, progress=progress
+            )
         )
         self._bus.relay(signals)
         raise Suspended
@@ -354,9 +360,9 @@ class Run:
             event = DeferredEvent(name, payload or {}, self._clock.now())
             self._deferred = [*(self._deferred or ()), event]
 
-    def take_kept(self) -> Kept:
+    def take_progress(self) -> Progress:
         """What the next write has to carry: shared data and log where they changed, and all deferred events."""
-        return Kept(shared_state(self.shared_data, self.shared_log), self._deferred)
+        return Progress(shared_state(self.shared_data, self.shared_log), self._deferred)
 
     @property
     def deferred(self) -> tuple[DeferredEvent, ...]:

@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
+from evolver_tui.core.claim import LeftBehind
 from evolver_tui.core.question import Answer, AnswerAction, Question
 from evolver_tui.core.times import utc_text
-from evolver_tui.engine.ports import LeftBehind
 
 DONE: Final = "done"
 NOT_DONE: Final = "not done"

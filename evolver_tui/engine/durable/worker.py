@@ -10,10 +10,12 @@ from functools import partial
 from typing import Any
 
 from evolver_tui.core.address import show_addresses
+from evolver_tui.core.claim import Claim, LeftBehind
 from evolver_tui.core.errors import EvolverError, RoutineError, StaleLease, StoreBroken, StoreError
 from evolver_tui.core.job import JobState, Outcome
-from evolver_tui.core.routine_state import DeferredEvent
+from evolver_tui.core.routine_state import DeferredEvent, Progress
 from evolver_tui.core.signal import Signal
+from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.durable.lanes import Held, Lane, Lanes
 from evolver_tui.engine.durable.routine import (
     LEASE_SECONDS,
@@ -25,10 +27,10 @@ from evolver_tui.engine.durable.routine import (
     is_own_name,
     source_hash,
 )
-from evolver_tui.engine.ports import Claim, Clock, Kept, LeftBehind, Store
+from evolver_tui.engine.durable.worker_store import WorkerStore
 from evolver_tui.engine.signals import SignalBus
 
-NOTHING_DEFERRED = Kept(deferred=())
+NOTHING_DEFERRED = Progress(deferred=())
 MAX_TAKEOVERS = 3
 LOOK_AGAIN_SECONDS = 2.0
 """How often the queue is tried while the database is away."""
@@ -46,7 +48,7 @@ class Worker:
 
     def __init__(
         self,
-        store: Store,
+        store: WorkerStore,
         routines: Mapping[str, Routine],
         bus: SignalBus,
         clock: Clock,
@@ -159,7 +161,7 @@ class Worker:
                 # It was the first in order: where it is a new one, nothing that could go beside it waited.
                 return 0.0 if claim.is_resumed else LOOK_AGAIN_SECONDS
             self._end_trouble()
-            seconds = await self._store.seconds_to_look_again(self._sources, room)
+            seconds = await self._store.seconds_until_claimable(self._sources, room)
             if not (woken.is_set() or self._lanes):
                 self._nothing_waits.set()
             return seconds
@@ -245,7 +247,7 @@ class Worker:
         """Tell what was deferred, once, and that the routine is not the one that began."""
         if claim.deferred:
             signals = self._deferred_signals(claim, claim.deferred)
-            await self._insist(lambda: self._store.tell_deferred(claim.job, claim.fence, self._session_id, signals))
+            await self._insist(lambda: self._store.emit_deferred(claim.job, claim.fence, self._session_id, signals))
             self._bus.relay(signals)
         if claim.source_changed:
             payload = {"routine": claim.routine or "author"}
@@ -351,7 +353,7 @@ class Worker:
             await self._insist(
                 lambda: self._store.finish(
                     claim.job, claim.fence, JobState.COMPLETED, self._session_id,
-                    outcome=result.outcome, node=result.node, signals=signals, kept=_at_the_end(run),
+                    outcome=result.outcome, node=result.node, signals=signals, progress=_at_the_end(run),
                 )
             )  # fmt: skip
         except StoreError:
@@ -368,7 +370,7 @@ class Worker:
         await self._insist(
             lambda: self._store.finish(
                 claim.job, claim.fence, JobState.FAILED, self._session_id, error=reason, signals=signals,
-                kept=NOTHING_DEFERRED,
+                progress=NOTHING_DEFERRED,
             )
         )  # fmt: skip
         self._bus.relay(signals)
@@ -426,6 +428,6 @@ def _context(claim: Claim) -> dict[str, Any]:
     return {"task_id": claim.task.id, "job": claim.job}
 
 
-def _at_the_end(run: Run) -> Kept:
+def _at_the_end(run: Run) -> Progress:
     """The shared data as it came to be; nothing is deferred any longer."""
-    return replace(run.take_kept(), deferred=())
+    return replace(run.take_progress(), deferred=())

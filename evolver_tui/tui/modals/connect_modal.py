@@ -24,7 +24,7 @@ from evolver_tui.tui.panes.hub_pane import LONGEST_REASON, link_mark, link_words
 from evolver_tui.tui.panes.ink import PLAIN_MARKS, Marks
 
 if TYPE_CHECKING:
-    from evolver_tui.engine.ports import LinkState
+    from evolver_tui.core.link_state import LinkState
 
 _SAMPLE = "Sample hub (in this process, offline tasks)"
 _KEPT = "Its sample tasks come into the database of your real tasks; evolver-tui --demo has one of its own."

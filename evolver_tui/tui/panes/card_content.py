@@ -296,7 +296,7 @@ def _state_paragraphs(facts: CardFacts, now: float) -> Iterator[tuple[str, str]]
             yield f"Left for another machine {ago} ago, and goes on where it is imported.", "text"
             yield f"bundle {safe_text(detail.bundle, 100)}", "dim"
         case JobState.COMPLETED:
-            yield "Kept only, as the config asks.", "text"
+            yield "Progress only, as the config asks.", "text"
 
 
 def _unknown_routine(facts: CardFacts) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from evolver_tui.tui.panes.pane import Pane
 from evolver_tui.tui.panes.words import bars, duration, rate
 
 if TYPE_CHECKING:
-    from evolver_tui.engine.ports import LinkState
+    from evolver_tui.core.link_state import LinkState
 
 MOST_RETRIES = 10
 LONGEST_REASON = 2_000

@@ -18,7 +18,7 @@ from evolver_tui.tui.panes.queue_window import NEAR_EDGE, Goal, RowWindow, read_
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueCounts, QueueRow
-    from evolver_tui.engine.ports import Store
+    from evolver_tui.engine.readers import QueueReader
 
 SHORTEST_REST, LONGEST_REST = 0.1, 1.0
 """Seconds between two readings that nobody asked for."""
@@ -62,7 +62,7 @@ class QueuePane(Filterable):
         self._receipt_of = receipt_of
         self._now = now
         self._monotonic = monotonic
-        self._store: Store | None = None
+        self._store: QueueReader | None = None
         self._window = RowWindow()
         self._separator: int | None = None
         self._cursor = 0
@@ -97,7 +97,7 @@ class QueuePane(Filterable):
         self._counts = counts
         self._apply(RowWindow(tuple(rows), False, counts.total > len(rows)))
 
-    def attach(self, store: Store) -> None:
+    def attach(self, store: QueueReader) -> None:
         """Read from `store` from here on."""
         self._store = store
         self.run_worker(self._read(), name="queue", exit_on_error=False)

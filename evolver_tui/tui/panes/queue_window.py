@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueKey, QueueRow
-    from evolver_tui.engine.ports import Store
+    from evolver_tui.engine.readers import QueueReader
 
 MARGIN = 200
 """Rows that are read on each side of the cursor."""
@@ -45,7 +45,7 @@ class RowWindow(NamedTuple):
         return max(0, len(self.rows) - 1)
 
 
-async def read_window(store: Store, goal: Goal, anchor: QueueRow | None, search: str) -> RowWindow:
+async def read_window(store: QueueReader, goal: Goal, anchor: QueueRow | None, search: str) -> RowWindow:
     """Read the rows around `anchor` as it stands now, or at one end of the queue.
 
     Raises:
@@ -60,7 +60,7 @@ async def read_window(store: Store, goal: Goal, anchor: QueueRow | None, search:
     return RowWindow(tuple(first), False, len(first) == 2 * MARGIN)
 
 
-async def _read_around(store: Store, anchor: QueueRow, search: str) -> RowWindow:
+async def _read_around(store: QueueReader, anchor: QueueRow, search: str) -> RowWindow:
     now = await store.row(anchor.job)
     key = now.key if now is not None else anchor.key
     before = await store.rows_before(key, MARGIN, search)

@@ -14,7 +14,7 @@ from evolver_tui.tui.panes.pane import Pane
 from evolver_tui.tui.panes.words import rate
 
 if TYPE_CHECKING:
-    from evolver_tui.engine.ports import LinkState
+    from evolver_tui.core.link_state import LinkState
 
 
 class Status(NamedTuple):

@@ -1,0 +1,88 @@
+"""A job in the hands of a worker: what it took, from whom, and what it has room for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from evolver_tui.core.routine_state import DeferredEvent, SharedState
+from evolver_tui.core.task import Task
+
+BUILT_IN_ROUTINES: Mapping[str, str] = {"": ""}
+"""What a worker that knows the built-in author alone tells `claim`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A worker that held a job and neither ended it nor gave it back."""
+
+    owner: str
+    """The process, as it named itself in `claim`."""
+    has_ended: bool
+    """Whether its end is proven; if not, its lease came to an end, and it may live."""
+    takeovers: int
+    """How often the job was taken over so, this time included, since a person last answered or retried it."""
+
+    def __str__(self) -> str:
+        """Which process it was and how it left, as a part of a sentence."""
+        host, _, rest = self.owner.partition(":")
+        pid = rest.partition(":")[0]
+        process = f"process {pid} on {host.partition('@')[0]}" if pid else self.owner or "a worker without a name"
+        how = "ended in the middle of it" if self.has_ended else "was not heard of until its lease was over"
+        return f"{process} {how}"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a worker takes at this moment."""
+
+    resumed: Collection[str] | None = None
+    """Routines whose resumed jobs it takes; None for those of every routine that it can run."""
+    generates: bool = True
+    """Whether it takes jobs that are new or wait for their turn at the model."""
+    held: Collection[int] = ()
+    """What it holds already: not left behind, even where the lease has ended meanwhile."""
+
+    def resumed_of(self, routines: Collection[str]) -> Collection[str]:
+        """Those of a worker's routines whose resumed jobs it takes."""
+        return routines if self.resumed is None else self.resumed
+
+
+ALL_ROOM = Room()
+
+SUSPECT_TAKEOVERS = 2
+
+
+def goes_alone(routine: str, takeovers: int) -> bool:
+    """Whether a job is held with no other beside it: a plug-in's may be what ends its process, and all in it."""
+    return bool(routine) and takeovers >= SUSPECT_TAKEOVERS
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job that this worker holds. `fence` goes with every write; a stale one is refused."""
+
+    job: int
+    fence: int
+    task: Task
+    attempt: int
+    journal: Mapping[str, Any]
+    """Name to JSON value of every journaled step, and to the answer of every answered question."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Name to the digest of the arguments with which a step was done; without those of which it is not known."""
+    routine: str = ""
+    """Which routine works on it; empty for the built-in author."""
+    source_hash: str = ""
+    """Of the routine's source, as this worker named it when it took the job; kept with the job."""
+    source_changed: bool = False
+    """Whether the routine's source is another one than when the job was taken up before."""
+    deferred: Sequence[DeferredEvent] = ()
+    """What was deferred and not yet told, in order."""
+    shared: SharedState = field(default_factory=SharedState)
+    is_resumed: bool = False
+    """Whether it was begun before (answered, tried again, left behind) and is not known to need the model next."""
+    left_behind: LeftBehind | None = None
+    """Whose work goes on with this claim; None for a job that waited."""
+    takeovers: int = 0
+    """How often it was taken over since a person last answered or retried it."""

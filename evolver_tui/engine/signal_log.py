@@ -1,0 +1,58 @@
+"""The log of sessions and signals, as whoever writes and reads it needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from evolver_tui.core.address import Address
+from evolver_tui.core.signal import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSignal:
+    """A signal as the log has it. `seq` counts up in the order in which it was committed."""
+
+    seq: int
+    session_id: str
+    signal: Signal
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """One run of the console or of `connect`."""
+
+    id: str
+    started_at: float
+    ended_at: float | None
+    """None while it runs, and for one that was killed."""
+    hub_url: str
+    """As it may be shown."""
+    host: str
+
+
+class SignalLog(Protocol):
+    """Sessions, and the signals that were emitted in each.
+
+    Raises (every method): StoreError when the database cannot be used, with the way out.
+    """
+
+    async def start_session(self, session_id: str, hub_url: Address, host: str) -> None:
+        """Record that a session began, with the hub's address as it may be shown."""
+
+    async def end_session(self, session_id: str) -> None:
+        """Record that it ended in order."""
+
+    async def sessions(self) -> Sequence[SessionRecord]:
+        """Every session, oldest first."""
+
+    def log(self, signals: Sequence[Signal], session_id: str) -> None:
+        """Write signals soon, in order and before anything that is asked for later. Callable in any thread.
+
+        Holds the caller up while too many wait, unless that is because nothing can be written: then what is beyond the
+        limit is lost, and counted. What comes after the end is left out.
+        """
+
+    async def signals(self, session_id: str, after: int = 0, limit: int = 1000) -> Sequence[StoredSignal]:
+        """A session's signals with `seq > after`, in order."""
