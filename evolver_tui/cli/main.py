@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from evolver_tui.engine.inbox import Inbox
     from evolver_tui.engine.store import Store
     from evolver_tui.settings.connect_config import ConnectConfig
-    from evolver_tui.settings.keymap import Action
+    from evolver_tui.settings.keymap import KeyBinding
     from evolver_tui.wiring import Place
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -196,12 +196,12 @@ def _check_keys(place: Place) -> None:
     check_keymap(_actions(), place.config.keys, str(place.paths.config_file))
 
 
-def _actions() -> dict[str, Action]:
+def _actions() -> dict[str, KeyBinding]:
     """What keys can do, by id."""
-    from evolver_tui.settings.keymap import Action
-    from evolver_tui.tui.actions import ACTIONS
+    from evolver_tui.tui.actions import key_bindings
+    from evolver_tui.tui.views import ACTIONS
 
-    return {action.id: Action(action.key, action.panes, action.help) for action in ACTIONS}
+    return key_bindings(ACTIONS)
 
 
 def _first_rows(database: Path | None) -> tuple[list[QueueRow], QueueCounts | None]:

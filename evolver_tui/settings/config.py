@@ -29,7 +29,7 @@ from evolver_tui.settings.values import (
 )
 
 if TYPE_CHECKING:
-    from evolver_tui.settings.keymap import Action
+    from evolver_tui.settings.keymap import KeyBinding
 
 T = TypeVar("T")
 
@@ -168,7 +168,7 @@ class Config:
     routines: Mapping[str, str] = field(default_factory=dict)
     """A routine's name to where it is, as `module:function`."""
     keys: Mapping[str, str] = field(default_factory=dict)
-    """Action id to key, as Textual spells keys. Which actions there are is known to the console alone."""
+    """KeyBinding id to key, as Textual spells keys. Which actions there are is known to the console alone."""
 
 
 SECTIONS: Mapping[str, type[Any]] = {
@@ -206,7 +206,7 @@ def load_config(path: Path) -> Config:
     return config
 
 
-def check_config(path: Path, actions: Mapping[str, Action] | None = None) -> list[str]:
+def check_config(path: Path, actions: Mapping[str, KeyBinding] | None = None) -> list[str]:
     """Everything that is wrong with the config file, each in a sentence or two; empty when it can be used.
 
     Args:
@@ -432,7 +432,7 @@ def _found(value: object) -> str:
 # --- showing -------------------------------------------------------------------------------------------------------
 
 
-def show_config(config: Config, source: Path | None = None, actions: Mapping[str, Action] | None = None) -> str:
+def show_config(config: Config, source: Path | None = None, actions: Mapping[str, KeyBinding] | None = None) -> str:
     """The settings in force as TOML, each with what it is for and whether it is the default.
 
     Reading the result gives `config` again, but for what an address does not show: that is refused. It holds names of

@@ -9,22 +9,25 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
-from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from evolver_tui.core.errors import EvolverError
-from evolver_tui.tui.actions import Action, bindings_for
+from evolver_tui.tui.actions import AnyAction, Keymap, with_own_keys
 from evolver_tui.tui.decision_keys import NOT_ALONE
 from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.tui.key_watch import KeyApp
+from evolver_tui.tui.screens.desk.actions.hub import connect_at_start
 from evolver_tui.tui.screens.desk.screen import Desk
 from evolver_tui.tui.themes import choose_theme, register_shipped_theme, register_themes, variable_defaults
+from evolver_tui.tui.view_screen import ViewScreen
+from evolver_tui.tui.views import VIEWS, View, actions_of, keymap_of
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueCounts, QueueRow
@@ -46,20 +49,23 @@ class EvolverApp(KeyApp[int]):
     TITLE = "evolver"
     CSS_PATH = Path(__file__).with_name("styles.tcss")
     ENABLE_COMMAND_PALETTE = False
+    DEFAULT_MODE = VIEWS[0].id
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c,ctrl+q", "quit", show=False, priority=True)]
 
-    def __init__(self, session_factory: Callable[[], Session], peek: Peek, settings: DeskSettings) -> None:
+    def __init__(
+        self, session_factory: Callable[[], Session], peek: Peek, settings: DeskSettings, views: Sequence[View] = VIEWS
+    ) -> None:
         """Args:
             session_factory: makes the session; called in a thread after the first frame.
             peek: the rows of the first frame.
             settings: what was decided outside.
+            views: the first one is in front at the start.
 
         Raises:
             ConfigError: the key overrides cannot be used.
         """
         super().__init__(settings.monotonic)
         self.settings = settings
-        self.actions: Sequence[Action] = bindings_for(settings.key_overrides)
         self._session_factory = session_factory
         self._session: Session | None = None
         self._is_closing = self._asks_to_leave = False
@@ -67,7 +73,15 @@ class EvolverApp(KeyApp[int]):
         self._has_all_themes = not register_shipped_theme(self, settings.theme, settings.user_themes)
         self._notices = register_themes(self, settings.user_themes) if self._has_all_themes else []
         self._notices += self._wear(settings.theme)
-        self._desk = Desk(settings, tuple(self.actions), *peek())
+        self._screens: dict[str, ViewScreen[Any]] = {}
+        """The views that were shown so far, by their id."""
+        bound = with_own_keys(actions_of(views), settings.key_overrides)
+        for view in views:
+            self.add_mode(view.id, partial(self._screen_of, view, keymap_of(view, views, bound)))
+        desk = self._screen_of(views[0], keymap_of(views[0], views, bound))
+        assert isinstance(desk, Desk)
+        self._desk = desk
+        self._desk.show_first(*peek())
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Values for the console's own theme variables."""
@@ -81,9 +95,12 @@ class EvolverApp(KeyApp[int]):
 
         return [WithoutColor()]
 
-    def get_default_screen(self) -> Screen[None]:
-        """The desk."""
-        return self._desk
+    def _screen_of(self, view: View, keymap: Keymap) -> ViewScreen[Any]:
+        """The screen of a view, made once; with the session, if that is open."""
+        screen = self._screens.get(view.id)
+        if screen is None:
+            self._screens[view.id] = screen = view.make(self.settings, keymap)
+        return screen
 
     @property
     def desk(self) -> Desk:
@@ -109,15 +126,29 @@ class EvolverApp(KeyApp[int]):
         """The session, once it is open."""
         return self._session
 
-    # --- actions by name, for the palette
+    # --- for the palette
 
-    def run_action_by_id(self, action_id: str) -> None:
+    @property
+    def _view(self) -> ViewScreen[Any]:
+        """The view in front, under whatever dialogs."""
+        return self._screens[self.current_mode]
+
+    @property
+    def actions(self) -> Sequence[AnyAction]:
+        """What can be done in the view in front, with the keys bound to it."""
+        keymap: Keymap = self._view.context.keymap
+        return keymap.actions
+
+    def perform(self, action: AnyAction) -> None:
         """Do an action as its key would; what stays is not done by keys typed in one go with those that found it."""
-        is_alone = next(action.is_alone for action in self.actions if action.id == action_id)
-        if is_alone and self.decision_keys.goes_on_from(self._desk):
-            self._desk.tell(NOT_ALONE)
+        if action.is_alone and self.decision_keys.goes_on_from(self._view):
+            self._view.tell(NOT_ALONE)
         else:
-            self._desk.perform(action_id)
+            self._view.perform(action)
+
+    def reason_against(self, action: AnyAction) -> str:
+        """Why an action cannot be done now; empty when it can."""
+        return str(self._view.reason_against(action))
 
     def wear_theme(self, name: str) -> None:
         """Show a theme that a person chose, and remember it."""
@@ -126,11 +157,7 @@ class EvolverApp(KeyApp[int]):
             try:
                 self.settings.remember_theme(name)
             except EvolverError as error:
-                self._desk.say(str(error), "warning")
-
-    def why_disabled(self, action_id: str) -> str:
-        """Why an action cannot be done now; empty when it can."""
-        return next(self._desk.reason_against(action) for action in self.actions if action.id == action_id)
+                self.say(str(error), "warning")
 
     # --- the session's life
 
@@ -150,13 +177,14 @@ class EvolverApp(KeyApp[int]):
         if not self._has_all_themes:
             self._notices += register_themes(self, self.settings.user_themes)
         for notice in self._notices:
-            self._desk.say(notice, "warning")
+            self.say(notice, "warning")
         self.run_worker(self._open(), name="open", exit_on_error=False)
 
     def _make_session(self) -> Session:
         """Make the session in a thread; what only a session needs of the console is imported there as well."""
-        import evolver_tui.tui.screens.desk.deeds
-        import evolver_tui.tui.screens.desk.panes.card_content  # noqa: F401 - so that the first card waits for no import
+        import evolver_tui.tui.screens.desk.card_presenter
+        import evolver_tui.tui.screens.desk.hub_choice
+        import evolver_tui.tui.screens.desk.open_questions  # noqa: F401 - so that the first card waits for no import
 
         return self._session_factory()
 
@@ -171,18 +199,12 @@ class EvolverApp(KeyApp[int]):
         finally:
             gc.enable()  # off since the start, see the command line
         from evolver_tui.engine.collector import spare_what_stays
-        from evolver_tui.tui.screens.desk.deeds import Deeds
 
         spare_what_stays()
         self._session = session
-        deeds = Deeds(self._desk, session)
-        self._desk.attach(session, deeds)
-        if self.settings.connect_url is not None:
-            await deeds.hub.connect_to(self.settings.connect_url)
-        elif self.settings.starts_with_sample:
-            await deeds.hub.connect_to(None)
-        else:
-            await deeds.hub.connect()
+        for screen in self._screens.values():
+            screen.attach(session)
+        await connect_at_start(self._desk.context)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """What a worker could not do becomes a notice. A mistake of ours is named by its kind alone: no locals."""
@@ -190,9 +212,9 @@ class EvolverApp(KeyApp[int]):
             return
         error = event.worker.error
         if isinstance(error, EvolverError):
-            self._desk.say(str(error), "error")
+            self.say(str(error), "error")
         else:
-            self._desk.say(f"evolver-tui made a mistake ({type(error).__name__} in {event.worker.name}).", "error")
+            self.say(f"evolver-tui made a mistake ({type(error).__name__} in {event.worker.name}).", "error")
         if event.worker.name == "open" and self._session is None:
             self._desk.show_problem("The session could not be opened", f"A mistake of ours: {type(error).__name__}.")
 

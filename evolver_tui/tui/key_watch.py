@@ -1,20 +1,26 @@
-"""An app that sees every key before it does anything, and holds deeds back until their keys were alone."""
+"""An app that sees every key before it does anything, and holds actions back until their keys were alone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, Protocol, runtime_checkable
+from typing import Any, Generic, Literal, Protocol, runtime_checkable
 
 from textual import events
 from textual.app import App, ReturnType
 from textual.timer import Timer
 from textual.widgets import Input
 
+from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.decision_keys import NOT_ALONE, DecisionKeys, Role
 
 _SECONDS_BETWEEN_LOOKS = 0.02
 _PRIORITY_KEYS = ("ctrl+c", "ctrl+q")
 """Leave in any case; no text holds one."""
+SECONDS_TO_READ_AN_ERROR = 10.0
+"""How long a notice of an error stands; other ones stand half as long."""
+
+Severity = Literal["information", "warning", "error"]
+
 PASTED = "What was pasted did nothing: there is no line to write it into."
 
 
@@ -42,6 +48,18 @@ class KeyApp(App[ReturnType], Generic[ReturnType]):
         super().__init__()
         self.decision_keys = DecisionKeys(now)
         self._looking: Timer | None = None
+        self._saying: set[str] = set()
+        """Notices that are on their way to the screen."""
+
+    def say(self, text: str, severity: Severity = "information") -> None:
+        """Show a notice, unless it stands there already."""
+        text = safe_text(text, 1_000)
+        standing = {notice.message for notice in self._notifications}  # Textual has no other list of them
+        if text not in standing | self._saying:
+            timeout = SECONDS_TO_READ_AN_ERROR if severity == "error" else None
+            self.notify(text, severity=severity, timeout=timeout, markup=False)
+            self._saying.add(text)
+            self.call_later(lambda: self._saying.discard(text))  # behind the notice in the same queue
 
     async def on_event(self, event: events.Event) -> None:
         """Look at a key or a paste before anything else does."""
@@ -61,7 +79,7 @@ class KeyApp(App[ReturnType], Generic[ReturnType]):
         if event.key in _PRIORITY_KEYS:
             self.decision_keys.press(event.key, Role.MOVES, screen, is_typed=False)
             return False
-        if not isinstance(screen, KeyScreen):  # the palette: its text decides nothing, and its deeds are looked at
+        if not isinstance(screen, KeyScreen):  # the palette: its text decides nothing, and its actions are looked at
             self.decision_keys.press(event.key, Role.TYPES, screen, is_typed=is_typed)
             return False
         reason = self.decision_keys.press(event.key, screen.role_of(event), screen, is_typed=is_typed)
@@ -70,9 +88,9 @@ class KeyApp(App[ReturnType], Generic[ReturnType]):
             return True
         return screen.take_key(event)
 
-    def hold(self, key: str, seconds: float, deed: Callable[[], None]) -> None:
+    def hold(self, key: str, seconds: float, action: Callable[[], None]) -> None:
         """Do something once its key was alone for some seconds; where it is not, that is said."""
-        if not self.decision_keys.hold(key, seconds, deed):
+        if not self.decision_keys.hold(key, seconds, action):
             if isinstance(self.screen, KeyScreen):
                 self.screen.tell(NOT_ALONE)
             return
@@ -88,9 +106,9 @@ class KeyApp(App[ReturnType], Generic[ReturnType]):
             self._looking.pause()
 
     def _do_what_is_due(self) -> None:
-        deed = self.decision_keys.take_due()
-        if deed is not None:
-            deed()
+        action = self.decision_keys.take_due()
+        if action is not None:
+            action()
 
 
 def key_app(app: App[Any]) -> KeyApp[Any]:

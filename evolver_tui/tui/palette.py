@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.tui.actions import Action
+from evolver_tui.tui.actions import AnyAction
 from evolver_tui.tui.themes import theme_names
 
 
@@ -21,21 +21,21 @@ class ActionHost(Protocol):
     """What the palette needs of the console's app."""
 
     @property
-    def actions(self) -> Sequence[Action]:
-        """Every action, with the keys bound to it."""
+    def actions(self) -> Sequence[AnyAction]:
+        """What can be done in the view in front, with the keys bound to it."""
 
-    def run_action_by_id(self, action_id: str) -> object:
+    def perform(self, action: AnyAction) -> object:
         """Do it, as its key would."""
+
+    def reason_against(self, action: AnyAction) -> str:
+        """Why it cannot be done now, as a sentence; empty when it can."""
 
     def wear_theme(self, name: str) -> object:
         """Show a theme that a person chose."""
 
-    def why_disabled(self, action_id: str) -> str:
-        """Why it cannot be done now, as a sentence; empty when it can."""
-
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class PaletteEntry:
     """One line of the palette."""
 
     name: str
@@ -53,30 +53,31 @@ class ActionCommands(Provider):
 
     async def discover(self) -> Hits:
         """Everything, in the order of the actions."""
-        for command in self._commands():
-            yield DiscoveryHit(_line(Content(command.name), command), command.run, command.name, _help(command))
+        for entry in self._entries():
+            yield DiscoveryHit(_line(Content(entry.name), entry), entry.run, entry.name, _help(entry))
 
     async def search(self, query: str) -> Hits:
         """What resembles the query; a likeness of the name counts more than one of the help."""
         matcher = self.matcher(query)
-        for command in self._commands():
-            in_name = matcher.match(command.name)
-            score = in_name if in_name > 0 else matcher.match(command.help) * 0.4
+        for entry in self._entries():
+            in_name = matcher.match(entry.name)
+            score = in_name if in_name > 0 else matcher.match(entry.help) * 0.4
             if score > 0:
-                name = matcher.highlight(command.name) if in_name > 0 else Content(command.name)
-                yield Hit(score, _line(name, command), command.run, command.name, _help(command))
+                name = matcher.highlight(entry.name) if in_name > 0 else Content(entry.name)
+                yield Hit(score, _line(name, entry), entry.run, entry.name, _help(entry))
 
-    def _commands(self) -> Iterator[Command]:
+    def _entries(self) -> Iterator[PaletteEntry]:
         host = cast(ActionHost, self.app)
         if not isinstance(self.screen, ModalScreen):
             for action in host.actions:
-                reason = safe_text(host.why_disabled(action.id), 300)
-                run = partial(self._say, reason) if reason else partial(host.run_action_by_id, action.id)
+                reason = safe_text(host.reason_against(action), 300)
+                run = partial(self._say, reason) if reason else partial(host.perform, action)
                 text = f"Not now: {reason}" if reason else action.help
-                yield Command(f"{action.title} ({action.group.lower()})", action.shown_key, text, bool(reason), run)
+                name = f"{action.title} ({action.section.lower()})"
+                yield PaletteEntry(name, action.shown_key, text, bool(reason), run)
         for name in theme_names(self.app):
             text = "This is what you see." if name == self.app.theme else "Change how the console looks."
-            yield Command(f"theme {name}", "", text, False, partial(host.wear_theme, name))
+            yield PaletteEntry(f"theme {name}", "", text, False, partial(host.wear_theme, name))
 
     def _say(self, reason: str) -> None:
         self.app.notify(reason, markup=False)
@@ -164,11 +165,11 @@ def open_palette(app: App[Any]) -> None:
         app.push_screen(ActionPalette([ActionCommands], placeholder="Find a command"))
 
 
-def _line(name: Content, command: Command) -> Content:
-    line = name.stylize("$dim") if command.is_disabled else name
-    return Content.assemble(line, (f"  {command.key}", "$key")) if command.key else line
+def _line(name: Content, entry: PaletteEntry) -> Content:
+    line = name.stylize("$dim") if entry.is_disabled else name
+    return Content.assemble(line, (f"  {entry.key}", "$key")) if entry.key else line
 
 
-def _help(command: Command) -> Any:
+def _help(entry: PaletteEntry) -> Any:
     # The palette takes a plain string for markup; content it takes as it is.
-    return Content.styled(command.help, "$dim")
+    return Content.styled(entry.help, "$dim")

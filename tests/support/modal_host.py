@@ -15,11 +15,13 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from evolver_tui.core.signal import Signal
-from evolver_tui.tui.actions import ACTIONS, Action
+from evolver_tui.tui.actions import AnyAction
 from evolver_tui.tui.decision_keys import SECONDS_TO_CONFIRM
 from evolver_tui.tui.key_watch import KeyApp
 from evolver_tui.tui.modals import Modal
+from evolver_tui.tui.screens.desk.actions.review import APPROVE
 from evolver_tui.tui.themes import DEFAULT_THEME, choose_theme, register_themes, variable_defaults
+from evolver_tui.tui.views import ACTIONS
 
 NOTHING_YET = object()
 WIDE, SMALL = (120, 40), (80, 24)
@@ -44,7 +46,7 @@ class Host(KeyApp[None]):
         self.clock = HandClock()
         super().__init__(self.clock)
         self.notices = [*register_themes(self, None), *choose_theme(self, theme)]
-        self.actions: Sequence[Action] = ACTIONS
+        self.actions: Sequence[AnyAction] = ACTIONS
         self.result: object = NOTHING_YET
         self.ran: list[str] = []
 
@@ -57,14 +59,14 @@ class Host(KeyApp[None]):
     def take(self, result: object) -> None:
         self.result = result
 
-    def why_disabled(self, action_id: str) -> str:
-        return "No draft is on the card." if action_id == "review.approve" else ""
+    def reason_against(self, action: AnyAction) -> str:
+        return "No draft is on the card." if action == APPROVE else ""
 
     def wear_theme(self, name: str) -> None:
         choose_theme(self, name)
 
-    def run_action_by_id(self, action_id: str) -> None:
-        self.ran.append(action_id)
+    def perform(self, action: AnyAction) -> None:
+        self.ran.append(action.id)
 
 
 @asynccontextmanager

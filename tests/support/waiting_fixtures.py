@@ -36,13 +36,13 @@ async def until_needs(desk: Console, number: int) -> None:
 def hear(desk: Console, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is said to the person from here on; a notice itself is gone after a while."""
     heard: list[str] = []
-    say = desk.desk.say
+    say = desk.app.say
 
     def record(text: str, *rest: Any) -> None:
         heard.append(safe_text(text))
         say(text, *rest)
 
-    monkeypatch.setattr(desk.desk, "say", record)
+    monkeypatch.setattr(desk.app, "say", record)
     return heard
 
 

@@ -20,17 +20,19 @@ from evolver_tui.core.job import QueueCounts
 from evolver_tui.core.signal import Signal
 from evolver_tui.engine.session import Session
 from evolver_tui.engine.store import Store
-from evolver_tui.tui.actions import ACTIONS, KeyTable, bindings_for
+from evolver_tui.tui.actions import Keymap, with_own_keys
 from evolver_tui.tui.bridge import Bridge
 from evolver_tui.tui.drawing.code_view import CodeDocument
 from evolver_tui.tui.drawing.styles import fit, width_of, wrap
 from evolver_tui.tui.modals import ConfirmModal, HelpModal, QuestionModal, ReasonModal
 from evolver_tui.tui.no_color import WithoutColor
+from evolver_tui.tui.screens.desk.actions.review import APPROVE
 from evolver_tui.tui.screens.desk.panes.queue_pane import QueuePane
 from evolver_tui.tui.screens.desk.panes.queue_window import MARGIN
 from evolver_tui.tui.screens.desk.panes.review_card import set_out
 from evolver_tui.tui.screens.desk.panes.signal_feed import SignalFeed
 from evolver_tui.tui.themes import variable_defaults
+from evolver_tui.tui.views import ACTIONS
 from tests.support.desk_fixtures import SMALL, Console, HandClock, LongQueue, console
 from tests.support.routine_process import install
 from tests.support.sessions import GENERATE, SUMMARIZE, TRANSLATE, send
@@ -155,7 +157,7 @@ async def test_a_reason_sends_the_draft_back_and_a_plain_reject_ends_the_task(tm
         await desk.until(lambda: isinstance(desk.app.screen, ReasonModal) and desk.app.screen.is_armed)
         await desk.press(*"aRq", "enter")
         await desk.until(lambda: "draft 2" in desk.desk.card.content.subtitle)
-        await desk.until(lambda: not desk.desk.review_to_decide()[1])
+        await desk.until(lambda: not desk.desk.context.review_to_decide()[1])
         await desk.decide("R")
         await desk.until(lambda: isinstance(desk.app.screen, ConfirmModal) and desk.app.screen.is_armed)
         await desk.decide("y")
@@ -178,17 +180,17 @@ async def test_high_risk_is_confirmed_and_a_failed_check_forbids(tmp_path: Path)
         code = "import subprocess\n" + draft.draft.code + "subprocess.run(['true'])\n"
         await desk.decide("e")
         await desk.until(lambda: "risk high" in desk.desk.card.content.subtitle)
-        await desk.until(lambda: not desk.desk.review_to_decide()[1])
+        await desk.until(lambda: not desk.desk.context.review_to_decide()[1])
         await desk.decide("a")
         await desk.until(lambda: isinstance(desk.app.screen, ConfirmModal) and desk.app.screen.is_armed)
         await desk.press("n")
         await desk.until(lambda: desk.app.screen is desk.desk)
         assert saved(desk) == []
         code = "print("
-        await desk.until(lambda: not desk.desk.review_to_decide()[1])
+        await desk.until(lambda: not desk.desk.context.review_to_decide()[1])
         await desk.decide("e")
-        await desk.until(lambda: desk.app.why_disabled("review.approve"))
-        await desk.until(lambda: not desk.desk.review_to_decide()[1])
+        await desk.until(lambda: desk.app.reason_against(APPROVE))
+        await desk.until(lambda: not desk.desk.context.review_to_decide()[1])
         await desk.decide("a")
         assert "A check forbids to approve this draft. Edit it, or reject it with a reason." in desk.notices
         assert saved(desk) == []
@@ -200,7 +202,7 @@ async def test_who_is_second_is_told_who_was_first(tmp_path: Path) -> None:
         review = desk.desk.card.content.review
         assert review is not None
         await desk.session.inbox.decide(review.question_id, Decision(DecisionKind.REJECT))
-        desk.desk.perform("review.approve")  # before the card was read again
+        desk.desk.perform(APPROVE)  # before the card was read again
         await desk.until(lambda: any("Already answered by ada" in notice for notice in desk.notices))
         assert saved(desk) == []
 
@@ -398,7 +400,7 @@ async def test_no_stranger_reaches_the_terminal_or_an_action(tmp_path: Path) -> 
                 assert unicodedata.category(character) not in ("Cc", "Cf", "Cs"), hex(ord(character))
             await desk.press("n", "enter", "l")
         assert "a[0] = b[i]" in desk.text()
-        desk.desk.say(HOSTILE, "error")
+        desk.app.say(HOSTILE, "error")
         await desk.pilot.pause()
         assert desk.app.return_value is None
 
@@ -472,13 +474,13 @@ def test_without_colour_what_stands_out_is_reversed() -> None:
 
 
 def test_every_action_has_a_key_of_its_own_where_it_works() -> None:
-    table = KeyTable(ACTIONS)
+    table = Keymap(ACTIONS)
     for action in ACTIONS:
         for pane in action.panes or ("queue", "card", "feed", "hub"):
             for key in action.keys:
                 assert table.find(pane, key) is action
     with pytest.raises(ConfigError, match=r"attention\.next"):
-        bindings_for({"review.approve": "n"})
+        with_own_keys(ACTIONS, {"review.approve": "n"})
 
 
 def test_code_that_grows_looks_as_if_it_had_come_at_once() -> None:

@@ -15,7 +15,9 @@ from evolver_tui.engine.author.author import LiveDraft
 from evolver_tui.tui.decision_keys import NOT_ALONE
 from evolver_tui.tui.drawing.code_view import CodeDocument
 from evolver_tui.tui.drawing.formatting import duration, rate
-from evolver_tui.tui.drawing.page import CardContent, Page
+from evolver_tui.tui.drawing.page import Page
+from evolver_tui.tui.screens.desk.actions.review import APPROVE
+from evolver_tui.tui.screens.desk.card import CardContent
 from tests.support.desk_fixtures import SMALL, Console, HandClock, console
 from tests.support.routine_process import install
 from tests.support.sessions import GENERATE, SUMMARIZE, TRANSLATE, send
@@ -201,7 +203,7 @@ async def test_of_a_draft_enough_has_to_be_in_sight(tmp_path: Path) -> None:
         await desk.decide("a")
         assert "Too little of the draft is in sight: give the card more room, or scroll." in desk.notices
         await desk.pilot.resize_terminal(80, 24)
-        await desk.until(lambda: not desk.desk.review_to_decide()[1])
+        await desk.until(lambda: not desk.desk.context.review_to_decide()[1])
         await desk.decide("a")
         await still(desk, lambda: len(saved(desk)) == 1)
 
@@ -210,7 +212,7 @@ async def test_the_same_notice_stands_there_once(tmp_path: Path) -> None:
     async with console(tmp_path) as desk:
         await at_card(desk, NO_LANGUAGES)
         for _ in range(3):
-            desk.desk.perform("review.approve")  # keys that came all at once
+            desk.desk.perform(APPROVE)  # keys that came all at once
         await desk.press(*"aaaaaaaa")
         assert desk.notices.count("There is no draft to decide about on the card.") == 1
 

@@ -25,11 +25,13 @@ from evolver_tui.core.safe_text import safe_block
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
 from evolver_tui.engine.session import Session
-from evolver_tui.tui.actions import ACTIONS
+from evolver_tui.tui.actions import Keymap
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.tui.drawing.pane import Pane
 from evolver_tui.tui.modals import ConfirmModal, ConnectModal, Modal, QuestionModal, ReasonModal, SignalModal
+from evolver_tui.tui.screens.desk.actions.questions import DECLINE
+from evolver_tui.tui.views import ACTIONS
 from evolver_tui.wiring import Place
 from tests.support.hostile import (
     HUGE_LINE,
@@ -180,7 +182,9 @@ async def test_dialogs(tmp_path: Path) -> None:
     async with console(place_in(tmp_path)) as (app, pilot, _, _):
         for words in bundles(300):
             asked = OpenQuestion(1, 1, words, words, words, question_of(words), 0.0)
-            await assert_modal_shows(app, pilot, QuestionModal(asked, 1, 1, wall_time=0.0), traces(words))
+            await assert_modal_shows(
+                app, pilot, QuestionModal(asked, 1, 1, decline=DECLINE, wall_time=0.0), traces(words)
+            )
         for words in bundles(600):
             first = traces(words)[:1]
             await assert_modal_shows(app, pilot, ConfirmModal(words, words, words), first)
@@ -255,7 +259,7 @@ async def test_notices_and_an_export_to_an_odd_place(tmp_path: Path) -> None:
         assert_only_words(app)
         await clear_notices(app, pilot)
         for words in bundles(150):
-            app.desk.say(words, "error")
+            app.say(words, "error")
             await assert_shown(pilot, "Toast", traces(words))
             await clear_notices(app, pilot)
         await press(pilot, "x")
@@ -298,8 +302,10 @@ async def test_an_endless_text_stops_nothing(tmp_path: Path, words: str) -> None
         await send(session, task_of(words, "ask"), task_of(words[:MOST_CODE_BYTES], "draft"), task_of(words, "fail"))
         await watch.until("task.failed")
         session.bus.emit("any", {"v": words})
-        await assert_modal_shows(app, pilot, SignalModal(ACTIONS, Signal("any", {"v": words}), stay), [words[:4]])
-        app.desk.say(words)
+        await assert_modal_shows(
+            app, pilot, SignalModal(Keymap(ACTIONS), Signal("any", {"v": words}), stay), [words[:4]]
+        )
+        app.say(words)
         await until(pilot, lambda: counts(app).failed == 1)
         for _ in range(3):
             await until(pilot, lambda: shown_card(app))
@@ -310,4 +316,4 @@ async def test_an_endless_text_stops_nothing(tmp_path: Path, words: str) -> None
             await go_to(pilot, "escape", "queue")
             await press(pilot, "j")
         asked = OpenQuestion(1, 1, words, words, words, question_of(words), 0.0)
-        await assert_modal_shows(app, pilot, QuestionModal(asked, 1, 1), [words[:4]])
+        await assert_modal_shows(app, pilot, QuestionModal(asked, 1, 1, decline=DECLINE), [words[:4]])

@@ -15,10 +15,12 @@ from textual.widgets import Static
 
 from evolver_tui.core.job import QuestionKind
 from evolver_tui.core.question import OpenQuestion, Question
-from evolver_tui.tui.actions import ACTIONS
+from evolver_tui.tui.actions import Keymap
 from evolver_tui.tui.modals import InboxModal, QuestionModal
-from evolver_tui.tui.modals.inbox_list import STEP, InboxList, Waiting
+from evolver_tui.tui.modals.inbox_list import STEP, InboxList, InboxRow
+from evolver_tui.tui.screens.desk.actions.questions import ANSWER_OLDEST, INBOX, NEXT
 from evolver_tui.tui.themes import DEFAULT_THEME, choose_theme, register_themes, variable_defaults
+from evolver_tui.tui.views import ACTIONS
 from tests.support.desk_fixtures import SMALL, WIDE, Console, HandClock, console
 from tests.support.hostile import (
     HUGE_LINE,
@@ -105,7 +107,7 @@ async def test_a_question_is_answered_over_it_and_a_review_is_gone_to(tmp_path: 
         assert desk.desk.card.display
         assert desk.desk.queue.selected is not None
         assert desk.desk.queue.selected.task_id == "task-1"
-        await desk.until(lambda: not desk.desk.review_to_decide()[1], "a draft that can be decided about")
+        await desk.until(lambda: not desk.desk.context.review_to_decide()[1], "a draft that can be decided about")
 
 
 async def test_o_in_it_opens_the_oldest_and_i_leaves_it(tmp_path: Path) -> None:
@@ -167,7 +169,8 @@ class Host(App[None]):
         self.opened: list[int] = []
         self.reads: list[int] = []
         self.inbox = InboxModal(
-            ACTIONS, lambda chosen: self.opened.append(chosen.job), self.fill, count,
+            Keymap(ACTIONS), (NEXT, ANSWER_OLDEST, INBOX), lambda chosen: self.opened.append(chosen.job), self.fill,
+            count,
             plain=plain, now=self.clock, wall_now=lambda: 20_000.0,
         )  # fmt: skip
 
@@ -187,10 +190,10 @@ class Host(App[None]):
         return "\n".join(strip.text for strip in self.screen._compositor.render_strips())
 
 
-def row(number: int, **changes: Any) -> Waiting:
+def row(number: int, **changes: Any) -> InboxRow:
     facts = dict.fromkeys(("task_name", "task_type", "node", "risk", "message", "reason"), f"word {number}")
     kind = QuestionKind.REVIEW if number % 2 else QuestionKind.QUESTION
-    return Waiting(
+    return InboxRow(
         **{
             "id": number,
             "job": number,
@@ -291,7 +294,7 @@ async def test_strangers_words_are_words_in_it() -> None:
     host = Host(200)
     said = [f"{tag}{text}" for tag, text in numbered()]
     host.rows = [
-        Waiting.of(OpenQuestion(number, number, words, words, words, ask(words), 0.0, words))
+        InboxRow.of(OpenQuestion(number, number, words, words, words, ask(words), 0.0, words))
         for ask in (question_of, review_of)
         for number, words in enumerate([*said, HUGE_LINE, MANY_LINES], 1)
     ]
@@ -322,7 +325,7 @@ async def test_what_a_strangers_review_is_about_may_be_anything() -> None:
     ]  # fmt: skip
     for subject in subjects:
         asked = OpenQuestion(1, 1, "t", "n", "k", Question("q", "Well?", {}, QuestionKind.REVIEW, subject), 0.0)
-        assert (Waiting.of(asked).node, Waiting.of(asked).risk) == ("", "")
+        assert (InboxRow.of(asked).node, InboxRow.of(asked).risk) == ("", "")
 
 
 async def test_ascii_alone_is_enough() -> None:

@@ -16,7 +16,7 @@ from evolver_tui.core.address import Address
 from evolver_tui.core.link_state import LinkState
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, Question
 from evolver_tui.core.signal import Signal
-from evolver_tui.tui.actions import ACTIONS, Action
+from evolver_tui.tui.actions import Action, Keymap
 from evolver_tui.tui.modals import (
     ConfirmModal,
     ConnectModal,
@@ -28,7 +28,9 @@ from evolver_tui.tui.modals import (
 )
 from evolver_tui.tui.modals.inputs import ChoiceList
 from evolver_tui.tui.palette import ActionPalette, open_palette
+from evolver_tui.tui.screens.desk.actions.questions import DECLINE
 from evolver_tui.tui.themes import choose_theme, theme_names
+from evolver_tui.tui.views import ACTIONS
 from tests.support.modal_host import NOTHING_YET, SMALL, WIDE, Host, opened, press, rows, show, shown, stay
 
 pytestmark = pytest.mark.anyio
@@ -52,7 +54,9 @@ def ask(
     schema: Mapping[str, Any] = {"type": "object", "properties": properties or {}, "required": list(required)}
     question = Question("source", message, changes.pop("schema", schema))
     facts = {"task_id": "task-18", "task_name": "Translate product text", "task_type": "translate", **changes}
-    return QuestionModal(OpenQuestion(1, 1, question=question, asked_at=0.0, **facts), 1, 3, now=host.clock)
+    return QuestionModal(
+        OpenQuestion(1, 1, question=question, asked_at=0.0, **facts), 1, 3, decline=DECLINE, now=host.clock
+    )
 
 
 def accepted(content: Mapping[str, Any]) -> Answer:
@@ -297,6 +301,10 @@ async def test_confirming_takes_its_letter_or_a_choice() -> None:
             assert host.result is result, keys
 
 
+def no_work(view: object) -> None:
+    """An action that does nothing."""
+
+
 async def test_a_reason_is_needed_and_trimmed() -> None:
     host = Host()
     async with opened(ReasonModal("Reject summarize v2", now=host.clock), host, SMALL) as pilot:
@@ -311,7 +319,7 @@ async def test_a_reason_is_needed_and_trimmed() -> None:
 
 async def test_help_shows_the_bound_keys_and_filters() -> None:
     host = Host()
-    actions = [*ACTIONS, Action("test.rebound", "f7,ctrl+g", "juggle", "Throw things.", "Circus")]
+    actions = [*ACTIONS, Action("test.rebound", "f7,ctrl+g", "juggle", "Throw things.", "Circus", no_work)]
     async with opened(HelpModal(actions, now=host.clock), host, SMALL) as pilot:
         await press(pilot, *"juggle")
         assert "f7 ^g" in shown(host)
@@ -506,12 +514,12 @@ async def test_hostile_words_in_the_other_modals() -> None:
                 ReasonModal(text, now=host.clock),
                 ConnectModal([Address(text)], LinkState("ended", Address(text), 0.0, reason=text), now=host.clock),
                 SignalModal(
-                    ACTIONS,
+                    Keymap(ACTIONS),
                     Signal(text, {text: [text, {text: text}]}, {"task_id": text, text: text}),
                     stay,
                     now=host.clock,
                 ),
-                HelpModal([Action("a.b", "a", text, text, text)], now=host.clock),
+                HelpModal([Action("a.b", "a", text, text, text, no_work)], now=host.clock),
             ):
                 host.push_screen(modal)
                 await pilot.pause()

@@ -9,8 +9,9 @@ import pytest
 from textual.containers import VerticalScroll
 
 from evolver_tui.core.signal import Signal
-from evolver_tui.tui.actions import ACTIONS
+from evolver_tui.tui.actions import Keymap
 from evolver_tui.tui.modals import SignalModal
+from evolver_tui.tui.views import ACTIONS
 from tests.support.modal_host import SMALL, Host, opened, press, shown, stay
 
 pytestmark = pytest.mark.anyio
@@ -38,7 +39,7 @@ async def test_a_signal_is_read_in_full() -> None:
         "reason": "word " * 60 + "end.",
     }
     signal = Signal("hub.ended", payload, {"level": "error", "task_id": "task-18", "source": "link"})
-    async with opened(SignalModal(ACTIONS, signal, stay, now=host.clock), host) as pilot:
+    async with opened(SignalModal(Keymap(ACTIONS), signal, stay, now=host.clock), host) as pilot:
         text = shown(host)
         await press(pilot, "pagedown")
         text += shown(host)
@@ -57,7 +58,7 @@ async def test_a_signal_is_read_in_full() -> None:
 async def test_the_feeds_keys_step_to_older_and_newer_signals() -> None:
     host = Host()
     signals, beside = ladder(5)
-    modal = SignalModal(ACTIONS, signals[3], beside, now=host.clock)
+    modal = SignalModal(Keymap(ACTIONS), signals[3], beside, now=host.clock)
     async with opened(modal, host, SMALL) as pilot:
         for key, number, keys in (
             ("k", 2, "k older · j newer"),
@@ -83,7 +84,7 @@ async def test_a_long_signal_scrolls_and_an_endless_one_is_cut() -> None:
     nested["itself"] = nested
     lines = "\n".join(f"line {number}" for number in range(100))
     signal = Signal("x", {"lines": lines, "a": nested, "b": ["y"] * 9_999})
-    async with opened(SignalModal(ACTIONS, signal, stay, now=host.clock), host, SMALL) as pilot:
+    async with opened(SignalModal(Keymap(ACTIONS), signal, stay, now=host.clock), host, SMALL) as pilot:
         await pilot.pause()
         assert "scroll · esc close" in shown(host)
         seen = shown(host)

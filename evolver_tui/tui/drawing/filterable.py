@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from textual.css.query import NoMatches
 
+from evolver_tui.tui.drawing.movable import Movable
 from evolver_tui.tui.drawing.pane import Pane
 
 
-class Filterable(Pane):
+class Filterable(Pane, Movable):
     """A list that shows only what contains `search`."""
 
     search = ""
@@ -20,6 +21,11 @@ class Filterable(Pane):
     def is_filtering(self) -> bool:
         """Whether the search line is open."""
         return bool(self.query("#filter"))
+
+    @property
+    def page_height(self) -> int:
+        """Rows that are not under the search line."""
+        return self.list_height
 
     @property
     def list_height(self) -> int:

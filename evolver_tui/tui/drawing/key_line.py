@@ -6,36 +6,34 @@ from collections.abc import Callable, Sequence
 
 from rich.style import Style
 
-from evolver_tui.tui.actions import Action
+from evolver_tui.tui.actions import AnyAction
 from evolver_tui.tui.drawing.pane import Pane
 from evolver_tui.tui.drawing.styles import Line, Piece, line_width
-
-_ALWAYS = ("app.help", "app.palette")
-_ZOOM = "pane.zoom"
 
 
 class KeyLine(Pane):
     """One row of keys, for the pane in focus."""
 
-    def __init__(self, actions: Sequence[Action], *, plain: bool = False) -> None:
+    def __init__(self, actions: Sequence[AnyAction], *, plain: bool = False) -> None:
         super().__init__(plain=plain, id="keys")
         self._actions = sorted((a for a in actions if a.footer is not None), key=lambda action: action.footer or 0)
         self._pane = "queue"
         self._disabled: frozenset[str] = frozenset()
-        self._is_zoomed = False
+        self._on: frozenset[str] = frozenset()
 
-    def update(self, pane: str, reason_against: Callable[[Action], str], *, is_zoomed: bool = False) -> None:
-        """Show the keys of a pane, which of them are of no use now, and how a pane gives the desk back."""
+    def update(self, pane: str, reason_against: Callable[[AnyAction], str], is_on: Callable[[AnyAction], bool]) -> None:
+        """Show the keys of a pane, which of them are of no use now, and which ones switch something off that is on."""
         disabled = frozenset(action.id for action in self._actions if reason_against(action))
-        if (pane, disabled, is_zoomed) != (self._pane, self._disabled, self._is_zoomed):
-            self._pane, self._disabled, self._is_zoomed = pane, disabled, is_zoomed
+        on = frozenset(action.id for action in self._actions if is_on(action))
+        if (pane, disabled, on) != (self._pane, self._disabled, self._on):
+            self._pane, self._disabled, self._on = pane, disabled, on
             self.refresh()
 
     def line(self, y: int, width: int) -> tuple[Line, Style | None]:
-        """The row: what the pane can do, as far as it fits, then help and palette. Dim keys give way to the others."""
-        here = [a for a in self._actions if a.id not in _ALWAYS and (not a.panes or self._pane in a.panes)]
+        """The row: what the pane can do, as far as it fits, then what is always shown. Dim keys give way to others."""
+        here = [a for a in self._actions if not a.is_always_shown and (not a.panes or self._pane in a.panes)]
         here = [a for a in here if not a.is_occasional or a.id not in self._disabled]
-        always = [piece for action in self._actions if action.id in _ALWAYS for piece in self._pieces(action)]
+        always = [piece for action in self._actions if action.is_always_shown for piece in self._pieces(action)]
         room = width - line_width(always)
         chosen: set[str] = set()
         for action in sorted(here, key=self._need):
@@ -45,13 +43,13 @@ class KeyLine(Pane):
                 room -= needed
         return [*(piece for action in here if action.id in chosen for piece in self._pieces(action)), *always], None
 
-    def _need(self, action: Action) -> int:
-        """The smaller, the more a key is needed in the row: the way out of the zoom, what works, what does not."""
-        if self._is_zoomed and action.id == _ZOOM:
+    def _need(self, action: AnyAction) -> int:
+        """The smaller, the more a key is needed in the row: the way out of what is on, what works, what does not."""
+        if action.id in self._on:
             return 0
         return 2 if action.id in self._disabled else 1
 
-    def _pieces(self, action: Action) -> list[Piece]:
+    def _pieces(self, action: AnyAction) -> list[Piece]:
         key = "dim" if action.id in self._disabled else "key"
-        title = "unzoom" if self._is_zoomed and action.id == _ZOOM else action.title
+        title = action.title_when_on if action.id in self._on else action.title
         return [(f" {action.shown_key}", key), (f" {title} ", "dim")]

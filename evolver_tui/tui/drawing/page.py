@@ -1,16 +1,15 @@
-"""The card's pages as values: titled text or code, made elsewhere and drawn by the card."""
+"""Pages as values: titled text or code, made elsewhere and drawn by whatever shows them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from evolver_tui.tui.drawing.styles import Line, wrap_words
 
 if TYPE_CHECKING:
     from evolver_tui.tui.drawing.code_view import CodeDocument
-    from evolver_tui.tui.screens.desk.panes.card_content import Review
 
 
 class TextPage(NamedTuple):
@@ -24,7 +23,7 @@ class TextPage(NamedTuple):
 
 
 class Page(NamedTuple):
-    """One tab of the card."""
+    """One tab."""
 
     title: str
     content: CodeDocument | TextPage
@@ -32,26 +31,6 @@ class Page(NamedTuple):
     """Shown beside the title, e.g. how many checks passed."""
     notes: Mapping[int, str] | None = None
     """Line number to the ink of the mark beside it (code only)."""
-
-
-class CardContent(NamedTuple):
-    """Everything the card shows of one job."""
-
-    identity: tuple[Any, ...]
-    """Equal for contents that show the same thing: the reader's place is kept then."""
-    title: str
-    subtitle: str
-    pages: tuple[Page, ...]
-    summary: tuple[Line, ...] = ()
-    """Phrases that are set out under the pages, as many as fit two rows."""
-    job: int = 0
-    review: Review | None = None
-    is_failed: bool = False
-
-
-def message_content(title: str, paragraphs: Sequence[tuple[str, str]]) -> CardContent:
-    """A card that shows no job but says something."""
-    return CardContent((title, *paragraphs), title, "", (Page("", TextPage(tuple(paragraphs))),))
 
 
 @lru_cache(maxsize=8)  # asked for again with every line that is drawn

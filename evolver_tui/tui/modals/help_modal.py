@@ -16,7 +16,7 @@ from textual.events import Key
 from textual.widgets import Input, Static
 
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.tui.actions import Action, shown_key
+from evolver_tui.tui.actions import AnyAction, shown_key
 from evolver_tui.tui.decision_keys import Role
 from evolver_tui.tui.modals.inputs import TextInput
 from evolver_tui.tui.modals.modal import Clock, Modal
@@ -35,7 +35,7 @@ _DIALOG_KEYS = (
 
 
 class HelpModal(Modal[None]):
-    """Lists actions by group; what is typed filters them."""
+    """Lists actions by section; what is typed filters them."""
 
     DEFAULT_CSS = """
     HelpModal > #window {
@@ -56,7 +56,7 @@ class HelpModal(Modal[None]):
         Binding("pagedown", "page(1)", show=False, priority=True),
     ]
 
-    def __init__(self, actions: Sequence[Action], *, now: Clock = time.monotonic) -> None:
+    def __init__(self, actions: Sequence[AnyAction], *, now: Clock = time.monotonic) -> None:
         """Args:
         actions: what can be done, with the keys that are bound to it.
         now: counts the time until keys are taken.
@@ -107,12 +107,13 @@ class HelpModal(Modal[None]):
 
 
 _Row = tuple[str, str, str, str]
-"""Group, keys, title and help."""
+"""Section, keys, title and help."""
 
 
-def _rows(actions: Sequence[Action]) -> list[_Row]:
+def _rows(actions: Sequence[AnyAction]) -> list[_Row]:
     rows = [
-        (action.group, " ".join(shown_key(key) for key in action.keys), action.title, action.help) for action in actions
+        (action.section, " ".join(shown_key(key) for key in action.keys), action.title, action.help)
+        for action in actions
     ]
     rows += [("In dialogs", *row) for row in _DIALOG_KEYS]
     return [(safe_text(group), safe_text(keys), safe_text(title), safe_text(text)) for group, keys, title, text in rows]

@@ -13,6 +13,7 @@ from evolver_tui.core.job import QuestionKind
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import age
 from evolver_tui.tui.drawing.formatting import moment
+from evolver_tui.tui.drawing.movable import Movable
 from evolver_tui.tui.drawing.pane import Pane
 from evolver_tui.tui.drawing.styles import Line, Marks, Piece, fill, fit, wrap_words
 
@@ -33,7 +34,7 @@ _LONGEST = 500
 """Characters of a stranger's text that are looked at for one cell of the table."""
 
 
-class Waiting(NamedTuple):
+class InboxRow(NamedTuple):
     """One row: something that waits for a person."""
 
     id: int
@@ -52,7 +53,7 @@ class Waiting(NamedTuple):
     asked_at: float
 
     @classmethod
-    def of(cls, asked: OpenQuestion) -> Waiting:
+    def of(cls, asked: OpenQuestion) -> InboxRow:
         """What the list keeps of a question: not its form, nor the draft that it is about."""
         question = asked.question
         return cls(
@@ -69,7 +70,7 @@ def _subject(subject: Mapping[str, Any]) -> tuple[str, str]:
     return "", ""
 
 
-class InboxList(Pane):
+class InboxList(Pane, Movable):
     """Draws the rows in sight, whatever their number; the cursor stays on its question while others come and go."""
 
     DEFAULT_CSS = """
@@ -95,7 +96,7 @@ class InboxList(Pane):
         super().__init__(plain=plain, id="inbox")
         self._now = now
         self._want = want
-        self._rows: Sequence[Waiting] = ()
+        self._rows: Sequence[InboxRow] = ()
         self._total: int | None = None
         self._cursor = self._top = 0
         self._goes_to_end = False
@@ -107,12 +108,12 @@ class InboxList(Pane):
     # --- what is shown
 
     @property
-    def selected(self) -> Waiting | None:
+    def selected(self) -> InboxRow | None:
         """The row under the cursor."""
         return self._rows[self._cursor] if self._rows else None
 
     @property
-    def oldest(self) -> Waiting | None:
+    def oldest(self) -> InboxRow | None:
         """The first row."""
         return self._rows[0] if self._rows else None
 
@@ -127,7 +128,7 @@ class InboxList(Pane):
         needed = (self._total or 0) if self._goes_to_end else self._cursor + 2 * self._list_height
         return max(STEP, -(-needed // STEP) * STEP)
 
-    def show(self, rows: Sequence[Waiting], total: int) -> None:
+    def show(self, rows: Sequence[InboxRow], total: int) -> None:
         """Show the oldest rows of `total`; the cursor stays on its question, or goes to the one that follows."""
         before, line = self.selected, self._cursor - self._top
         self._rows, self._total = rows, total
@@ -139,7 +140,7 @@ class InboxList(Pane):
             self._top = self._cursor - line
         self._settle()
 
-    def _place_of(self, row: Waiting) -> int:
+    def _place_of(self, row: InboxRow) -> int:
         for index, other in enumerate(self._rows):
             if other.id == row.id or (other.asked_at, other.job) > (row.asked_at, row.job):
                 return index
@@ -147,33 +148,18 @@ class InboxList(Pane):
 
     # --- moving
 
-    def move_down(self) -> None:
-        """One row down."""
-        self._go(self._cursor + 1)
+    @property
+    def page_height(self) -> int:
+        """Rows of the list."""
+        return self._list_height
 
-    def move_up(self) -> None:
-        """One row up."""
-        self._go(self._cursor - 1)
+    def move_by(self, rows: int) -> None:
+        """Some rows down, or up below 0."""
+        self._go(self._cursor + rows)
 
     def move_next(self) -> None:
         """One row down, and from the last one to the oldest."""
         self._go(0 if self._cursor + 1 == self._total else self._cursor + 1)
-
-    def move_page_down(self) -> None:
-        """One page down."""
-        self._go(self._cursor + max(1, self._list_height - 1))
-
-    def move_page_up(self) -> None:
-        """One page up."""
-        self._go(self._cursor - max(1, self._list_height - 1))
-
-    def move_half_down(self) -> None:
-        """Half a page down."""
-        self._go(self._cursor + max(1, self._list_height // 2))
-
-    def move_half_up(self) -> None:
-        """Half a page up."""
-        self._go(self._cursor - max(1, self._list_height // 2))
 
     def move_top(self) -> None:
         """To the oldest."""
@@ -268,7 +254,7 @@ class InboxList(Pane):
         return _detail(row, width, self.marks)[y - 1]
 
 
-def _detail(row: Waiting, width: int, marks: Marks) -> Sequence[Line]:
+def _detail(row: InboxRow, width: int, marks: Marks) -> Sequence[Line]:
     """What it wants in two rows, then whose it is."""
     message = " ".join(safe_block(row.message, 4 * _LONGEST).split()) or "It asks without a word."
     first, *rest = wrap_words(message, width)
@@ -302,7 +288,7 @@ class Columns(NamedTuple):
         words = "".join(fill(word, width) + " " * _GAP for word, width in cells if width)
         return [(f"   {words}{fill('why', self.why)}{'age':>5} ", "dim")]
 
-    def row(self, row: Waiting, is_selected: bool, now: float, marks: Marks) -> Line:
+    def row(self, row: InboxRow, is_selected: bool, now: float, marks: Marks) -> Line:
         """One row."""
         text = "strong" if is_selected else "text"
         mark = marks.review if row.kind is QuestionKind.REVIEW else marks.asks

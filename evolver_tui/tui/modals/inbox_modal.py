@@ -9,9 +9,9 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.events import Key
 
-from evolver_tui.tui.actions import Action, KeyTable
+from evolver_tui.tui.actions import AnyAction, Keymap
 from evolver_tui.tui.decision_keys import Role
-from evolver_tui.tui.modals.inbox_list import DETAIL_ROWS, HEAD_ROWS, InboxList, Waiting
+from evolver_tui.tui.modals.inbox_list import DETAIL_ROWS, HEAD_ROWS, InboxList, InboxRow
 from evolver_tui.tui.modals.modal import Clock, Modal
 
 _FEWEST_ROWS, _SPARE_ROWS = 8, 3
@@ -31,8 +31,9 @@ class InboxModal(Modal[None]):
 
     def __init__(
         self,
-        actions: Sequence[Action],
-        on_open: Callable[[Waiting], None],
+        keymap: Keymap,
+        own: tuple[AnyAction, AnyAction, AnyAction],
+        on_open: Callable[[InboxRow], None],
         want: Callable[[], None],
         expected: int,
         *,
@@ -41,7 +42,8 @@ class InboxModal(Modal[None]):
         wall_now: Callable[[], float] = time.time,
     ) -> None:
         """Args:
-        actions: what can be done, with the keys that are bound to it.
+        keymap: what keys do on the desk.
+        own: the desk's actions whose keys go to the next row, open the oldest one, and close the inbox.
         on_open: told which row a person wants to see.
         want: called when more rows are wanted than `show` gave (see `rows_wanted`).
         expected: how many rows there will be about; the window's height stays what is good for so many.
@@ -49,10 +51,10 @@ class InboxModal(Modal[None]):
         now: counts the time until keys are taken.
         wall_now: seconds since 1970, for ages.
         """
-        self._actions = {action.id: action for action in actions}
+        self._keymap = keymap
+        self._next, self._oldest, self._inbox = map(keymap.bound, own)
         super().__init__("Needs you", now=now)
         self.add_class("-asks")
-        self._keys = KeyTable(actions)
         self._on_open = on_open
         self._rows = max(_FEWEST_ROWS, expected + _SPARE_ROWS)
         self._list = InboxList(wall_now, want, plain=plain)
@@ -65,7 +67,7 @@ class InboxModal(Modal[None]):
         """Open, walk, leave; with nothing to open, leave."""
         if not self._list.selected:
             return "esc close"
-        following, oldest = (self._actions[name].shown_key for name in ("attention.next", "attention.answer"))
+        following, oldest = self._next.shown_key, self._oldest.shown_key
         return f"enter open · {following} next · {oldest} oldest · esc close"
 
     def on_resize(self) -> None:
@@ -81,7 +83,7 @@ class InboxModal(Modal[None]):
         """How many of the oldest `show` should give."""
         return self._list.rows_wanted
 
-    def show(self, rows: Sequence[Waiting], total: int) -> None:
+    def show(self, rows: Sequence[InboxRow], total: int) -> None:
         """Show the oldest rows of `total`."""
         self._list.show(rows, total)
 
@@ -100,28 +102,28 @@ class InboxModal(Modal[None]):
 
     def means(self, key: str, character: str | None) -> bool:
         """The list's keys, and those that go to a question."""
-        action = self._keys.find(self._list.pane_name, key)
-        return action is not None and (action.is_local or action.group == "Queue")
+        action = self._keymap.find(self._list.pane_name, key)
+        return action is not None and (action.local is not None or action in (self._next, self._oldest, self._inbox))
 
     def on_key(self, event: Key) -> None:
         """Walk, go to the next or the oldest, close."""
-        action = self._keys.find(self._list.pane_name, event.key)
+        action = self._keymap.find(self._list.pane_name, event.key)
         if action is None:
             return
         event.stop()
-        if action.is_local:
-            getattr(self._list, action.method)()
-        elif action.id == "attention.next":
+        if action.local is not None:
+            action.local(self._list)
+        elif action == self._next:
             self._list.move_next()
-        elif action.id == "attention.answer":
+        elif action == self._oldest:
             self._open(self._list.oldest)
-        elif action.id == "attention.inbox":
+        elif action == self._inbox:
             self.finish(None)
 
     def action_submit(self) -> None:
         """Open the row under the cursor."""
         self._open(self._list.selected)
 
-    def _open(self, row: Waiting | None) -> None:
+    def _open(self, row: InboxRow | None) -> None:
         if row is not None and self.is_armed:
             self._on_open(row)

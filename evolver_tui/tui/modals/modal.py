@@ -97,7 +97,7 @@ class Modal(ModalScreen[ScreenResultType]):
     Modal .problem.-shown {
         display: block;
     }
-    Modal #unkept {
+    Modal #unsaved {
         margin: 1 0 0 0;
     }
     """
@@ -122,13 +122,13 @@ class Modal(ModalScreen[ScreenResultType]):
         self._painted_at: float | None = None
         self._is_over = False
         self._is_withdrawn = False
-        self._results_kept: list[ScreenResultType] = []
-        """The result, once it is kept."""
-        self.keep: Callable[[ScreenResultType], Awaitable[None]] | None = None
-        """Keeps a result that means something, before the modal closes; raises EvolverError where it could not, and
+        self._results_saved: list[ScreenResultType] = []
+        """The result, once it is saved."""
+        self.save: Callable[[ScreenResultType], Awaitable[None]] | None = None
+        """Saves a result that means something, before the modal closes; raises EvolverError where it could not, and
         the modal stays open with all that was typed.
         """
-        self._is_keeping = False
+        self._is_saving = False
 
     def compose(self) -> ComposeResult:
         """Lay the window around the body."""
@@ -138,7 +138,7 @@ class Modal(ModalScreen[ScreenResultType]):
         window.border_subtitle = Content(self._with_dots(self.key_line()))
         with window:
             yield from self.compose_body()
-            yield Static(id="unkept", classes="problem", markup=False)
+            yield Static(id="unsaved", classes="problem", markup=False)
 
     def compose_body(self) -> ComposeResult:
         """What stands in the window."""
@@ -196,17 +196,16 @@ class Modal(ModalScreen[ScreenResultType]):
 
     def tell(self, text: str) -> None:
         """Say why a key did nothing."""
-        if text not in {notice.message for notice in self.app._notifications}:  # Textual has no other list of them
-            self.notify(text, severity="warning", markup=False)
+        key_app(self.app).say(text, "warning")
 
     # --- its end
 
     def finish(self, result: ScreenResultType | None, key: str = "enter", seconds: float = SECONDS_TO_ANSWER) -> None:
-        """Close with a result, once, and only when armed; where it is to be kept, once it is.
+        """Close with a result, once, and only when armed; where it is to be saved, once it is.
 
         A result that means something waits until its key was alone for some seconds; escape closes at once.
         """
-        if not self.is_armed or self._is_over or self._is_keeping:
+        if not self.is_armed or self._is_over or self._is_saving:
             return
         if result:
             key_app(self.app).hold(key, seconds, lambda: self.finish_now(result))
@@ -215,39 +214,39 @@ class Modal(ModalScreen[ScreenResultType]):
 
     def finish_now(self, result: ScreenResultType | None) -> None:
         """The same, where the person confirmed it already."""
-        if self._is_over or self._is_keeping:
+        if self._is_over or self._is_saving:
             return
-        if result and self.keep is not None:
-            self._is_keeping = True
-            self.query_one("#unkept", Static).update("Trying again." if self.has_class("-unkept") else "")
-            self.run_worker(self._keep_and_close(self.keep, result), name="keep")
+        if result and self.save is not None:
+            self._is_saving = True
+            self.query_one("#unsaved", Static).update("Trying again." if self.has_class("-unsaved") else "")
+            self.run_worker(self._save_and_close(self.save, result), name="save")
         else:
             self._close(result)
 
-    async def _keep_and_close(
-        self, keep: Callable[[ScreenResultType], Awaitable[None]], result: ScreenResultType
+    async def _save_and_close(
+        self, save: Callable[[ScreenResultType], Awaitable[None]], result: ScreenResultType
     ) -> None:
         try:
-            await keep(result)
+            await save(result)
         except EvolverError as error:
-            self._is_keeping = False
-            self._show_unkept(error.message if isinstance(error, StoreError) else str(error))
+            self._is_saving = False
+            self._show_unsaved(error.message if isinstance(error, StoreError) else str(error))
             self._leave_if_over()
         else:
-            self._is_keeping = False
-            self._results_kept.append(result)
+            self._is_saving = False
+            self._results_saved.append(result)
             self._leave_if_over()
 
     def _close(self, result: ScreenResultType | None) -> None:
         self._is_over = True
         self.dismiss(result)
 
-    def _show_unkept(self, why: str) -> None:
-        """Say that nothing was kept, and that what was typed stands there still."""
-        unkept = self.query_one("#unkept", Static)
-        unkept.update(Content(f"! Not kept. {safe_text(why, 300)} Press the key again, or esc to leave it."))
-        unkept.add_class("-shown")
-        self.add_class("-unkept")
+    def _show_unsaved(self, why: str) -> None:
+        """Say that nothing was saved, and that what was typed stands there still."""
+        unsaved = self.query_one("#unsaved", Static)
+        unsaved.update(Content(f"! Not kept. {safe_text(why, 300)} Press the key again, or esc to leave it."))
+        unsaved.add_class("-shown")
+        self.add_class("-unsaved")
 
     def withdraw(self) -> None:
         """Close with nothing decided, however short it was seen; under another screen, once it is in front again."""
@@ -259,9 +258,9 @@ class Modal(ModalScreen[ScreenResultType]):
         self._leave_if_over()
 
     def _leave_if_over(self) -> None:
-        is_done = bool(self._results_kept) or self._is_withdrawn
-        if is_done and not self._is_over and not self._is_keeping and self.app.screen is self:
-            self._close(self._results_kept[0] if self._results_kept else None)
+        is_done = bool(self._results_saved) or self._is_withdrawn
+        if is_done and not self._is_over and not self._is_saving and self.app.screen is self:
+            self._close(self._results_saved[0] if self._results_saved else None)
 
     def on_input_submitted(self) -> None:
         """A line of text takes enter for itself, and tells."""

@@ -15,7 +15,7 @@ from textual.widgets import Static
 from evolver_tui.core.errors import QuestionError
 from evolver_tui.core.question import Answer, AnswerAction, FormField, OpenQuestion, read_form
 from evolver_tui.core.safe_text import safe_block, safe_text
-from evolver_tui.tui.actions import ACTIONS, Action
+from evolver_tui.tui.actions import AnyAction
 from evolver_tui.tui.modals.confirm_modal import ConfirmModal
 from evolver_tui.tui.modals.form import Form
 from evolver_tui.tui.modals.modal import Clock, Modal
@@ -25,8 +25,6 @@ FIELD_LIMIT = 100
 
 _USUAL_REASONS = ("", "user_input", "review")
 """Why a job waits where its routine says nothing else."""
-
-_DECLINE = next(action for action in ACTIONS if action.id == "question.decline")
 
 _MESSAGE_WIDTH = 66
 _SHORT_MESSAGE = 5
@@ -59,13 +57,13 @@ class QuestionModal(Modal[Answer | None]):
     QuestionModal.-alone #message {
         max-height: 70vh;
     }
-    QuestionModal #unkept {
+    QuestionModal #unsaved {
         margin: 1 0 0 2;
     }
-    QuestionModal.-unkept #message {
+    QuestionModal.-unsaved #message {
         max-height: 20vh;
     }
-    QuestionModal.-unkept #form {
+    QuestionModal.-unsaved #form {
         max-height: 40vh;
     }
     """
@@ -81,7 +79,7 @@ class QuestionModal(Modal[Answer | None]):
         position: int,
         total: int,
         *,
-        decline: Action = _DECLINE,
+        decline: AnyAction,
         if_declined: str = "",
         now: Clock = time.monotonic,
         wall_time: float | None = None,

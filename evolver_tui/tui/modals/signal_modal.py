@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -13,10 +13,12 @@ from textual.events import Key
 from textual.widgets import Static
 
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.tui.actions import Action, KeyTable
+from evolver_tui.tui.actions import Keymap
 from evolver_tui.tui.decision_keys import Role
+from evolver_tui.tui.drawing.movable import Movable
 from evolver_tui.tui.drawing.signal_text import whole_signal
 from evolver_tui.tui.modals.modal import Clock, Modal
+from evolver_tui.tui.moving import DOWN, PAGE_DOWN, PAGE_UP, UP
 
 if TYPE_CHECKING:
     from evolver_tui.core.signal import Signal
@@ -29,7 +31,7 @@ _SECONDS_BETWEEN_LOOKS = 0.5
 """How often it is looked whether newer signals have come."""
 
 
-class SignalModal(Modal[None]):
+class SignalModal(Modal[None], Movable):
     """Steps by the feed's own keys: up and down go to older and newer signals, a page scrolls the one in front."""
 
     DEFAULT_CSS = """
@@ -45,19 +47,16 @@ class SignalModal(Modal[None]):
     }
     """
 
-    def __init__(
-        self, actions: Sequence[Action], signal: Signal, beside: Beside, *, now: Clock = time.monotonic
-    ) -> None:
+    def __init__(self, keymap: Keymap, signal: Signal, beside: Beside, *, now: Clock = time.monotonic) -> None:
         """Args:
-        actions: what can be done, with the keys that are bound to it.
+        keymap: what keys do on the desk; those that go about in the feed work here.
         signal: the one to show first.
         beside: finds the others.
         now: counts the time until keys are taken.
         """
-        self._shown_keys = {action.id: action.shown_key for action in actions}
         self._signal = signal
         super().__init__(signal.name, now=now)
-        self._keys = KeyTable(actions)
+        self._keymap = keymap
         self._beside = beside
         self._text = Static(markup=False)
 
@@ -79,9 +78,7 @@ class SignalModal(Modal[None]):
 
     def key_line(self) -> str:
         """The steps that are left, how to scroll where that is needed, and the way out."""
-        older, newer, up, down = (
-            self._shown_keys[f"move.{name}"] for name in ("up", "down", "page_up", "page_down")
-        )  # fmt: skip
+        older, newer, up, down = map(self._keymap.shown_key, (UP, DOWN, PAGE_UP, PAGE_DOWN))
         parts = ["esc close"]
         if self.is_mounted:
             has_older, has_newer = (self._beside(self._signal, step) is not self._signal for step in (-1, 1))
@@ -110,39 +107,39 @@ class SignalModal(Modal[None]):
 
     def on_key(self, event: Key) -> None:
         """Step or scroll."""
-        action = self._keys.find("feed", event.key)
-        if action is None or not action.is_local:
-            return
-        event.stop()
-        getattr(self, f"_{action.method}")()
+        action = self._keymap.find("feed", event.key)
+        if action is not None and action.local is not None:
+            event.stop()
+            action.local(self)
 
-    def _step(self, step: int) -> None:
-        signal = self._beside(self._signal, step)
+    def move_by(self, rows: int) -> None:
+        """To a newer signal, or an older one below 0."""
+        signal = self._beside(self._signal, rows)
         if signal is not self._signal:
             self._show(signal)
 
-    def _move_up(self) -> None:
-        self._step(-1)
+    def move_top(self) -> None:
+        """To the oldest signal that is kept."""
+        self.move_by(-1_000_000)
 
-    def _move_down(self) -> None:
-        self._step(1)
+    def move_bottom(self) -> None:
+        """To the newest one."""
+        self.move_by(1_000_000)
 
-    def _move_top(self) -> None:
-        self._step(-1_000_000)
-
-    def _move_bottom(self) -> None:
-        self._step(1_000_000)
-
-    def _move_page_up(self) -> None:
+    def move_page_up(self) -> None:
+        """A page back in this signal."""
         self._scroll(-1)
 
-    def _move_page_down(self) -> None:
+    def move_page_down(self) -> None:
+        """A page on in this signal."""
         self._scroll(1)
 
-    def _move_half_up(self) -> None:
+    def move_half_up(self) -> None:
+        """Half a page back in this signal."""
         self._scroll(-0.5)
 
-    def _move_half_down(self) -> None:
+    def move_half_down(self) -> None:
+        """Half a page on in this signal."""
         self._scroll(0.5)
 
     def _scroll(self, pages: float) -> None:

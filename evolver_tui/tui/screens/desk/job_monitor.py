@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 _LONGEST_ERROR = 500
 _ENDS_WRITING = ("node.written", "task.started", "task.completed", "task.failed", "job.resumed", "job.lease_lost")
 
-NEWS = frozenset((*_ENDS_WRITING, "review.decided", "llm.generation_start", "llm.generation_error"))
-"""The names of all signals that `News` takes anything from."""
+MONITORED = frozenset((*_ENDS_WRITING, "review.decided", "llm.generation_start", "llm.generation_error"))
+"""The names of all signals that `JobMonitor` takes anything from."""
 
 
-class Retry(NamedTuple):
+class ModelRetry(NamedTuple):
     """The model failed, and is asked again."""
 
     failed: int
@@ -30,7 +30,7 @@ class Retry(NamedTuple):
     """Whether it has begun."""
 
 
-class Unsaved(NamedTuple):
+class SaveFailure(NamedTuple):
     """A job that failed after its draft was approved."""
 
     job: int
@@ -43,22 +43,24 @@ class Unsaved(NamedTuple):
         return f"{self.task_id} was approved, but it could not be saved: {self.error}"
 
 
-class News:
+class JobMonitor:
     """Hears this session's signals, in order."""
 
     def __init__(self) -> None:
-        self._retries: dict[int, Retry] = {}
+        self._retries: dict[int, ModelRetry] = {}
         self._approved: set[int] = set()
 
-    def retry_of(self, job: int) -> Retry | None:
+    def retry_of(self, job: int) -> ModelRetry | None:
         """How often the model failed at a job that is being worked on; None where it did not."""
         return self._retries.get(job)
 
-    def hear(self, signals: Sequence[Signal]) -> Iterator[Unsaved]:
+    def hear(self, signals: Sequence[Signal]) -> Iterator[SaveFailure]:
         """Take signals in; what was approved and not saved comes out."""
+        if MONITORED.isdisjoint(signal.name for signal in signals):
+            return
         for signal in signals:
             job = signal.context.get("job")
-            if signal.name not in NEWS or not isinstance(job, int):
+            if signal.name not in MONITORED or not isinstance(job, int):
                 continue
             match signal.name:
                 case "review.decided":
@@ -67,7 +69,7 @@ class News:
                     self._approved.discard(job)
                 case "task.failed" if job in self._approved:
                     task_id = safe_text(signal.context.get("task_id", ""), 64)
-                    yield Unsaved(job, task_id, _error_of(signal.payload))
+                    yield SaveFailure(job, task_id, _error_of(signal.payload))
             self._keep_retries(job, signal)
 
     def _keep_retries(self, job: int, signal: Signal) -> None:
@@ -80,7 +82,7 @@ class News:
             seconds = signal.payload.get("retry_in")
             if isinstance(seconds, int | float):
                 failed = before.failed + 1 if before is not None else 1
-                self._retries[job] = Retry(failed, _error_of(signal.payload), signal.timestamp + seconds)
+                self._retries[job] = ModelRetry(failed, _error_of(signal.payload), signal.timestamp + seconds)
 
 
 def _error_of(payload: Mapping[str, object]) -> str:

@@ -10,52 +10,21 @@ from typing import Any
 
 from evolver_tui.core.errors import EvolverError, QuestionError
 from evolver_tui.core.job import JobDetail, JobState, Outcome
-from evolver_tui.core.node import CheckReport, Finding, FindingLevel, NodeDraft, Risk
+from evolver_tui.core.node import Finding, FindingLevel, NodeDraft, Risk
 from evolver_tui.core.question import OpenQuestion, QuestionKind, read_form
-from evolver_tui.core.safe_text import LIMIT, safe_block, safe_text
+from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import age
 from evolver_tui.engine.author.review import ReviewSubject
 from evolver_tui.engine.durable.routine import RESULT
 from evolver_tui.tui.drawing.code_view import CodeDocument
 from evolver_tui.tui.drawing.formatting import count, duration
-from evolver_tui.tui.drawing.page import CardContent, Page, TextPage
+from evolver_tui.tui.drawing.page import Page, TextPage
 from evolver_tui.tui.drawing.styles import Line, Marks, Piece
-from evolver_tui.tui.screens.desk.job_monitor import Retry
+from evolver_tui.tui.screens.desk.card import CardContent, Review
+from evolver_tui.tui.screens.desk.job_monitor import ModelRetry
 
 _LEVELS = (FindingLevel.FAIL, FindingLevel.NOTE, FindingLevel.PASS)
 """The order of findings on every card: what forbids, what is worth a look, what is fine."""
-
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    """A draft that waits for a decision, and the question whose answer that is."""
-
-    question: OpenQuestion
-    subject: ReviewSubject
-
-    @property
-    def question_id(self) -> int:
-        """The question's number."""
-        return self.question.id
-
-    @property
-    def draft(self) -> NodeDraft:
-        """The draft."""
-        return self.subject.draft
-
-    @property
-    def report(self) -> CheckReport:
-        """What the checks say about it."""
-        return self.subject.report
-
-    @property
-    def reason_against_approval(self) -> str:
-        """Why it cannot be approved; empty when it can."""
-        if not self.report.can_be_approved:
-            return "A check forbids to approve this draft. Edit it, or reject it with a reason."
-        if any(len(line) > LIMIT for line in self.draft.code.split("\n")):
-            return "A line of this draft is longer than the card shows. Reject it, or edit it."
-        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +37,7 @@ class CardFacts:
     nodes_folder: str = ""
     subject: ReviewSubject | None = None
     """What a review is about as of now; None takes it as it was when it was asked for."""
-    retry: Retry | None = None
+    retry: ModelRetry | None = None
     """That the model is being asked again."""
     knows_routine: bool = True
     """Whether a worker of this console can go on with it."""
@@ -228,6 +197,7 @@ def _question_card(facts: CardFacts, asked: OpenQuestion, now: float, marks: Mar
         subtitle="enter answers",
         pages=(Page("Question", TextPage(tuple(paragraphs))), Page("Task", _task_page(facts))),
         job=facts.detail.row.job,
+        is_question=True,
     )
 
 
@@ -311,7 +281,7 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
 
 
-def _retry_paragraphs(retry: Retry, now: float) -> Iterator[tuple[str, str]]:
+def _retry_paragraphs(retry: ModelRetry, now: float) -> Iterator[tuple[str, str]]:
     """That the model failed, why, and when it is asked again."""
     following = retry.failed + 1
     yield "", "text"

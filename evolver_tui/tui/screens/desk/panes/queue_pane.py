@@ -150,29 +150,9 @@ class QueuePane(Filterable):
         self._tell()
         self._want("around")
 
-    def move_down(self) -> None:
-        """One row down."""
-        self._move_to(self._cursor + 1)
-
-    def move_up(self) -> None:
-        """One row up."""
-        self._move_to(self._cursor - 1)
-
-    def move_page_down(self) -> None:
-        """One page down."""
-        self._move_to(self._cursor + max(1, self.list_height - 1))
-
-    def move_page_up(self) -> None:
-        """One page up."""
-        self._move_to(self._cursor - max(1, self.list_height - 1))
-
-    def move_half_down(self) -> None:
-        """Half a page down."""
-        self._move_to(self._cursor + max(1, self.list_height // 2))
-
-    def move_half_up(self) -> None:
-        """Half a page up."""
-        self._move_to(self._cursor - max(1, self.list_height // 2))
+    def move_by(self, rows: int) -> None:
+        """Some rows down, or up below 0."""
+        self._move_to(self._cursor + rows)
 
     def move_top(self) -> None:
         """To the first row of the queue."""

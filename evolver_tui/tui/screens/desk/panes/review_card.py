@@ -10,14 +10,16 @@ from textual import events
 
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.drawing.formatting import count
-from evolver_tui.tui.drawing.page import CardContent, Page, TextPage, message_content
+from evolver_tui.tui.drawing.movable import Movable
+from evolver_tui.tui.drawing.page import Page, TextPage
 from evolver_tui.tui.drawing.pane import Pane
 from evolver_tui.tui.drawing.styles import Line, Piece, fit, line_width, spread
+from evolver_tui.tui.screens.desk.card import CardContent, message_content
 from evolver_tui.tui.screens.desk.receipts import fit_receipt
 
 if TYPE_CHECKING:
     from evolver_tui.tui.drawing.code_view import CodeDocument
-    from evolver_tui.tui.screens.desk.panes.card_content import Review
+    from evolver_tui.tui.screens.desk.card import Review
 
 SECONDS_BEFORE_DECIDING = 0.3
 """A draft has to have been on the screen for so long, and no decision key pressed, before one can decide about it."""
@@ -40,7 +42,7 @@ _SUMMARY_ROWS = 3
 """The rule and two rows of findings."""
 
 
-class ReviewCard(Pane):
+class ReviewCard(Pane, Movable):
     """Tabs, a page that scrolls, and under it what the checks say."""
 
     pane_name = "card"
@@ -178,11 +180,11 @@ class ReviewCard(Pane):
 
     # --- moving
 
-    def card_next_tab(self) -> None:
+    def next_tab(self) -> None:
         """The page to the right."""
         self._turn_to((self._tab + 1) % len(self._content.pages))
 
-    def card_previous_tab(self) -> None:
+    def previous_tab(self) -> None:
         """The page to the left."""
         self._turn_to((self._tab - 1) % len(self._content.pages))
 
@@ -191,29 +193,14 @@ class ReviewCard(Pane):
         self._tab = tab
         self.refresh()
 
-    def move_down(self) -> None:
-        """One row down."""
-        self._go(self._top + 1)
+    @property
+    def page_height(self) -> int:
+        """Rows of the page that are in sight."""
+        return self._body_height
 
-    def move_up(self) -> None:
-        """One row up."""
-        self._go(self._top - 1)
-
-    def move_page_down(self) -> None:
-        """One page down."""
-        self._go(self._top + max(1, self._body_height - 1))
-
-    def move_page_up(self) -> None:
-        """One page up."""
-        self._go(self._top - max(1, self._body_height - 1))
-
-    def move_half_down(self) -> None:
-        """Half a page down."""
-        self._go(self._top + max(1, self._body_height // 2))
-
-    def move_half_up(self) -> None:
-        """Half a page up."""
-        self._go(self._top - max(1, self._body_height // 2))
+    def move_by(self, rows: int) -> None:
+        """Some rows down, or up below 0."""
+        self._go(self._top + rows)
 
     def move_top(self) -> None:
         """To the first row."""
@@ -382,4 +369,4 @@ def set_out(phrases: Sequence[Line], width: int, rows: int = 2) -> list[Line]:
 def live_content(job: int, task_id: str, document: CodeDocument, subtitle: str) -> CardContent:
     """The card of a job whose code is being written at this moment."""
     title = f"{safe_text(task_id, 64)} is being written"
-    return CardContent(("live", job), title, subtitle, (Page("Code", document),), job=job)
+    return CardContent(("live", job), title, subtitle, (Page("Code", document),), job=job, is_live=True)

@@ -108,29 +108,9 @@ class SignalFeed(Filterable):
         self._show_state()
         self.refresh()
 
-    def move_up(self) -> None:
-        """One signal back."""
-        self._go(self._newer + 1)
-
-    def move_down(self) -> None:
-        """One signal on."""
-        self._go(self._newer - 1)
-
-    def move_page_up(self) -> None:
-        """One page back."""
-        self._go(self._newer + max(1, self.list_height - 1))
-
-    def move_page_down(self) -> None:
-        """One page on."""
-        self._go(self._newer - max(1, self.list_height - 1))
-
-    def move_half_down(self) -> None:
-        """Half a page on."""
-        self._go(self._newer - max(1, self.list_height // 2))
-
-    def move_half_up(self) -> None:
-        """Half a page back."""
-        self._go(self._newer + max(1, self.list_height // 2))
+    def move_by(self, rows: int) -> None:
+        """Some signals on, or back below 0."""
+        self._go(self._newer - rows)
 
     def move_top(self) -> None:
         """To the oldest signal that is kept."""

@@ -1,0 +1,112 @@
+"""What the actions of any view may do and ask."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from textual.screen import ModalScreen, Screen
+
+from evolver_tui.core.safe_text import safe_text
+from evolver_tui.tui.actions import Keymap, Work
+from evolver_tui.tui.desk_settings import DeskSettings
+from evolver_tui.tui.drawing.pane import Pane, pane_of
+from evolver_tui.tui.key_watch import KeyApp, Severity, key_app
+
+T = TypeVar("T")
+
+
+class ViewContext:
+    """Notices, dialogs, the pane in focus and the console itself. The screen behind it is nobody else's."""
+
+    def __init__(self, screen: Screen[Any], settings: DeskSettings, keymap: Keymap) -> None:
+        """Args:
+        screen: the view.
+        settings: what was decided outside.
+        keymap: the view's actions as they are bound.
+        """
+        self._screen = screen
+        self.settings = settings
+        self.keymap = keymap
+        self.latest_pane = ""
+        """The name of the pane that had the focus last."""
+
+    @property
+    def _app(self) -> KeyApp[Any]:
+        return key_app(self._screen.app)
+
+    # --- panes
+
+    @property
+    def pane(self) -> Pane | None:
+        """The pane that has the focus, or holds what has it."""
+        return pane_of(self._screen)
+
+    @property
+    def pane_in_focus(self) -> str:
+        """The name of the pane that has the focus, also while a dialog lies over the view."""
+        pane = self.pane
+        if pane is not None:
+            return pane.pane_name
+        return "" if self._app.app_focus else self.latest_pane  # nothing has the focus while the terminal has none
+
+    def in_pane(self, names: Sequence[str], do: Callable[[Any], None]) -> None:
+        """Have the pane in focus do something, if it is one of these."""
+        pane = self.pane
+        if pane is not None and pane.pane_name in names:
+            do(pane)
+
+    # --- telling and asking
+
+    def say(self, text: str, severity: Severity = "information") -> None:
+        """Show a notice, unless it stands there already."""
+        self._app.say(text, severity)
+
+    def say_path(self, words: str, path: str | os.PathLike[str]) -> None:
+        """Show a notice with a file's path under it; on a line of its own, the name is not broken in two."""
+        folder, name = os.path.split(path)
+        home = os.path.expanduser("~")
+        if home != "~" and folder.startswith(f"{home}{os.sep}"):
+            folder = f"~{folder[len(home) :]}"
+        lines = (words, safe_text(f"{folder}{os.sep}", 500), safe_text(name, 200))
+        self._app.notify("\n".join(lines), markup=False)
+
+    def show(self, dialog: ModalScreen[Any]) -> None:
+        """Open a dialog whose result means nothing."""
+        self._app.push_screen(dialog)
+
+    async def ask(self, dialog: ModalScreen[T]) -> T | None:
+        """Open a dialog and wait for its result."""
+        return await self._app.push_screen_wait(dialog)
+
+    def start(self, work: Work, name: str) -> None:
+        """Do something that takes a while; what goes wrong becomes a notice (see the app)."""
+        self._app.run_worker(work, name=name, group="actions", exit_on_error=False)
+
+    # --- the console
+
+    @property
+    def has_app_focus(self) -> bool:
+        """Whether the terminal has the focus, as far as it says so."""
+        return self._app.app_focus
+
+    async def edit(self, command: Sequence[str], text: str, file_name: str) -> str:
+        """Let a person edit a text in their own editor; returns what they left. Raises EvolverError."""
+        from evolver_tui.tui.editor import edit_text
+
+        return await edit_text(self._app, command, text, file_name)
+
+    def open_palette(self) -> None:
+        """Let a person find a command by its name."""
+        from evolver_tui.tui.palette import open_palette
+
+        open_palette(self._app)
+
+    def switch_view(self, view_id: str) -> None:
+        """Show another view."""
+        self._app.switch_mode(view_id)
+
+    async def quit(self) -> None:
+        """Finish what is being written and leave."""
+        await self._app.action_quit()

@@ -1,0 +1,1 @@
+"""What can be done on the desk: each action beside the function that does it."""

@@ -1,0 +1,69 @@
+"""What lies on the card, as values: made elsewhere and drawn by the card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from evolver_tui.core.safe_text import LIMIT
+from evolver_tui.tui.drawing.page import Page, TextPage
+from evolver_tui.tui.drawing.styles import Line
+
+if TYPE_CHECKING:
+    from evolver_tui.core.node import CheckReport, NodeDraft
+    from evolver_tui.core.question import OpenQuestion
+    from evolver_tui.engine.author.review import ReviewSubject
+
+
+class Review(NamedTuple):
+    """A draft that waits for a decision, and the question whose answer that is."""
+
+    question: OpenQuestion
+    subject: ReviewSubject
+
+    @property
+    def question_id(self) -> int:
+        """The question's number."""
+        return self.question.id
+
+    @property
+    def draft(self) -> NodeDraft:
+        """The draft."""
+        return self.subject.draft
+
+    @property
+    def report(self) -> CheckReport:
+        """What the checks say about it."""
+        return self.subject.report
+
+    @property
+    def reason_against_approval(self) -> str:
+        """Why it cannot be approved; empty when it can."""
+        if not self.report.can_be_approved:
+            return "A check forbids to approve this draft. Edit it, or reject it with a reason."
+        if any(len(line) > LIMIT for line in self.draft.code.split("\n")):
+            return "A line of this draft is longer than the card shows. Reject it, or edit it."
+        return ""
+
+
+class CardContent(NamedTuple):
+    """Everything the card shows of one job."""
+
+    identity: tuple[Any, ...]
+    """Equal for contents that show the same thing: the reader's place is kept then."""
+    title: str
+    subtitle: str
+    pages: tuple[Page, ...]
+    summary: tuple[Line, ...] = ()
+    """Phrases that are set out under the pages, as many as fit two rows."""
+    job: int = 0
+    review: Review | None = None
+    is_question: bool = False
+    is_live: bool = False
+    """Whether it shows code while that is written."""
+    is_failed: bool = False
+
+
+def message_content(title: str, paragraphs: Sequence[tuple[str, str]]) -> CardContent:
+    """A card that shows no job but says something."""
+    return CardContent((title, *paragraphs), title, "", (Page("", TextPage(tuple(paragraphs))),))

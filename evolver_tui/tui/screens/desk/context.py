@@ -1,0 +1,241 @@
+"""What the actions of the desk may do and ask."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from evolver_tui.tui.context import ViewContext
+from evolver_tui.tui.screens.desk.job_changes import JobChanges
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+    from evolver_tui.core.job import QueueCounts, QueueRow
+    from evolver_tui.core.link_state import LinkState
+    from evolver_tui.core.question import OpenQuestion
+    from evolver_tui.engine.session import Session
+    from evolver_tui.tui.actions import Keymap, Work
+    from evolver_tui.tui.desk_settings import DeskSettings
+    from evolver_tui.tui.drawing.pane import Pane
+    from evolver_tui.tui.screens.desk.card import CardContent, Review
+    from evolver_tui.tui.screens.desk.hub_choice import HubChoice
+    from evolver_tui.tui.screens.desk.open_questions import OpenQuestions
+    from evolver_tui.tui.screens.desk.panes.queue_pane import QueuePane
+    from evolver_tui.tui.screens.desk.panes.review_card import ReviewCard
+    from evolver_tui.tui.screens.desk.panes.signal_feed import SignalFeed
+    from evolver_tui.tui.screens.desk.receipts import Receipts
+
+
+class Layout(Protocol):
+    """Where the panes of the desk are, and which one has the focus."""
+
+    @property
+    def is_zoomed(self) -> bool:
+        """Whether one pane has the whole desk."""
+
+    def focus_pane(self, pane: Pane) -> None:
+        """Give a pane the focus, at once."""
+
+    def cycle(self, step: int) -> None:
+        """Go to the next pane, or with -1 to the one before."""
+
+    def toggle_zoom(self) -> None:
+        """Give the pane in focus the whole desk, or take it back."""
+
+    def go_back(self) -> None:
+        """Out of the innermost thing: the filter, the selection, the zoom, the card."""
+
+    def show_keys(self) -> None:
+        """Bring the key line up to date."""
+
+    def show_problem(self, title: str, error: str) -> None:
+        """Say on the card why there is nothing else to see."""
+
+
+class Panes(NamedTuple):
+    """The panes that actions are about."""
+
+    queue: QueuePane
+    card: ReviewCard
+    feed: SignalFeed
+
+
+class SessionParts(NamedTuple):
+    """An open session, and what the desk keeps about it."""
+
+    session: Session
+    questions: OpenQuestions
+    hubs: HubChoice
+
+
+class DeskContext(ViewContext):
+    """The selected job, its card, and the session."""
+
+    def __init__(
+        self, screen: Screen[None], settings: DeskSettings, keymap: Keymap, panes: Panes, receipts: Receipts,
+        layout: Layout, way_to_card: str,
+    ) -> None:  # fmt: skip
+        """Args:
+        way_to_card: how to get to the card, as a sentence.
+        """
+        super().__init__(screen, settings, keymap)
+        self.layout = layout
+        self.way_to_card = way_to_card
+        self.receipts = receipts
+        self.job_changes = JobChanges()
+        self.card_wanted = asyncio.Event()
+        """Set whenever the selected job is to be read again."""
+        self.parts: SessionParts | None = None
+        """None until the session is open."""
+        self.is_closing = False
+        self.unsaved_edits: dict[int, str] = {}
+        """Question to the code that a person wrote and that could not be saved yet."""
+        self._panes = panes
+        self._leaving = 0
+        """How many actions are putting another task in front at this moment."""
+        self._note = ""
+
+    # --- the session
+
+    @property
+    def session(self) -> Session:
+        """The open session; asked for only by what can be done in one."""
+        assert self.parts is not None
+        return self.parts.session
+
+    @property
+    def questions(self) -> OpenQuestions:
+        """The questions that are open here."""
+        assert self.parts is not None
+        return self.parts.questions
+
+    @property
+    def hubs(self) -> HubChoice:
+        """Which hub the session listens to, and which ones are known."""
+        assert self.parts is not None
+        return self.parts.hubs
+
+    @property
+    def link(self) -> LinkState | None:
+        """How the link to the hub stands; None without one."""
+        return self.parts.session.hub.link_state if self.parts is not None else None
+
+    def reason_against_use(self, *, writes: bool = True) -> str:
+        """Why nothing can be done in this session at present; empty when it can.
+
+        Args:
+            writes: whether it needs a database that can be written.
+        """
+        if self.parts is None:
+            return "The session is still being opened."
+        if self.is_closing:
+            return "The console is being closed."
+        broken = self.parts.session.broken
+        return str(broken) if broken is not None and writes else ""
+
+    # --- the queue
+
+    @property
+    def selected(self) -> QueueRow | None:
+        """The job under the cursor."""
+        return self._panes.queue.selected
+
+    @property
+    def counts(self) -> QueueCounts | None:
+        """How many jobs stand where; None before anything was read."""
+        return self._panes.queue.counts
+
+    def select(self, row: QueueRow) -> None:
+        """Put the cursor on a job."""
+        self._panes.queue.select(row)
+
+    def refresh_queue(self) -> None:
+        """Read the queue again soon."""
+        self._panes.queue.rows_changed()
+
+    def open_filter(self) -> None:
+        """Type into the search line of the pane in focus, or of the queue where that has none."""
+        from evolver_tui.tui.drawing.filterable import Filterable
+
+        pane = self.pane
+        if not isinstance(pane, Filterable):
+            pane = self._panes.queue
+            self.layout.focus_pane(pane)
+        pane.open_filter()
+
+    # --- the card
+
+    @property
+    def card(self) -> ReviewCard:
+        """The card."""
+        return self._panes.card
+
+    @property
+    def content(self) -> CardContent:
+        """What lies on the card."""
+        return self._panes.card.content
+
+    @property
+    def feed(self) -> SignalFeed:
+        """The signals."""
+        return self._panes.feed
+
+    def refresh_card(self) -> None:
+        """Read the selected job again."""
+        self.card_wanted.set()
+
+    def open_card(self) -> None:
+        """Go to the card of the selected job."""
+        self.layout.focus_pane(self._panes.card)
+
+    def go_to_card(self, row: QueueRow) -> None:
+        """Put a job in front, whatever the queue shows, and its card in focus; it counts as seen from here on."""
+        queue, card = self._panes.queue, self._panes.card
+        queue.close_filter()
+        queue.select(row)
+        self.layout.focus_pane(card)
+        card.ask_for(row.job)
+        card.look_anew()
+
+    def review_to_decide(self) -> tuple[Review | None, str]:
+        """The draft that a decision would be about, or why there can be none now."""
+        if self.pane_in_focus != self.card.pane_name:
+            return None, self.way_to_card
+        selected = self.selected
+        if self._leaving or selected is None or selected.job != self.content.job:
+            return None, "The card of the selected task is still being read."
+        return self.card.review_to_decide()
+
+    def leaving(self, run: Callable[[], Awaitable[None]]) -> Work:
+        """What puts another task in front; from this moment on no key decides about the one that is leaving."""
+        self._leaving += 1
+
+        async def go() -> None:
+            try:
+                await run()
+            finally:
+                self._leaving -= 1
+
+        return go()
+
+    # --- what was done
+
+    def acknowledge(self, job: int, task_id: str, words: str, *, is_final: bool = False) -> None:
+        """Say in a job's row and on the card what was done about it; what comes of it is said there as well."""
+        self.receipts.give(job, task_id, words, is_final=is_final)
+        self.show_receipts()
+
+    def acknowledge_question(self, question: OpenQuestion, words: str) -> None:
+        """The same, about a question's job."""
+        self.acknowledge(question.job, question.task_id, words)
+
+    def show_receipts(self) -> None:
+        """Say on the card and in the rows what became of what was decided last."""
+        self.receipts.let_go()
+        note = self.receipts.latest
+        if note != self._note:
+            self._note = note
+            self._panes.card.set_note((note, "ok"))
+            self._panes.queue.draw_what_reads_differently()

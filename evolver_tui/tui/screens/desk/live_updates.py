@@ -1,0 +1,135 @@
+"""What the session tells, shown a few times a second: signals, queue, rates, status, and why nothing can be saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from evolver_tui.core.safe_text import safe_text
+from evolver_tui.tui.bridge import Bridge, Rate, Taken
+from evolver_tui.tui.screens.desk.panes.status_line import Status, StatusLine
+
+if TYPE_CHECKING:
+    from evolver_tui.core.job import QueueCounts
+    from evolver_tui.core.link_state import LinkState
+    from evolver_tui.engine.session import Session
+    from evolver_tui.tui.attention import Attention
+    from evolver_tui.tui.screens.desk.card_presenter import CardPresenter
+    from evolver_tui.tui.screens.desk.context import DeskContext, Panes
+    from evolver_tui.tui.screens.desk.job_monitor import JobMonitor
+    from evolver_tui.tui.screens.desk.panes.hub_pane import HubPane
+
+
+class LiveUpdates:
+    """Takes from the bridge what came since the tick before, and hands it to the panes."""
+
+    def __init__(self, desk: DeskContext, bridge: Bridge, panes: Panes, hub: HubPane, status: StatusLine) -> None:
+        self._desk = desk
+        self._bridge = bridge
+        self._queue, self._card, self._feed = panes
+        self._hub = hub
+        self._status = status
+        self.attention: Attention | None = None
+        """The terminal's title and bell, once a session is open."""
+        self._monitor: JobMonitor | None = None
+        self._presenter: CardPresenter | None = None
+        """What shows the selected job on the card; None again once the database is broken."""
+        self._stop_presenting: Callable[[], object] = lambda: None
+        self._trouble = ""
+        """Why the database cannot be written; empty while it can."""
+        self._signal_rate, self._tasks_in, self._tasks_out = Rate(), Rate(), Rate()
+        self._link: LinkState | None = None
+        self._counts: QueueCounts | None = None
+
+    def attach(
+        self, attention: Attention, monitor: JobMonitor, presenter: CardPresenter, stop_presenting: Callable[[], object]
+    ) -> None:
+        """Show a session that is open; the context has it."""
+        self.attention, self._monitor = attention, monitor
+        self._presenter, self._stop_presenting = presenter, stop_presenting
+        self.show_status()
+
+    def tick(self) -> None:
+        """Show what came since the tick before."""
+        taken = self._bridge.take()
+        if taken is not None:
+            self._feed.add(taken.signals, taken.dropped)
+            self._hear(taken)
+            if taken.touches_jobs:
+                self._queue.rows_changed()
+                self._desk.job_changes.announce()
+        self._count(taken)
+        self._queue.tick()
+        self._card.tick()
+        if self._desk.parts is not None:
+            session = self._desk.session
+            if session.hub.link_state is not self._link or self._queue.counts is not self._counts:
+                self.show_status()
+            self._show_trouble(session)
+            if session.broken is not None:
+                self._show_broken(str(session.broken))
+            if self._presenter is not None:
+                self._presenter.tick(taken is not None and taken.touches_jobs)
+
+    def _hear(self, taken: Taken) -> None:
+        """Say what a person has to know of what happened."""
+        if self._monitor is not None:
+            for failure in self._monitor.hear(taken.signals):
+                self._queue.mark_unsaved(failure.job)
+                self._desk.say(failure.sentence, "error")
+        if any(signal.name == "node.saved" for signal in taken.signals):
+            self._desk.refresh_card()  # it may say what its draft would replace
+
+    def _show_trouble(self, session: Session) -> None:
+        """Say once that the database cannot be written, and once that it can be again."""
+        before, self._trouble = self._trouble, session.trouble
+        if before == self._trouble:
+            return
+        if self._trouble:
+            self._desk.say(self._trouble, "error")
+        else:
+            self._desk.say("The database can be written again.")
+        self.show_status()
+
+    def _show_broken(self, error: str) -> None:
+        """Say on the card, for good, why nothing can be decided any longer; a notice would go away."""
+        if self._presenter is not None:
+            self._stop_presenting()
+            self._presenter = None
+            self._desk.layout.show_problem("The database cannot be used any longer", error)
+            self._desk.layout.show_keys()
+
+    def _count(self, taken: Taken | None) -> None:
+        """Keep the rates; once a second, show them and whatever else changes with time."""
+        now = self._desk.settings.now()
+        second_over = self._signal_rate.add(taken.received if taken else 0, now)
+        self._tasks_in.add(taken.tasks_in if taken else 0, now)
+        self._tasks_out.add(taken.tasks_out if taken else 0, now)
+        if second_over:
+            self._feed.set_rate(self._signal_rate.per_second())
+            self.show_status()
+
+    def show_status(self) -> None:
+        """Bring status line, hub, title and key line up to date."""
+        desk = self._desk
+        session, counts = (desk.parts.session if desk.parts is not None else None), self._queue.counts
+        self._counts, self._link = counts, desk.link
+        is_paused = session is not None and session.hub.is_paused
+        self._hub.update(self._link, self._tasks_in, self._tasks_out, is_paused)
+        self._status.update(
+            Status(
+                link=self._link,
+                is_sample=desk.parts is not None and desk.hubs.is_sample,
+                per_second=self._tasks_in.per_second(),
+                waiting=counts.waiting if counts else 0,
+                needs_you=counts.needs_you if counts else 0,
+                author=safe_text(session.author_label if session else "", 60),
+                session_id=safe_text(session.id if session else "", 60),
+                is_paused=is_paused,
+                is_closing=desk.is_closing,
+                cannot_save=bool(self._trouble),
+            )
+        )
+        if self.attention is not None and counts is not None:
+            self.attention.update(counts.needs_you, desk.has_app_focus)
+        desk.layout.show_keys()

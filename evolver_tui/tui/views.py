@@ -1,0 +1,68 @@
+"""The views of the console. A further one is a folder under `screens/` and an entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from evolver_tui.tui.actions import Action, AnyAction, Keymap
+from evolver_tui.tui.app_actions import APP_ACTIONS
+from evolver_tui.tui.context import ViewContext
+from evolver_tui.tui.screens.desk.action_list import DESK_ACTIONS
+
+if TYPE_CHECKING:
+    from evolver_tui.tui.desk_settings import DeskSettings
+    from evolver_tui.tui.view_screen import ViewScreen
+
+
+class View(NamedTuple):
+    """One way to look at the console's work."""
+
+    id: str
+    """The name of its mode, and of its action: `view.<id>`."""
+    key: str
+    """The key that shows it."""
+    label: str
+    actions: Sequence[AnyAction]
+    """What can be done in it."""
+    make: Callable[[DeskSettings, Keymap], ViewScreen[Any]]
+    """Makes its screen when it is first shown."""
+
+    @property
+    def action(self) -> Action[ViewContext]:
+        """The action that shows it."""
+        name = self.label.lower()
+        return Action(
+            f"view.{self.id}", self.key, name, f"Show the {name}.", "Desk", lambda view: view.switch_view(self.id)
+        )
+
+
+def _desk(settings: DeskSettings, keymap: Keymap) -> ViewScreen[Any]:
+    from evolver_tui.tui.screens.desk.screen import Desk
+
+    return Desk(settings, keymap)
+
+
+VIEWS = (View("desk", "1", "Desk", DESK_ACTIONS, _desk),)
+"""The first one is in front at the start."""
+
+
+def actions_of(views: Sequence[View]) -> Sequence[AnyAction]:
+    """Everything that can be done in some view, once each, in the order of the help."""
+    everywhere = [*(view.action for view in views), *APP_ACTIONS]
+    actions = [*(action for view in views for action in view.actions), *everywhere]
+    return tuple({action.id: action for action in actions}.values())
+
+
+def keymap_of(view: View, views: Sequence[View], bound: Sequence[AnyAction]) -> Keymap:
+    """What keys do in a view.
+
+    Args:
+        bound: all actions with the keys that are bound to them.
+    """
+    ids = {action.id for action in actions_of(views)} - {a.id for other in views for a in other.actions}
+    ids |= {action.id for action in view.actions}
+    return Keymap(action for action in bound if action.id in ids)
+
+
+ACTIONS = actions_of(VIEWS)
