@@ -170,6 +170,7 @@ def _console(options: Options) -> int:
         editor=lambda: editor_command(desk, os.environ),
         reviewer=place.reviewer,
         nodes_folder=str(place.nodes),
+        copy_file=place.paths.data / "copied.txt",
         has_title=desk.title,
         has_bell=desk.bell,
         plain=desk.ascii,

@@ -100,6 +100,8 @@ class EvolverApp(KeyApp[int]):
         screen = self._screens.get(view.id)
         if screen is None:
             self._screens[view.id] = screen = view.make(self.settings, keymap)
+            if self._session is not None:
+                screen.attach(self._session)
         return screen
 
     @property

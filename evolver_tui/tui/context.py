@@ -12,6 +12,7 @@ from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.actions import Keymap, Work
 from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.tui.drawing.pane import Pane, pane_of
+from evolver_tui.tui.drawing.selected_text import SelectedText
 from evolver_tui.tui.key_watch import KeyApp, Severity, key_app
 
 T = TypeVar("T")
@@ -83,6 +84,29 @@ class ViewContext:
     def start(self, work: Work, name: str) -> None:
         """Do something that takes a while; what goes wrong becomes a notice (see the app)."""
         self._app.run_worker(work, name=name, group="actions", exit_on_error=False)
+
+    async def copy(self, copied: SelectedText) -> None:
+        """Copy a text to the terminal's clipboard or, where that does not take it, to a file; says which."""
+        from evolver_tui.tui.clipboard import reason_against_clipboard, write_copy
+        from evolver_tui.tui.drawing.formatting import count
+
+        lines = count(copied.line_count, "line")
+        hidden = " What is hidden in them is copied as it is shown." if copied.shows_hidden else ""
+        reason = await reason_against_clipboard(copied.text, os.environ)
+        if not reason:
+            self._app.copy_to_clipboard(copied.text)
+            self.say(f"{lines} copied to the terminal's clipboard.{hidden}")
+            return
+        file = self.settings.copy_file
+        if file is None:
+            self.say(f"Nothing was copied. {reason}", "warning")
+            return
+        try:
+            await write_copy(copied.text, file)
+        except OSError as error:
+            self.say(f"Nothing was copied. {reason} The file {file} cannot be written: {error.strerror}.", "error")
+            return
+        self.say_path(f"{lines} copied to a file. {reason}{hidden}", file)
 
     # --- the console
 

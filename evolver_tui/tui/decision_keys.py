@@ -20,7 +20,7 @@ SECONDS_AFTER_A_WORD: Final = 1.0
 """How long it has to be quiet after keys that were typed in one go, or a key that means nothing."""
 
 SECONDS_TO_CONFIRM: Final = 0.5
-"""How long no other key may come after one that confirms the most harmful deeds."""
+"""How long no other key may come after one that confirms the most harmful actions."""
 
 SECONDS_TO_ANSWER: Final = 0.1
 """How long no other key may come after the enter that sends a dialog: pasted lines come faster."""
@@ -47,11 +47,11 @@ class Role(Enum):
 
 
 class _Held(NamedTuple):
-    """A deed that waits for its key to have been alone."""
+    """An action that waits for its key to have been alone."""
 
     key: str
     seconds: float
-    deed: Callable[[], None]
+    action: Callable[[], None]
 
 
 class DecisionKeys:
@@ -128,26 +128,26 @@ class DecisionKeys:
         self._key, self._at, self._quiet = "", self._now(), SECONDS_AFTER_A_WORD
         self._place, self._is_word = place, True
 
-    def hold(self, key: str, seconds: float, deed: Callable[[], None]) -> bool:
-        """Hold a deed back until its key, the latest one, was alone for some seconds; False where it was not."""
+    def hold(self, key: str, seconds: float, action: Callable[[], None]) -> bool:
+        """Hold an action back until its key, the latest one, was alone for some seconds; False where it was not."""
         if key != self._key or self._is_word:
             return False
-        self._held = _Held(key, seconds, deed)
+        self._held = _Held(key, seconds, action)
         return True
 
     @property
     def is_holding(self) -> bool:
-        """Whether a deed is held back."""
+        """Whether an action is held back."""
         return self._held is not None
 
     def take_due(self) -> Callable[[], None] | None:
-        """The deed whose key was alone for long enough, once."""
+        """The action whose key was alone for long enough, once."""
         held = self._held
         if held is None or self._now() - self._at < held.seconds:
             return None
         self._held = None
         self._decided = (held.key, self._now())
-        return held.deed
+        return held.action
 
     def goes_on_from(self, place: object) -> bool:
         """Whether the keys that came a moment ago, whatever took them, are one burst that began at this place."""

@@ -46,8 +46,10 @@ class DeskSettings(NamedTuple):
     """Whether the terminal's title says how many jobs need a person."""
     has_bell: bool = True
     """Whether the bell rings once when something comes to need a person who looks elsewhere."""
+    copy_file: Path | None = None
+    """Where text is copied to that the terminal's clipboard does not take."""
     plain: bool = False
-    """Whether borders and marks are ASCII alone."""
+    """Whether borders and symbols are ASCII alone."""
     now: Callable[[], float] = time.time
     """Seconds since 1970."""
     monotonic: Callable[[], float] = time.monotonic

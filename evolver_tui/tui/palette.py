@@ -48,7 +48,7 @@ class PaletteEntry:
 class ActionCommands(Provider):
     """Offers the app's actions, those that cannot be done now with the reason, and the themes.
 
-    Over a modal it offers themes alone: a deed on what lies behind it would not be seen.
+    Over a modal it offers themes alone: an action on what lies behind it would not be seen.
     """
 
     async def discover(self) -> Hits:

@@ -470,7 +470,7 @@ def test_without_colour_what_stands_out_is_reversed() -> None:
     assert [bool(style and style.reverse) for style in shown] == [True, False]
 
 
-# --- pieces
+# --- fragments
 
 
 def test_every_action_has_a_key_of_its_own_where_it_works() -> None:
@@ -496,16 +496,16 @@ def test_code_that_grows_looks_as_if_it_had_come_at_once() -> None:
     rows = range(whole.row_count(20))
     assert grown.row_count(20) == whole.row_count(20)
     assert [grown.row(index, 20) for index in rows] == [whole.row(index, 20) for index in rows]
-    inks = {text: ink for index in rows for text, ink in whole.row(index, 20).pieces}
+    styles = {text: style for index in rows for text, style in whole.row(index, 20).fragments}
     wanted = {"import": "code.keyword", "None": "code.constant", "main": "code.function", "  c'''": "code.string"}
-    assert {text: inks[text] for text in wanted} == wanted
+    assert {text: styles[text] for text in wanted} == wanted
 
 
 @pytest.mark.parametrize("text", ["x" * 300, "a b " * 90, "漢字" * 80, "e\u0301" * 90, " " * 100, "漢"])
 def test_wrapping_hides_nothing(text: str) -> None:
     rows = wrap([(text, "text"), (text, "dim")], 17)
-    assert "".join(piece for row in rows for piece, _ in row) == text * 2
-    assert all(sum(width_of(piece) for piece, _ in row) <= 17 for row in rows)
+    assert "".join(fragment for row in rows for fragment, _ in row) == text * 2
+    assert all(sum(width_of(fragment) for fragment, _ in row) <= 17 for row in rows)
     assert width_of(fit(text, 9)) <= 9
 
 

@@ -11,7 +11,7 @@ from evolver_tui.adapters.database.database import Database
 from evolver_tui.core.job import JobState, Outcome, QueueCounts, QueueRow
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.tui.drawing.formatting import moment
-from evolver_tui.tui.drawing.styles import PLAIN_MARKS, Marks
+from evolver_tui.tui.drawing.styles import ASCII_SYMBOLS, Symbols
 from evolver_tui.tui.modals import ConfirmModal, QuestionModal, ReasonModal
 from evolver_tui.tui.screens.desk.panes.queue_row import decided_line, row_line, state_words
 from tests.support.databases import add as add_tasks
@@ -258,8 +258,8 @@ def test_every_end_has_its_sign_and_word(
     state: JobState, outcome: Outcome | None, mark: str, plain_mark: str, word: str
 ) -> None:
     ended = QueueRow(1, 1, "task-1", "Name", "summarize", "medium", state, outcome, None, 0.0, "")
-    for marks, sign in ((Marks(), mark), (PLAIN_MARKS, plain_mark)):
-        line = row_line(ended, 40, False, state_words(ended, 9.0), marks)
+    for symbols, sign in ((Symbols(), mark), (ASCII_SYMBOLS, plain_mark)):
+        line = row_line(ended, 40, False, state_words(ended, 9.0), symbols)
         assert line[0][0] == f" {sign} "
         assert line[-1][0] == f" {word} "
 
@@ -268,7 +268,7 @@ def test_how_many_ended_how_stands_above_them_as_far_as_it_fits() -> None:
     counts = QueueCounts(cancelled=2, exported=1, done=3, approved=1_204)
 
     def words(width: int) -> str:
-        return "".join(text for text, _ in decided_line(counts, width, Marks()))
+        return "".join(text for text, _ in decided_line(counts, width, Symbols()))
 
     assert words(60) == "─ decided · 2 cancelled · 1 exported · 3 done ──────────────"
     assert words(80).startswith("─ decided · 2 cancelled · 1 exported · 3 done · 1,204 approved ─")

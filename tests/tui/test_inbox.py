@@ -99,7 +99,7 @@ async def test_a_question_is_answered_over_it_and_a_review_is_gone_to(tmp_path: 
         await desk.until(
             lambda: [row.split()[1] for row in inbox_rows(desk)] == ["task-10", "task-1", "task-9"], "a next one"
         )
-        assert "Needs you · 1 of 3" in desk.text()
+        await desk.until(lambda: "Needs you · 1 of 3" in desk.text(), "the cursor on the first one")
         assert "The task does not say what kind of task this is." in desk.text()
         await desk.press("j", "enter")
         await until_back(desk)

@@ -1,15 +1,16 @@
-"""Python code as inked rows: each finished line is inked once, so that code can be shown while it is written."""
+"""Python code as styled rows: each finished line is styled once, so that code can be shown while it is written."""
 
 from __future__ import annotations
 
 import builtins
 import keyword
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.tui.drawing.styles import Piece, wrap
+from evolver_tui.tui.drawing.row_source import RowSource
+from evolver_tui.tui.drawing.styles import Fragment, wrap
 
 _TOKEN = re.compile(
     r"""(?P<comment>\#.*)
@@ -31,21 +32,21 @@ class InString:
     """Between two lines: inside a string with three quotes, or, with none, in plain code."""
 
     quotes: str = ""
-    ink: str = "code.string"
+    style: str = "code.string"
 
 
 PLAIN = InString()
 
 
-def ink_line(text: str, state: InString = PLAIN) -> tuple[list[Piece], InString]:
-    """The pieces of one line, and the state in which the next one starts."""
-    pieces: list[Piece] = []
+def highlight_line(text: str, state: InString = PLAIN) -> tuple[list[Fragment], InString]:
+    """The fragments of one line, and the state in which the next one starts."""
+    fragments: list[Fragment] = []
     position = 0
     if state.quotes:
         position = _end_of_string(text, 0, state.quotes)
-        pieces.append((text[: position if position >= 0 else len(text)], state.ink))
+        fragments.append((text[: position if position >= 0 else len(text)], state.style))
         if position < 0:
-            return pieces, state
+            return fragments, state
     previous = ""
     while position < len(text):
         match = _TOKEN.match(text, position)
@@ -53,18 +54,18 @@ def ink_line(text: str, state: InString = PLAIN) -> tuple[list[Piece], InString]
         kind, token = match.lastgroup or "", match.group()
         if kind == "triple":
             quotes = match["quotes"]
-            ink = "code.docstring" if not text[:position].strip() else "code.string"
+            style = "code.docstring" if not text[:position].strip() else "code.string"
             end = _end_of_string(text, match.end(), quotes)
-            pieces.append((text[position : end if end >= 0 else len(text)], ink))
+            fragments.append((text[position : end if end >= 0 else len(text)], style))
             if end < 0:
-                return pieces, InString(quotes, ink)
+                return fragments, InString(quotes, style)
             position, previous = end, quotes
             continue
-        pieces.append((token, _ink_of(kind, token, previous, text, match.end())))
+        fragments.append((token, _style_of(kind, token, previous, text, match.end())))
         position = match.end()
         if kind != "space":
             previous = token
-    return pieces, PLAIN
+    return fragments, PLAIN
 
 
 def _end_of_string(text: str, start: int, quotes: str) -> int:
@@ -77,9 +78,9 @@ def _end_of_string(text: str, start: int, quotes: str) -> int:
     return -1
 
 
-def _ink_of(kind: str, token: str, previous: str, text: str, end: int) -> str:
+def _style_of(kind: str, token: str, previous: str, text: str, end: int) -> str:
     if kind != "word":
-        return _INK_OF_KIND[kind]
+        return _STYLE_OF_KIND[kind]
     if previous == ".":
         return "code.name"
     if token in _KEYWORDS:
@@ -90,7 +91,7 @@ def _ink_of(kind: str, token: str, previous: str, text: str, end: int) -> str:
     return "code.function" if previous in ("def", "class") or (is_called and token in _BUILTINS) else "code.name"
 
 
-_INK_OF_KIND = {
+_STYLE_OF_KIND = {
     "comment": "code.comment",
     "string": "code.string",
     "number": "code.number",
@@ -104,7 +105,8 @@ class CodeRow:
     """One row of the screen. `number` counts lines from 1; 0 where a long line goes on."""
 
     number: int
-    pieces: list[Piece]
+    fragments: list[Fragment]
+    source: RowSource
 
 
 class CodeDocument:
@@ -112,9 +114,9 @@ class CodeDocument:
 
     def __init__(self, code: str = "") -> None:
         self._code = ""
-        self._finished: list[list[Piece]] = []
+        self._finished: list[list[Fragment]] = []
         self._state = PLAIN
-        self._last: list[Piece] = []
+        self._last: list[Fragment] = []
         self._width = 0
         self._rows: list[CodeRow] = []
         self._last_rows: list[CodeRow] = []
@@ -134,11 +136,11 @@ class CodeDocument:
         start = self._code.rfind("\n") + 1
         *finished, last = code[start:].split("\n")
         for text in finished:
-            pieces, self._state = ink_line(safe_text(text.removesuffix("\r")), self._state)
-            self._finished.append(pieces)
+            fragments, self._state = highlight_line(safe_text(text.removesuffix("\r")), self._state)
+            self._finished.append(fragments)
             if self._width:
-                self._rows.extend(self._wrapped(len(self._finished), pieces))
-        self._last, _ = ink_line(safe_text(last), self._state)
+                self._rows.extend(self._wrapped(len(self._finished), fragments))
+        self._last, _ = highlight_line(safe_text(last), self._state)
         self._last_rows = list(self._wrapped(len(self._finished) + 1, self._last)) if self._width and last else []
         self._code = code
         return True
@@ -161,9 +163,29 @@ class CodeDocument:
         if width == self._width:
             return
         self._width = width
-        self._rows = [row for number, pieces in enumerate(self._finished, 1) for row in self._wrapped(number, pieces)]
+        self._rows = [
+            row for number, fragments in enumerate(self._finished, 1) for row in self._wrapped(number, fragments)
+        ]
         self._last_rows = list(self._wrapped(len(self._finished) + 1, self._last)) if self._last else []
 
-    def _wrapped(self, number: int, pieces: list[Piece]) -> Iterator[CodeRow]:
-        for index, row in enumerate(wrap(pieces, max(1, self._width)) or [[]]):
-            yield CodeRow(number if index == 0 else 0, row)
+    def _wrapped(self, number: int, fragments: list[Fragment]) -> Iterator[CodeRow]:
+        start = 0
+        for index, row in enumerate(wrap(fragments, max(1, self._width)) or [[]]):
+            yield CodeRow(number if index == 0 else 0, row, RowSource(number - 1, start))
+            start += sum(len(text) for text, _ in row)
+
+    # --- for a selection
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """The lines as they are read: what is hidden in them is shown by stand-ins."""
+        return ["".join(text for text, _ in fragments) for fragments in (*self._finished, self._last)]
+
+    @property
+    def source_lines(self) -> Sequence[str]:
+        """The lines as they were written, character by character."""
+        return self._code.split("\n")
+
+    def source_of(self, index: int, width: int) -> RowSource:
+        """Where a row at a width comes from."""
+        return self.row(index, width).source

@@ -8,7 +8,7 @@ from rich.style import Style
 
 from evolver_tui.tui.actions import AnyAction
 from evolver_tui.tui.drawing.pane import Pane
-from evolver_tui.tui.drawing.styles import Line, Piece, line_width
+from evolver_tui.tui.drawing.styles import Fragment, Line, line_width
 
 
 class KeyLine(Pane):
@@ -33,15 +33,20 @@ class KeyLine(Pane):
         """The row: what the pane can do, as far as it fits, then what is always shown. Dim keys give way to others."""
         here = [a for a in self._actions if not a.is_always_shown and (not a.panes or self._pane in a.panes)]
         here = [a for a in here if not a.is_occasional or a.id not in self._disabled]
-        always = [piece for action in self._actions if action.is_always_shown for piece in self._pieces(action)]
+        always = [
+            fragment for action in self._actions if action.is_always_shown for fragment in self._fragments(action)
+        ]
         room = width - line_width(always)
         chosen: set[str] = set()
         for action in sorted(here, key=self._need):
-            needed = line_width(self._pieces(action))
+            needed = line_width(self._fragments(action))
             if needed <= room:
                 chosen.add(action.id)
                 room -= needed
-        return [*(piece for action in here if action.id in chosen for piece in self._pieces(action)), *always], None
+        return [
+            *(fragment for action in here if action.id in chosen for fragment in self._fragments(action)),
+            *always,
+        ], None
 
     def _need(self, action: AnyAction) -> int:
         """The smaller, the more a key is needed in the row: the way out of what is on, what works, what does not."""
@@ -49,7 +54,7 @@ class KeyLine(Pane):
             return 0
         return 2 if action.id in self._disabled else 1
 
-    def _pieces(self, action: AnyAction) -> list[Piece]:
+    def _fragments(self, action: AnyAction) -> list[Fragment]:
         key = "dim" if action.id in self._disabled else "key"
         title = action.title_when_on if action.id in self._on else action.title
         return [(f" {action.shown_key}", key), (f" {title} ", "dim")]

@@ -1,4 +1,4 @@
-"""What every pane of the desk shares: it draws lines of inked pieces and carries no markup."""
+"""What every pane of the desk shares: it draws lines of styled fragments and carries no markup."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from evolver_tui.tui.drawing.styles import PLAIN_MARKS, Ink, Line, Marks, paint, read_ink
+from evolver_tui.tui.drawing.styles import ASCII_SYMBOLS, Line, StyleMap, Symbols, paint, theme_styles
 
 if TYPE_CHECKING:
     from textual.screen import Screen
 
-_latest: tuple[Mapping[str, str], Ink] | None = None
+_latest: tuple[Mapping[str, str], StyleMap] | None = None
 """The theme's variables that were read last, and what came of it."""
 
 
@@ -28,35 +28,35 @@ class Pane(Widget):
 
     def __init__(self, *, plain: bool = False, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self.marks: Marks = PLAIN_MARKS if plain else Marks()
+        self.symbols: Symbols = ASCII_SYMBOLS if plain else Symbols()
         self._title = ""
         self._subtitle = ""
         self._base = Style()
-        self._ink: Ink = {}
+        self._theme_styles: StyleMap = {}
 
     @property
-    def ink(self) -> Ink:
+    def theme_styles(self) -> StyleMap:
         """The styles of the theme in use."""
         global _latest
         variables = self.app.theme_variables
         if _latest is None or _latest[0] is not variables:
-            _latest = (variables, read_ink(variables))
+            _latest = (variables, theme_styles(variables))
         return _latest[1]
 
     def line(self, y: int, width: int) -> tuple[Line, Style | None]:
-        """One line's pieces, and what is laid over the whole of it."""
+        """One line's fragments, and what is laid over the whole of it."""
         raise NotImplementedError
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Draw some lines; what they have in common is looked up once."""
-        self._base, self._ink = self.rich_style, self.ink
+        self._base, self._theme_styles = self.rich_style, self.theme_styles
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         """Draw one line."""
         width = self.size.width
-        pieces, over = self.line(y, width)
-        return paint(pieces, self._ink, width, self._base, over)
+        fragments, over = self.line(y, width)
+        return paint(fragments, self._theme_styles, width, self._base, over)
 
     def refresh_rows(self, rows: Sequence[int]) -> None:
         """Draw some lines again and leave the rest."""

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.tui.drawing.formatting import clock_time
-from evolver_tui.tui.drawing.styles import Piece, fill
+from evolver_tui.tui.drawing.styles import Fragment, fill
 
 if TYPE_CHECKING:
     from evolver_tui.core.signal import Signal
 
-MARKS: Mapping[str, tuple[str, str]] = {"info": ("i", "dim"), "warning": ("!", "warn"), "error": ("x", "error")}
-"""Level to its sign and ink."""
+LEVEL_SYMBOLS: Mapping[str, tuple[str, str]] = {"info": ("i", "dim"), "warning": ("!", "warn"), "error": ("x", "error")}
+"""Level to its sign and style."""
 
 _LONGEST_VALUE = 300
 """Characters of a value that the feed's one line looks at."""
@@ -24,18 +24,18 @@ _FIRST = ("reason", "error")
 """Why something happened is read before where."""
 
 
-def signal_line(signal: Signal, width: int) -> Iterator[Piece]:
+def signal_line(signal: Signal, width: int) -> Iterator[Fragment]:
     """Time, level, name and payload of a signal, in their columns."""
-    mark, ink = MARKS.get(signal.level, MARKS["info"])
+    mark, style = LEVEL_SYMBOLS.get(signal.level, LEVEL_SYMBOLS["info"])
     name_width = 26 if width >= 79 else max(12, min(24, width // 3))
     yield clock_time(signal.timestamp), "dim"
-    yield f" {mark} ", ink
+    yield f" {mark} ", style
     yield fill(safe_text(signal.name, 80), name_width), "name"
     yield " ", "text"
-    yield from payload_pieces(signal)
+    yield from payload_fragments(signal)
 
 
-def payload_pieces(signal: Signal) -> Iterator[Piece]:
+def payload_fragments(signal: Signal) -> Iterator[Fragment]:
     """The task's id, then the payload as `key=value`: what went wrong first, and nothing of fields without a value."""
     task_id = signal.context.get("task_id")
     if task_id is not None:
@@ -68,7 +68,7 @@ def _one_line(value: Any) -> str:
 
 
 def _tokens(value: Any, depth: int = 0) -> Iterator[str]:
-    """A value's JSON in pieces, none much longer than what is looked at."""
+    """A value's JSON in fragments, none much longer than what is looked at."""
     if isinstance(value, Mapping | list | tuple) and depth > _DEEPEST:
         yield "…"
     elif isinstance(value, Mapping):
@@ -106,12 +106,12 @@ def _scalar(value: Any) -> str:
 # --- the whole of it
 
 
-def whole_signal(signal: Signal) -> Sequence[Piece]:
-    """Everything that a signal holds, as pieces of a text of several lines; safe to draw."""
-    mark, ink = MARKS.get(signal.level, MARKS["info"])
+def whole_signal(signal: Signal) -> Sequence[Fragment]:
+    """Everything that a signal holds, as fragments of a text of several lines; safe to draw."""
+    mark, style = LEVEL_SYMBOLS.get(signal.level, LEVEL_SYMBOLS["info"])
     context = {key: value for key, value in signal.context.items() if key not in ("timestamp", "level", "task_id")}
-    head: list[Piece] = [
-        ("level  ", "dim"), (f"{mark} {safe_text(signal.level, 60)}\n", ink),
+    head: list[Fragment] = [
+        ("level  ", "dim"), (f"{mark} {safe_text(signal.level, 60)}\n", style),
         ("time   ", "dim"), (f"{clock_time(signal.timestamp)}\n", "text"),
     ]  # fmt: skip
     task_id = signal.context.get("task_id")
@@ -125,19 +125,19 @@ def whole_signal(signal: Signal) -> Sequence[Piece]:
     ]  # fmt: skip
 
 
-def _limited(lines: Iterator[Sequence[Piece]]) -> list[Piece]:
-    pieces = [piece for line in islice(lines, _MOST_LINES) for piece in line]
+def _limited(lines: Iterator[Sequence[Fragment]]) -> list[Fragment]:
+    fragments = [fragment for line in islice(lines, _MOST_LINES) for fragment in line]
     if next(lines, None) is not None:
-        pieces.append(("… there is more; the log has all of it.\n", "dim"))
-    return pieces
+        fragments.append(("… there is more; the log has all of it.\n", "dim"))
+    return fragments
 
 
-def _fields(items: Iterable[tuple[Any, Any]], depth: int) -> Iterator[Sequence[Piece]]:
+def _fields(items: Iterable[tuple[Any, Any]], depth: int) -> Iterator[Sequence[Fragment]]:
     for key, value in items:
         yield from _field(f"{safe_text(key, 200)}: ", value, depth)
 
 
-def _field(name: str, value: Any, depth: int) -> Iterator[Sequence[Piece]]:
+def _field(name: str, value: Any, depth: int) -> Iterator[Sequence[Fragment]]:
     """A name and its value, below each other where the value has parts of its own."""
     indent = "  " * depth
     head = (f"{indent}{name}", "dim")

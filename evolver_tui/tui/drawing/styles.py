@@ -1,4 +1,4 @@
-"""What panes draw with: named styles out of the theme, marks, and text that fits a number of cells."""
+"""What panes draw with: named styles out of the theme, symbols, and text that fits a number of cells."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from textual.color import Color
 from textual.color import ColorParseError as _ColorParseError
 from textual.strip import Strip
 
-Piece = tuple[str, str]
-"""Some text that is safe to draw, and the name of its ink."""
+Fragment = tuple[str, str]
+"""Some text that is safe to draw, and the name of its styles."""
 
-Line = Sequence[Piece]
+Line = Sequence[Fragment]
 
-Ink = Mapping[str, Style]
-"""Ink name to style, for one theme."""
+StyleMap = Mapping[str, Style]
+"""StyleMap name to style, for one theme."""
 
 _VARIABLES: Mapping[str, tuple[str, str]] = {
     "text": ("foreground", ""),
@@ -46,17 +46,17 @@ _VARIABLES: Mapping[str, tuple[str, str]] = {
 }
 
 
-def read_ink(variables: Mapping[str, str]) -> Ink:
+def theme_styles(variables: Mapping[str, str]) -> StyleMap:
     """The styles of a theme whose CSS variables are `variables`."""
-    ink = {
+    styles = {
         name: Style.parse(attributes) + Style(color=_color(variables, variable).rich_color)
         for name, (variable, attributes) in _VARIABLES.items()
     }
-    ink["badge"] = _badge(variables, "badge")
-    ink["alarm"] = _badge(variables, "queue-needs")
+    styles["badge"] = _badge(variables, "badge")
+    styles["alarm"] = _badge(variables, "queue-needs")
     for name, variable in (("selected", "block-cursor"), ("selected.blurred", "block-cursor-blurred")):
-        ink[name] = Style(bgcolor=_color(variables, f"{variable}-background").rich_color)
-    return ink
+        styles[name] = Style(bgcolor=_color(variables, f"{variable}-background").rich_color)
+    return styles
 
 
 def _badge(variables: Mapping[str, str], variable: str) -> Style:
@@ -80,7 +80,7 @@ def _color(variables: Mapping[str, str], *names: str) -> Color:
     return Color.parse("ansi_default")
 
 
-class Marks(NamedTuple):
+class Symbols(NamedTuple):
     """The signs that carry meaning without colour."""
 
     review: str = "◆"
@@ -102,7 +102,7 @@ class Marks(NamedTuple):
     bars: str = "▁▂▃▄▅▆▇"
 
 
-PLAIN_MARKS = Marks("*", "?", ">", ".", "+", "x", "!", "~", "#", "/", "^", "*", "o", "-", "\\", "-", "_.:-=+*#")
+ASCII_SYMBOLS = Symbols("*", "?", ">", ".", "+", "x", "!", "~", "#", "/", "^", "*", "o", "-", "\\", "-", "_.:-=+*#")
 """For terminals and fonts with ASCII only."""
 
 
@@ -126,7 +126,7 @@ def width_of(text: str) -> int:
     return len(text) if text.isascii() else cell_len(text)
 
 
-def line_width(line: Iterable[Piece]) -> int:
+def line_width(line: Iterable[Fragment]) -> int:
     """How many cells a line takes."""
     return sum(width_of(text) for text, _ in line)
 
@@ -137,42 +137,42 @@ def spread(left: Line, right: Line, width: int) -> Line:
     return [*left, (" " * gap, "text"), *right] if gap >= 1 else left
 
 
-def paint(line: Line, ink: Ink, width: int, base: Style, over: Style | None = None) -> Strip:
+def paint(line: Line, styles: StyleMap, width: int, base: Style, over: Style | None = None) -> Strip:
     """A line as exactly `width` cells.
 
     Args:
         base: the widget's own colours.
-        over: laid over every piece, e.g. a selection's background.
+        over: laid over every fragment, e.g. a selection's background.
     """
     if over is not None:
         base = base + over
-        segments = [Segment(text, base + ink[name] + over) for text, name in line]
+        segments = [Segment(text, base + styles[name] + over) for text, name in line]
     else:
-        segments = [Segment(text, base + ink[name]) for text, name in line]
+        segments = [Segment(text, base + styles[name]) for text, name in line]
     strip = Strip(segments, sum(width_of(text) for text, _ in line))
     if strip.cell_length > width:
-        return _cut(line, ink, width, base)
+        return _cut(line, styles, width, base)
     return strip.extend_cell_length(width, base)
 
 
-def _cut(line: Line, ink: Ink, width: int, base: Style) -> Strip:
+def _cut(line: Line, styles: StyleMap, width: int, base: Style) -> Strip:
     kept: list[Segment] = []
     room = width
     for text, name in line:
         needed = width_of(text)
         is_last = needed >= room
-        kept.append(Segment(fit(text + "…" if needed == room else text, room), base + ink[name]))
+        kept.append(Segment(fit(text + "…" if needed == room else text, room), base + styles[name]))
         room -= needed
         if is_last:
             break
     return Strip(kept).extend_cell_length(width, base)
 
 
-def wrap(line: Line, width: int) -> list[list[Piece]]:
+def wrap(line: Line, width: int) -> list[list[Fragment]]:
     """A line as rows of at most `width` cells, broken at a space or token where there is one; nothing is hidden."""
     if line_width(line) <= width:
         return [list(line)]
-    rows: list[list[Piece]] = [[]]
+    rows: list[list[Fragment]] = [[]]
     room = width
     for text, name in line:
         while _signs_within(text, room) < len(text):  # looks at no more than a row of it
@@ -222,7 +222,7 @@ def wrap_words(text: str, width: int) -> list[str]:
                 continue
             if row:
                 rows.append(row)
-            *full, row = ["".join(piece for piece, _ in part) for part in wrap([(word, "")], width)] or [""]
+            *full, row = ["".join(fragment for fragment, _ in part) for part in wrap([(word, "")], width)] or [""]
             rows.extend(full)
         rows.append(row)
     return rows

@@ -1,4 +1,4 @@
-"""The confirm modal: a deed that is not done by accident."""
+"""The confirm modal: an action that is not done by accident."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ConfirmModal(Modal[bool]):
         """Args:
         title: what it is about, one line.
         body: what would happen.
-        confirm_label: the deed, as a verb.
+        confirm_label: the action, as a verb.
         keep_label: leaving things as they are, as a verb.
         now: counts the time until keys are taken.
         """

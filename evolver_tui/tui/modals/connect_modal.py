@@ -18,10 +18,10 @@ from textual.widgets import Input, Static
 from evolver_tui.core.address import MASK, Address
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.settings.values import HUB_SCHEMES, address
-from evolver_tui.tui.drawing.styles import PLAIN_MARKS, Marks
+from evolver_tui.tui.drawing.styles import ASCII_SYMBOLS, Symbols
 from evolver_tui.tui.modals.inputs import ChoiceList, Chooser, TextInput
 from evolver_tui.tui.modals.modal import Clock, Modal
-from evolver_tui.tui.screens.desk.panes.hub_pane import LONGEST_REASON, link_mark, link_words
+from evolver_tui.tui.screens.desk.panes.hub_pane import LONGEST_REASON, link_symbol, link_words
 
 if TYPE_CHECKING:
     from evolver_tui.core.link_state import LinkState
@@ -119,11 +119,11 @@ class ConnectModal(Modal[ConnectChoice | None]):
         self._show_kept()
 
     def _link_content(self, link: LinkState) -> Content:
-        marks = PLAIN_MARKS if self.is_plain else Marks()
-        mark, ink = link_mark(link, marks)
-        words = link_words(link, self._wall_now(), marks.dot)
+        symbols = ASCII_SYMBOLS if self.is_plain else Symbols()
+        mark, style = link_symbol(link, symbols)
+        words = link_words(link, self._wall_now(), symbols.dot)
         url = Content.styled(safe_text(link.url, 400), "bold")
-        state = Content.assemble((f"{mark} ", _STYLES[ink]), (words, ""))
+        state = Content.assemble((f"{mark} ", _STYLES[style]), (words, ""))
         if not link.reason or link.phase == "connected":
             return Content("\n").join([url, state])
         return Content("\n").join([url, state, Content(safe_text(link.reason, LONGEST_REASON))])

@@ -15,7 +15,7 @@ from evolver_tui.core.times import age
 from evolver_tui.tui.drawing.formatting import moment
 from evolver_tui.tui.drawing.movable import Movable
 from evolver_tui.tui.drawing.pane import Pane
-from evolver_tui.tui.drawing.styles import Line, Marks, Piece, fill, fit, wrap_words
+from evolver_tui.tui.drawing.styles import Fragment, Line, Symbols, fill, fit, wrap_words
 
 if TYPE_CHECKING:
     from evolver_tui.core.question import OpenQuestion
@@ -235,10 +235,10 @@ class InboxList(Pane, Movable):
         if index >= len(self._rows):
             return [], None
         is_selected = index == self._cursor
-        row = columns.row(self._rows[index], is_selected, self._now(), self.marks)
-        return row, self.ink["selected"] if is_selected else None
+        row = columns.row(self._rows[index], is_selected, self._now(), self.symbols)
+        return row, self.theme_styles["selected"] if is_selected else None
 
-    def _empty_words(self, y: int) -> Piece:
+    def _empty_words(self, y: int) -> Fragment:
         if y > 1:
             return "", "text"
         if self._total is None:
@@ -250,18 +250,18 @@ class InboxList(Pane, Movable):
     def _detail_line(self, y: int, width: int) -> Line:
         row = self.selected
         if y == 0 or row is None:
-            return [(self.marks.rule * width, "rule")]
-        return _detail(row, width, self.marks)[y - 1]
+            return [(self.symbols.rule * width, "rule")]
+        return _detail(row, width, self.symbols)[y - 1]
 
 
-def _detail(row: InboxRow, width: int, marks: Marks) -> Sequence[Line]:
+def _detail(row: InboxRow, width: int, symbols: Symbols) -> Sequence[Line]:
     """What it wants in two rows, then whose it is."""
     message = " ".join(safe_block(row.message, 4 * _LONGEST).split()) or "It asks without a word."
     first, *rest = wrap_words(message, width)
     second = (rest or [""])[0] + ("…" if len(rest) > 1 else "")
     risk = f"risk {row.risk}" if row.risk else ""
     about = (risk, f"asked at {moment(row.asked_at)}", f"job {row.job}", row.task_type, row.task_name)
-    words = f" {marks.dot} ".join(safe_text(part, _LONGEST) for part in about if part)
+    words = f" {symbols.dot} ".join(safe_text(part, _LONGEST) for part in about if part)
     return [[(first, "strong")], [(fit(second, width), "text")], [(fit(words, width), "dim")]]
 
 
@@ -288,15 +288,15 @@ class Columns(NamedTuple):
         words = "".join(fill(word, width) + " " * _GAP for word, width in cells if width)
         return [(f"   {words}{fill('why', self.why)}{'age':>5} ", "dim")]
 
-    def row(self, row: InboxRow, is_selected: bool, now: float, marks: Marks) -> Line:
+    def row(self, row: InboxRow, is_selected: bool, now: float, symbols: Symbols) -> Line:
         """One row."""
         text = "strong" if is_selected else "text"
-        mark = marks.review if row.kind is QuestionKind.REVIEW else marks.asks
+        mark = symbols.review if row.kind is QuestionKind.REVIEW else symbols.asks
         wants, why = row.node or row.message, _WHY.get(row.reason, row.reason)
         task, name, wants, why = (safe_text(part, _LONGEST) for part in (row.task_id, row.task_name, wants, why))
         cells = ((task, self.task, text), (name, self.name, "text"), (wants, self.wants, text))
-        pieces: list[Piece] = [(f" {mark} ", "needs")]
-        pieces += [(fill(words, width) + " " * _GAP, ink) for words, width, ink in cells if width]
-        pieces.append((fill(why, self.why), "dim"))
-        pieces.append((f"{age(now - row.asked_at):>5} ", "needs" if is_selected else "dim"))
-        return pieces
+        fragments: list[Fragment] = [(f" {mark} ", "needs")]
+        fragments += [(fill(words, width) + " " * _GAP, style) for words, width, style in cells if width]
+        fragments.append((fill(why, self.why), "dim"))
+        fragments.append((f"{age(now - row.asked_at):>5} ", "needs" if is_selected else "dim"))
+        return fragments

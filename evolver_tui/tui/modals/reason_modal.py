@@ -24,7 +24,7 @@ class Wording:
     """What becomes of it."""
     when_empty: str
     """Why nothing is not enough."""
-    deed: str
+    verb: str
     """What enter does."""
 
 
@@ -76,7 +76,7 @@ class ReasonModal(Modal[str | None]):
 
     def key_line(self) -> str:
         """Send or not."""
-        return f"enter {self._wording.deed} · esc cancel"
+        return f"enter {self._wording.verb} · esc cancel"
 
     def action_submit(self) -> None:
         """Send what was typed, unless that is nothing."""

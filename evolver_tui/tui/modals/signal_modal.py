@@ -90,7 +90,7 @@ class SignalModal(Modal[None], Movable):
     def _show(self, signal: Signal) -> None:
         self._signal = signal
         self.query_one("#window").border_title = Content(self._with_dots(safe_text(signal.name, 90)))
-        self._text.update(Content.assemble(*((text, _STYLES[ink]) for text, ink in whole_signal(signal))))
+        self._text.update(Content.assemble(*((text, _STYLES[style]) for text, style in whole_signal(signal))))
         self.query_one("#text", VerticalScroll).scroll_home(animate=False)
         self.call_after_refresh(self._show_key_line)
 

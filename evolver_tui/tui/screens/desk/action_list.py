@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evolver_tui.tui.actions import AnyAction
 from evolver_tui.tui.moving import MOVES
+from evolver_tui.tui.screens.desk.actions.copying import COPY, SELECT
 from evolver_tui.tui.screens.desk.actions.hub import CONNECT, CONNECT_NOW, PAUSE
 from evolver_tui.tui.screens.desk.actions.jobs import CANCEL, RESTORE, RETRY
 from evolver_tui.tui.screens.desk.actions.layout import (
@@ -21,7 +22,8 @@ from evolver_tui.tui.screens.desk.actions.questions import ANSWER, ANSWER_OLDEST
 from evolver_tui.tui.screens.desk.actions.review import APPROVE, EDIT, REJECT, REJECT_PLAIN, RESPOND
 
 DESK_ACTIONS: tuple[AnyAction, ...] = (
-    APPROVE, REJECT, REJECT_PLAIN, EDIT, RESPOND, RETRY, RESTORE, NEXT_TAB, PREVIOUS_TAB, ANSWER, DECLINE,
+    APPROVE, REJECT, REJECT_PLAIN, EDIT, RESPOND, RETRY, RESTORE, NEXT_TAB, PREVIOUS_TAB, SELECT, COPY, ANSWER,
+    DECLINE,
     OPEN_CARD, INBOX, NEXT, ANSWER_OLDEST, FILTER, CANCEL,
     OPEN_SIGNAL, PAUSE, EXPORT, CONNECT, CONNECT_NOW,
     *MOVES,

@@ -81,7 +81,7 @@ class CardPresenter:
         retry = self._monitor.retry_of(row.job)
         knows = self._session.workers.knows(detail.routine)
         self._facts = CardFacts(detail, question, journal, desk.settings.nodes_folder, subject, retry, knows)
-        self._card.show(content_of(self._facts, desk.settings.now(), self._card.marks))
+        self._card.show(content_of(self._facts, desk.settings.now(), self._card.symbols))
         desk.layout.show_keys()
 
     async def _subject(self, question: OpenQuestion | None) -> ReviewSubject | None:
@@ -137,7 +137,7 @@ class CardPresenter:
         if facts is None or card.content.job != facts.detail.row.job or card.content.is_live:
             return
         self._facts = facts = replace(facts, retry=self._monitor.retry_of(card.content.job))
-        content = with_ages(card.content, facts, self._desk.settings.now(), card.marks)
+        content = with_ages(card.content, facts, self._desk.settings.now(), card.symbols)
         if content is not card.content:
             card.show(content)
 
@@ -152,6 +152,6 @@ class CardPresenter:
         retry = self._monitor.retry_of(live.job)
         parts = [f"attempt {retry.failed + 1}"] if retry is not None else []
         parts += [count(document.line_count, "line"), age(self._desk.settings.now() - since)]
-        words = f" {card.marks.dot} ".join(parts)
+        words = f" {card.symbols.dot} ".join(parts)
         if has_grown or not (card.content.is_live and card.content.job == live.job) or card.content.subtitle != words:
             card.show(live_content(live.job, live.task_id, document, words), follow=True)

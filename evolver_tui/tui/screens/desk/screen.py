@@ -17,9 +17,10 @@ from evolver_tui.tui.desk_settings import DeskSettings, classes_now
 from evolver_tui.tui.drawing.filterable import Filterable
 from evolver_tui.tui.drawing.key_line import KeyLine
 from evolver_tui.tui.drawing.pane import Pane, pane_of
+from evolver_tui.tui.screens.desk.actions.copying import COPY
 from evolver_tui.tui.screens.desk.actions.hub import CONNECT
 from evolver_tui.tui.screens.desk.actions.jobs import RESTORE
-from evolver_tui.tui.screens.desk.actions.layout import OPEN_CARD
+from evolver_tui.tui.screens.desk.actions.layout import BACK, OPEN_CARD
 from evolver_tui.tui.screens.desk.card import message_content
 from evolver_tui.tui.screens.desk.context import DeskContext, Panes, SessionParts
 from evolver_tui.tui.screens.desk.live_updates import LiveUpdates
@@ -54,7 +55,8 @@ class Desk(ViewScreen[DeskContext]):
         receipts = Receipts(monotonic, keymap.shown_key(RESTORE))
         self.status = StatusLine(plain=plain)
         self.queue = QueuePane(now, monotonic, receipts.words_of, plain=plain)
-        self.card = ReviewCard(monotonic, plain=plain)
+        selection_keys = f"{keymap.shown_key(COPY)} copies, {keymap.shown_key(BACK)} ends it"
+        self.card = ReviewCard(monotonic, selection_keys, plain=plain)
         self.feed = SignalFeed(plain=plain)
         self.hub = HubPane(now, keymap.shown_key(CONNECT), plain=plain)
         self.key_line = KeyLine(keymap.actions, plain=plain)
@@ -176,9 +178,11 @@ class Desk(ViewScreen[DeskContext]):
         self.focus_pane(panes[(index + step) % len(panes)])
 
     def go_back(self) -> None:
-        """Out of the innermost thing: the filter, the zoom, the card."""
+        """Out of the innermost thing: the filter, the selection, the zoom, the card."""
         pane = pane_of(self)
         if isinstance(pane, Filterable) and pane.close_filter():
+            return
+        if pane is self.card and self.card.end_selection():
             return
         if self.is_zoomed:
             self._zoom(False)

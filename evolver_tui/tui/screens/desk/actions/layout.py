@@ -43,7 +43,7 @@ PREVIOUS_PANE: Action[DeskContext] = Action(
     lambda desk: desk.layout.cycle(-1),
 )  # fmt: skip
 BACK: Action[DeskContext] = Action(
-    "pane.back", "escape", "back", "Leave the filter, the zoom or the card.", "Desk",
+    "pane.back", "escape", "back", "Leave the filter, the selection, the zoom or the card.", "Desk",
     lambda desk: desk.layout.go_back(), is_way_out=True,
 )  # fmt: skip
 ZOOM: Action[DeskContext] = Action(

@@ -19,7 +19,7 @@ from evolver_tui.engine.durable.routine import RESULT
 from evolver_tui.tui.drawing.code_view import CodeDocument
 from evolver_tui.tui.drawing.formatting import count, duration
 from evolver_tui.tui.drawing.page import Page, TextPage
-from evolver_tui.tui.drawing.styles import Line, Marks, Piece
+from evolver_tui.tui.drawing.styles import Fragment, Line, Symbols
 from evolver_tui.tui.screens.desk.card import CardContent, Review
 from evolver_tui.tui.screens.desk.job_monitor import ModelRetry
 
@@ -49,27 +49,27 @@ class CardFacts:
         return f"the routine {safe_text(routine, 100)}" if routine else "the author"
 
 
-def content_of(facts: CardFacts, now: float, marks: Marks) -> CardContent:
+def content_of(facts: CardFacts, now: float, symbols: Symbols) -> CardContent:
     """The card of a job, whatever its state."""
     question = facts.question
     if question is not None and question.question.kind is QuestionKind.REVIEW:
         try:
             review = Review(question, facts.subject or ReviewSubject.of(question))
         except (KeyError, TypeError, ValueError, EvolverError) as error:
-            return _plain(facts, marks, [(f"This review cannot be shown: {safe_text(error, 200)}.", "error")], now)
-        return _review_card(facts, review, marks)
+            return _plain(facts, symbols, [(f"This review cannot be shown: {safe_text(error, 200)}.", "error")], now)
+        return _review_card(facts, review, symbols)
     if question is not None:
-        return _question_card(facts, question, now, marks)
-    return _plain(facts, marks, list(_state_paragraphs(facts, now)), now)
+        return _question_card(facts, question, now, symbols)
+    return _plain(facts, symbols, list(_state_paragraphs(facts, now)), now)
 
 
-def with_ages(content: CardContent, facts: CardFacts, now: float, marks: Marks) -> CardContent:
+def with_ages(content: CardContent, facts: CardFacts, now: float, symbols: Symbols) -> CardContent:
     """`content`, made of these facts, as it reads by now; itself where nothing reads differently."""
     asked = facts.question
     if asked is not None and asked.question.kind is QuestionKind.REVIEW:
         return content
     paragraphs = (
-        _question_paragraphs(asked, facts.worker, now, marks) if asked is not None else _state_paragraphs(facts, now)
+        _question_paragraphs(asked, facts.worker, now, symbols) if asked is not None else _state_paragraphs(facts, now)
     )
     current = TextPage(tuple(paragraphs))
     pages = tuple(page._replace(content=current) if page.title in _WITH_AGES else page for page in content.pages)
@@ -79,14 +79,14 @@ def with_ages(content: CardContent, facts: CardFacts, now: float, marks: Marks) 
 # --- a draft to decide about
 
 
-def _review_card(facts: CardFacts, review: Review, marks: Marks) -> CardContent:
+def _review_card(facts: CardFacts, review: Review, symbols: Symbols) -> CardContent:
     draft, report = review.draft, review.report
     code = CodeDocument(draft.code)
     findings = sorted(report.findings, key=lambda finding: (_LEVELS.index(finding.level), finding.line))
     pages = (
         Page("Code", code, notes=_line_notes(findings)),
         Page("Task", _task_page(facts)),
-        Page("Checks", _checks_page(review, findings, marks), tally=_tally(findings, marks)),
+        Page("Checks", _checks_page(review, findings, symbols), tally=_tally(findings, symbols)),
     )
     parts = [f"risk {report.risk.value}", count(code.line_count, "line")]
     if draft.seconds >= 0.05:
@@ -102,9 +102,9 @@ def _review_card(facts: CardFacts, review: Review, marks: Marks) -> CardContent:
     return CardContent(
         identity=("review", review.question_id, draft.sha256, review.subject.replaced_sha256),
         title=f"{safe_text(draft.node_id, 64)}  v{review.subject.version}",
-        subtitle=f" {marks.dot} ".join(parts),
+        subtitle=f" {symbols.dot} ".join(parts),
         pages=pages,
-        summary=tuple(_finding_phrase(finding, marks) for finding in findings),
+        summary=tuple(_finding_phrase(finding, symbols) for finding in findings),
         job=facts.detail.row.job,
         review=review,
     )
@@ -114,45 +114,45 @@ def _line_notes(findings: Sequence[Finding]) -> dict[int, str]:
     notes: dict[int, str] = {}
     for finding in findings:
         if finding.line and finding.level is not FindingLevel.PASS:
-            notes.setdefault(finding.line, _INK[finding.level])
+            notes.setdefault(finding.line, _LEVEL_STYLES[finding.level])
     return notes
 
 
-_INK = {FindingLevel.PASS: "ok", FindingLevel.NOTE: "warn", FindingLevel.FAIL: "error"}
+_LEVEL_STYLES = {FindingLevel.PASS: "ok", FindingLevel.NOTE: "warn", FindingLevel.FAIL: "error"}
 
 
-def _level_mark(level: FindingLevel, marks: Marks) -> str:
+def _level_symbol(level: FindingLevel, symbols: Symbols) -> str:
     if level is FindingLevel.PASS:
-        return marks.approved
-    return marks.failed if level is FindingLevel.NOTE else marks.rejected
+        return symbols.approved
+    return symbols.failed if level is FindingLevel.NOTE else symbols.rejected
 
 
-def _tally(findings: Sequence[Finding], marks: Marks) -> Line:
-    pieces: list[Piece] = []
+def _tally(findings: Sequence[Finding], symbols: Symbols) -> Line:
+    fragments: list[Fragment] = []
     for level in reversed(_LEVELS):
         number = sum(finding.level is level for finding in findings)
         if number:
-            pieces.append((f" {_level_mark(level, marks)}{number}", _INK[level]))
-    return pieces
+            fragments.append((f" {_level_symbol(level, symbols)}{number}", _LEVEL_STYLES[level]))
+    return fragments
 
 
-def _finding_phrase(finding: Finding, marks: Marks) -> Line:
+def _finding_phrase(finding: Finding, symbols: Symbols) -> Line:
     place = f"line {finding.line}: " if finding.line else ""
     text = f"{place}{safe_text(finding.message, 200)}"
-    return [(f"{_level_mark(finding.level, marks)} ", _INK[finding.level]), (text, "text")]
+    return [(f"{_level_symbol(finding.level, symbols)} ", _LEVEL_STYLES[finding.level]), (text, "text")]
 
 
-def _checks_page(review: Review, findings: Sequence[Finding], marks: Marks) -> TextPage:
+def _checks_page(review: Review, findings: Sequence[Finding], symbols: Symbols) -> TextPage:
     report, draft = review.report, review.draft
     paragraphs: list[tuple[str, str]] = []
     for finding in findings:
-        mark, place = _level_mark(finding.level, marks), f"line {finding.line}: " if finding.line else ""
-        ink = "text" if finding.level is FindingLevel.PASS else _INK[finding.level]
-        paragraphs.append((f"{mark} {place}{safe_text(finding.message, 500)}", ink))
-    risk_ink = {Risk.LOW: "ok", Risk.MEDIUM: "warn", Risk.HIGH: "error"}[report.risk]
+        mark, place = _level_symbol(finding.level, symbols), f"line {finding.line}: " if finding.line else ""
+        style = "text" if finding.level is FindingLevel.PASS else _LEVEL_STYLES[finding.level]
+        paragraphs.append((f"{mark} {place}{safe_text(finding.message, 500)}", style))
+    risk_style = {Risk.LOW: "ok", Risk.MEDIUM: "warn", Risk.HIGH: "error"}[report.risk]
     paragraphs += [
         ("", "text"),
-        (f"risk       {report.risk.value}", risk_ink),
+        (f"risk       {report.risk.value}", risk_style),
         (f"can reach  {safe_text(', '.join(report.capabilities) or 'nothing that the reading found')}", "text"),
         (f"calls      {safe_text(', '.join(report.tools) or 'no tools')}", "text"),
         (f"says       {safe_text(', '.join(draft.tools_used) or 'no tools')}", "dim"),
@@ -174,14 +174,14 @@ _WITH_AGES = ("Question", "State")
 """The pages on which something is said to be so and so old."""
 
 
-def _question_paragraphs(asked: OpenQuestion, worker: str, now: float, marks: Marks) -> Iterator[tuple[str, str]]:
+def _question_paragraphs(asked: OpenQuestion, worker: str, now: float, symbols: Symbols) -> Iterator[tuple[str, str]]:
     for line in safe_block(asked.question.message).split("\n"):
         yield line, "strong"
     yield "", "text"
     try:
         for form_field in read_form(asked.question.requested_schema):
             needed = " (needed)" if form_field.required else ""
-            yield f"{marks.dot} {safe_text(form_field.title, 200)}{needed}", "text"
+            yield f"{symbols.dot} {safe_text(form_field.title, 200)}{needed}", "text"
             yield from ((f"    {safe_text(choice.title, 200)}", "dim") for choice in form_field.choices[:20])
     except QuestionError as error:
         yield safe_text(error), "error"
@@ -189,8 +189,8 @@ def _question_paragraphs(asked: OpenQuestion, worker: str, now: float, marks: Ma
     yield f"T{worker[1:]} has waited for {age(now - asked.asked_at)}.", "dim"
 
 
-def _question_card(facts: CardFacts, asked: OpenQuestion, now: float, marks: Marks) -> CardContent:
-    paragraphs = _question_paragraphs(asked, facts.worker, now, marks)
+def _question_card(facts: CardFacts, asked: OpenQuestion, now: float, symbols: Symbols) -> CardContent:
+    paragraphs = _question_paragraphs(asked, facts.worker, now, symbols)
     return CardContent(
         identity=("question", asked.id),
         title=f"{safe_text(asked.task_id, 64)} asks",
@@ -204,7 +204,7 @@ def _question_card(facts: CardFacts, asked: OpenQuestion, now: float, marks: Mar
 # --- everything else
 
 
-def _plain(facts: CardFacts, marks: Marks, paragraphs: Sequence[tuple[str, str]], now: float) -> CardContent:
+def _plain(facts: CardFacts, symbols: Symbols, paragraphs: Sequence[tuple[str, str]], now: float) -> CardContent:
     row = facts.detail.row
     draft = _latest_draft(facts.journal)
     state = Page("State", TextPage(tuple(paragraphs)))
@@ -213,7 +213,7 @@ def _plain(facts: CardFacts, marks: Marks, paragraphs: Sequence[tuple[str, str]]
     if draft is not None and row.state.is_over:
         code = Page("Code", CodeDocument(draft.code))
         pages = [code, *pages] if row.outcome is Outcome.APPROVED else [*pages, code]
-        subtitle += f" {marks.dot} {count(len(draft.code.splitlines()), 'line')}"
+        subtitle += f" {symbols.dot} {count(len(draft.code.splitlines()), 'line')}"
     return CardContent(
         identity=("job", row.job, row.state, facts.detail.attempt),
         title=f"{safe_text(row.task_id, 64)}  {safe_text(row.task_name, 200)}",

@@ -12,7 +12,7 @@ from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.bridge import Rate
 from evolver_tui.tui.drawing.formatting import bars, duration, rate
 from evolver_tui.tui.drawing.pane import Pane
-from evolver_tui.tui.drawing.styles import Line, Marks, fit, wrap_words
+from evolver_tui.tui.drawing.styles import Line, Symbols, fit, wrap_words
 
 if TYPE_CHECKING:
     from evolver_tui.core.link_state import LinkState
@@ -23,16 +23,16 @@ LONGEST_REASON = 2_000
 _SPARK_CELLS = 20
 
 
-def link_mark(state: LinkState | None, marks: Marks) -> tuple[str, str]:
-    """The sign for a link's state, and its ink."""
+def link_symbol(state: LinkState | None, symbols: Symbols) -> tuple[str, str]:
+    """The sign for a link's state, and its style."""
     match state.phase if state else "idle":
         case "connected":
-            return marks.on, "ok"
+            return symbols.on, "ok"
         case "connecting" | "waiting":
-            return marks.failed, "warn"
+            return symbols.failed, "warn"
         case "ended":
-            return marks.rejected, "error"
-    return marks.off, "dim"
+            return symbols.rejected, "error"
+    return symbols.off, "dim"
 
 
 def link_words(state: LinkState, now: float, dot: str) -> str:
@@ -113,14 +113,14 @@ class HubPane(Pane):
     def _compose_lines(self, width: int, height: int) -> Iterator[Line]:
         state = self._state
         yield [(fit(safe_text(state.url, 400), width) if state else "not connected", "strong" if state else "dim")]
-        mark, ink = link_mark(state, self.marks)
+        mark, style = link_symbol(state, self.symbols)
         words = self._state_words(state)
         if self._is_paused:
-            words = f"intake paused {self.marks.dot} {words}"
-        yield [(f"{mark} ", ink), (fit(words, width - 2), "text")]
+            words = f"intake paused {self.symbols.dot} {words}"
+        yield [(f"{mark} ", style), (fit(words, width - 2), "text")]
         if state is not None and state.reason and state.phase != "connected":
             for row in _first_rows(safe_text(state.reason, LONGEST_REASON), width - 2, height - 2):
-                yield [("  ", "text"), (row, ink)]
+                yield [("  ", "text"), (row, style)]
         else:
             yield self._rate_line("in ", self._tasks_in, width)
             yield self._rate_line("out", self._tasks_out, width)
@@ -130,14 +130,14 @@ class HubPane(Pane):
         """The link's state, and the key to press where it is over or was none."""
         if state is None or state.phase == "idle":
             return f"press {self._connect_key} to choose a hub"
-        words = link_words(state, self._now(), self.marks.dot)
+        words = link_words(state, self._now(), self.symbols.dot)
         is_over = state.phase in ("ended", "closed")
         return f"{words}, press {self._connect_key} to connect" if is_over else words
 
     def _rate_line(self, name: str, rates: Rate, width: int) -> Line:
         words = rate(rates.per_second())
         room = min(_SPARK_CELLS, width - 19)
-        spark = bars(rates.history(room), self.marks.bars) if room > 3 else ""
+        spark = bars(rates.history(room), self.symbols.bars) if room > 3 else ""
         return [(f"{name} ", "dim"), (f"{words:<13} ", "text"), (spark, "dim")]
 
 

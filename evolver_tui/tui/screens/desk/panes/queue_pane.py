@@ -13,7 +13,7 @@ from textual.message import Message
 from evolver_tui.core.errors import EvolverError
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.drawing.filterable import Filterable
-from evolver_tui.tui.drawing.styles import Line, Piece
+from evolver_tui.tui.drawing.styles import Fragment, Line
 from evolver_tui.tui.screens.desk.panes.queue_window import NEAR_EDGE, Goal, RowWindow, read_window
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class QueuePane(Filterable):
         self._rest_until = 0.0
         self._is_stale = False
         self._unsaved: set[int] = set()
-        self._states: dict[int, Piece] = {}
+        self._states: dict[int, Fragment] = {}
         """Line on the screen to how its job was last said to stand."""
         self._second = 0
         self.set_title("Queue")
@@ -128,7 +128,7 @@ class QueuePane(Filterable):
         if changed:
             self.refresh_rows(changed)
 
-    def _state_of(self, row: QueueRow) -> Piece:
+    def _state_of(self, row: QueueRow) -> Fragment:
         from evolver_tui.tui.screens.desk.panes.queue_row import state_words
 
         receipt = self._receipt_of(row.job)
@@ -278,7 +278,7 @@ class QueuePane(Filterable):
             self.set_subtitle(f"{len(self._window.rows):,}{more} match")
         else:
             needs = counts.needs_you
-            needing = f" {self.marks.dot} {needs:,} {'needs' if needs == 1 else 'need'} you" if needs else ""
+            needing = f" {self.symbols.dot} {needs:,} {'needs' if needs == 1 else 'need'} you" if needs else ""
             self.set_subtitle(f"{counts.waiting:,} waiting{needing}")
 
     # --- drawing
@@ -316,7 +316,7 @@ class QueuePane(Filterable):
         if self._separator is not None and y + self._top == self._separator:
             from evolver_tui.tui.screens.desk.panes.queue_row import decided_line
 
-            return decided_line(None if self.search else self._counts, width, self.marks), None
+            return decided_line(None if self.search else self._counts, width, self.symbols), None
         index = self._index_at(y)
         if index is None:
             return [(self._empty_words(y), "dim")], None
@@ -324,9 +324,9 @@ class QueuePane(Filterable):
 
         is_selected = index == self._cursor
         row = self._window.rows[index]
-        over = self.ink["selected" if self.has_focus else "selected.blurred"] if is_selected else None
+        over = self.theme_styles["selected" if self.has_focus else "selected.blurred"] if is_selected else None
         self._states[y] = self._state_of(row)
-        return row_line(row, width, is_selected, self._states[y], self.marks), over
+        return row_line(row, width, is_selected, self._states[y], self.symbols), over
 
     def _empty_words(self, y: int) -> str:
         if y != 0 or self._window.rows:

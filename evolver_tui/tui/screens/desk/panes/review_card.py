@@ -12,8 +12,9 @@ from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.drawing.formatting import count
 from evolver_tui.tui.drawing.movable import Movable
 from evolver_tui.tui.drawing.page import Page, TextPage
-from evolver_tui.tui.drawing.pane import Pane
-from evolver_tui.tui.drawing.styles import Line, Piece, fit, line_width, spread
+from evolver_tui.tui.drawing.selectable import SelectablePane
+from evolver_tui.tui.drawing.selected_text import Document
+from evolver_tui.tui.drawing.styles import Fragment, Line, fit, line_width, spread
 from evolver_tui.tui.screens.desk.card import CardContent, message_content
 from evolver_tui.tui.screens.desk.receipts import fit_receipt
 
@@ -42,14 +43,19 @@ _SUMMARY_ROWS = 3
 """The rule and two rows of findings."""
 
 
-class ReviewCard(Pane, Movable):
+class ReviewCard(SelectablePane, Movable):
     """Tabs, a page that scrolls, and under it what the checks say."""
 
     pane_name = "card"
     can_focus = True
 
-    def __init__(self, monotonic: Callable[[], float], *, plain: bool = False) -> None:
-        super().__init__(plain=plain, id="card")
+    def __init__(self, monotonic: Callable[[], float], selection_keys: str = "", *, plain: bool = False) -> None:
+        """Args:
+        monotonic: seconds that only count up.
+        selection_keys: what is said beside the tabs while something is selected: which keys copy it and end it.
+        plain: whether to draw with ASCII alone.
+        """
+        super().__init__(selection_keys, plain=plain, id="card")
         self._monotonic = monotonic
         self._content = message_content("Card", [])
         self._tab = 0
@@ -64,7 +70,7 @@ class ReviewCard(Pane, Movable):
         """The job that a person went to and that is not on the card yet; 0 for none."""
         self._is_unasked = False
         """Whether the draft took another thing's place by itself, and was not touched since."""
-        self._note: Piece = ("", "dim")
+        self._note: Fragment = ("", "dim")
         self._banner_shown = ""
         self.set_title("Card")
 
@@ -88,6 +94,7 @@ class ReviewCard(Pane, Movable):
         """
         if content.identity != self._content.identity:
             self._tab, self._tops, self._follows = 0, {}, follow
+            self.end_selection()
             self._forget_drawn()
             self._is_unasked = content.review is not None and content.job != self._asked_for
             if content.job == self._asked_for:
@@ -160,7 +167,7 @@ class ReviewCard(Pane, Movable):
 
     # --- what is said beside it
 
-    def set_note(self, note: Piece) -> None:
+    def set_note(self, note: Fragment) -> None:
         """What became of the latest decision, in the row of the tabs."""
         if note != self._note:
             self._note = note
@@ -190,6 +197,7 @@ class ReviewCard(Pane, Movable):
 
     def _turn_to(self, tab: int) -> None:
         self._touch()
+        self.end_selection()
         self._tab = tab
         self.refresh()
 
@@ -199,16 +207,44 @@ class ReviewCard(Pane, Movable):
         return self._body_height
 
     def move_by(self, rows: int) -> None:
-        """Some rows down, or up below 0."""
-        self._go(self._top + rows)
+        """Some rows down, or up below 0; the end of a selection goes along."""
+        row = self.extend_selection(rows)
+        self._go(self._top + rows if row is None else min(max(self._top, row - self._body_height + 1), row))
 
     def move_top(self) -> None:
         """To the first row."""
+        self.extend_selection(-self._row_count)
         self._go(0)
 
     def move_bottom(self) -> None:
         """To the last row; code that is being written is followed from there."""
+        self.extend_selection(self._row_count)
         self._go(self._row_count)
+
+    # --- selecting
+
+    @property
+    def document(self) -> Document:
+        """The page in front."""
+        return self.page.content
+
+    @property
+    def document_width(self) -> int:
+        """The cells of a row of the page."""
+        return self._body_width
+
+    @property
+    def first_row_in_sight(self) -> int:
+        """The row of the page that stands at its top."""
+        return self._top
+
+    def row_at(self, y: int) -> tuple[int, int] | None:
+        """The row of the page on a line of the card, and the cell from which on it stands there."""
+        start, content = self._body_start, self.page.content
+        row = y - start + self._top
+        if not start <= y < start + self._body_height or row >= self._row_count:
+            return None
+        return row, 1 if isinstance(content, TextPage) else self._digits(content) + 4
 
     def _go(self, top: int) -> None:
         self._touch()
@@ -293,10 +329,12 @@ class ReviewCard(Pane, Movable):
         return (rows[y - end - 1] if y - end - 1 < len(rows) else []), None
 
     def _tab_line(self, width: int) -> Line:
-        left: list[Piece] = []
+        left: list[Fragment] = []
         for index, page in enumerate(self._content.pages):
             left += [(" ", "text"), (page.title, "tab" if index == self._tab else "dim"), *page.tally, ("  ", "text")]
         words = self._note if self._note[0] else ("", "dim")
+        if self.selection_words:
+            words = (self.selection_words, "key")
         if not self._has_summary and self._banner:
             words = (self._banner, "warn")
         place = f"{self._place_words()} " if self._row_count > self._body_height else ""
@@ -308,8 +346,8 @@ class ReviewCard(Pane, Movable):
     def _rule_line(self, width: int) -> Line:
         """The rule over the summary, which carries the banner."""
         banner = f" {fit(self._banner, width - 6)} " if self._banner else ""
-        start: list[Piece] = [(self.marks.rule * 2, "rule"), (banner, "warn")] if banner else []
-        return [*start, (self.marks.rule * max(0, width - line_width(start)), "rule")]
+        start: list[Fragment] = [(self.symbols.rule * 2, "rule"), (banner, "warn")] if banner else []
+        return [*start, (self.symbols.rule * max(0, width - line_width(start)), "rule")]
 
     def _place_words(self) -> str:
         """What of the page is in view: lines of code as they are numbered, or rows of text."""
@@ -335,9 +373,9 @@ class ReviewCard(Pane, Movable):
         self._note_drawn(index)
         row = content.row(index, self._body_width)
         note = (self.page.notes or {}).get(row.number) if row.number else None
-        mark: Piece = (f"{self.marks.failed if note else ' '}", note or "dim")
-        number = f"{row.number or self.marks.wrapped:>{self._digits(content)}}"
-        return [mark, (f" {number}  ", "dim"), *row.pieces]
+        mark: Fragment = (f"{self.symbols.failed if note else ' '}", note or "dim")
+        number = f"{row.number or self.symbols.wrapped:>{self._digits(content)}}"
+        return [mark, (f" {number}  ", "dim"), *row.fragments]
 
     def _note_drawn(self, row: int) -> None:
         review = self._content.review
@@ -350,11 +388,11 @@ class ReviewCard(Pane, Movable):
 
 def set_out(phrases: Sequence[Line], width: int, rows: int = 2) -> list[Line]:
     """Phrases side by side in a few rows; how many more there are stands at the end."""
-    laid: list[list[Piece]] = [[]]
+    laid: list[list[Fragment]] = [[]]
     for index, phrase in enumerate(phrases):
         gap = 3 if laid[-1] else 0
         left = len(phrases) - index
-        more: Piece = (f"   +{left - 1} more", "dim") if left > 1 else ("", "dim")
+        more: Fragment = (f"   +{left - 1} more", "dim") if left > 1 else ("", "dim")
         reserve = len(more[0]) if len(laid) == rows else 0
         if laid[-1] and line_width(laid[-1]) + gap + line_width(phrase) + reserve > width:
             if len(laid) == rows:

@@ -11,7 +11,7 @@ from textual import events
 
 from evolver_tui.tui.drawing.filterable import Filterable
 from evolver_tui.tui.drawing.formatting import rate
-from evolver_tui.tui.drawing.signal_text import payload_pieces, signal_line
+from evolver_tui.tui.drawing.signal_text import payload_fragments, signal_line
 from evolver_tui.tui.drawing.styles import Line
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class SignalFeed(Filterable):
         needle = self.search.casefold()
         if needle in signal.name.casefold():
             return True
-        return needle in "".join(text for text, _ in payload_pieces(signal)).casefold()
+        return needle in "".join(text for text, _ in payload_fragments(signal)).casefold()
 
     # --- what is looked at
 
@@ -133,7 +133,7 @@ class SignalFeed(Filterable):
     # --- drawing
 
     def _show_state(self) -> None:
-        dot = f" {self.marks.dot} "
+        dot = f" {self.symbols.dot} "
         parts = [rate(self._per_second)]
         if self._dropped:
             parts.append(f"{self._dropped:,} too fast to show")

@@ -10,8 +10,8 @@ from rich.style import Style
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.drawing.formatting import rate
 from evolver_tui.tui.drawing.pane import Pane
-from evolver_tui.tui.drawing.styles import Line, Piece, line_width, spread
-from evolver_tui.tui.screens.desk.panes.hub_pane import link_mark
+from evolver_tui.tui.drawing.styles import Fragment, Line, line_width, spread
+from evolver_tui.tui.screens.desk.panes.hub_pane import link_symbol
 
 if TYPE_CHECKING:
     from evolver_tui.core.link_state import LinkState
@@ -48,25 +48,25 @@ class StatusLine(Pane):
 
     def line(self, y: int, width: int) -> tuple[Line, Style | None]:
         """The row."""
-        left: list[Piece] = [(" evolver ", "badge"), (" ", "text")]
+        left: list[Fragment] = [(" evolver ", "badge"), (" ", "text")]
         for group in self._groups(width):
             if line_width(left) + line_width(group) > width:
                 break
             left += group
         status = self._status
-        view: list[Piece] = [("1", "strong"), (" Desk ", "text")]
+        view: list[Fragment] = [("1", "strong"), (" Desk ", "text")]
         if not status.session_id:
             return spread(left, view, width), None
-        session: list[Piece] = [(f"{status.session_id}  ", "dim"), *view]
+        session: list[Fragment] = [(f"{status.session_id}  ", "dim"), *view]
         fits = line_width(left) + line_width(session) < width
         return spread(left, session if fits else view, width), None
 
-    def _groups(self, width: int) -> Iterator[list[Piece]]:
+    def _groups(self, width: int) -> Iterator[list[Fragment]]:
         status = self._status
         if status.cannot_save:
-            yield [(f"{self.marks.rejected} cannot save", "error"), ("  ", "text")]
-        mark, ink = link_mark(status.link, self.marks)
-        yield [(f"{mark} ", ink), (self._hub_words(width), "text"), ("  ", "text")]
+            yield [(f"{self.symbols.rejected} cannot save", "error"), ("  ", "text")]
+        mark, style = link_symbol(status.link, self.symbols)
+        yield [(f"{mark} ", style), (self._hub_words(width), "text"), ("  ", "text")]
         yield [("queue ", "text"), (f"{status.waiting:,}", "strong"), ("  ", "text")]
         if status.needs_you:
             yield [(f" needs you {status.needs_you:,} ", "alarm"), ("  ", "text")]
