@@ -209,7 +209,7 @@ class Author:
             raise NodeError("What was approved is not what would be saved.", "Retry the task and review it again.")
 
         async def save(sha256: str, task_type: str) -> dict[str, Any]:
-            await run.hold()
+            await run.renew_lease()
             tags = (UNREVIEWED,) if decision.by == UNREVIEWED else ()
             now = utc_text(self._clock.now())
             approval = Approval(decision.by, now, run.task.id, task_type, tags, decision.replaces)

@@ -36,7 +36,7 @@ from evolver_tui.engine.signals import SignalBus
 
 T = TypeVar("T")
 
-KEPT: Final = "kept "
+VALUE: Final = "kept "
 """Before the journal's names of values that may be replaced: no steps."""
 
 BEGAN: Final = "(began) "
@@ -51,7 +51,7 @@ RESULT: Final = "(result)"
 
 def is_own_name(name: str) -> bool:
     """Whether an entry of the journal is the runtime's own: neither a step nor a question of the routine."""
-    return name == RESULT or name.startswith((KEPT, BEGAN, UNSURE))
+    return name == RESULT or name.startswith((VALUE, BEGAN, UNSURE))
 
 
 _REVIEWED: Final = frozenset(("draft", "report", "version", "attempt"))
@@ -90,7 +90,7 @@ class Run:
         self._left_behind = claim.left_behind
         self._may_have_begun = claim.left_behind is not None
         """Whether a step that is reached now may have begun before: until the first of them is done."""
-        steps = (name for name in claim.journal if not name.startswith((KEPT, BEGAN)))
+        steps = (name for name in claim.journal if not name.startswith((VALUE, BEGAN)))
         self._places = {name: place for place, name in enumerate(steps)}
         self._read: set[int] = set()
         self._place = -1
@@ -246,19 +246,22 @@ class Run:
         if RESULT not in self._journal:
             await self._record(RESULT, value)
 
-    async def keep(self, name: str, value: Any) -> None:
+    async def set_value(self, name: str, value: Any) -> None:
         """Journal a JSON value in the place of the one before. Raises StaleLease."""
-        await self._record(KEPT + name, value)
+        await self._record(VALUE + name, value)
         self._may_have_begun = False
-        self._journal[KEPT + name] = value
+        self._journal[VALUE + name] = value
 
-    def kept(self, name: str) -> Any:
-        """What was kept last under this name; None where nothing was."""
-        return self._journal.get(KEPT + name)
+    def value(self, name: str) -> Any:
+        """What was set last under this name; None where nothing was."""
+        return self._journal.get(VALUE + name)
 
-    async def hold(self) -> None:
+    async def renew_lease(self) -> None:
         """Make sure, before something that cannot be taken back, that the job is still ours. Raises StaleLease."""
         await self._commit(self._store.renew(self.job, self._fence, LEASE_SECONDS))
+
+    keep, kept, hold = set_value, value, renew_lease
+    """Other names of these, which routines may use as well."""
 
     # --- questions
 
