@@ -51,6 +51,15 @@ class SessionExported(TypedDict):
     format: str
 
 
+class WorkerEnded(TypedDict):
+    """Which process, how it ended, the jobs that it held, and what it wrote last."""
+
+    pid: int
+    how: str
+    jobs: list[int]
+    last_words: NotRequired[str]
+
+
 class SignalsLost(TypedDict):
     """How many are missing."""
 
@@ -65,6 +74,9 @@ CONFIG_NOTICE: Final = SignalType(
 )
 WORKER_ERROR: Final = SignalType(
     "worker.error", Failure, "No job can be taken or ended at this moment; told once until that goes again.", "error"
+)
+WORKER_ENDED: Final = SignalType(
+    "worker.ended", WorkerEnded, "The process of other people's routines ended in the middle of jobs.", "warning"
 )
 SIGNALS_LOST: Final = SignalType(
     "log.signals_lost", SignalsLost, "The database was away so long that signals were not logged.", "error"

@@ -11,11 +11,11 @@ from evolver_tui.core.errors import EvolverError
 from evolver_tui.core.job import JobState
 from evolver_tui.core.question import QuestionKind
 from evolver_tui.core.times import age
-from evolver_tui.tui.panes.card_content import CardFacts, content_of, with_ages
-from evolver_tui.tui.panes.code_view import CodeDocument
-from evolver_tui.tui.panes.page import message_content
-from evolver_tui.tui.panes.review_card import live_content
-from evolver_tui.tui.panes.words import count
+from evolver_tui.tui.drawing.code_view import CodeDocument
+from evolver_tui.tui.drawing.formatting import count
+from evolver_tui.tui.drawing.page import message_content
+from evolver_tui.tui.screens.desk.panes.card_content import CardFacts, content_of, with_ages
+from evolver_tui.tui.screens.desk.panes.review_card import live_content
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueRow
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from evolver_tui.engine.author.author import LiveDraft
     from evolver_tui.engine.author.review import ReviewSubject
     from evolver_tui.engine.session import Session
-    from evolver_tui.tui.desk import Desk
-    from evolver_tui.tui.news import News
-    from evolver_tui.tui.waiting import WaitingDeeds
+    from evolver_tui.tui.screens.desk.job_monitor import News
+    from evolver_tui.tui.screens.desk.screen import Desk
+    from evolver_tui.tui.screens.desk.waiting import WaitingDeeds
 
 
 class CardKeeper:
@@ -76,7 +76,7 @@ class CardKeeper:
         await self._tell_settled_elsewhere(row, question)
         journal = await store.journal(row.job) if row.state != "paused" else {}
         subject = await self._subject(question)
-        selected, live = desk.queue.selected, self._session.author.live
+        selected, live = desk.queue.selected, self._session.live_draft
         if detail is None or selected is None or selected.job != row.job or (live and live.job == row.job):
             return
         retry = self._news.retry_of(row.job)
@@ -113,7 +113,7 @@ class CardKeeper:
         if may_have_ended and receipts.unfinished and (self._learning is None or self._learning.done()):
             self._learning = asyncio.create_task(self._learn())
         self.show_receipts()
-        live, selected = self._session.author.live, self._desk.queue.selected
+        live, selected = self._session.live_draft, self._desk.queue.selected
         if live is not None and selected is not None and live.job == selected.job:
             self._show_live(live, selected)
             return
