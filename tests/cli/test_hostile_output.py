@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
+from evolver_tui.cli.connect import write_event
 from evolver_tui.cli.main import main
 from evolver_tui.core.address import Address
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.node import CheckReport, Finding, FindingLevel, NodeDraft, Risk
 from evolver_tui.core.question import QuestionKind
+from evolver_tui.core.signal import Observation
 from evolver_tui.engine.author.library import Approval
 from evolver_tui.engine.export import export_session
 from evolver_tui.engine.headless import Headless
@@ -114,7 +116,7 @@ async def test_exports(tmp_path: Path, format: str) -> None:
     packs = bundles(300)
     await send(session, *(task_of(pack, does) for pack in packs for does in ("ask", "draft", "fail")))
     for tag, text in numbered():
-        session.bus.emit(f"{tag}{text}", {f"{tag}{text}": f"{tag}{text}"})
+        session.bus.emit(Observation(f"{tag}{text}", {f"{tag}{text}": f"{tag}{text}"}))
     await watch.until("task.failed", len(packs))
     waiting = await session.store.open_questions()
     review = next(each for each in waiting if each.question.kind is QuestionKind.REVIEW)
@@ -133,7 +135,7 @@ async def test_exports(tmp_path: Path, format: str) -> None:
     assert "<00>␛]52;c;" in written.replace("\\", "")
 
 
-async def test_headless_events_and_result(tmp_path: Path) -> None:
+async def test_headless_events_and_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tasks = [task_of(f"{tag}{text}", "", status="pending") for tag, text in numbered()]
     tasks += [{**each, "id": f"{each['id']}s", "llmTaskType": "summarize"} for each in tasks]
 
@@ -144,13 +146,13 @@ async def test_headless_events_and_result(tmp_path: Path) -> None:
         peer.send({"type": 7, "error": bundles(150)[0]})
         peer.read_to_end()
 
-    lines: list[str] = []
     with RawHub(hub_script) as hub:
         session = make_session(place_in(tmp_path), pace=0.0, auto_review=lambda report: True)
         headless = Headless(
-            session, ConnectConfig(Address(hub.url), output_file=str(tmp_path / "out.json")), lines.append
+            session, ConnectConfig(Address(hub.url), output_file=str(tmp_path / "out.json")), write_event
         )
         result = await headless.run()
+    lines = capsys.readouterr().err.splitlines()
     assert all(line.isascii() and line.isprintable() and json.loads(line) for line in lines)
     names = [json.loads(line)["event"] for line in lines]
     assert names.count("task_queued") == len(tasks)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from evolver_tui.core.safe_text import safe_text
+from evolver_tui.core.signal_catalogue import NODE_SAVED
 from evolver_tui.tui.bridge import Bridge, Rate, Taken
 from evolver_tui.tui.screens.desk.panes.status_line import Status, StatusLine
 
@@ -77,7 +78,7 @@ class LiveUpdates:
             for failure in self._monitor.hear(taken.signals):
                 self._queue.mark_unsaved(failure.job)
                 self._desk.say(failure.sentence, "error")
-        if any(signal.name == "node.saved" for signal in taken.signals):
+        if any(signal.name == NODE_SAVED.name for signal in taken.signals):
             self._desk.refresh_card()  # it may say what its draft would replace
 
     def _show_trouble(self, session: Session) -> None:
