@@ -81,10 +81,10 @@ async def test_escape_ends_the_selection_and_then_leaves_the_card(tmp_path: Path
     async with console(tmp_path) as desk:
         await review_on_card(desk)
         await desk.press("v", "escape")
-        assert desk.desk.focused is desk.desk.card
+        assert desk.desk.pane_in_focus == "card"
         assert "selected" not in desk.text()
         await desk.press("escape")
-        assert desk.desk.focused is desk.desk.queue
+        assert desk.desk.pane_in_focus == "queue"
 
 
 async def test_another_page_or_job_has_no_selection(tmp_path: Path) -> None:
