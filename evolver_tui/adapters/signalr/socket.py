@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
-import os
 import select
 import socket
 import ssl
@@ -15,6 +12,12 @@ import time
 from typing import Any, NoReturn, Protocol
 
 from signalrcore.transport.websockets.websocket_client import WebSocketClient
+from websockets import http11
+from websockets.client import ClientProtocol
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHandshake
+from websockets.frames import Frame, Opcode
+from websockets.uri import WebSocketURI
 
 from evolver_tui.adapters.signalr.http import Negotiated, authorization, not_a_hub, open_socket, quoted, refusal
 from evolver_tui.adapters.signalr.settings import LinkSettings
@@ -24,9 +27,7 @@ GOODBYE = '{"type":7}\x1e'
 
 _READ_SIZE = 256 * 1024
 _HEAD_LIMIT = 16 * 1024
-_ACCEPT_KEY = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _GOODBYE_SECONDS = 0.5
-_TEXT, _CLOSE, _PING, _PONG = 0x1, 0x8, 0x9, 0xA
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -89,28 +90,17 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
             OSError: the network failed.
         """
         self.sock = self.create_socket()
-        key = base64.b64encode(os.urandom(16)).decode("ascii")
-        self.sock.sendall(self._upgrade_request(key))
-        head = self._read_head()
-        self._check_upgrade(head, key)
+        negotiated = self._owner.negotiated
+        at = negotiated.address.with_query(id=negotiated.connection_id)
+        handshake = ClientProtocol(WebSocketURI(at.is_secure, at.host, at.port, at.path, at.query))
+        request = handshake.connect()
+        request.headers.update(authorization(negotiated.token))
+        self.sock.sendall(request.serialize())
+        self._check_upgrade(handshake, self._read_head())
         self.sock.setblocking(False)
         self.running = True
         self.recv_thread = threading.Thread(target=self.run, name="hub link", daemon=True)
         self.recv_thread.start()
-
-    def _upgrade_request(self, key: str) -> bytes:
-        negotiated = self._owner.negotiated
-        headers = {
-            "Host": negotiated.address.place,
-            "Upgrade": "websocket",
-            "Connection": "Upgrade",
-            "Sec-WebSocket-Key": key,
-            "Sec-WebSocket-Version": "13",
-            **authorization(negotiated.token),
-        }
-        target = negotiated.address.with_query(id=negotiated.connection_id).request_target
-        lines = [f"GET {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
-        return "\r\n".join(lines).encode("ascii")
 
     def _read_head(self) -> str:
         while (end := self._buffer.find(b"\r\n\r\n")) < 0:
@@ -124,7 +114,7 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
         del self._buffer[: end + 4]
         return head
 
-    def _check_upgrade(self, head: str, key: str) -> None:
+    def _check_upgrade(self, handshake: ClientProtocol, head: str) -> None:
         negotiated = self._owner.negotiated
         place = negotiated.address.place
         status_line, *lines = head.split("\r\n")
@@ -137,10 +127,12 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
             raise LinkError(f"The hub at {place} does not know the connection it just negotiated ({status}).")
         if status != 101:
             raise refusal(status, place, bool(negotiated.token))
-        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        digest = hashlib.sha1(key.encode("ascii") + _ACCEPT_KEY, usedforsecurity=False).digest()
-        if headers.get("sec-websocket-accept") != base64.b64encode(digest).decode("ascii"):
-            raise not_a_hub(place, "it does not open a WebSocket")
+        fields = (line.partition(":") for line in lines)
+        try:
+            headers = Headers((name.strip(), value.strip()) for name, _, value in fields)
+            handshake.process_response(http11.Response(status, "", headers))
+        except InvalidHandshake:
+            raise not_a_hub(place, "it does not open a WebSocket") from None
 
     # --- receiving
 
@@ -215,7 +207,7 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
         is_final, opcode = bool(first & 0x80), first & 0x0F
         if first & 0x70:
             raise LinkError("The hub broke the WebSocket protocol: it uses an extension that nobody agreed on.")
-        if opcode >= _CLOSE:
+        if opcode >= Opcode.CLOSE:
             if not is_final or len(payload) > 125:
                 raise LinkError("The hub broke the WebSocket protocol: a control frame is too long.")
             self._take_control(opcode, payload)
@@ -230,13 +222,13 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
             self.on_message(self, _text(whole))
 
     def _take_control(self, opcode: int, payload: bytes) -> None:
-        if opcode == _PING:
-            self.send(payload, _PONG)
-        elif opcode == _PONG:
+        if opcode == Opcode.PING:
+            self.send(payload, Opcode.PONG)
+        elif opcode == Opcode.PONG:
             if self._ping_sent_at is not None:
                 self._owner.pong((time.monotonic() - self._ping_sent_at) * 1000)
                 self._ping_sent_at = None
-        elif opcode == _CLOSE:
+        elif opcode == Opcode.CLOSE:
             self._farewell(payload[:2])
             code = int.from_bytes(payload[:2]) if len(payload) >= 2 else 1005
             said = payload[2:].decode("utf-8", "replace")
@@ -250,7 +242,7 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
 
     # --- sending
 
-    def send(self, message: str | bytes, opcode: int = _TEXT) -> None:
+    def send(self, message: str | bytes, opcode: int = Opcode.TEXT) -> None:
         """Send one masked frame. Callable from any thread.
 
         Raises:
@@ -262,11 +254,11 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
     def send_ping(self) -> None:
         """Send a WebSocket ping, whose answer tells the round trip."""
         self._ping_sent_at = time.monotonic()
-        self.send(b"evolver", _PING)
+        self.send(b"evolver", Opcode.PING)
 
     def _send(self, message: str | bytes, opcode: int, patience: float) -> None:
         payload = message.encode("utf-8") if isinstance(message, str) else message
-        unsent = memoryview(_client_frame(opcode, payload))
+        unsent = memoryview(Frame(Opcode(opcode), payload).serialize(mask=True))
         if not self._sending.acquire(timeout=patience):
             raise LinkError("The hub takes nothing in.")
         try:
@@ -289,7 +281,7 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
         """Say goodbye where the hub still takes it in; half a second at most."""
         if self.running:
             try:
-                self._send(GOODBYE, _TEXT, _GOODBYE_SECONDS)
+                self._send(GOODBYE, Opcode.TEXT, _GOODBYE_SECONDS)
             except (LinkError, OSError):
                 return
             self._farewell(struct.pack(">H", 1000))
@@ -300,22 +292,9 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
 
     def _farewell(self, code: bytes) -> None:
         try:
-            self._send(code, _CLOSE, _GOODBYE_SECONDS)
+            self._send(code, Opcode.CLOSE, _GOODBYE_SECONDS)
         except (LinkError, OSError):
             pass
-
-
-def _client_frame(opcode: int, payload: bytes) -> bytes:
-    length = len(payload)
-    if length < 126:
-        header = struct.pack(">BB", 0x80 | opcode, 0x80 | length)
-    elif length < 65536:
-        header = struct.pack(">BBH", 0x80 | opcode, 0x80 | 126, length)
-    else:
-        header = struct.pack(">BBQ", 0x80 | opcode, 0x80 | 127, length)
-    mask = os.urandom(4)
-    key = (mask * (length // 4 + 1))[:length]
-    return header + mask + (int.from_bytes(payload) ^ int.from_bytes(key)).to_bytes(length)
 
 
 def _text(payload: bytes | bytearray) -> str:
