@@ -31,29 +31,43 @@ _GOODBYE_SECONDS = 0.5
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-class SocketOwner(Protocol):
-    """The connection that a WebSocket belongs to."""
+class Receiver(Protocol):
+    """Who is told what one connection hears. Every call comes from a thread of the connection."""
 
-    settings: LinkSettings
+    def opened(self) -> None:
+        """The handshake is done. May block."""
 
-    @property
-    def negotiated(self) -> Negotiated:
-        """What negotiation led to."""
-
-    def socket_opened(self, opened: socket.socket) -> None:
-        """A socket is in use. Raises LinkError when the connection was cut already."""
-
-    def pong(self, milliseconds: float) -> None:
-        """The hub answered a ping."""
+    def message(self, arguments: list[object]) -> None:
+        """One invocation of the subscribed method. May block."""
 
     def unusable(self, problem: str) -> None:
         """Something arrived that cannot be used."""
 
+    def pong(self, milliseconds: float) -> None:
+        """The hub answered a ping."""
+
+    def over(self, error: LinkError) -> None:
+        """The connection is over, and why. Called once, last, also when it never came about."""
+
+
+class SocketOwner(Protocol):
+    """The connection that a WebSocket belongs to."""
+
+    settings: LinkSettings
+    receiver: Receiver
+
+    @property
+    def negotiated(self) -> Negotiated:
+        """What negotiation led to; there once the WebSocket is being opened."""
+
+    def socket_opened(self, opened: socket.socket) -> None:
+        """A socket is in use, which `abort` is to cut. Raises LinkError when the connection was cut already."""
+
     def end(self, error: LinkError) -> None:
-        """The receive thread ends, and why."""
+        """Tell the receiver why it is over."""
 
     def abort(self) -> None:
-        """Cut the connection."""
+        """Cut the connection in whatever state it is; returns at once, callable from any thread."""
 
 
 class HubSocket(WebSocketClient):  # type: ignore[misc]
@@ -106,33 +120,33 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
         while (end := self._buffer.find(b"\r\n\r\n")) < 0:
             chunk = self.sock.recv(_HEAD_LIMIT)
             if not chunk:
-                raise LinkError(f"{self._owner.negotiated.address.place} broke off the connection.")
+                raise LinkError(f"{self._owner.negotiated.address.authority} broke off the connection.")
             self._buffer += chunk
             if len(self._buffer) > _HEAD_LIMIT:
-                raise not_a_hub(self._owner.negotiated.address.place, "its answer is endless")
+                raise not_a_hub(self._owner.negotiated.address.authority, "its answer is endless")
         head = self._buffer[:end].decode("latin-1")
         del self._buffer[: end + 4]
         return head
 
     def _check_upgrade(self, handshake: ClientProtocol, head: str) -> None:
         negotiated = self._owner.negotiated
-        place = negotiated.address.place
+        authority = negotiated.address.authority
         status_line, *lines = head.split("\r\n")
         words = status_line.split(" ", 2)
         if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
-            raise not_a_hub(place, "it does not answer in HTTP")
+            raise not_a_hub(authority, "it does not answer in HTTP")
         status = int(words[1])
         if status in (404, 409):
             # It negotiated a moment ago, so it is a hub: it restarted, or this is another server behind the same name.
-            raise LinkError(f"The hub at {place} does not know the connection it just negotiated ({status}).")
+            raise LinkError(f"The hub at {authority} does not know the connection it just negotiated ({status}).")
         if status != 101:
-            raise refusal(status, place, bool(negotiated.token))
+            raise refusal(status, authority, bool(negotiated.token))
         fields = (line.partition(":") for line in lines)
         try:
             headers = Headers((name.strip(), value.strip()) for name, _, value in fields)
             handshake.process_response(http11.Response(status, "", headers))
         except InvalidHandshake:
-            raise not_a_hub(place, "it does not open a WebSocket") from None
+            raise not_a_hub(authority, "it does not open a WebSocket") from None
 
     # --- receiving
 
@@ -226,7 +240,7 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
             self.send(payload, Opcode.PONG)
         elif opcode == Opcode.PONG:
             if self._ping_sent_at is not None:
-                self._owner.pong((time.monotonic() - self._ping_sent_at) * 1000)
+                self._owner.receiver.pong((time.monotonic() - self._ping_sent_at) * 1000)
                 self._ping_sent_at = None
         elif opcode == Opcode.CLOSE:
             self._farewell(payload[:2])
@@ -236,7 +250,7 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
 
     def _refuse_size(self, size: int) -> NoReturn:
         problem = f"The hub sent a message of {size:,} bytes; the limit is {self._frame_limit:,}."
-        self._owner.unusable(problem)
+        self._owner.receiver.unusable(problem)
         self._farewell(struct.pack(">H", 1009))
         raise LinkError(problem, "Raise the frame limit in the config if that is what the hub should send.")
 
