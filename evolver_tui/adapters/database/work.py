@@ -17,7 +17,7 @@ from evolver_tui.adapters.database.models import jobs, journal
 from evolver_tui.adapters.database.ranks import Section
 from evolver_tui.adapters.database.transaction import Transaction, standing
 from evolver_tui.adapters.process_identity import is_gone, is_here
-from evolver_tui.core.claim import Claim, LeftBehind, Room, goes_alone
+from evolver_tui.core.claim import ALL_ROOM, Claim, LeftBehind, Room, goes_alone
 from evolver_tui.core.errors import StaleLease
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question import Question
@@ -161,7 +161,7 @@ def _abandoned(
         if running.routine not in resumed or running.seq in room.held:
             continue
         same = (running.seq, running.fence)
-        if _is_free(transaction, running):
+        if _is_free(running, transaction.now):
             if (found := _first(transaction, f"{_IS_RUNNING} AND seq = ? AND fence = ?", same)) is not None:
                 return found
         elif (running.lease_expires or 0.0) > (longest := transaction.now + _LONGEST_LEASE):
@@ -178,10 +178,20 @@ def _first(transaction: Transaction, condition: str, values: Sequence[Any]) -> _
     return _Queued(*rows[0]) if rows else None
 
 
-def _is_free(transaction: Transaction, running: _Queued) -> bool:
+def _is_free(running: _Queued, now: float) -> bool:
     """Whether nobody works on a running job any longer."""
     expires, owner = running.lease_expires, running.lease_owner
-    return expires is None or owner is None or expires <= transaction.now or is_gone(owner)
+    return expires is None or owner is None or expires <= now or is_gone(owner)
+
+
+def waits(connection: Connection, dialect: Dialect, clock_shift: float, routines: Collection[str]) -> bool:
+    """Whether `claim` would find a job for a worker that knows these and holds nothing."""
+    condition, values = _is_waiting(dict.fromkeys(routines, ""), ALL_ROOM)
+    if rows_of(connection, dialect, f"{_IN_QUEUE}{condition} LIMIT 1", values):
+        return True
+    now = dialect.now(connection) + clock_shift
+    running = (_Queued(*row) for row in rows_of(connection, dialect, f"{_IN_QUEUE}{_IS_RUNNING}{_IN_ORDER}"))
+    return any(job.routine in routines and _is_free(job, now) for job in running)
 
 
 def seconds_until_claimable(

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from evolver_tui.core.address import show_addresses
@@ -44,6 +45,9 @@ class Worker:
     Args:
         routines: what this worker can run, by name; the empty name is the built-in author's.
         max_takeovers: how often a job is taken over from workers that left it behind; beyond that it fails.
+        concurrency: how many new jobs it holds at once.
+        lost: owner to how it ended, of workers whose end somebody has seen.
+        on_change: called when what it holds, or its trouble, is another than before.
     """
 
     def __init__(
@@ -56,7 +60,10 @@ class Worker:
         session_id: str,
         owner: str,
         max_takeovers: int = MAX_TAKEOVERS,
+        concurrency: int = 1,
+        lost: Mapping[str, str] = MappingProxyType({}),
         on_broken: Callable[[StoreBroken], None] = lambda error: None,
+        on_change: Callable[[Worker], None] = lambda worker: None,
     ) -> None:
         self._store = store
         self._routines = routines
@@ -65,7 +72,9 @@ class Worker:
         self._session_id = session_id
         self._owner = owner
         self._max_takeovers = max_takeovers
+        self._lost = lost
         self._on_broken = on_broken
+        self._on_change = on_change
         self._woken = asyncio.Event()
         """Set, and replaced, by the next `wake`."""
         self._stopping = False
@@ -77,7 +86,7 @@ class Worker:
         self.trouble = ""
         """Why the database could not be used; empty once a job came to its stop, or none is left."""
         self._nothing_waits = asyncio.Event()
-        self._lanes = Lanes(routines)
+        self._lanes = Lanes(routines, concurrency)
         self._some_want_a_turn = False
         """Whether jobs that were given back here may still wait for their turn at the model."""
 
@@ -85,6 +94,11 @@ class Worker:
     def is_working(self) -> bool:
         """Whether a job is held by this worker."""
         return bool(self._lanes)
+
+    @property
+    def held(self) -> Sequence[tuple[int, int]]:
+        """Job and fence of each claim that it holds."""
+        return [(held.claim.job, held.claim.fence) for held in self._lanes]
 
     def knows(self, routine: str) -> bool:
         """Whether it can run a routine; the empty name is the built-in author's."""
@@ -162,8 +176,9 @@ class Worker:
                 self._some_want_a_turn = False
             if claim is not None:
                 jobs.create_task(self._run_in_lane(self._lanes.enter(claim)))
+                self._on_change(self)
                 # It was the first in order: where it is a new one, nothing that could go beside it waited.
-                return 0.0 if claim.is_resumed else LOOK_AGAIN_SECONDS
+                return 0.0 if claim.is_resumed or self._lanes.can_generate else LOOK_AGAIN_SECONDS
             self._end_trouble()
             seconds = await self._store.seconds_until_claimable(self._sources, room)
             if not (woken.is_set() or self._lanes):
@@ -186,6 +201,7 @@ class Worker:
             self._tell_away(f"evolver-tui made a mistake about a job: {_words(error)}.")
         finally:
             self._lanes.leave(held)
+            self._on_change(self)
             self.wake()
 
     async def _run_one(self, held: Held) -> None:
@@ -239,6 +255,7 @@ class Worker:
 
     async def _takes_over(self, claim: Claim, left_behind: LeftBehind) -> bool:
         """Tell who left the job behind; False where that happened so often that it fails instead."""
+        left_behind = replace(left_behind, how=self._lost.get(left_behind.owner, ""))
         payload = {"worker": left_behind.owner, "has_ended": left_behind.has_ended, "takeovers": left_behind.takeovers}
         self._bus.emit("job.taken_over", payload, level="warning", **_context(claim))
         if left_behind.takeovers <= self._max_takeovers:
@@ -384,6 +401,7 @@ class Worker:
         if not self._store_is_away:
             self._store_is_away = True
             self.trouble = error
+            self._on_change(self)
             self._bus.emit("worker.error", {"error": error}, level="error")
 
     def _meet(self, error: StoreError) -> None:
@@ -393,8 +411,9 @@ class Worker:
             self._on_broken(error)
 
     def _end_trouble(self) -> None:
-        if not self._unwritten:
+        if self.trouble and not self._unwritten:
             self.trouble = ""
+            self._on_change(self)
 
     def _tell_lost(self, claim: Claim, error: StaleLease) -> None:
         self._bus.emit("job.lease_lost", {"error": str(error)}, level="warning", **_context(claim))
