@@ -59,13 +59,6 @@ class Room:
 
 ALL_ROOM = Room()
 
-SUSPECT_TAKEOVERS = 2
-
-
-def goes_alone(routine: str, takeovers: int) -> bool:
-    """Whether a job is held with no other beside it: a plug-in's may be what ends its process, and all in it."""
-    return bool(routine) and takeovers >= SUSPECT_TAKEOVERS
-
 
 @dataclass(frozen=True, slots=True)
 class Claim:

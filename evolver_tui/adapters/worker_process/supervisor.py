@@ -16,10 +16,10 @@ from evolver_tui.adapters.worker_process.child import Child, Held
 from evolver_tui.core.errors import StaleLease, StoreBroken, StoreError
 from evolver_tui.core.job import JobState
 from evolver_tui.engine.clock import Clock
+from evolver_tui.engine.durable.endings import LEASE_SECONDS, RENEW_SECONDS
 from evolver_tui.engine.durable.worker_store import WorkerStore
 from evolver_tui.engine.signals import SignalBus
 
-LEASE_SECONDS: Final = 30.0
 IDLE_SECONDS: Final = 60.0
 """After which a process that holds no job is ended: it keeps what its routines imported in memory."""
 GRACE_SECONDS: Final = 5.0
@@ -241,7 +241,7 @@ class WorkerProcess:
     async def _renew_leases(self, child: Child) -> None:
         """Hold what the process holds, however busy it is; it lets go of what somebody else has taken over."""
         while True:
-            await self._clock.sleep(LEASE_SECONDS / 3)
+            await self._clock.sleep(RENEW_SECONDS)
             for held in child.held:
                 try:
                     await self._store.renew(*held, LEASE_SECONDS)

@@ -14,7 +14,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
-from evolver_tui.core.claim import AUTHOR, Claim, Room, goes_alone
+from evolver_tui.core.claim import AUTHOR, Claim, Room
+from evolver_tui.engine.durable.endings import goes_alone
 from evolver_tui.engine.durable.routine import Result
 
 
