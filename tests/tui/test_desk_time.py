@@ -15,6 +15,7 @@ from evolver_tui.engine.author.author import LiveDraft
 from evolver_tui.tui.decision_keys import NOT_ALONE
 from evolver_tui.tui.panes.code_view import CodeDocument
 from evolver_tui.tui.panes.page import CardContent, Page
+from evolver_tui.tui.panes.review_card import SECONDS_UNASKED
 from evolver_tui.tui.panes.words import duration, rate
 from tests.support.desk_fixtures import SMALL, Console, HandClock, console
 from tests.support.routine_process import install
@@ -144,8 +145,8 @@ async def test_a_draft_that_came_by_itself_is_decided_about_once_it_was_touched_
         await still(desk, lambda: BANNER not in desk.text())
         await desk.decide("a")
         await still(desk, lambda: len(saved(desk)) == 2)
-        desk.clock.seconds += 1
         await desk.until(lambda: BANNER in desk.text())
+        await desk.look_at_draft(SECONDS_UNASKED)
         await desk.until(lambda: BANNER not in desk.text())
         await desk.decide("a")
         await still(desk, lambda: len(saved(desk)) == 3)
@@ -162,7 +163,7 @@ async def test_a_draft_that_somebody_elses_reject_put_there_is_not_approved_by_t
         await other.answer(first.question_id, reject.to_json_value(), "bob", "s")
         await desk.until(lambda: "draft 2" in desk.desk.card.content.subtitle)
         for _ in range(3):
-            await desk.until(lambda: desk.desk.card._seconds_drawn >= 0.3)
+            await desk.look_at_draft()
             await desk.decide("a")
         assert UNASKED in desk.notices
         assert BANNER in desk.text()
@@ -184,7 +185,6 @@ async def test_a_draft_that_takes_the_place_of_the_one_a_key_was_pressed_for_is_
         await other.answer(first.question_id, reject.to_json_value(), "bob", "s")
 
         def is_there() -> bool:
-            desk.desk.queue._rest_until = 0.0
             desk.desk.queue.rows_changed()
             return "draft 2" in desk.desk.card.content.subtitle
 
@@ -201,7 +201,7 @@ async def test_of_a_draft_enough_has_to_be_in_sight(tmp_path: Path) -> None:
         await desk.decide("a")
         assert "Too little of the draft is in sight: give the card more room, or scroll." in desk.notices
         await desk.pilot.resize_terminal(80, 24)
-        await desk.until(lambda: not desk.desk.review_to_decide()[1])
+        await desk.look_at_draft()
         await desk.decide("a")
         await still(desk, lambda: len(saved(desk)) == 1)
 
