@@ -15,7 +15,8 @@ from evolver_tui.core.errors import EvolverError, NotWaiting, StaleLease, StepTi
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question import Answer, AnswerAction, Question
 from evolver_tui.core.task import Task
-from evolver_tui.engine.durable.routine import RESULT, Result, Retry, Routine, Run, digest_of, source_hash
+from evolver_tui.engine.durable.endings import Retry
+from evolver_tui.engine.durable.routine import RESULT, Result, Routine, Run, digest_of, source_hash
 from tests.engine.test_worker import Bench, at_work, drained
 from tests.support.sessions import PATIENCE_SECONDS, place_in, row_of, running, send
 
@@ -503,14 +504,14 @@ async def test_a_waiting_job_is_cancelled_and_its_question_cannot_be_answered(tm
         await send(session, {"id": "one", "taskName": "Something"})
         asked = await watch.until("question.asked", task_id="one")
         (question,) = await session.store.open_questions()
-        await session.cancel(asked.context["job"])
+        await session.inbox.cancel(asked.context["job"])
         told = await watch.until("job.cancelled", task_id="one")
         assert told.payload["by"] == "ada"
         assert not await session.store.open_questions()
         with pytest.raises(NotWaiting):
-            await session.answer(question.id, Answer(AnswerAction.DECLINE))
+            await session.inbox.answer(question.id, Answer(AnswerAction.DECLINE))
         with pytest.raises(NotWaiting, match="is over: cancelled"):
-            await session.cancel(asked.context["job"])
+            await session.inbox.cancel(asked.context["job"])
         assert (await row_of(session, "one")).state is JobState.CANCELLED
 
 

@@ -77,10 +77,10 @@ class Work:
         return await open_question(self.session, "t")
 
     async def answer(self, question: OpenQuestion, **content: Any) -> None:
-        await self.session.answer(question.id, Answer(AnswerAction.ACCEPT, content))
+        await self.session.inbox.answer(question.id, Answer(AnswerAction.ACCEPT, content))
 
     async def decline(self, question: OpenQuestion) -> None:
-        await self.session.answer(question.id, Answer(AnswerAction.DECLINE))
+        await self.session.inbox.answer(question.id, Answer(AnswerAction.DECLINE))
 
     async def result(self) -> Any:
         """What the graph came to."""
@@ -317,7 +317,7 @@ async def test_failed_node_is_named_and_a_retry_goes_on_from_there(home: Path) -
     async with at_work(home, "fails") as work:
         assert "Node 'badly' of the graph failed: ValueError: no paper." in await work.error()
         (home / "mended").touch()
-        await work.session.retry((await row_of(work.session, "t")).job)
+        await work.session.inbox.retry((await row_of(work.session, "t")).job)
         assert (await work.result())["told"] == ["well", "badly"]
     assert effects(home) == ["well"]
 
@@ -379,21 +379,18 @@ def test_session_without_a_graph_loads_no_langgraph(home: Path) -> None:
         assert "langgraph" in process.until("job.paused", task_id="u")["vendors"]
 
 
-@pytest.mark.parametrize("is_needed", [False, True])
-def test_console_loads_langgraph_for_its_jobs_alone(home: Path, is_needed: bool) -> None:
-    if is_needed:
-        with Working(home, [a_task("asks_once")], KILL_AFTER_WRITE="yes") as process:
-            process.wait()
-    arguments = ("--hub", f"http://127.0.0.1:{free_port()}/taskhub") if is_needed else ("--demo",)
-    sign = b"evolver_tui.adapters.routines.langgraph.graph_run" if is_needed else b"node.checked"
+def test_console_leaves_langgraph_to_the_process_of_its_jobs(home: Path) -> None:
+    with Working(home, [a_task("asks_once")], KILL_AFTER_WRITE="yes") as process:
+        process.wait()
     environ = environment(home, PYTHONPROFILEIMPORTTIME="1")
-    with console(home, *arguments, environ=environ) as terminal:
-        terminal.wait_until(lambda text: sign in terminal.raw)
-        assert (b"langgraph.pregel" in terminal.raw) is is_needed
+    with console(home, "--hub", f"http://127.0.0.1:{free_port()}/taskhub", environ=environ) as terminal:
+        terminal.wait_until(lambda text: "question.asked" in text)
+        assert b"evolver_tui.engine.session" in terminal.raw, "imports are told of"
+        assert b"langgraph.pregel" not in terminal.raw
 
 
 @pytest.mark.parametrize("is_needed", [False, True])
-def test_connect_loads_langgraph_for_its_jobs_alone(home: Path, is_needed: bool) -> None:
+def test_connect_leaves_langgraph_to_the_process_of_its_jobs(home: Path, is_needed: bool) -> None:
     task = a_task("asks_once") if is_needed else SUMMARIZE
     with in_thread(SampleHub(SampleHubSettings(FeedSettings([task], rate=0)))) as hub:
         process = subprocess.Popen(
@@ -415,7 +412,8 @@ def test_connect_loads_langgraph_for_its_jobs_alone(home: Path, is_needed: bool)
                     process.kill()
         alarm.cancel()
     assert any(("task_waiting" if is_needed else "task_completed") in line for line in lines)
-    assert any("langgraph.pregel" in line for line in lines) is is_needed
+    assert any("evolver_tui.engine.session" in line for line in lines), "imports are told of"
+    assert not any("langgraph.pregel" in line for line in lines)
 
 
 @pytest.fixture

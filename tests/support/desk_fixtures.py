@@ -17,10 +17,10 @@ from evolver_tui.engine.session import Session
 from evolver_tui.engine.store import Store
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.decision_keys import SECONDS_AFTER_A_WORD, SECONDS_TO_CONFIRM
-from evolver_tui.tui.desk import Desk
 from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.tui.modals import Modal
-from evolver_tui.tui.panes.queue_pane import QueuePane
+from evolver_tui.tui.screens.desk.panes.queue_pane import QueuePane
+from evolver_tui.tui.screens.desk.screen import Desk
 from evolver_tui.tui.themes import variable_defaults
 from evolver_tui.wiring import Place, make_session
 from tests.support.sessions import PATIENCE_SECONDS, place_in, send
@@ -119,7 +119,7 @@ class Console:
     async def receive(self, *tasks: dict[str, Any]) -> None:
         """What the hub sends, worked on as far as it goes without a person."""
         await send(self.session, {"tasks": list(tasks)})
-        await self.session.worker.drained()
+        await self.session.workers.drained()
 
     def text(self) -> str:
         """What stands on the screen."""

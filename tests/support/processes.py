@@ -131,6 +131,12 @@ class ForkedProcess:
             assert value, "".join(self.lines[-30:]) or "the process wrote nothing"
             return value
 
+    @property
+    def pid(self) -> int:
+        """Its process number."""
+        assert self._process.pid is not None
+        return self._process.pid
+
     def send(self, signal_number: signal.Signals) -> None:
         """Send it a signal."""
         assert self._process.pid is not None
@@ -231,10 +237,10 @@ async def _review_for_ever(home: Path, tasks: Sequence[Mapping[str, Any]]) -> No
         while True:
             for question in await session.store.open_questions():
                 if question.question.kind is QuestionKind.REVIEW:
-                    await session.decide(question.id, approval(ReviewSubject.of(question)))
+                    await session.inbox.decide(question.id, approval(ReviewSubject.of(question)))
                     tell("decided", question=question.id)
                 else:
-                    await session.answer(question.id, Answer(AnswerAction.ACCEPT, {"llmTaskType": "summarize"}))
+                    await session.inbox.answer(question.id, Answer(AnswerAction.ACCEPT, {"llmTaskType": "summarize"}))
                     tell("answered", question=question.id)
             if not (await session.store.counts()).live:
                 tell("nothing left")

@@ -21,13 +21,13 @@ from evolver_tui.core.signal import Signal
 from evolver_tui.engine.session import Session
 from evolver_tui.tui.actions import ACTIONS, KeyTable, bindings_for
 from evolver_tui.tui.bridge import Bridge
+from evolver_tui.tui.drawing.code_view import CodeDocument
+from evolver_tui.tui.drawing.styles import fit, width_of, wrap
 from evolver_tui.tui.modals import ConfirmModal, HelpModal, QuestionModal, ReasonModal
 from evolver_tui.tui.no_color import WithoutColor
-from evolver_tui.tui.panes.code_view import CodeDocument
-from evolver_tui.tui.panes.ink import fit, width_of, wrap
-from evolver_tui.tui.panes.queue_window import MARGIN
-from evolver_tui.tui.panes.review_card import SECONDS_UNASKED, set_out
-from evolver_tui.tui.panes.signal_feed import SignalFeed
+from evolver_tui.tui.screens.desk.panes.queue_window import MARGIN
+from evolver_tui.tui.screens.desk.panes.review_card import SECONDS_UNASKED, set_out
+from evolver_tui.tui.screens.desk.panes.signal_feed import SignalFeed
 from evolver_tui.tui.themes import variable_defaults
 from tests.support.desk_fixtures import SMALL, Console, HandClock, LongQueue, QueueApp, console
 from tests.support.routine_process import install
@@ -106,7 +106,7 @@ async def test_leaving_asks_first_whatever_the_routine_that_works(tmp_path: Path
     module.write_text("import asyncio\n\nasync def work(run, task):\n    await asyncio.Event().wait()\n")
     async with console(tmp_path) as desk:
         await send(desk.session, {"tasks": [{"id": "t", "taskName": "A task", "routine": "slow"}]})
-        await desk.until(lambda: desk.session.is_working)
+        await desk.until(lambda: desk.session.workers.is_working)
         await desk.decide("q")
         await desk.until_open(ConfirmModal)
         assert "Leave the console?" in desk.text()
@@ -198,7 +198,7 @@ async def test_who_is_second_is_told_who_was_first(tmp_path: Path) -> None:
         await at_review(desk, SUMMARIZE)
         review = desk.desk.card.content.review
         assert review is not None
-        await desk.session.decide(review.question_id, Decision(DecisionKind.REJECT))
+        await desk.session.inbox.decide(review.question_id, Decision(DecisionKind.REJECT))
         desk.desk.perform("review.approve")  # before the card was read again
         await desk.until(lambda: any("Already answered by ada" in notice for notice in desk.notices))
         assert saved(desk) == []
@@ -225,7 +225,9 @@ async def test_going_on_takes_the_decision_keys_away_at_once(tmp_path: Path, mon
         await desk.look_at_draft()
         await desk.decide("a")
         await desk.until(lambda: len(saved(desk)) == 1, "a saved node")
-        assert (await desk.session.store.row(first)).state == "paused"
+        left = await desk.session.store.row(first)
+        assert left is not None
+        assert left.state == "paused"
 
 
 async def test_a_question_is_answered_from_anywhere_and_from_its_card(tmp_path: Path) -> None:

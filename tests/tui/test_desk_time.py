@@ -13,10 +13,10 @@ from evolver_tui.core.errors import NodeError, StoreError
 from evolver_tui.core.job import QueueCounts
 from evolver_tui.engine.author.author import LiveDraft
 from evolver_tui.tui.decision_keys import NOT_ALONE
-from evolver_tui.tui.panes.code_view import CodeDocument
-from evolver_tui.tui.panes.page import CardContent, Page
-from evolver_tui.tui.panes.review_card import SECONDS_UNASKED
-from evolver_tui.tui.panes.words import duration, rate
+from evolver_tui.tui.drawing.code_view import CodeDocument
+from evolver_tui.tui.drawing.formatting import duration, rate
+from evolver_tui.tui.drawing.page import CardContent, Page
+from evolver_tui.tui.screens.desk.panes.review_card import SECONDS_UNASKED
 from tests.support.desk_fixtures import SMALL, Console, HandClock, console
 from tests.support.routine_process import install
 from tests.support.sessions import GENERATE, SUMMARIZE, TRANSLATE, send
@@ -281,7 +281,8 @@ async def test_what_is_written_and_its_row_count_from_one_moment(slow: Path) -> 
         selected = desk.desk.queue.selected
         assert selected is not None
         wall.seconds = selected.since + 10.5
-        author = desk.session._parts.author
+        author = desk.session.author
+        assert author is not None
         author.live = LiveDraft(job, "t", "import json\n", 1, wall.seconds - 4)
         await desk.until(lambda: "1 line · 10s" in desk.text())
         await desk.until(lambda: " 10s │" in desk.text(), "the row's age")
@@ -309,9 +310,10 @@ async def test_the_card_says_that_the_model_failed_and_when_it_is_asked_again(sl
         bus.emit("llm.generation_start", {}, task_id="t", job=job)
         wall.seconds += 1
         await desk.until(lambda: "Attempt 3 is under way." in desk.text())
-        desk.session._parts.author.live = LiveDraft(job, "t", "import json\n", 1, wall.seconds)
+        assert desk.session.author is not None
+        desk.session.author.live = LiveDraft(job, "t", "import json\n", 1, wall.seconds)
         await desk.until(lambda: "attempt 3 · 1 line" in desk.text())
-        desk.session._parts.author.live = None
+        desk.session.author.live = None
         bus.emit("llm.generation_error", {"error": "It broke off.", "retry_in": 2}, task_id="t", job=job)
         await desk.until(lambda: "Attempt 3 failed: It broke off." in desk.text())
         bus.emit("node.written", {}, task_id="t", job=job)
@@ -350,9 +352,9 @@ async def test_a_worker_that_cannot_use_the_database_says_so_until_it_can(
 
         with monkeypatch.context() as full:
             full.setattr(desk.session.store, "claim", refuse)
-            desk.session.worker.wake()
+            desk.session.workers.wake()
             await desk.until(lambda: "✗ cannot save" in desk.text())
-        desk.session.worker.wake()
+        desk.session.workers.wake()
         await desk.until(lambda: "cannot save" not in desk.text())
 
 

@@ -10,10 +10,10 @@ import pytest
 from evolver_tui.adapters.database.database import Database
 from evolver_tui.core.job import JobState, Outcome, QueueCounts, QueueRow
 from evolver_tui.core.question import OpenQuestion
+from evolver_tui.tui.drawing.formatting import moment
+from evolver_tui.tui.drawing.styles import PLAIN_MARKS, Marks
 from evolver_tui.tui.modals import ConfirmModal, QuestionModal, ReasonModal
-from evolver_tui.tui.panes.ink import PLAIN_MARKS, Marks
-from evolver_tui.tui.panes.queue_row import decided_line, row_line, state_words
-from evolver_tui.tui.panes.words import moment
+from evolver_tui.tui.screens.desk.panes.queue_row import decided_line, row_line, state_words
 from tests.support.databases import add as add_tasks
 from tests.support.databases import tasks
 from tests.support.desk_fixtures import console
@@ -139,7 +139,7 @@ async def test_who_answers_a_second_too_late_is_told(tmp_path: Path, monkeypatch
         await desk.answer(*"de-", "greater_than_sign", *"en")
         await desk.until(lambda: any("Already answered by grace at " in words for words in heard))
         await until_back(desk)
-        desk.session.worker.wake()
+        desk.session.workers.wake()
         await desk.until(lambda: desk.desk.card.content.review is not None, "the draft after grace's answer")
         assert len(heard) == 1
 

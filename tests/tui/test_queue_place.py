@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 import pytest
 from textual.pilot import Pilot
 
-from evolver_tui.tui.panes.queue_pane import QueuePane
-from evolver_tui.tui.panes.queue_window import MARGIN
+from evolver_tui.tui.screens.desk.panes.queue_pane import QueuePane
+from evolver_tui.tui.screens.desk.panes.queue_window import MARGIN
 from tests.support.desk_fixtures import MOST_LOOKS, HandClock, LongQueue, QueueApp
 
 pytestmark = pytest.mark.anyio

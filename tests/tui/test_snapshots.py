@@ -19,7 +19,7 @@ from evolver_tui.core.question import OpenQuestion
 from evolver_tui.engine.session import Session
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.desk_settings import DeskSettings
-from evolver_tui.tui.panes.inbox_list import InboxList
+from evolver_tui.tui.modals.inbox_list import InboxList
 from evolver_tui.wiring import make_session
 from tests.support.sessions import GENERATE, SUMMARIZE, TRANSLATE, place_in
 
@@ -80,8 +80,8 @@ class Stage:
     async def busy(self, pilot: Pilot[int]) -> None:
         """Wait until the sample tasks are on the desk and nothing more can be done without a person."""
         await self.opened(pilot)
-        await asyncio.to_thread(self.session.intake.message, [{"tasks": TASKS}])
-        await self.session.drain()
+        await asyncio.to_thread(self.session.hub.message, [{"tasks": TASKS}])
+        await self.session.workers.drained()
         await self._until(pilot, self._shows_all)
         await pilot.press("g")
         await pilot.pause(0.1)

@@ -11,20 +11,21 @@ from evolver_tui.core.errors import EvolverError
 from evolver_tui.core.job import JobState
 from evolver_tui.core.question import QuestionKind
 from evolver_tui.core.times import age
-from evolver_tui.tui.panes.card_content import CardFacts, content_of, with_ages
-from evolver_tui.tui.panes.code_view import CodeDocument
-from evolver_tui.tui.panes.page import message_content
-from evolver_tui.tui.panes.review_card import live_content
-from evolver_tui.tui.panes.words import count
+from evolver_tui.tui.drawing.code_view import CodeDocument
+from evolver_tui.tui.drawing.formatting import count
+from evolver_tui.tui.drawing.page import message_content
+from evolver_tui.tui.screens.desk.panes.card_content import CardFacts, content_of, with_ages
+from evolver_tui.tui.screens.desk.panes.review_card import live_content
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueRow
     from evolver_tui.core.question import OpenQuestion
+    from evolver_tui.engine.author.author import LiveDraft
     from evolver_tui.engine.author.review import ReviewSubject
-    from evolver_tui.engine.session import LiveDraft, Session
-    from evolver_tui.tui.desk import Desk
-    from evolver_tui.tui.news import News
-    from evolver_tui.tui.waiting import WaitingDeeds
+    from evolver_tui.engine.session import Session
+    from evolver_tui.tui.screens.desk.job_monitor import News
+    from evolver_tui.tui.screens.desk.screen import Desk
+    from evolver_tui.tui.screens.desk.waiting import WaitingDeeds
 
 
 class CardKeeper:
@@ -79,7 +80,7 @@ class CardKeeper:
         if detail is None or selected is None or selected.job != row.job or (live and live.job == row.job):
             return
         retry = self._news.retry_of(row.job)
-        knows = self._session.knows(detail.routine)
+        knows = self._session.workers.knows(detail.routine)
         self._facts = CardFacts(detail, question, journal, desk.settings.nodes_folder, subject, retry, knows)
         desk.card.show(content_of(self._facts, desk.settings.now(), desk.card.marks))
         desk.show_keys()
