@@ -5,12 +5,11 @@ Every line is safe to draw. Times are ISO 8601 in UTC.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evolver_tui.cli.output import json_text
 from evolver_tui.core.errors import EvolverError
 from evolver_tui.core.job import JobDetail, JobState, QueueRow
 from evolver_tui.core.question import AnswerAction, FormField, OpenQuestion, QuestionKind, read_form
@@ -20,7 +19,6 @@ from evolver_tui.core.times import age, utc_text
 from evolver_tui.engine.author.review import ReviewSubject
 from evolver_tui.engine.durable.routine import RESULT, is_own_name
 
-_DEEPEST = 100
 _LONGEST_VALUE = 4_000
 """Characters of one JSON value that people are shown; scripts are given all of it."""
 _KINDS = {"text": "text", "number": "a number", "integer": "a whole number", "boolean": "yes or no"}
@@ -72,7 +70,7 @@ class JobView:
         """For people; `now` is in seconds since 1970."""
         detail, row = self.detail, self.detail.row
         yield f"job {row.job}   {safe_text(row.task_id, 200)}   {safe_text(row.task_name, 200)}"
-        yield f"{standing(row)} since {utc_text(row.since)} ({age(now - row.since)})"
+        yield f"{state_text(row)} since {utc_text(row.since)} ({age(now - row.since)})"
         yield f"{safe_text(row.task_type, 80)}, {row.priority} priority, received {utc_text(detail.received_at)}"
         for label, value in (
             ("routine", detail.routine), ("waits for", detail.pause_reason), ("worker", detail.owner),
@@ -121,7 +119,7 @@ def row_value(row: QueueRow) -> dict[str, Any]:
 
 def row_cells(row: QueueRow, now: float) -> tuple[str, ...]:
     """A line of the queue as a table's cells: number, state, age, task id, name."""
-    return str(row.job), standing(row), age(now - row.since), safe_text(row.task_id, 60), safe_text(row.task_name, 60)
+    return str(row.job), state_text(row), age(now - row.since), safe_text(row.task_id, 60), safe_text(row.task_name, 60)
 
 
 def open_value(question: OpenQuestion) -> dict[str, Any]:
@@ -146,14 +144,7 @@ def open_cells(question: OpenQuestion, now: float) -> tuple[str, ...]:
     return str(question.job), reason, age(now - question.asked_at), safe_text(question.task_id, 60), message
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows below a head, in columns."""
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    lines = ("  ".join(map(str.ljust, cells, widths)).rstrip() for cells in (head, *rows))
-    return "\n".join(lines)
-
-
-def standing(row: QueueRow) -> str:
+def state_text(row: QueueRow) -> str:
     """The state, with what came of it or what it waits for: `paused (review)`, `completed (approved)`."""
     more = row.outcome.value if row.outcome else row.asks.value if row.asks else ""
     return f"{row.state.value} ({more})" if more else row.state.value
@@ -267,30 +258,6 @@ def _answer_shown(pause: Pause) -> object:
     """The content of an accepted answer; everything of any other, and of a decision."""
     answer = pause.answer or {}
     return answer.get("content") if answer.get("action") == AnswerAction.ACCEPT.value else answer
-
-
-# --- JSON ------------------------------------------------------------------------------------------------------------
-
-
-def json_text(value: object, indent: int | None = None) -> str:
-    """A value as JSON, whatever a hub or a routine put into it: what JSON does not know is null, what is nested
-    beyond sense is cut."""
-    try:
-        return json.dumps(value, indent=indent, allow_nan=False)
-    except (ValueError, RecursionError):
-        return json.dumps(_plain(value, _DEEPEST), indent=indent)
-
-
-def _plain(value: object, depth: int) -> object:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping | list | tuple) and not depth:
-        return "…"
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item, depth - 1) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item, depth - 1) for item in value]
-    return value
 
 
 def _short(value: object) -> str:
