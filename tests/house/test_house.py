@@ -69,8 +69,8 @@ DOORS = {
     "evolver_tui.adapters.nodes.runner": "httpx",
     "evolver_tui.adapters.routines.langgraph": "",
     "evolver_tui.adapters.routines.plugins": "",
-    "evolver_tui.adapters.sample_hub.hub": "",
-    "evolver_tui.adapters.signalr.link": "signalrcore",
+    "evolver_tui.adapters.sample_hub.hub": "websockets",
+    "evolver_tui.adapters.signalr.link": "signalrcore websockets",
     "evolver_tui.tui.app": "textual rich",
 }
 """What may be loaded once this module is imported."""

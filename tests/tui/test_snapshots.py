@@ -192,7 +192,7 @@ def test_card_tab(snap_compare: Any, tmp_path: Path, tab: str) -> None:
     assert snap_compare(stage.app, terminal_size=WIDE, run_before=keys(stage, *pressed))
 
 
-@pytest.mark.parametrize("state", ["running", "live", "failed"])
+@pytest.mark.parametrize("state", ["live", "failed"])
 def test_card_of_a_job_that_is(snap_compare: Any, tmp_path: Path, state: str) -> None:
     install(tmp_path, '[routines]\nslow = "slow_routine:work"\n')
     module = tmp_path / "config" / "routines" / "slow_routine.py"
@@ -211,7 +211,7 @@ def test_card_of_a_job_that_is(snap_compare: Any, tmp_path: Path, state: str) ->
             code = '"""Sorts forms."""\n\nimport json\n\n\ndef main() -> None:\n    data = json.l'
             author.live = LiveDraft(card.content.job, "task-1", code, 1, NOON)
             await stage._until(pilot, lambda: card.content.identity[0] == "live")
-        await pilot.press("enter")
+        await pilot.press("enter", "plus")  # alone: the signals beside it tell the worker's own time
         await pilot.pause(0.3)
 
     assert snap_compare(stage.app, terminal_size=WIDE, run_before=steps)
