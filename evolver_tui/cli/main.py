@@ -377,7 +377,7 @@ def _jobs(options: Options) -> int:
     if result.said or hint:
         _say(f"{result.said} {hint}".strip(), sys.stderr)
     if result.value is not None and options.json:
-        from evolver_tui.cli.job_views import json_text
+        from evolver_tui.cli.json_text import json_text
 
         print(json_text(result.value, indent=2))
     elif result.text:

@@ -13,11 +13,11 @@ from evolver_tui.adapters.nodes.library import NodeFiles
 from evolver_tui.adapters.nodes.runner import NodeRunner, read_object
 from evolver_tui.core.errors import NodeError, UsageError
 from evolver_tui.core.node import CheckReport, Finding, FindingLevel, NodeDraft, NodeRecord, sha256_of, slug
+from evolver_tui.core.question_kinds.review import UNREVIEWED
 from evolver_tui.core.router_answer import MOST_CODE_BYTES
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import utc_text
 from evolver_tui.engine.author.library import Approval
-from evolver_tui.engine.author.review import UNREVIEWED
 from evolver_tui.engine.checks.checks import check_draft
 
 DONE, FAILED, USAGE = 0, 1, 2

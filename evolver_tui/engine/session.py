@@ -11,6 +11,7 @@ from pathlib import Path
 from evolver_tui.core.address import Address
 from evolver_tui.core.decision import Decision
 from evolver_tui.core.errors import StoreBroken
+from evolver_tui.core.job import AUTHOR, is_built_in
 from evolver_tui.core.link_state import LinkState
 from evolver_tui.core.question import Answer
 from evolver_tui.core.signal import Signal
@@ -115,7 +116,7 @@ class Session:
         parts = self._parts
         await self.store.open()
         await self.store.start_session(self.id, Address(), parts.host)
-        routines: Mapping[str, Routine] = {**parts.routines, "": parts.author}
+        routines: Mapping[str, Routine] = {**parts.routines, AUTHOR: parts.author}
         self.worker = Worker(
             self.store, routines, self.bus, parts.clock, session_id=self.id, owner=parts.owner,
             max_takeovers=parts.max_takeovers, on_broken=self._store_broke,
@@ -224,7 +225,7 @@ class Session:
 
     def knows(self, routine: str) -> bool:
         """Whether a worker of this session can run a routine; the empty name is the built-in author's."""
-        return not routine or routine in self._parts.routines
+        return is_built_in(routine) or routine in self._parts.routines
 
     @property
     def is_working(self) -> bool:

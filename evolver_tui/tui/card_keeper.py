@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from evolver_tui.core.errors import EvolverError
 from evolver_tui.core.job import JobState
-from evolver_tui.core.question import QuestionKind
 from evolver_tui.core.times import age
 from evolver_tui.tui.panes.card_content import CardFacts, content_of, with_ages
 from evolver_tui.tui.panes.code_view import CodeDocument
@@ -20,7 +19,6 @@ from evolver_tui.tui.panes.words import count
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueRow
     from evolver_tui.core.question import OpenQuestion
-    from evolver_tui.engine.author.review import ReviewSubject
     from evolver_tui.engine.session import LiveDraft, Session
     from evolver_tui.tui.desk import Desk
     from evolver_tui.tui.news import News
@@ -74,23 +72,22 @@ class CardKeeper:
             self._waiting.is_open_again(question.id)  # where it was settled before, its job was restored
         await self._tell_settled_elsewhere(row, question)
         journal = await store.journal(row.job) if row.state != "paused" else {}
-        subject = await self._subject(question)
+        question = await self._as_of_now(question)
         selected, live = desk.queue.selected, self._session.live_draft
         if detail is None or selected is None or selected.job != row.job or (live and live.job == row.job):
             return
         retry = self._news.retry_of(row.job)
         knows = self._session.knows(detail.routine)
-        self._facts = CardFacts(detail, question, journal, desk.settings.nodes_folder, subject, retry, knows)
+        self._facts = CardFacts(detail, question, journal, desk.settings.nodes_folder, retry, knows)
         desk.card.show(content_of(self._facts, desk.settings.now(), desk.card.marks))
         desk.show_keys()
 
-    async def _subject(self, question: OpenQuestion | None) -> ReviewSubject | None:
-        """What a review is about, beside the library as it is now; None where the card has to say what is wrong."""
-        if question is None or question.question.kind is not QuestionKind.REVIEW:
-            return None
-        with contextlib.suppress(KeyError, TypeError, ValueError, EvolverError):
-            return await self._session.inbox.subject_of(question)
-        return None
+    async def _as_of_now(self, question: OpenQuestion | None) -> OpenQuestion | None:
+        """A question beside the library as it is now; as it was asked where the library cannot be read."""
+        if question is not None:
+            with contextlib.suppress(EvolverError):
+                return await self._session.inbox.as_of_now(question)
+        return question
 
     async def _tell_settled_elsewhere(self, row: QueueRow, question: OpenQuestion | None) -> None:
         """Say what became of the question that was on the card, when this job asks another one or none."""

@@ -234,7 +234,7 @@ class Deeds:
         match row.state:
             case JobState.RUNNING:
                 return "The task ends. What is being written for it at this moment is lost; finished steps are kept."
-            case JobState.PAUSED if row.asks is QuestionKind.REVIEW:
+            case JobState.PAUSED if row.asks == QuestionKind.REVIEW:
                 return "The task ends. Its draft is not saved."
             case JobState.PAUSED:
                 return "The task ends. Its question is not answered, and nothing is written for it."

@@ -78,7 +78,7 @@ class WaitingDeeds:
         waiting = await self._store.open_questions(1)
         if not waiting:
             self._desk.say("Nothing waits for you.")
-        elif waiting[0].question.kind is QuestionKind.REVIEW:
+        elif waiting[0].question.kind == QuestionKind.REVIEW:
             await self._show_card(waiting[0])
         else:
             await self._ask(waiting[0])
@@ -86,7 +86,7 @@ class WaitingDeeds:
     async def answer_this(self) -> None:
         """Open the question that is on the card."""
         question = await self._store.open_question_of(self._desk.card.content.job)
-        if question is not None and question.question.kind is QuestionKind.QUESTION:
+        if question is not None and question.question.kind == QuestionKind.QUESTION:
             await self._ask(question)
 
     async def decline_this(self) -> None:
@@ -94,7 +94,7 @@ class WaitingDeeds:
         from evolver_tui.tui.modals.question_modal import decline_modal
 
         question = await self._store.open_question_of(self._desk.card.content.job)
-        if question is None or question.question.kind is not QuestionKind.QUESTION:
+        if question is None or question.question.kind != QuestionKind.QUESTION:
             return
         modal = decline_modal(question, await self._if_declined(question), self._now)
         if await self.show_about(question, modal):
@@ -165,7 +165,7 @@ class WaitingDeeds:
         question = await self._store.question(question_id)
         if question is None:
             self._desk.say("That was settled a moment ago.")
-        elif question.question.kind is QuestionKind.REVIEW:
+        elif question.question.kind == QuestionKind.REVIEW:
             await self._show_card(question)
             inbox.withdraw()
         else:

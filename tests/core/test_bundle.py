@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evolver_tui.cli.job_commands import show_job
-from evolver_tui.cli.job_views import json_text
+from evolver_tui.cli.json_text import json_text
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.errors import BundleError, EvolverError
 from evolver_tui.core.job import JobState

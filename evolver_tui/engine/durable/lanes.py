@@ -15,10 +15,8 @@ from types import MappingProxyType
 from typing import Final
 
 from evolver_tui.core.claim import Claim, Room, goes_alone
+from evolver_tui.core.job import is_built_in
 from evolver_tui.engine.durable.routine import Result
-
-AUTHOR: Final = ""
-"""The built-in author, among the names of routines."""
 
 
 class Lane(Enum):
@@ -97,4 +95,4 @@ class Lanes:
 
 
 def _lane_of(routine: str) -> Lane:
-    return Lane.AUTHOR if routine == AUTHOR else Lane.PLUG_INS
+    return Lane.AUTHOR if is_built_in(routine) else Lane.PLUG_INS

@@ -23,7 +23,8 @@ from evolver_tui.core.address import show_addresses
 from evolver_tui.core.claim import Claim
 from evolver_tui.core.errors import EvolverError, RoutineError, StepTimeout, StoreError
 from evolver_tui.core.job import Outcome
-from evolver_tui.core.question import Answer, Question, QuestionKind, check_question
+from evolver_tui.core.question import Answer, Question
+from evolver_tui.core.question_kinds import check_question, kind_of
 from evolver_tui.core.routine_state import DeferredEvent, Progress
 from evolver_tui.core.signal import LEVELS, Signal
 from evolver_tui.core.task import Task
@@ -54,10 +55,6 @@ RESULT: Final = "(result)"
 def is_own_name(name: str) -> bool:
     """Whether an entry of the journal is the runtime's own: neither a step nor a question of the routine."""
     return name == RESULT or name.startswith((KEPT, BEGAN, UNSURE))
-
-
-_REVIEWED: Final = frozenset(("draft", "report", "version", "attempt"))
-"""What the subject of a review has to hold, so that a person can decide it."""
 
 
 class Suspended(BaseException):
@@ -316,15 +313,12 @@ class Run:
             self._reach(question.name)
             answer: dict[str, Any] = self._journal[question.name]
             return answer
-        is_review = question.kind is QuestionKind.REVIEW
-        if is_review and not question.subject.keys() >= _REVIEWED:
-            raise RoutineError(
-                f"The review {question.name!a} holds no draft.", "Ask a question with a form, or give the draft."
-            )
-        reason = reason or ("review" if is_review else "user_input")
+        kind = kind_of(question.kind)
+        kind.check(question)
+        reason = reason or kind.reason
         asked = {"question": question.name, "message": question.message}
         signals = (
-            self._stamp("review.requested" if is_review else "question.asked", asked, level="warning"),
+            self._stamp(kind.asked, asked, level="warning"),
             self._stamp("job.paused", {"reason": reason, "question": question.name}),
         )
         progress = self.take_progress()

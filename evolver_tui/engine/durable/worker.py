@@ -235,7 +235,11 @@ class Worker:
 
     async def _takes_over(self, claim: Claim, left_behind: LeftBehind) -> bool:
         """Tell who left the job behind; False where that happened so often that it fails instead."""
-        payload = {"worker": left_behind.owner, "has_ended": left_behind.has_ended, "takeovers": left_behind.takeovers}
+        payload = {
+            "worker": left_behind.owner.text,
+            "has_ended": left_behind.has_ended,
+            "takeovers": left_behind.takeovers,
+        }
         self._bus.emit("job.taken_over", payload, level="warning", **_context(claim))
         if left_behind.takeovers <= self._max_takeovers:
             return True

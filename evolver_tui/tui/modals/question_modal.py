@@ -13,7 +13,8 @@ from textual.events import Key
 from textual.widgets import Static
 
 from evolver_tui.core.errors import QuestionError
-from evolver_tui.core.question import Answer, AnswerAction, FormField, OpenQuestion, read_form
+from evolver_tui.core.form import FormField, read_form
+from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.tui.actions import ACTIONS, Action
 from evolver_tui.tui.modals.confirm_modal import ConfirmModal

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from evolver_tui.core.errors import EvolverError, QuestionError
+from evolver_tui.core.errors import QuestionError
+from evolver_tui.core.form import read_form
 from evolver_tui.core.job import JobDetail, JobState, Outcome
 from evolver_tui.core.node import CheckReport, Finding, FindingLevel, NodeDraft, Risk
-from evolver_tui.core.question import OpenQuestion, QuestionKind, read_form
+from evolver_tui.core.question import OpenQuestion, QuestionKind, Unreadable
+from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.safe_text import LIMIT, safe_block, safe_text
 from evolver_tui.core.times import age
-from evolver_tui.engine.author.review import ReviewSubject
 from evolver_tui.engine.durable.routine import RESULT
 from evolver_tui.tui.news import Retry
 from evolver_tui.tui.panes.code_view import CodeDocument
@@ -66,8 +67,6 @@ class CardFacts:
     question: OpenQuestion | None
     journal: Mapping[str, Any]
     nodes_folder: str = ""
-    subject: ReviewSubject | None = None
-    """What a review is about as of now; None takes it as it was when it was asked for."""
     retry: Retry | None = None
     """That the model is being asked again."""
     knows_routine: bool = True
@@ -83,12 +82,10 @@ class CardFacts:
 def content_of(facts: CardFacts, now: float, marks: Marks) -> CardContent:
     """The card of a job, whatever its state."""
     question = facts.question
-    if question is not None and question.question.kind is QuestionKind.REVIEW:
-        try:
-            review = Review(question, facts.subject or ReviewSubject.of(question))
-        except (KeyError, TypeError, ValueError, EvolverError) as error:
-            return _plain(facts, marks, [(f"This review cannot be shown: {safe_text(error, 200)}.", "error")], now)
-        return _review_card(facts, review, marks)
+    if question is not None and question.question.kind == QuestionKind.REVIEW:
+        if isinstance(question.subject, Unreadable):
+            return _plain(facts, marks, [(safe_text(question.subject.problem), "error")], now)
+        return _review_card(facts, Review(question, ReviewSubject.of(question)), marks)
     if question is not None:
         return _question_card(facts, question, now, marks)
     return _plain(facts, marks, list(_state_paragraphs(facts, now)), now)
@@ -97,7 +94,7 @@ def content_of(facts: CardFacts, now: float, marks: Marks) -> CardContent:
 def with_ages(content: CardContent, facts: CardFacts, now: float, marks: Marks) -> CardContent:
     """`content`, made of these facts, as it reads by now; itself where nothing reads differently."""
     asked = facts.question
-    if asked is not None and asked.question.kind is QuestionKind.REVIEW:
+    if asked is not None and asked.question.kind == QuestionKind.REVIEW:
         return content
     paragraphs = (
         _question_paragraphs(asked, facts.worker, now, marks) if asked is not None else _state_paragraphs(facts, now)
@@ -267,7 +264,8 @@ def _state_paragraphs(facts: CardFacts, now: float) -> Iterator[tuple[str, str]]
             yield f"{row.priority} priority, here since {ago}.", "dim"
         case JobState.RUNNING:
             yield f"T{facts.worker[1:]} is at work on it.", "text"
-            yield from ((f"It has run on {host} for {ago}.", "dim") for host in _hosts(detail.owner))
+            if detail.owner.host:
+                yield f"It has run on {safe_text(detail.owner.host, 100)} for {ago}.", "dim"
             if facts.retry is not None:
                 yield from _retry_paragraphs(facts.retry, now)
         case JobState.PAUSED:
@@ -352,16 +350,9 @@ def _job_facts(detail: JobDetail) -> Iterator[tuple[str, str]]:
     yield "job", f"{detail.row.job}, run {detail.attempt}"
     if detail.pause_reason:
         yield "waits for", safe_text(detail.pause_reason, 200)
-    for host in _hosts(detail.owner):
-        yield "running on", host
+    if detail.owner.host:
+        yield "running on", safe_text(detail.owner.host, 100)
     if detail.routine:
         yield "routine", safe_text(detail.routine, 200)
     if detail.bundle:
         yield "bundle", safe_text(detail.bundle, 100)
-
-
-def _hosts(owner: str) -> Iterator[str]:
-    """The host in `host@namespace:pid:start`; none where nobody works."""
-    host = owner.partition(":")[0].partition("@")[0]
-    if host:
-        yield safe_text(host, 100)

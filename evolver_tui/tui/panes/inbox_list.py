@@ -39,7 +39,7 @@ class Waiting(NamedTuple):
     id: int
     """The question's number."""
     job: int
-    kind: QuestionKind
+    kind: str
     task_id: str
     task_name: str
     task_type: str
@@ -305,7 +305,7 @@ class Columns(NamedTuple):
     def row(self, row: Waiting, is_selected: bool, now: float, marks: Marks) -> Line:
         """One row."""
         text = "strong" if is_selected else "text"
-        mark = marks.review if row.kind is QuestionKind.REVIEW else marks.asks
+        mark = marks.review if row.kind == QuestionKind.REVIEW else marks.asks
         wants, why = row.node or row.message, _WHY.get(row.reason, row.reason)
         task, name, wants, why = (safe_text(part, _LONGEST) for part in (row.task_id, row.task_name, wants, why))
         cells = ((task, self.task, text), (name, self.name, "text"), (wants, self.wants, text))

@@ -45,7 +45,7 @@ def decided_line(counts: QueueCounts | None, width: int, marks: Marks) -> Line:
 def _mark(row: QueueRow, marks: Marks) -> tuple[str, str]:
     match row.state:
         case JobState.PAUSED:
-            return (marks.review if row.asks is QuestionKind.REVIEW else marks.asks), "needs"
+            return (marks.review if row.asks == QuestionKind.REVIEW else marks.asks), "needs"
         case JobState.RUNNING:
             return marks.running, "run"
         case JobState.PENDING:
@@ -69,7 +69,7 @@ def state_words(row: QueueRow, now: float, is_unsaved: bool = False) -> Piece:
     """How a job stands at a moment, in a word or two; `is_unsaved`: what was approved could not be saved."""
     elapsed = f"{age(now - row.since):>3}"  # always as wide, so that nothing moves when it gets longer
     match row.state:
-        case JobState.PAUSED if row.asks is QuestionKind.REVIEW:
+        case JobState.PAUSED if row.asks == QuestionKind.REVIEW:
             return f"review {elapsed}", "dim"
         case JobState.PAUSED:
             return f"asks {elapsed}", "dim"
