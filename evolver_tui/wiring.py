@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from evolver_tui.engine.author.author import AutoReview
     from evolver_tui.engine.author.backend import Backend
     from evolver_tui.engine.clock import Clock
+    from evolver_tui.engine.durable.workers import AnyWorker
     from evolver_tui.engine.inbox import Inbox
-    from evolver_tui.engine.link import Link, LinkListener
-    from evolver_tui.engine.session import LinkMaker, Session
+    from evolver_tui.engine.link import Link, LinkListener, LinkMaker
+    from evolver_tui.engine.session import Session
     from evolver_tui.engine.store import Store
     from evolver_tui.settings.tool_files import ToolFolder
 
@@ -150,7 +151,9 @@ def make_session(
     """
     from evolver_tui.adapters.process_identity import this_process
     from evolver_tui.adapters.system_clock import SystemClock
+    from evolver_tui.core.job import AUTHOR
     from evolver_tui.engine.author.author import Author, AuthorLimits
+    from evolver_tui.engine.durable.worker import Worker
     from evolver_tui.engine.session import Session, SessionParts
     from evolver_tui.engine.signals import get_signal_registry
 
@@ -160,25 +163,31 @@ def make_session(
     tools = known_tools(place)
     plug_ins = known_routines(place)
     limits = AuthorLimits(place.config.author.max_rejects, place.config.author.write_attempts)
+
+    def make_workers(session: Session) -> Sequence[AnyWorker]:
+        worker = Worker(
+            session.store, {**plug_ins.routines, AUTHOR: session.author}, session.bus, clock, session_id=session.id,
+            owner=this_process(), max_takeovers=place.config.worker.max_takeovers, on_broken=session.store_broke,
+        )  # fmt: skip
+        return (worker,)
+
     return Session(
         SessionParts(
             id=new_session_id(clock.now()),
             host=platform.node(),
             person=place.reviewer,
-            owner=this_process(),
             store=make_store(place),
             backend=backend,
             library=library,
             author=Author(backend, library, clock, tuple(tools.tools.values()), limits, auto_review),
             make_link=_link_maker(place, clock, method or place.config.hub.method),
+            make_workers=make_workers,
             clock=clock,
             registry=get_signal_registry(),
             new_id=_new_id,
             exports=place.paths.exports,
             secrets=lambda: known_secrets(place),
-            routines=plug_ins.routines,
             generate=generate,
-            max_takeovers=place.config.worker.max_takeovers,
             notices=(*(str(problem) for problem in tools.problems), *plug_ins.notices),
         )
     )

@@ -163,10 +163,10 @@ class Headless:
         await session.connect(config.hub_url)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), config.duration_seconds)
-        await session.stop_intake()
+        await session.hub.close()
         self._event("disconnected", hub_url=str(config.hub_url), total_messages=len(self._messages))
         if config.auto_generate_workflows:
-            await session.drain()
+            await session.workers.drained()
 
     def _result(self) -> dict[str, Any]:
         config = self._config
@@ -223,7 +223,7 @@ class Headless:
     def _event(self, event: str, **fields: Any) -> None:
         with self._writing:
             self._seq += 1
-            stamped = {"event": event, **fields, "ts": utc_text(self._session.now()), "seq": self._seq}
+            stamped = {"event": event, **fields, "ts": utc_text(self._session.clock.now()), "seq": self._seq}
             with contextlib.suppress(OSError):  # whoever read the events is gone: the work goes on
                 self._write_event(json.dumps(stamped))
 

@@ -26,6 +26,7 @@ class Inbox:
         new_id: a name for a bundle that no other has.
         library: what is approved here is held against, where it would be saved there; None knows of none.
         on_change: called after each change, so that a worker of this process looks at the queue.
+        on_cancel: called with a job that was cancelled, so that a worker of this process lets go of it.
         has_session: False where no session runs: what is done is told in the log of the session that a job came in
             with, and `session_id` serves for jobs that come in here.
     """
@@ -41,6 +42,7 @@ class Inbox:
         new_id: Callable[[], str],
         library: Library | None = None,
         on_change: Callable[[], None] = lambda: None,
+        on_cancel: Callable[[int], None] = lambda job: None,
         has_session: bool = True,
     ) -> None:
         self._store = store
@@ -51,6 +53,7 @@ class Inbox:
         self._new_id = new_id
         self._library = library
         self._on_change = on_change
+        self._on_cancel = on_cancel
         self._has_session = has_session
 
     async def as_of_now(self, question: OpenQuestion) -> OpenQuestion:
@@ -109,6 +112,7 @@ class Inbox:
         session_id, signals = await self._told(job, "job.cancelled", by=self._person)
         await self._store.cancel(job, session_id, signals)
         self._tell(signals)
+        self._on_cancel(job)
 
     async def restore(self, job: int) -> None:
         """Put a rejected or cancelled job back where it was: at the question or review that ended it, or in the queue.

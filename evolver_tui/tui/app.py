@@ -204,7 +204,7 @@ class EvolverApp(KeyApp[int]):
         self.run_worker(self._quit(self._session), name="quit", group="quit", exclusive=True, exit_on_error=False)
 
     async def _quit(self, session: Session) -> None:
-        if session.is_working and session.broken is None:
+        if session.workers.is_working and session.broken is None:
             from evolver_tui.tui.modals import ConfirmModal
 
             body = "A task is being worked on, to its next stop. ctrl+c leaves at once, and the next start goes on."

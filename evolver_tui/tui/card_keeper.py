@@ -19,7 +19,8 @@ from evolver_tui.tui.panes.words import count
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueRow
     from evolver_tui.core.question import OpenQuestion
-    from evolver_tui.engine.session import LiveDraft, Session
+    from evolver_tui.engine.author.author import LiveDraft
+    from evolver_tui.engine.session import Session
     from evolver_tui.tui.desk import Desk
     from evolver_tui.tui.news import News
     from evolver_tui.tui.waiting import WaitingDeeds
@@ -73,11 +74,11 @@ class CardKeeper:
         await self._tell_settled_elsewhere(row, question)
         journal = await store.journal(row.job) if row.state != "paused" else {}
         question = await self._as_of_now(question)
-        selected, live = desk.queue.selected, self._session.live_draft
+        selected, live = desk.queue.selected, self._session.author.live
         if detail is None or selected is None or selected.job != row.job or (live and live.job == row.job):
             return
         retry = self._news.retry_of(row.job)
-        knows = self._session.knows(detail.routine)
+        knows = self._session.workers.knows(detail.routine)
         self._facts = CardFacts(detail, question, journal, desk.settings.nodes_folder, retry, knows)
         desk.card.show(content_of(self._facts, desk.settings.now(), desk.card.marks))
         desk.show_keys()
@@ -109,7 +110,7 @@ class CardKeeper:
         if may_have_ended and receipts.unfinished and (self._learning is None or self._learning.done()):
             self._learning = asyncio.create_task(self._learn())
         self.show_receipts()
-        live, selected = self._session.live_draft, self._desk.queue.selected
+        live, selected = self._session.author.live, self._desk.queue.selected
         if live is not None and selected is not None and live.job == selected.job:
             self._show_live(live, selected)
             return

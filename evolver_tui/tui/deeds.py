@@ -183,7 +183,7 @@ class Deeds:
         question = review.question
         try:
             with self.waiting.settling(question.id):
-                await self._session.decide(question.id, decision)
+                await self._session.inbox.decide(question.id, decision)
             self._desk.acknowledge(question.job, question.task_id, words)
         finally:
             self._desk.queue.rows_changed()
@@ -198,7 +198,7 @@ class Deeds:
         """Queue the selected failed job again."""
         row = self._desk.queue.selected
         if row is not None:
-            await self._session.retry(row.job)
+            await self._session.inbox.retry(row.job)
             self._desk.acknowledge(row.job, row.task_id, "queued again", is_final=True)
             self._desk.queue.rows_changed()
 
@@ -206,7 +206,7 @@ class Deeds:
         """Put the selected rejected or cancelled job back where it was."""
         row = self._desk.queue.selected
         if row is not None:
-            await self._session.restore(row.job)
+            await self._session.inbox.restore(row.job)
             self._desk.acknowledge(row.job, row.task_id, "restored", is_final=True)
             self._desk.queue.rows_changed()
             self._desk.reload_card()
@@ -224,7 +224,7 @@ class Deeds:
             return
         question = await self._session.store.open_question_of(row.job)
         with self.waiting.settling(question.id) if question is not None else contextlib.nullcontext():
-            await self._session.cancel(row.job)
+            await self._session.inbox.cancel(row.job)
         self._desk.acknowledge(row.job, row.task_id, "cancelled")
         self._desk.queue.rows_changed()
         self._desk.reload_card()
@@ -244,8 +244,8 @@ class Deeds:
 
     async def pause_intake(self) -> None:
         """Hold the hub's tasks back, or take them again."""
-        paused = not self._session.intake_paused
-        self._session.pause_intake(paused)
+        paused = not self._session.hub.is_paused
+        self._session.hub.pause(paused)
         self._desk.say("Intake is paused: the hub holds its tasks back." if paused else "Tasks are taken again.")
 
     async def export(self) -> None:

@@ -135,7 +135,7 @@ class Desk(Screen[None]):
 
         self.attention = attend(self.app, self, self.settings)
         self.watch(self.app, "app_focus", self._focus_changed, init=False)
-        label = "offline author" if session.backend.is_offline else session.backend.label
+        label = session.author_label
         self.hub.set_author(safe_text(label, 100))
         self._keeping = self.run_worker(keeper.run(), name="card", exit_on_error=False)
         self.queue.attach(session.store)
@@ -202,7 +202,7 @@ class Desk(Screen[None]):
         self.card.tick()
         session = self._session
         if session is not None:
-            if session.link_state is not self._link or self.queue.counts is not self._counts:
+            if session.hub.link_state is not self._link or self.queue.counts is not self._counts:
                 self._show_status()
             self._show_trouble(session)
             if session.broken is not None:
@@ -257,10 +257,10 @@ class Desk(Screen[None]):
     def _show_status(self) -> None:
         session, counts = self._session, self.queue.counts
         self._counts = counts
-        self._link = session.link_state if session is not None else None
-        is_paused = session is not None and session.intake_paused
+        self._link = session.hub.link_state if session is not None else None
+        is_paused = session is not None and session.hub.is_paused
         self.hub.update(self._link, self._tasks_in, self._tasks_out, is_paused)
-        author = ("offline author" if session.backend.is_offline else session.backend.label) if session else ""
+        author = session.author_label if session else ""
         self.status.update(
             Status(
                 link=self._link,

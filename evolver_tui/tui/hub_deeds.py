@@ -43,7 +43,7 @@ class HubDeeds:
         settings = self._desk.settings
         modal = ConnectModal(
             self.known,
-            self._session.link_state,
+            self._session.hub.link_state,
             prefers_sample=self._in_use == _SAMPLE,
             keeps_sample_tasks=not settings.starts_with_sample,
             now=settings.monotonic,
@@ -62,7 +62,7 @@ class HubDeeds:
             return True
         from evolver_tui.tui.modals import ConfirmModal
 
-        author = "offline author" if self._session.backend.is_offline else self._session.backend.label
+        author = self._session.author_label
         body = (
             f"Made-up tasks come into the database of your real ones, and the {safe_text(author, 100)} works on them. "
             f"{safe_text(self.known[0], 200)} is not listened to meanwhile.\n\n"
@@ -87,4 +87,4 @@ class HubDeeds:
 
     async def retry_link(self) -> None:
         """Connect now instead of waiting."""
-        self._session.retry_link()
+        self._session.hub.retry()

@@ -116,7 +116,7 @@ class WaitingDeeds:
 
     async def _answer(self, question: OpenQuestion, answer: Answer) -> None:
         with self.settling(question.id):
-            await self._session.answer(question.id, answer)
+            await self._session.inbox.answer(question.id, answer)
         is_answered = answer.action is AnswerAction.ACCEPT
         words = "answered, going on" if is_answered else "declined, ending"
         self._desk.acknowledge(question.job, question.task_id, words)

@@ -118,7 +118,7 @@ async def test_exports(tmp_path: Path, format: str) -> None:
     await watch.until("task.failed", len(packs))
     waiting = await session.store.open_questions()
     review = next(each for each in waiting if each.question.kind == QuestionKind.REVIEW)
-    await session.decide(review.id, Decision(DecisionKind.REJECT, reason="".join(packs)))
+    await session.inbox.decide(review.id, Decision(DecisionKind.REJECT, reason="".join(packs)))
     await session.close()
     await export_session(make_store(place), "latest", format, tmp_path / "out", [])
     written = (tmp_path / "out").read_text(encoding="utf-8")

@@ -35,7 +35,7 @@ async def test_an_approved_draft_lies_in_the_library(tmp_path: Path) -> None:
         await send(session, {"tasks": [SUMMARIZE]})
         question, subject = await review_of(session, watch, "task-1")
         assert (subject.draft.author, subject.draft.tokens, subject.version) == ("offline", None, 1)
-        await session.decide(question.id, approval(subject))
+        await session.inbox.decide(question.id, approval(subject))
         await watch.until("task.completed", task_id="task-1")
 
         record = session.library.latest("summarize_blog_post")
@@ -52,7 +52,7 @@ async def test_the_steps_are_told_in_order(tmp_path: Path) -> None:
     async with running(place_in(tmp_path)) as (session, watch):
         await send(session, SUMMARIZE)
         question, subject = await review_of(session, watch, "task-1")
-        await session.decide(question.id, approval(subject))
+        await session.inbox.decide(question.id, approval(subject))
         await watch.until("task.completed")
         assert watch.names() == [
             "session.started", "hub.message_received", "task.queued", "task.started", "llm.generation_start",
@@ -73,7 +73,7 @@ async def test_a_reject_with_a_reason_is_written_again_with_it(tmp_path: Path) -
     async with running(place_in(tmp_path)) as (session, watch):
         await send(session, SUMMARIZE)
         question, first = await review_of(session, watch, "task-1")
-        await session.decide(question.id, Decision(DecisionKind.REJECT, reason="Handle empty input."))
+        await session.inbox.decide(question.id, Decision(DecisionKind.REJECT, reason="Handle empty input."))
         question, second = await review_of(session, watch, "task-1", 2)
         assert (second.attempt, "Handle empty input." in second.draft.code) == (2, True)
         assert first.draft.sha256 != second.draft.sha256
@@ -85,7 +85,7 @@ async def test_the_fourth_reject_ends_the_task(tmp_path: Path) -> None:
         for count in range(1, 5):
             question, subject = await review_of(session, watch, "task-1", count)
             assert subject.rejects_left == 4 - count
-            await session.decide(question.id, Decision(DecisionKind.REJECT, reason=f"No {count}."))
+            await session.inbox.decide(question.id, Decision(DecisionKind.REJECT, reason=f"No {count}."))
         await watch.until("task.completed", outcome="rejected")
         assert session.library.list() == ()
 
@@ -94,7 +94,7 @@ async def test_a_plain_reject_ends_the_task(tmp_path: Path) -> None:
     async with running(place_in(tmp_path)) as (session, watch):
         await send(session, SUMMARIZE)
         question, _ = await review_of(session, watch, "task-1")
-        await session.decide(question.id, Decision(DecisionKind.REJECT))
+        await session.inbox.decide(question.id, Decision(DecisionKind.REJECT))
         await watch.until("task.completed", outcome="rejected")
 
 
@@ -103,10 +103,10 @@ async def test_an_edit_is_checked_and_reviewed_again_and_only_then_saved(tmp_pat
         await send(session, SUMMARIZE)
         question, subject = await review_of(session, watch, "task-1")
         edited = subject.draft.code + "\n# checked by a person\n"
-        await session.decide(question.id, Decision(DecisionKind.EDIT, code=edited))
+        await session.inbox.decide(question.id, Decision(DecisionKind.EDIT, code=edited))
         question, subject = await review_of(session, watch, "task-1", 2)
         assert (subject.draft.code, subject.draft.author) == (edited, "edited by ada")
-        await session.decide(question.id, approval(subject))
+        await session.inbox.decide(question.id, approval(subject))
         await watch.until("node.saved")
         assert session.library.code("summarize_blog_post") == edited
 
@@ -115,10 +115,10 @@ async def test_code_that_a_check_forbids_cannot_be_approved(tmp_path: Path) -> N
     async with running(place_in(tmp_path)) as (session, watch):
         await send(session, SUMMARIZE)
         question, _ = await review_of(session, watch, "task-1")
-        await session.decide(question.id, Decision(DecisionKind.EDIT, code="def broken(:\n"))
+        await session.inbox.decide(question.id, Decision(DecisionKind.EDIT, code="def broken(:\n"))
         question, subject = await review_of(session, watch, "task-1", 2)
         with pytest.raises(NodeError, match="check forbids"):
-            await session.decide(question.id, approval(subject))
+            await session.inbox.decide(question.id, approval(subject))
         assert (await open_question(session, "task-1")).id == question.id
 
 
@@ -127,16 +127,16 @@ async def test_an_approve_binds_the_bytes_that_were_read(tmp_path: Path) -> None
         await send(session, SUMMARIZE)
         question, _ = await review_of(session, watch, "task-1")
         with pytest.raises(NodeChanged):
-            await session.decide(question.id, Decision(DecisionKind.APPROVE, sha256="0" * 64))
+            await session.inbox.decide(question.id, Decision(DecisionKind.APPROVE, sha256="0" * 64))
 
 
 async def test_the_first_decision_counts_and_the_second_person_is_told(tmp_path: Path) -> None:
     async with running(place_in(tmp_path)) as (session, watch):
         await send(session, SUMMARIZE)
         question, subject = await review_of(session, watch, "task-1")
-        await session.decide(question.id, approval(subject))
+        await session.inbox.decide(question.id, approval(subject))
         with pytest.raises(AlreadyAnswered, match="by ada at 20"):
-            await session.decide(question.id, Decision(DecisionKind.REJECT))
+            await session.inbox.decide(question.id, Decision(DecisionKind.REJECT))
 
 
 async def test_a_task_without_a_type_is_asked_about_and_goes_on_with_the_answer(tmp_path: Path) -> None:
@@ -145,14 +145,14 @@ async def test_a_task_without_a_type_is_asked_about_and_goes_on_with_the_answer(
         await watch.until("question.asked")
         question = await open_question(session, "task-9")
         with pytest.raises(QuestionError, match="llmTaskType is needed"):
-            await session.answer(question.id, Answer(AnswerAction.ACCEPT))
-        await session.answer(question.id, Answer(AnswerAction.CANCEL))
+            await session.inbox.answer(question.id, Answer(AnswerAction.ACCEPT))
+        await session.inbox.answer(question.id, Answer(AnswerAction.CANCEL))
         answered = Answer(AnswerAction.ACCEPT, {"llmTaskType": "translate", "languages": "de->en"})
-        await session.answer(question.id, answered)
+        await session.inbox.answer(question.id, answered)
         question, subject = await review_of(session, watch, "task-9")
         assert subject.report.tools == ("nmt_translator",)
         with pytest.raises(NotWaiting):
-            await session.answer(question.id, answered)
+            await session.inbox.answer(question.id, answered)
 
 
 async def test_a_translation_asks_for_its_languages_when_the_kind_is_all_that_was_said(tmp_path: Path) -> None:
@@ -160,13 +160,13 @@ async def test_a_translation_asks_for_its_languages_when_the_kind_is_all_that_wa
         await send(session, {"id": "task-9", "taskName": "Product page"})
         await watch.until("question.asked")
         question = await open_question(session, "task-9")
-        await session.answer(question.id, Answer(AnswerAction.ACCEPT, {"llmTaskType": "translate"}))
+        await session.inbox.answer(question.id, Answer(AnswerAction.ACCEPT, {"llmTaskType": "translate"}))
         await watch.until("question.asked", 2)
         question = await open_question(session, "task-9")
         for nonsense in ("x", "xx->", "German", "de->en, "):
             with pytest.raises(QuestionError, match="language codes such as de->en"):
-                await session.answer(question.id, Answer(AnswerAction.ACCEPT, {"languages": nonsense}))
-        await session.answer(question.id, Answer(AnswerAction.ACCEPT, {"languages": "de -> en, pt-BR to fr; es"}))
+                await session.inbox.answer(question.id, Answer(AnswerAction.ACCEPT, {"languages": nonsense}))
+        await session.inbox.answer(question.id, Answer(AnswerAction.ACCEPT, {"languages": "de -> en, pt-BR to fr; es"}))
         _, subject = await review_of(session, watch, "task-9")
         assert all(code in subject.draft.code for code in ('"from": "pt-BR", "to": "fr"', '"to": "es"'))
 
@@ -182,14 +182,14 @@ async def test_a_draft_says_what_it_would_replace_and_an_approve_binds_that(tmp_
         first, subject = await review_of(session, watch, "task-1")
         second, before = await review_of(session, watch, "task-7")
         assert (subject.version, subject.replaces, before.version, before.replaces) == (1, None, 1, None)
-        await session.decide(first.id, approval(subject))
+        await session.inbox.decide(first.id, approval(subject))
         await watch.until("node.saved")
         with pytest.raises(NodeChanged, match="has changed in the library"):
-            await session.decide(second.id, approval(before))
+            await session.inbox.decide(second.id, approval(before))
         now = ReviewSubject.of(await session.inbox.as_of_now(second))
         assert now.replaces is not None
         assert (now.version, now.replaces.task_id, now.replaces.decided_by) == (2, "task-1", "ada")
-        await session.decide(second.id, approval(now))
+        await session.inbox.decide(second.id, approval(now))
         await watch.until("node.saved", 2)
         assert session.library.code("summarize_blog_post") == now.draft.code
 
@@ -209,14 +209,14 @@ async def test_a_draft_whose_place_was_taken_after_its_approval_is_reviewed_agai
             return save(draft, report, mine)
 
         monkeypatch.setattr(session.library, "save", save_second)
-        await session.decide(question.id, approval(subject))
+        await session.inbox.decide(question.id, approval(subject))
         again, subject = await review_of(session, watch, "task-1", 2)
         monkeypatch.setattr(session.library, "save", save)
         told = await watch.until("node.replaced")
         assert "made for task 'elsewhere'" in told.payload["error"]
         assert subject.replaces is not None
         assert (subject.version, subject.replaces.decided_by) == (2, "grace")
-        await session.decide(again.id, approval(subject))
+        await session.inbox.decide(again.id, approval(subject))
         await watch.until("task.completed", outcome="approved")
         record = session.library.latest("summarize_blog_post")
         assert record is not None
@@ -230,7 +230,7 @@ async def test_a_draft_that_is_in_the_library_already_says_its_version(tmp_path:
             await send(session, SUMMARIZE)
             question, subject = await review_of(session, watch, "task-1")
             assert (subject.version, subject.replaces) == (1, None)
-            await session.decide(question.id, approval(subject))
+            await session.inbox.decide(question.id, approval(subject))
             await watch.until("task.completed", outcome="approved", node="summarize_blog_post v1")
 
 
@@ -238,7 +238,7 @@ async def test_no_rule_replaces_what_a_person_approved(tmp_path: Path) -> None:
     async with running(place_in(tmp_path)) as (session, watch):
         await send(session, SUMMARIZE)
         question, subject = await review_of(session, watch, "task-1")
-        await session.decide(question.id, approval(subject))
+        await session.inbox.decide(question.id, approval(subject))
         await watch.until("task.completed")
     async with running(place_in(tmp_path), auto_review=lambda report: True) as (session, watch):
         await send(session, [RENAMED, GENERATE])
@@ -256,7 +256,7 @@ async def test_a_declined_question_ends_the_task(tmp_path: Path) -> None:
         await send(session, {"id": "task-9", "taskName": "Product page"})
         await watch.until("question.asked")
         question = await open_question(session, "task-9")
-        await session.answer(question.id, Answer(AnswerAction.DECLINE))
+        await session.inbox.answer(question.id, Answer(AnswerAction.DECLINE))
         await watch.until("task.completed", outcome="rejected")
 
 
@@ -288,7 +288,7 @@ async def test_a_restart_goes_on_where_the_routine_stopped(tmp_path: Path) -> No
         await watch.until("question.asked")
     async with running(place) as (session, watch):
         question = await open_question(session, "task-1")
-        await session.decide(question.id, approval(ReviewSubject.of(question)))
+        await session.inbox.decide(question.id, approval(ReviewSubject.of(question)))
         await watch.until("task.completed", task_id="task-1")
         assert "llm.generation_start" not in watch.names()
 

@@ -29,7 +29,7 @@ async def exported(folder: Path, format: str, times: int = 1) -> list[str]:
     async with running(place) as (session, watch):
         await send(session, {**SUMMARIZE, "note": f"use {TOKEN} or sk-abcdefghijklmnop1234", "x": HOSTILE}, GENERATE)
         question, subject = await review_of(session, watch, "task-1")
-        await session.decide(question.id, approval(subject))
+        await session.inbox.decide(question.id, approval(subject))
         await watch.until("task.completed")
         session_id = session.id
     async with running(place) as (session, watch):

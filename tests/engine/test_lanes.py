@@ -87,10 +87,10 @@ class Busy:
     async def decide(self, task_id: str, kind: DecisionKind, **more: str) -> None:
         question, subject = self._reviews[task_id]
         decision = approval(subject) if kind is DecisionKind.APPROVE else Decision(kind, **more)
-        await self.session.decide(question.id, decision)
+        await self.session.inbox.decide(question.id, decision)
 
     async def is_still_busy(self) -> bool:
-        return (await row_of(self.session, "busy")).state is JobState.RUNNING and self.session.is_working
+        return (await row_of(self.session, "busy")).state is JobState.RUNNING and self.session.workers.is_working
 
     def models_asked(self) -> list[str]:
         """About which tasks, in order, since the model is held."""
@@ -146,7 +146,7 @@ async def test_an_edit_is_checked_and_reviewed_while_another_task_is_generated(t
         question, subject = await review_of(desk.session, desk.watch, "one", count=2)
         assert subject.draft.code == code
         assert await desk.is_still_busy()
-        await desk.session.decide(question.id, approval(subject))
+        await desk.session.inbox.decide(question.id, approval(subject))
         assert await completed(desk.watch, "one") == "approved"
         assert await desk.is_still_busy()
 
@@ -172,7 +172,7 @@ async def test_what_was_answered_waits_for_its_turn_at_the_model_and_goes_before
         await send(desk.session, task("new", priority="high"))
         await desk.decide("two", DecisionKind.REJECT, reason="Shorter, please.")
         question = await open_question(desk.session, "asking")
-        await desk.session.answer(question.id, Answer(AnswerAction.ACCEPT, {"llmTaskType": "summarize"}))
+        await desk.session.inbox.answer(question.id, Answer(AnswerAction.ACCEPT, {"llmTaskType": "summarize"}))
         # What is decided later is saved meanwhile: those that wait for the model keep no lane.
         await desk.decide("one", DecisionKind.APPROVE)
         assert await completed(desk.watch, "one") == "approved"
@@ -190,11 +190,11 @@ async def test_a_reject_with_a_reason_is_written_at_once_where_the_model_is_free
     async with running(place_in(tmp_path)) as (session, watch):
         await send(session, task("one"))
         question, _ = await review_of(session, watch, "one")
-        await session.decide(question.id, Decision(DecisionKind.REJECT, reason="Shorter, please."))
+        await session.inbox.decide(question.id, Decision(DecisionKind.REJECT, reason="Shorter, please."))
         await review_of(session, watch, "one", count=2)
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await session.drain()
-        assert not session.is_working
+            await session.workers.drained()
+        assert not session.workers.is_working
         assert watch.names().count("job.resumed") == 1
 
 
@@ -220,7 +220,7 @@ async def test_another_session_takes_what_waits_for_a_model_that_is_busy_here(tm
 async def test_a_task_that_is_cancelled_while_it_is_generated_gives_up_its_turn(tmp_path: Path) -> None:
     async with busy(tmp_path, "one") as desk:
         await desk.decide("one", DecisionKind.REJECT, reason="Shorter, please.")
-        await desk.session.cancel((await row_of(desk.session, "busy")).job)
+        await desk.session.inbox.cancel((await row_of(desk.session, "busy")).job)
         await desk.watch.until("llm.generation_start", count=2, task_id="one")
         assert (await row_of(desk.session, "busy")).state is JobState.CANCELLED
 
@@ -230,9 +230,9 @@ async def test_a_session_that_is_interrupted_gives_back_what_it_generates(tmp_pa
         await desk.decide("one", DecisionKind.REJECT, reason="Shorter, please.")
         desk.session.interrupt()
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await desk.session.drain()
+            await desk.session.workers.drained()
         assert (await row_of(desk.session, "busy")).state is JobState.PENDING
-        assert not desk.session.is_working
+        assert not desk.session.workers.is_working
 
 
 # --- routines of others

@@ -75,11 +75,11 @@ async def test_a_task_an_answer_a_reason_a_word_and_a_draft_reach_the_author_as_
             await watch.until("question.asked")
             (question,) = await session.store.open_questions()
             said = {"llmTaskType": "generate", "note": HOSTILE}
-            await session.answer(question.id, Answer(AnswerAction.ACCEPT, said))
+            await session.inbox.answer(question.id, Answer(AnswerAction.ACCEPT, said))
             for count, kind in enumerate((DecisionKind.REJECT, DecisionKind.RESPOND), 1):
                 await watch.until("review.requested", count)
                 (question,) = await session.store.open_questions()
-                await session.decide(question.id, Decision(kind, reason=f"{count} {HOSTILE}"))
+                await session.inbox.decide(question.id, Decision(kind, reason=f"{count} {HOSTILE}"))
             await watch.until("review.requested", 3)
         sent = [messages(request) for request in server.requests]
     assert {system for system, _ in sent} == {TASK_TO_WORKFLOW_ROUTER.system_prompt}

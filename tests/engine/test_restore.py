@@ -157,35 +157,35 @@ async def restored(place: Path, message: dict[str, Any], end: Callable[[Any, int
         await end(session, asked.id)
         await watch.until("task.completed")
         assert (await session.store.counts()).rejected == 1
-        await session.restore(asked.job)
+        await session.inbox.restore(asked.job)
         (again,) = await session.store.open_questions()
         assert again == asked
         told = await watch.until("job.restored")
         assert told.payload["by"] == "ada"
-        await session.worker.drained()
+        await session.workers.drained()
         assert await session.store.open_questions() == [asked]
 
 
 async def test_a_plainly_rejected_draft_is_there_again_and_can_be_approved(tmp_path: Path) -> None:
     async def reject(session: Any, question: int) -> None:
-        await session.decide(question, Decision(DecisionKind.REJECT))
+        await session.inbox.decide(question, Decision(DecisionKind.REJECT))
 
     await restored(tmp_path, SUMMARIZE, reject)
     async with running(place_in(tmp_path)) as (session, watch):
         (asked,) = await session.store.open_questions()
         sha256 = ReviewSubject.of(await session.inbox.as_of_now(asked)).draft.sha256
-        await session.decide(asked.id, Decision(DecisionKind.APPROVE, sha256=sha256))
+        await session.inbox.decide(asked.id, Decision(DecisionKind.APPROVE, sha256=sha256))
         await watch.until("node.saved")
 
 
 async def test_a_declined_question_of_the_author_is_asked_again(tmp_path: Path) -> None:
     async def decline(session: Any, question: int) -> None:
-        await session.answer(question, Answer(AnswerAction.DECLINE))
+        await session.inbox.answer(question, Answer(AnswerAction.DECLINE))
 
     await restored(tmp_path, NO_LANGUAGES, decline)
     async with running(place_in(tmp_path)) as (session, watch):
         (asked,) = await session.store.open_questions()
-        await session.answer(asked.id, Answer(AnswerAction.ACCEPT, {"languages": "de->en"}))
+        await session.inbox.answer(asked.id, Answer(AnswerAction.ACCEPT, {"languages": "de->en"}))
         await watch.until("review.requested")
 
 

@@ -503,14 +503,14 @@ async def test_a_waiting_job_is_cancelled_and_its_question_cannot_be_answered(tm
         await send(session, {"id": "one", "taskName": "Something"})
         asked = await watch.until("question.asked", task_id="one")
         (question,) = await session.store.open_questions()
-        await session.cancel(asked.context["job"])
+        await session.inbox.cancel(asked.context["job"])
         told = await watch.until("job.cancelled", task_id="one")
         assert told.payload["by"] == "ada"
         assert not await session.store.open_questions()
         with pytest.raises(NotWaiting):
-            await session.answer(question.id, Answer(AnswerAction.DECLINE))
+            await session.inbox.answer(question.id, Answer(AnswerAction.DECLINE))
         with pytest.raises(NotWaiting, match="is over: cancelled"):
-            await session.cancel(asked.context["job"])
+            await session.inbox.cancel(asked.context["job"])
         assert (await row_of(session, "one")).state is JobState.CANCELLED
 
 

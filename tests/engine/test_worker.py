@@ -450,10 +450,10 @@ async def test_a_retried_task_goes_on_from_what_was_answered(tmp_path: Path) -> 
             await send(session, {"id": "task-9", "taskName": "Product page"})
             await watch.until("question.asked")
             question = await open_question(session, "task-9")
-            await session.answer(question.id, Answer(AnswerAction.ACCEPT, {"llmTaskType": "summarize"}))
+            await session.inbox.answer(question.id, Answer(AnswerAction.ACCEPT, {"llmTaskType": "summarize"}))
             await watch.until("task.failed")
             row = await row_of(session, "task-9")
-            await session.retry(row.job)
+            await session.inbox.retry(row.job)
             await watch.until("review.requested")
             assert watch.names().count("question.asked") == 1
             assert "summarize" in server.requests[1].body.decode()

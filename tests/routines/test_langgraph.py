@@ -77,10 +77,10 @@ class Work:
         return await open_question(self.session, "t")
 
     async def answer(self, question: OpenQuestion, **content: Any) -> None:
-        await self.session.answer(question.id, Answer(AnswerAction.ACCEPT, content))
+        await self.session.inbox.answer(question.id, Answer(AnswerAction.ACCEPT, content))
 
     async def decline(self, question: OpenQuestion) -> None:
-        await self.session.answer(question.id, Answer(AnswerAction.DECLINE))
+        await self.session.inbox.answer(question.id, Answer(AnswerAction.DECLINE))
 
     async def result(self) -> Any:
         """What the graph came to."""
@@ -317,7 +317,7 @@ async def test_failed_node_is_named_and_a_retry_goes_on_from_there(home: Path) -
     async with at_work(home, "fails") as work:
         assert "Node 'badly' of the graph failed: ValueError: no paper." in await work.error()
         (home / "mended").touch()
-        await work.session.retry((await row_of(work.session, "t")).job)
+        await work.session.inbox.retry((await row_of(work.session, "t")).job)
         assert (await work.result())["told"] == ["well", "badly"]
     assert effects(home) == ["well"]
 

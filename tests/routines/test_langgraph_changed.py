@@ -93,7 +93,7 @@ class Job:
 
     async def answer(self, text: str) -> None:
         question = await open_question(self.session, "t")
-        await self.session.answer(question.id, Answer(AnswerAction.ACCEPT, {"answer": text}))
+        await self.session.inbox.answer(question.id, Answer(AnswerAction.ACCEPT, {"answer": text}))
 
     async def out(self) -> Any:
         await self.watch.until("task.completed")
@@ -103,7 +103,7 @@ class Job:
         return str((await self.watch.until("task.failed", count)).payload["error"])
 
     async def retry(self) -> None:
-        await self.session.retry((await row_of(self.session, "t")).job)
+        await self.session.inbox.retry((await row_of(self.session, "t")).job)
 
 
 @asynccontextmanager

@@ -116,7 +116,7 @@ async def test_job_of_an_unknown_routine_is_left_to_others(home: Path) -> None:
     write(home, WORKS)
     async with at_work(home, a_task("other", "theirs"), a_task()) as (session, watch):
         await watch.until("task.completed")
-        await session.drain()
+        await session.workers.drained()
         assert (await row_of(session, "other")).state is JobState.PENDING
 
 
@@ -204,7 +204,7 @@ async def test_broken_module_fails_its_job_with_a_sentence_until_it_is_mended(
         error = await failure(watch)
         assert all(word in error for word in words), error
         write(home, WORKS + "# mended\n")
-        await session.retry((await row_of(session, "t")).job)
+        await session.inbox.retry((await row_of(session, "t")).job)
         await watch.until("task.completed")
 
 
@@ -233,7 +233,7 @@ async def test_changed_file_is_imported_again_without_a_restart(home: Path) -> N
     async with at_work(home, a_task()) as (session, watch):
         await failure(watch)
         write(home, "async def work(run, task):\n    return 'mended now'\n")
-        await session.retry((await row_of(session, "t")).job)
+        await session.inbox.retry((await row_of(session, "t")).job)
         await watch.until("task.completed")
         assert await result_of(session) == "mended now"
         assert watch.names().count("routine.reloaded") == 1
@@ -249,7 +249,7 @@ async def test_job_that_goes_on_under_a_changed_file_says_so(home: Path) -> None
         await watch.until("job.paused")
     write(home, asks + "# another line\n")
     async with at_work(home) as (session, watch):
-        await session.answer((await open_question(session, "t")).id, Answer(AnswerAction.ACCEPT))
+        await session.inbox.answer((await open_question(session, "t")).id, Answer(AnswerAction.ACCEPT))
         changed = await watch.until("routine.source_changed")
         assert changed.payload["routine"] == "mine"
         await watch.until("task.completed")
@@ -373,7 +373,7 @@ async def test_file_that_is_broken_or_gone_fails_all_its_routines_until_it_is_me
         assert "there is no module 'pair'" in await failure(watch, 3)
         file.write_text(TWO.format("new"))
         for task_id in ("2", "3", "4"):
-            await session.retry((await row_of(session, task_id)).job)
+            await session.inbox.retry((await row_of(session, task_id)).job)
             await watch.until("task.completed", task_id=task_id)
             assert await result_of(session, task_id) == "new"
 

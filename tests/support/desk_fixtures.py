@@ -90,7 +90,7 @@ class Console:
     async def receive(self, *tasks: dict[str, Any]) -> None:
         """What the hub sends, worked on as far as it goes without a person."""
         await send(self.session, {"tasks": list(tasks)})
-        await self.session.worker.drained()
+        await self.session.workers.drained()
 
     def text(self) -> str:
         """What stands on the screen."""

@@ -231,10 +231,10 @@ async def _review_for_ever(home: Path, tasks: Sequence[Mapping[str, Any]]) -> No
         while True:
             for question in await session.store.open_questions():
                 if question.question.kind == QuestionKind.REVIEW:
-                    await session.decide(question.id, approval(ReviewSubject.of(question)))
+                    await session.inbox.decide(question.id, approval(ReviewSubject.of(question)))
                     tell("decided", question=question.id)
                 else:
-                    await session.answer(question.id, Answer(AnswerAction.ACCEPT, {"llmTaskType": "summarize"}))
+                    await session.inbox.answer(question.id, Answer(AnswerAction.ACCEPT, {"llmTaskType": "summarize"}))
                     tell("answered", question=question.id)
             if not (await session.store.counts()).live:
                 tell("nothing left")

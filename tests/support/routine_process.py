@@ -104,7 +104,7 @@ def end_leases(home: Path) -> None:
 async def _work_on(home: Path, tasks: Sequence[Mapping[str, Any]]) -> None:
     async with running(place_in(home)) as (session, watch):
         await send(session, {"tasks": tasks})
-        await session.drain()
+        await session.workers.drained()
         print(json.dumps([[told.name, told.payload] for told in watch.heard], default=str))
 
 

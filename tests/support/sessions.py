@@ -98,7 +98,7 @@ async def running(place: Place, **options: Any) -> AsyncIterator[tuple[Session, 
 
 async def send(session: Session, *arguments: object) -> None:
     """What a link does with one invocation, from a thread of its own."""
-    await asyncio.to_thread(session.intake.message, arguments)
+    await asyncio.to_thread(session.hub.message, arguments)
 
 
 async def open_question(session: Session, task_id: str) -> OpenQuestion:

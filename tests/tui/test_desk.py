@@ -108,7 +108,7 @@ async def test_leaving_asks_first_whatever_the_routine_that_works(tmp_path: Path
     module.write_text("import asyncio\n\nasync def work(run, task):\n    await asyncio.Event().wait()\n")
     async with console(tmp_path) as desk:
         await send(desk.session, {"tasks": [{"id": "t", "taskName": "A task", "routine": "slow"}]})
-        await desk.until(lambda: desk.session.is_working)
+        await desk.until(lambda: desk.session.workers.is_working)
         await desk.decide("q")
         await desk.until(lambda: "Leave the console?" in desk.text() and getattr(desk.app.screen, "is_armed", False))
         await desk.press("escape")
@@ -199,7 +199,7 @@ async def test_who_is_second_is_told_who_was_first(tmp_path: Path) -> None:
         await at_review(desk, SUMMARIZE)
         review = desk.desk.card.content.review
         assert review is not None
-        await desk.session.decide(review.question_id, Decision(DecisionKind.REJECT))
+        await desk.session.inbox.decide(review.question_id, Decision(DecisionKind.REJECT))
         desk.desk.perform("review.approve")  # before the card was read again
         await desk.until(lambda: any("Already answered by ada" in notice for notice in desk.notices))
         assert saved(desk) == []

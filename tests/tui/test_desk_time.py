@@ -281,7 +281,7 @@ async def test_what_is_written_and_its_row_count_from_one_moment(slow: Path) -> 
         selected = desk.desk.queue.selected
         assert selected is not None
         wall.seconds = selected.since + 10.5
-        author = desk.session._parts.author
+        author = desk.session.author
         author.live = LiveDraft(job, "t", "import json\n", 1, wall.seconds - 4)
         await desk.until(lambda: "1 line · 10s" in desk.text())
         await desk.until(lambda: " 10s │" in desk.text(), "the row's age")
@@ -309,9 +309,9 @@ async def test_the_card_says_that_the_model_failed_and_when_it_is_asked_again(sl
         bus.emit("llm.generation_start", {}, task_id="t", job=job)
         wall.seconds += 1
         await desk.until(lambda: "Attempt 3 is under way." in desk.text())
-        desk.session._parts.author.live = LiveDraft(job, "t", "import json\n", 1, wall.seconds)
+        desk.session.author.live = LiveDraft(job, "t", "import json\n", 1, wall.seconds)
         await desk.until(lambda: "attempt 3 · 1 line" in desk.text())
-        desk.session._parts.author.live = None
+        desk.session.author.live = None
         bus.emit("llm.generation_error", {"error": "It broke off.", "retry_in": 2}, task_id="t", job=job)
         await desk.until(lambda: "Attempt 3 failed: It broke off." in desk.text())
         bus.emit("node.written", {}, task_id="t", job=job)
@@ -350,9 +350,9 @@ async def test_a_worker_that_cannot_use_the_database_says_so_until_it_can(
 
         with monkeypatch.context() as full:
             full.setattr(desk.session.store, "claim", refuse)
-            desk.session.worker.wake()
+            desk.session.workers.wake()
             await desk.until(lambda: "✗ cannot save" in desk.text())
-        desk.session.worker.wake()
+        desk.session.workers.wake()
         await desk.until(lambda: "cannot save" not in desk.text())
 
 

@@ -139,7 +139,7 @@ async def test_who_answers_a_second_too_late_is_told(tmp_path: Path, monkeypatch
         await desk.press(*"de-", "greater_than_sign", *"en", "enter")
         await desk.until(lambda: any("Already answered by grace at " in words for words in heard))
         await until_back(desk)
-        desk.session.worker.wake()
+        desk.session.workers.wake()
         await desk.until(lambda: desk.desk.card.content.review is not None, "the draft after grace's answer")
         assert len(heard) == 1
 

@@ -110,7 +110,7 @@ async def test_sample_tasks_come_among_real_ones_only_after_a_confirmation(tmp_p
         assert "http://127.0.0.1:9/real is not listened to meanwhile" in words_of(desk.text())
         await desk.press("enter")
         await desk.until(lambda: desk.app.screen is desk.desk)
-        assert (started, desk.session.link_state) == ([], None)
+        assert (started, desk.session.hub.link_state) == ([], None)
         await open_dialog(desk, ConnectModal, "c")
         await open_dialog(desk, ConfirmModal, "2", "enter")
         await desk.decide("y")

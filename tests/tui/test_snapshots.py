@@ -80,8 +80,8 @@ class Stage:
     async def busy(self, pilot: Pilot[int]) -> None:
         """Wait until the sample tasks are on the desk and nothing more can be done without a person."""
         await self.opened(pilot)
-        await asyncio.to_thread(self.session.intake.message, [{"tasks": TASKS}])
-        await self.session.drain()
+        await asyncio.to_thread(self.session.hub.message, [{"tasks": TASKS}])
+        await self.session.workers.drained()
         await self._until(pilot, self._shows_all)
         await pilot.press("g")
         await pilot.pause(0.1)

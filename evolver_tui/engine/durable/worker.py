@@ -86,6 +86,10 @@ class Worker:
         """Whether a job is held by this worker."""
         return bool(self._lanes)
 
+    def knows(self, routine: str) -> bool:
+        """Whether it can run a routine; the empty name is the built-in author's."""
+        return routine in self._routines
+
     @property
     def _sources(self) -> dict[str, str]:
         """Name to source hash of what can be run. A plug-in's file may have been mended since the start."""

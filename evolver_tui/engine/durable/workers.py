@@ -1,0 +1,115 @@
+"""The workers of one session, as if they were one: the one in this process, and those that it keeps in others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+
+class AnyWorker(Protocol):
+    """Something that takes jobs from the queue and works on them, from `run` to `stop`."""
+
+    @property
+    def is_working(self) -> bool:
+        """Whether it holds a job."""
+
+    @property
+    def trouble(self) -> str:
+        """Why it cannot go on at this moment; empty while it can."""
+
+    def knows(self, routine: str) -> bool:
+        """Whether it can run a routine."""
+
+    def wake(self) -> None:
+        """Look at the queue now."""
+
+    def wake_for_new(self) -> None:
+        """Look at the queue for new jobs, unless none could be taken now."""
+
+    def stop(self) -> None:
+        """Take no further job; those that are held run on to their next stop."""
+
+    def interrupt(self) -> None:
+        """Stop, and give back what is held: finished steps are kept."""
+
+    def drop(self, job: int) -> None:
+        """Stop working on a job that was cancelled; what comes of it is not written."""
+
+    async def look_at_current(self) -> None:
+        """Drop each job that is held and was cancelled by somebody else."""
+
+    async def drained(self) -> None:
+        """Wait until no job waits that it could work on, or it stopped."""
+
+    async def run(self) -> None:
+        """Work until `stop`."""
+
+
+class Workers:
+    """Any number of workers, none included: then jobs wait for those of other processes."""
+
+    def __init__(self, workers: Iterable[AnyWorker] = ()) -> None:
+        self._workers: Sequence[AnyWorker] = tuple(workers)
+        self._running: set[asyncio.Task[None]] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._workers)
+
+    def open(self) -> None:
+        """Begin to work."""
+        self._running = {asyncio.create_task(worker.run()) for worker in self._workers}
+
+    async def close(self) -> None:
+        """Wait until all that were stopped are done."""
+        if self._running:
+            await asyncio.wait(self._running)
+
+    @property
+    def is_working(self) -> bool:
+        """Whether a job is held."""
+        return any(worker.is_working for worker in self._workers)
+
+    @property
+    def trouble(self) -> str:
+        """Why one of them cannot go on at this moment; empty while all can."""
+        return next((worker.trouble for worker in self._workers if worker.trouble), "")
+
+    def knows(self, routine: str) -> bool:
+        """Whether one of them can run a routine."""
+        return any(worker.knows(routine) for worker in self._workers)
+
+    def wake(self) -> None:
+        """Look at the queue now."""
+        for worker in self._workers:
+            worker.wake()
+
+    def wake_for_new(self) -> None:
+        """Look at the queue for new jobs."""
+        for worker in self._workers:
+            worker.wake_for_new()
+
+    def stop(self) -> None:
+        """Take no further job; those that are held run on to their next stop."""
+        for worker in self._workers:
+            worker.stop()
+
+    def interrupt(self) -> None:
+        """Stop, and give back what is held: finished steps are kept."""
+        for worker in self._workers:
+            worker.interrupt()
+
+    def drop(self, job: int) -> None:
+        """Stop working on a job that was cancelled."""
+        for worker in self._workers:
+            worker.drop(job)
+
+    async def look_at_current(self) -> None:
+        """Drop each job that is held and was cancelled by somebody else."""
+        for worker in self._workers:
+            await worker.look_at_current()
+
+    async def drained(self) -> None:
+        """Wait until no job waits that one of them could work on."""
+        for worker in self._workers:
+            await worker.drained()

@@ -1,0 +1,149 @@
+"""A subscription to a hub: the link that is kept to it, and the intake that commits what it sends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+
+from evolver_tui.core.address import Address
+from evolver_tui.core.errors import StoreBroken
+from evolver_tui.core.link_state import LinkState
+from evolver_tui.engine.clock import Clock
+from evolver_tui.engine.intake import Intake, IntakeStore, MessageHook
+from evolver_tui.engine.link import Link, LinkMaker
+from evolver_tui.engine.signals import SignalBus
+
+_LINK_SIGNALS = {
+    "connecting": ("hub.connecting", "info"),
+    "connected": ("hub.connected", "info"),
+    "waiting": ("hub.retry_scheduled", "warning"),
+    "ended": ("hub.ended", "error"),
+    "closed": ("hub.disconnected", "info"),
+}
+
+
+class Subscription:
+    """Takes tasks from one hub at a time, from `open` to `close`.
+
+    Args:
+        generate: False keeps tasks without letting anybody work on them.
+        on_queued: called after tasks were committed that wait for a worker.
+        on_broken: called when nothing more can be written to the database.
+    """
+
+    def __init__(
+        self,
+        store: IntakeStore,
+        bus: SignalBus,
+        clock: Clock,
+        make_link: LinkMaker,
+        *,
+        session_id: str,
+        generate: bool = True,
+        on_queued: Callable[[], None] = lambda: None,
+        on_broken: Callable[[StoreBroken], None] = lambda error: None,
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._make_link = make_link
+        self._session_id = session_id
+        self._generate = generate
+        self._on_queued = on_queued
+        self._on_broken = on_broken
+        self._link: Link | None = None
+        self._link_task: asyncio.Task[None] | None = None
+        self._intake_task: asyncio.Task[None] | None = None
+        self._told: tuple[str, str, float | None] | None = None
+        self.intake: Intake
+
+    def open(self, on_message: MessageHook = lambda message: None) -> None:
+        """Be ready to take tasks; nothing is connected yet.
+
+        Args:
+            on_message: told of each hub message before its tasks are kept.
+        """
+        self.intake = Intake(
+            self._store, self._bus, self._clock, session_id=self._session_id, generate=self._generate,
+            on_message=on_message, on_queued=self._on_queued, on_broken=self._on_broken,
+        )  # fmt: skip
+        self._intake_task = asyncio.create_task(self.intake.run())
+
+    async def connect(self, url: Address) -> None:
+        """Subscribe to a hub (and leave the one before). Raises UsageError for a URL that no hub can have."""
+        self._told = None
+        link = self._make_link(url, self)
+        await self.hang_up()
+        self._link = link
+        self._link_task = asyncio.create_task(link.run())
+
+    async def hang_up(self) -> None:
+        """Leave the hub."""
+        link, self._link = self._link, None
+        if link is not None:
+            await link.close()
+        if self._link_task is not None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._link_task
+            self._link_task = None
+
+    async def close(self) -> None:
+        """Leave the hub; what was read from it is committed before this returns."""
+        self.intake.stop()
+        await self.hang_up()
+        if self._intake_task is not None:
+            await asyncio.wait({self._intake_task})
+
+    def give_up(self) -> None:
+        """Wait no longer for a database that is away; a running `close` then returns soon."""
+        self.intake.give_up()
+
+    @property
+    def link_state(self) -> LinkState | None:
+        """The link's state; None while no hub was chosen."""
+        return self._link.state if self._link is not None else None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the hub's messages are held back."""
+        return self.intake.is_paused
+
+    @property
+    def trouble(self) -> str:
+        """Why what was received cannot be committed at this moment; empty while it can."""
+        return self.intake.trouble
+
+    def retry(self) -> None:
+        """Connect now instead of waiting."""
+        if self._link is not None:
+            self._link.retry_now()
+
+    def pause(self, paused: bool) -> None:
+        """Stop or resume taking tasks from the hub; the hub's flow control holds them back meanwhile."""
+        self.intake.pause(paused)
+        self._bus.emit("intake.paused" if paused else "intake.resumed")
+
+    # --- what a link tells
+
+    def message(self, arguments: Sequence[object]) -> None:
+        """Take one invocation. Called in the link's receive thread."""
+        self.intake.message(arguments)
+
+    def state_changed(self, state: LinkState) -> None:
+        """Tell of it, unless only the ping or the count of retries moved."""
+        news = (state.phase, state.reason, state.retry_at)
+        if news == self._told:
+            return
+        self._told = news
+        name, level = _LINK_SIGNALS.get(state.phase, ("hub.idle", "info"))
+        payload: dict[str, object] = {"hub_url": str(state.url), "retries": state.retries}
+        if state.reason:
+            payload["reason"] = state.reason
+        if state.retry_at is not None:
+            payload["retry_in"] = round(max(0.0, state.retry_at - state.since), 1)
+        self._bus.emit(name, payload, level=level)
+
+    def unusable(self, problem: str) -> None:
+        """Tell of something that arrived and is no message for us."""
+        self._bus.emit("hub.message_rejected", {"error": problem}, level="error")
