@@ -22,14 +22,14 @@ from evolver_tui.engine.session import Session
 from evolver_tui.engine.store import Store
 from evolver_tui.tui.actions import ACTIONS, KeyTable, bindings_for
 from evolver_tui.tui.bridge import Bridge
+from evolver_tui.tui.drawing.code_view import CodeDocument
+from evolver_tui.tui.drawing.styles import fit, width_of, wrap
 from evolver_tui.tui.modals import ConfirmModal, HelpModal, QuestionModal, ReasonModal
 from evolver_tui.tui.no_color import WithoutColor
-from evolver_tui.tui.panes.code_view import CodeDocument
-from evolver_tui.tui.panes.ink import fit, width_of, wrap
-from evolver_tui.tui.panes.queue_pane import QueuePane
-from evolver_tui.tui.panes.queue_window import MARGIN
-from evolver_tui.tui.panes.review_card import set_out
-from evolver_tui.tui.panes.signal_feed import SignalFeed
+from evolver_tui.tui.screens.desk.panes.queue_pane import QueuePane
+from evolver_tui.tui.screens.desk.panes.queue_window import MARGIN
+from evolver_tui.tui.screens.desk.panes.review_card import set_out
+from evolver_tui.tui.screens.desk.panes.signal_feed import SignalFeed
 from evolver_tui.tui.themes import variable_defaults
 from tests.support.desk_fixtures import SMALL, Console, HandClock, LongQueue, console
 from tests.support.routine_process import install

@@ -13,9 +13,9 @@ from evolver_tui.core.errors import NodeError, StoreError
 from evolver_tui.core.job import QueueCounts
 from evolver_tui.engine.author.author import LiveDraft
 from evolver_tui.tui.decision_keys import NOT_ALONE
-from evolver_tui.tui.panes.code_view import CodeDocument
-from evolver_tui.tui.panes.page import CardContent, Page
-from evolver_tui.tui.panes.words import duration, rate
+from evolver_tui.tui.drawing.code_view import CodeDocument
+from evolver_tui.tui.drawing.formatting import duration, rate
+from evolver_tui.tui.drawing.page import CardContent, Page
 from tests.support.desk_fixtures import SMALL, Console, HandClock, console
 from tests.support.routine_process import install
 from tests.support.sessions import GENERATE, SUMMARIZE, TRANSLATE, send

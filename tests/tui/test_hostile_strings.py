@@ -28,8 +28,8 @@ from evolver_tui.engine.session import Session
 from evolver_tui.tui.actions import ACTIONS
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.desk_settings import DeskSettings
+from evolver_tui.tui.drawing.pane import Pane
 from evolver_tui.tui.modals import ConfirmModal, ConnectModal, Modal, QuestionModal, ReasonModal, SignalModal
-from evolver_tui.tui.panes.pane import Pane
 from evolver_tui.wiring import Place
 from tests.support.hostile import (
     HUGE_LINE,

@@ -14,14 +14,14 @@ from evolver_tui.core.node import Risk
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.engine.session import Session
 from evolver_tui.tui.editor import edit_text
-from evolver_tui.tui.hub_deeds import HubDeeds
-from evolver_tui.tui.panes.card_content import Review
-from evolver_tui.tui.waiting import WaitingDeeds, next_needing, not_kept
+from evolver_tui.tui.screens.desk.hub_deeds import HubDeeds
+from evolver_tui.tui.screens.desk.panes.card_content import Review
+from evolver_tui.tui.screens.desk.waiting import WaitingDeeds, next_needing, not_kept
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueRow
-    from evolver_tui.tui.desk import Desk
     from evolver_tui.tui.modals import Modal
+    from evolver_tui.tui.screens.desk.screen import Desk
 
 Deed = Callable[[], Awaitable[None]]
 

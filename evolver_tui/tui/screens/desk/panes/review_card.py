@@ -9,15 +9,15 @@ from rich.style import Style
 from textual import events
 
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.tui.panes.ink import Line, Piece, fit, line_width, spread
-from evolver_tui.tui.panes.page import CardContent, Page, TextPage, message_content
-from evolver_tui.tui.panes.pane import Pane
-from evolver_tui.tui.panes.words import count
-from evolver_tui.tui.receipts import fit_receipt
+from evolver_tui.tui.drawing.formatting import count
+from evolver_tui.tui.drawing.page import CardContent, Page, TextPage, message_content
+from evolver_tui.tui.drawing.pane import Pane
+from evolver_tui.tui.drawing.styles import Line, Piece, fit, line_width, spread
+from evolver_tui.tui.screens.desk.receipts import fit_receipt
 
 if TYPE_CHECKING:
-    from evolver_tui.tui.panes.card_content import Review
-    from evolver_tui.tui.panes.code_view import CodeDocument
+    from evolver_tui.tui.drawing.code_view import CodeDocument
+    from evolver_tui.tui.screens.desk.panes.card_content import Review
 
 SECONDS_BEFORE_DECIDING = 0.3
 """A draft has to have been on the screen for so long, and no decision key pressed, before one can decide about it."""

@@ -12,9 +12,9 @@ from textual.message import Message
 
 from evolver_tui.core.errors import EvolverError
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.tui.panes.filterable import Filterable
-from evolver_tui.tui.panes.ink import Line, Piece
-from evolver_tui.tui.panes.queue_window import NEAR_EDGE, Goal, RowWindow, read_window
+from evolver_tui.tui.drawing.filterable import Filterable
+from evolver_tui.tui.drawing.styles import Line, Piece
+from evolver_tui.tui.screens.desk.panes.queue_window import NEAR_EDGE, Goal, RowWindow, read_window
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueCounts, QueueRow
@@ -129,7 +129,7 @@ class QueuePane(Filterable):
             self.refresh_rows(changed)
 
     def _state_of(self, row: QueueRow) -> Piece:
-        from evolver_tui.tui.panes.queue_row import state_words
+        from evolver_tui.tui.screens.desk.panes.queue_row import state_words
 
         receipt = self._receipt_of(row.job)
         if receipt:
@@ -334,13 +334,13 @@ class QueuePane(Filterable):
     def line(self, y: int, width: int) -> tuple[Line, Style | None]:
         """A row, the line above what is decided, or nothing."""
         if self._separator is not None and y + self._top == self._separator:
-            from evolver_tui.tui.panes.queue_row import decided_line
+            from evolver_tui.tui.screens.desk.panes.queue_row import decided_line
 
             return decided_line(None if self.search else self._counts, width, self.marks), None
         index = self._index_at(y)
         if index is None:
             return [(self._empty_words(y), "dim")], None
-        from evolver_tui.tui.panes.queue_row import row_line
+        from evolver_tui.tui.screens.desk.panes.queue_row import row_line
 
         is_selected = index == self._cursor
         row = self._window.rows[index]

@@ -12,9 +12,9 @@ from textual.message import Message
 from evolver_tui.core.job import QuestionKind
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import age
-from evolver_tui.tui.panes.ink import Line, Marks, Piece, fill, fit, wrap_words
-from evolver_tui.tui.panes.pane import Pane
-from evolver_tui.tui.panes.words import moment
+from evolver_tui.tui.drawing.formatting import moment
+from evolver_tui.tui.drawing.pane import Pane
+from evolver_tui.tui.drawing.styles import Line, Marks, Piece, fill, fit, wrap_words
 
 if TYPE_CHECKING:
     from evolver_tui.core.question import OpenQuestion

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.style import Style
 
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.tui.panes.hub_pane import link_mark
-from evolver_tui.tui.panes.ink import Line, Piece, line_width, spread
-from evolver_tui.tui.panes.pane import Pane
-from evolver_tui.tui.panes.words import rate
+from evolver_tui.tui.drawing.formatting import rate
+from evolver_tui.tui.drawing.pane import Pane
+from evolver_tui.tui.drawing.styles import Line, Piece, line_width, spread
+from evolver_tui.tui.screens.desk.panes.hub_pane import link_mark
 
 if TYPE_CHECKING:
     from evolver_tui.core.link_state import LinkState

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.tui.panes.ink import Piece, wrap
+from evolver_tui.tui.drawing.styles import Piece, wrap
 
 _TOKEN = re.compile(
     r"""(?P<comment>\#.*)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from rich.style import Style
 
 from evolver_tui.tui.actions import Action
-from evolver_tui.tui.panes.ink import Line, Piece, line_width
-from evolver_tui.tui.panes.pane import Pane
+from evolver_tui.tui.drawing.pane import Pane
+from evolver_tui.tui.drawing.styles import Line, Piece, line_width
 
 _ALWAYS = ("app.help", "app.palette")
 _ZOOM = "pane.zoom"

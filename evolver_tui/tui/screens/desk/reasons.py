@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from evolver_tui.core.job import QueueCounts, QueueRow
     from evolver_tui.core.link_state import LinkState
     from evolver_tui.engine.session import Session
-    from evolver_tui.tui.panes.page import CardContent
+    from evolver_tui.tui.drawing.page import CardContent
 
 DECISIONS = ("review.approve", "review.reject", "review.reject_plain", "review.edit", "review.respond")
 _WITHOUT_WRITING = ("signal.open", "session.export")

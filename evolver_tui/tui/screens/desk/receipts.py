@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from evolver_tui.core.job import JobState, Outcome, QueueRow
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.tui.panes.ink import fit, width_of
+from evolver_tui.tui.drawing.styles import fit, width_of
 
 SECONDS_SHOWN = 8.0
 """How long the end of it stands there."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.css.query import NoMatches
 
-from evolver_tui.tui.panes.pane import Pane
+from evolver_tui.tui.drawing.pane import Pane
 
 
 class Filterable(Pane):
@@ -28,7 +28,7 @@ class Filterable(Pane):
 
     def open_filter(self) -> None:
         """Show the search line and type into it."""
-        from evolver_tui.tui.panes.filter_line import FilterLine
+        from evolver_tui.tui.drawing.filter_line import FilterLine
 
         try:
             line = self.query_one("#filter", FilterLine)

@@ -13,11 +13,11 @@ from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, Questi
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.engine.session import Session
 from evolver_tui.engine.store import Store
-from evolver_tui.tui.panes.words import moment
+from evolver_tui.tui.drawing.formatting import moment
 
 if TYPE_CHECKING:
-    from evolver_tui.tui.desk import Desk
     from evolver_tui.tui.modals import InboxModal, Modal
+    from evolver_tui.tui.screens.desk.screen import Desk
 
 T = TypeVar("T")
 
@@ -125,7 +125,7 @@ class WaitingDeeds:
     async def open_inbox(self) -> None:
         """Show everything that waits, until a person leaves it or goes to a review."""
         from evolver_tui.tui.modals import InboxModal
-        from evolver_tui.tui.panes.inbox_list import Waiting
+        from evolver_tui.tui.modals.inbox_list import Waiting
 
         def open_row(row: Waiting) -> None:
             work = self._open_from(inbox, row.id)
@@ -142,7 +142,7 @@ class WaitingDeeds:
 
     async def _keep_filled(self, inbox: InboxModal, changed: asyncio.Event) -> None:
         """Read what waits whenever that may be different, resting nine times as long as a reading takes."""
-        from evolver_tui.tui.panes.inbox_list import Waiting
+        from evolver_tui.tui.modals.inbox_list import Waiting
 
         has_failed = False
         while True:

@@ -17,19 +17,19 @@ from evolver_tui.tui.actions import Action, KeyTable
 from evolver_tui.tui.bridge import Bridge, Rate, Taken
 from evolver_tui.tui.decision_keys import SECONDS_ALONE, Role
 from evolver_tui.tui.desk_settings import DeskSettings, classes_now
+from evolver_tui.tui.drawing.filterable import Filterable
+from evolver_tui.tui.drawing.key_line import KeyLine
+from evolver_tui.tui.drawing.page import message_content
+from evolver_tui.tui.drawing.pane import Pane, pane_of
 from evolver_tui.tui.key_watch import key_app
-from evolver_tui.tui.news import NEWS, News
-from evolver_tui.tui.panes.filterable import Filterable
-from evolver_tui.tui.panes.hub_pane import HubPane
-from evolver_tui.tui.panes.key_line import KeyLine
-from evolver_tui.tui.panes.page import message_content
-from evolver_tui.tui.panes.pane import Pane, pane_of
-from evolver_tui.tui.panes.queue_pane import QueuePane
-from evolver_tui.tui.panes.review_card import ReviewCard
-from evolver_tui.tui.panes.signal_feed import SignalFeed
-from evolver_tui.tui.panes.status_line import Status, StatusLine
-from evolver_tui.tui.reasons import DECISIONS, reason_of_session, reason_of_state, what_is_meant
-from evolver_tui.tui.receipts import Receipts
+from evolver_tui.tui.screens.desk.job_monitor import NEWS, News
+from evolver_tui.tui.screens.desk.panes.hub_pane import HubPane
+from evolver_tui.tui.screens.desk.panes.queue_pane import QueuePane
+from evolver_tui.tui.screens.desk.panes.review_card import ReviewCard
+from evolver_tui.tui.screens.desk.panes.signal_feed import SignalFeed
+from evolver_tui.tui.screens.desk.panes.status_line import Status, StatusLine
+from evolver_tui.tui.screens.desk.reasons import DECISIONS, reason_of_session, reason_of_state, what_is_meant
+from evolver_tui.tui.screens.desk.receipts import Receipts
 
 if TYPE_CHECKING:
     from textual.worker import Worker
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from evolver_tui.core.link_state import LinkState
     from evolver_tui.engine.session import Session
     from evolver_tui.tui.attention import Attention
-    from evolver_tui.tui.card_keeper import CardKeeper
-    from evolver_tui.tui.deeds import Deed, Deeds
-    from evolver_tui.tui.panes.card_content import Review
+    from evolver_tui.tui.screens.desk.card_presenter import CardKeeper
+    from evolver_tui.tui.screens.desk.deeds import Deed, Deeds
+    from evolver_tui.tui.screens.desk.panes.card_content import Review
 
 TICKS_PER_SECOND = 10
 
@@ -127,7 +127,7 @@ class Desk(Screen[None]):
         """Show a session that is open."""
         self._session = session
         self._deeds = deeds.by_action()
-        from evolver_tui.tui.card_keeper import CardKeeper
+        from evolver_tui.tui.screens.desk.card_presenter import CardKeeper
 
         self._keeper = keeper = CardKeeper(self, session, deeds.waiting, self._news, self._card_wanted)
         session.store.watch(self.bridge.jobs_changed)

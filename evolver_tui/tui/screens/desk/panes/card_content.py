@@ -17,11 +17,11 @@ from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.safe_text import LIMIT, safe_block, safe_text
 from evolver_tui.core.times import age
 from evolver_tui.engine.durable.routine import RESULT
-from evolver_tui.tui.news import Retry
-from evolver_tui.tui.panes.code_view import CodeDocument
-from evolver_tui.tui.panes.ink import Line, Marks, Piece
-from evolver_tui.tui.panes.page import CardContent, Page, TextPage
-from evolver_tui.tui.panes.words import count, duration
+from evolver_tui.tui.drawing.code_view import CodeDocument
+from evolver_tui.tui.drawing.formatting import count, duration
+from evolver_tui.tui.drawing.page import CardContent, Page, TextPage
+from evolver_tui.tui.drawing.styles import Line, Marks, Piece
+from evolver_tui.tui.screens.desk.job_monitor import Retry
 
 _LEVELS = (FindingLevel.FAIL, FindingLevel.NOTE, FindingLevel.PASS)
 """The order of findings on every card: what forbids, what is worth a look, what is fine."""

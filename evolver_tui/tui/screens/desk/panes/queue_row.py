@@ -5,8 +5,8 @@ from __future__ import annotations
 from evolver_tui.core.job import JobState, Outcome, QuestionKind, QueueCounts, QueueRow
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.times import age
-from evolver_tui.tui.panes.ink import Line, Marks, Piece, fill, fit, width_of
-from evolver_tui.tui.receipts import fit_receipt
+from evolver_tui.tui.drawing.styles import Line, Marks, Piece, fill, fit, width_of
+from evolver_tui.tui.screens.desk.receipts import fit_receipt
 
 _LONGEST_NAME = 400
 _ID_CELLS = 20

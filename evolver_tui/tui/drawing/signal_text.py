@@ -7,8 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from evolver_tui.core.safe_text import safe_block, safe_text
-from evolver_tui.tui.panes.ink import Piece, fill
-from evolver_tui.tui.panes.words import clock_time
+from evolver_tui.tui.drawing.formatting import clock_time
+from evolver_tui.tui.drawing.styles import Piece, fill
 
 if TYPE_CHECKING:
     from evolver_tui.core.signal import Signal

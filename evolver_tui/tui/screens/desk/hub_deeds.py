@@ -10,7 +10,7 @@ from evolver_tui.core.safe_text import safe_text
 from evolver_tui.engine.session import Session
 
 if TYPE_CHECKING:
-    from evolver_tui.tui.desk import Desk
+    from evolver_tui.tui.screens.desk.screen import Desk
 
 _SAMPLE = Address()
 """Stands for the sample hub where the others have theirs."""

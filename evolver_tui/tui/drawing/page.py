@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from evolver_tui.tui.panes.ink import Line, wrap_words
+from evolver_tui.tui.drawing.styles import Line, wrap_words
 
 if TYPE_CHECKING:
-    from evolver_tui.tui.panes.card_content import Review
-    from evolver_tui.tui.panes.code_view import CodeDocument
+    from evolver_tui.tui.drawing.code_view import CodeDocument
+    from evolver_tui.tui.screens.desk.panes.card_content import Review
 
 
 class TextPage(NamedTuple):

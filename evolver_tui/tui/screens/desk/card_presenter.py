@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 from evolver_tui.core.errors import EvolverError
 from evolver_tui.core.job import JobState
 from evolver_tui.core.times import age
-from evolver_tui.tui.panes.card_content import CardFacts, content_of, with_ages
-from evolver_tui.tui.panes.code_view import CodeDocument
-from evolver_tui.tui.panes.page import message_content
-from evolver_tui.tui.panes.review_card import live_content
-from evolver_tui.tui.panes.words import count
+from evolver_tui.tui.drawing.code_view import CodeDocument
+from evolver_tui.tui.drawing.formatting import count
+from evolver_tui.tui.drawing.page import message_content
+from evolver_tui.tui.screens.desk.panes.card_content import CardFacts, content_of, with_ages
+from evolver_tui.tui.screens.desk.panes.review_card import live_content
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueRow
     from evolver_tui.core.question import OpenQuestion
     from evolver_tui.engine.author.author import LiveDraft
     from evolver_tui.engine.session import Session
-    from evolver_tui.tui.desk import Desk
-    from evolver_tui.tui.news import News
-    from evolver_tui.tui.waiting import WaitingDeeds
+    from evolver_tui.tui.screens.desk.job_monitor import News
+    from evolver_tui.tui.screens.desk.screen import Desk
+    from evolver_tui.tui.screens.desk.waiting import WaitingDeeds
 
 
 class CardKeeper:

@@ -10,9 +10,9 @@ from textual.message import Message
 
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.bridge import Rate
-from evolver_tui.tui.panes.ink import Line, Marks, fit, wrap_words
-from evolver_tui.tui.panes.pane import Pane
-from evolver_tui.tui.panes.words import bars, duration, rate
+from evolver_tui.tui.drawing.formatting import bars, duration, rate
+from evolver_tui.tui.drawing.pane import Pane
+from evolver_tui.tui.drawing.styles import Line, Marks, fit, wrap_words
 
 if TYPE_CHECKING:
     from evolver_tui.core.link_state import LinkState

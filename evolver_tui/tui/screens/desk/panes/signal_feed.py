@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 from textual import events
 
-from evolver_tui.tui.panes.filterable import Filterable
-from evolver_tui.tui.panes.ink import Line
-from evolver_tui.tui.panes.signal_text import payload_pieces, signal_line
-from evolver_tui.tui.panes.words import rate
+from evolver_tui.tui.drawing.filterable import Filterable
+from evolver_tui.tui.drawing.formatting import rate
+from evolver_tui.tui.drawing.signal_text import payload_pieces, signal_line
+from evolver_tui.tui.drawing.styles import Line
 
 if TYPE_CHECKING:
     from evolver_tui.core.signal import Signal

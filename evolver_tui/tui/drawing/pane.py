@@ -11,7 +11,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from evolver_tui.tui.panes.ink import PLAIN_MARKS, Ink, Line, Marks, paint, read_ink
+from evolver_tui.tui.drawing.styles import PLAIN_MARKS, Ink, Line, Marks, paint, read_ink
 
 if TYPE_CHECKING:
     from textual.screen import Screen
