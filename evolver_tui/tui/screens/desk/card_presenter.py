@@ -12,8 +12,9 @@ from evolver_tui.core.job import JobState
 from evolver_tui.core.times import age
 from evolver_tui.tui.drawing.code_view import CodeDocument
 from evolver_tui.tui.drawing.formatting import count
-from evolver_tui.tui.drawing.page import message_content
-from evolver_tui.tui.screens.desk.panes.card_content import CardFacts, content_of, with_ages
+from evolver_tui.tui.drawing.page import LiveIdentity, message_content
+from evolver_tui.tui.screens.desk.panes.card_content import content_of, with_ages
+from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts
 from evolver_tui.tui.screens.desk.panes.review_card import live_content
 
 if TYPE_CHECKING:
@@ -114,8 +115,8 @@ class CardKeeper:
         if live is not None and selected is not None and live.job == selected.job:
             self._show_live(live, selected)
             return
-        kind, job, *_ = (*self._desk.card.content.identity, 0)
-        if kind == "live" and self._news.retry_of(job) is not None:
+        identity = self._desk.card.content.identity
+        if isinstance(identity, LiveIdentity) and self._news.retry_of(identity.job) is not None:
             self._wanted.set()  # what was written broke off
         second = int(self._desk.settings.now())
         if second != self._second:
@@ -142,7 +143,8 @@ class CardKeeper:
 
     def _move_ages(self) -> None:
         facts, card = self._facts, self._desk.card
-        if facts is None or card.content.job != facts.detail.row.job or card.content.identity[0] == "live":
+        is_live = isinstance(card.content.identity, LiveIdentity)
+        if facts is None or is_live or card.content.job != facts.detail.row.job:
             return
         self._facts = facts = replace(facts, retry=self._news.retry_of(card.content.job))
         content = with_ages(card.content, facts, self._desk.settings.now(), card.marks)
@@ -161,5 +163,5 @@ class CardKeeper:
         parts = [f"attempt {retry.failed + 1}"] if retry is not None else []
         parts += [count(document.line_count, "line"), age(self._desk.settings.now() - since)]
         words = f" {card.marks.dot} ".join(parts)
-        if has_grown or card.content.identity != ("live", live.job) or card.content.subtitle != words:
+        if has_grown or card.content.identity != LiveIdentity(live.job) or card.content.subtitle != words:
             card.show(live_content(live.job, live.task_id, document, words), follow=True)
