@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from evolver_tui.core.errors import StoreBroken, StoreError
+from evolver_tui.core.question_kinds import KINDS
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.times import utc_text
 from evolver_tui.engine.collector import spare_what_stays
@@ -98,8 +99,7 @@ class Headless:
             "job.resumed": self._processing,
             "node.written": self._generated,
             "node.saved": self._saved,
-            "review.requested": self._waiting,
-            "question.asked": self._waiting,
+            **{kind.asked: self._waiting for kind in KINDS.values()},
             "task.completed": self._completed,
             "task.failed": self._failed,
             "intake.error": self._queue_error,
@@ -290,7 +290,7 @@ class Headless:
         self._event("workflow_saved", node_id=signal.payload["node_id"], task_id=_task_id(signal))
 
     def _waiting(self, signal: Signal) -> None:
-        waits_for = "review" if signal.name == "review.requested" else "answer"
+        waits_for = next(kind.wanted for kind in KINDS.values() if kind.asked == signal.name)
         self._event("task_waiting", task_id=_task_id(signal), waits_for=waits_for, message=signal.payload["message"])
 
     def _completed(self, signal: Signal) -> None:

@@ -35,6 +35,8 @@ class Kind(ABC, Generic[AnswerT]):
     answer_type: type[AnswerT]
     reason: str = "user_input"
     """Why a job waits that asks this, where its routine says nothing else."""
+    wanted: str = "answer"
+    """What its job waits for, in the events of a run without a console."""
     asked: str = "question.asked"
     """The signal that tells that it is asked."""
     answered: str = "question.answered"

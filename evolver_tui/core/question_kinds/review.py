@@ -116,7 +116,7 @@ class Review(Kind[Decision]):
 
     name = QuestionKind.REVIEW.value
     answer_type = Decision
-    reason = "review"
+    reason = wanted = "review"
     asked = "review.requested"
     answered = "review.decided"
 
