@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from evolver_tui.core.job import AUTHOR, is_built_in
+from evolver_tui.core.job import AUTHOR
 from evolver_tui.core.routine_state import DeferredEvent, SharedState
 from evolver_tui.core.task import Task
 from evolver_tui.core.worker_identity import WorkerIdentity
@@ -25,11 +25,13 @@ class LeftBehind:
     """Whether its end is proven; if not, its lease came to an end, and it may live."""
     takeovers: int
     """How often the job was taken over so, this time included, since a person last answered or retried it."""
+    how: str = ""
+    """How it ended, where somebody has seen that, e.g. "was ended by signal 9 (SIGKILL)"."""
 
     def __str__(self) -> str:
         """Which process it was and how it left, as a part of a sentence."""
         how = "ended in the middle of it" if self.has_ended else "was not heard of until its lease was over"
-        return f"{self.owner.shown} {how}"
+        return f"{self.owner.shown} {self.how or how}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +51,6 @@ class Room:
 
 
 ALL_ROOM = Room()
-
-SUSPECT_TAKEOVERS = 2
-
-
-def goes_alone(routine: str, takeovers: int) -> bool:
-    """Whether a job is held with no other beside it: a plug-in's may be what ends its process, and all in it."""
-    return not is_built_in(routine) and takeovers >= SUSPECT_TAKEOVERS
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ if TYPE_CHECKING:  # the first frame shows rows and no tasks
 
 
 AUTHOR: Final = ""
-"""The name of the built-in author among routines, in rows and in bundles."""
+"""The built-in author's name among the names of routines, as the database has it."""
+AUTHOR_NAME: Final = "author"
+"""What a person calls it."""
 
 
 def is_built_in(routine: str) -> bool:

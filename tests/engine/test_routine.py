@@ -15,7 +15,8 @@ from evolver_tui.core.errors import EvolverError, NotWaiting, StaleLease, StepTi
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question import Answer, AnswerAction, Question
 from evolver_tui.core.task import Task
-from evolver_tui.engine.durable.routine import RESULT, Result, Retry, Routine, Run, digest_of, source_hash
+from evolver_tui.engine.durable.endings import Retry
+from evolver_tui.engine.durable.routine import RESULT, Result, Routine, Run, digest_of, source_hash
 from tests.engine.test_worker import Bench, at_work, drained
 from tests.support.sessions import PATIENCE_SECONDS, place_in, row_of, running, send
 

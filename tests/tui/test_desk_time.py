@@ -284,6 +284,7 @@ async def test_what_is_written_and_its_row_count_from_one_moment(slow: Path) -> 
         assert selected is not None
         wall.seconds = selected.since + 10.5
         author = desk.session.author
+        assert author is not None
         author.live = LiveDraft(job, "t", "import json\n", 1, wall.seconds - 4)
         await desk.until(lambda: "1 line · 10s" in desk.text())
         await desk.until(lambda: " 10s │" in desk.text(), "the row's age")
@@ -311,6 +312,7 @@ async def test_the_card_says_that_the_model_failed_and_when_it_is_asked_again(sl
         bus.emit("llm.generation_start", {}, task_id="t", job=job)
         wall.seconds += 1
         await desk.until(lambda: "Attempt 3 is under way." in desk.text())
+        assert desk.session.author is not None
         desk.session.author.live = LiveDraft(job, "t", "import json\n", 1, wall.seconds)
         await desk.until(lambda: "attempt 3 · 1 line" in desk.text())
         desk.session.author.live = None

@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar
 
 from evolver_tui.core.address import show_addresses
 from evolver_tui.core.claim import Claim
-from evolver_tui.core.errors import EvolverError, RoutineError, StepTimeout, StoreError
+from evolver_tui.core.errors import RoutineError, StepTimeout, StoreError
 from evolver_tui.core.job import Outcome
 from evolver_tui.core.question import Answer, Question
 from evolver_tui.core.question_kinds import check_question, kind_of
@@ -29,15 +29,13 @@ from evolver_tui.core.routine_state import DeferredEvent, Progress
 from evolver_tui.core.signal import LEVELS, Signal
 from evolver_tui.core.task import Task
 from evolver_tui.engine.clock import Clock
+from evolver_tui.engine.durable.endings import LEASE_SECONDS, ONCE, NeedsModel, Retry, Suspended
 from evolver_tui.engine.durable.shared import SharedData, SharedLog, shared_state
 from evolver_tui.engine.durable.unsure_step import Settled, settled_by, unsure_step
 from evolver_tui.engine.durable.worker_store import WorkerStore
 from evolver_tui.engine.signals import SignalBus
 
 T = TypeVar("T")
-
-LEASE_SECONDS: Final = 30.0
-"""How long a worker holds a job that it does not renew."""
 
 KEPT: Final = "kept "
 """Before the journal's names of values that may be replaced: no steps."""
@@ -57,41 +55,12 @@ def is_own_name(name: str) -> bool:
     return name == RESULT or name.startswith((KEPT, BEGAN, UNSURE))
 
 
-class Suspended(BaseException):
-    """The routine stopped at a question that is committed. Not an Exception: no routine swallows it by accident."""
-
-
-class NeedsModel(BaseException):
-    """The routine came to where it asks a model and may not here: it is given back, to wait for its turn."""
-
-
 @dataclass(frozen=True, slots=True)
 class Result:
     """How a routine ended: what came of it, and `<node id> v<version>` where a node was saved."""
 
     outcome: Outcome
     node: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """How often a step is tried, and how long it waits between two tries: `first_wait`, then `factor` times more."""
-
-    attempts: int = 3
-    first_wait: float = 1.0
-    """Seconds."""
-    factor: float = 2.0
-    longest_wait: float = 30.0
-    """Seconds."""
-    on: tuple[type[Exception], ...] = (EvolverError, OSError)
-    """What is worth another try; a step that ran out of time counts as an EvolverError."""
-
-    def wait_after(self, attempt: int) -> float:
-        """Seconds to wait after a failed attempt, the first being 1."""
-        return min(self.first_wait * self.factor ** (attempt - 1), self.longest_wait)
-
-
-ONCE: Final = Retry(attempts=1)
 
 
 class Run:

@@ -75,7 +75,7 @@ class CardKeeper:
         await self._tell_settled_elsewhere(row, question)
         journal = await store.journal(row.job) if row.state != "paused" else {}
         question = await self._as_of_now(question)
-        selected, live = desk.queue.selected, self._session.author.live
+        selected, live = desk.queue.selected, self._session.live_draft
         if detail is None or selected is None or selected.job != row.job or (live and live.job == row.job):
             return
         retry = self._news.retry_of(row.job)
@@ -111,7 +111,7 @@ class CardKeeper:
         if may_have_ended and receipts.unfinished and (self._learning is None or self._learning.done()):
             self._learning = asyncio.create_task(self._learn())
         self.show_receipts()
-        live, selected = self._session.author.live, self._desk.queue.selected
+        live, selected = self._session.live_draft, self._desk.queue.selected
         if live is not None and selected is not None and live.job == selected.job:
             self._show_live(live, selected)
             return
