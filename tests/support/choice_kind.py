@@ -20,9 +20,9 @@ from evolver_tui.routines import Question
 FORM = {"properties": {"number": {"type": "integer", "title": "Its number"}}, "required": ["number"]}
 
 async def work(run, task):
-    question = Question("pick", "Which colour?", FORM, kind="choice", subject={"options": ["red", "green"]})
-    answer = await run.ask(question)
-    return ["red", "green"][answer.content["number"] - 1] if answer.content else "none"
+    options = task.raw.get("options", ["red", "green"])
+    answer = await run.ask(Question("pick", "Which colour?", FORM, kind="choice", subject={"options": options}))
+    return options[answer.content["number"] - 1]
 """
 
 

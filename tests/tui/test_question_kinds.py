@@ -8,24 +8,36 @@ import pytest
 
 from evolver_tui.core.question import Question
 from evolver_tui.core.question_kinds import KINDS
+from evolver_tui.core.task import Task
 from evolver_tui.tui.modals import InboxModal, QuestionModal
-from tests.support.bundles import claimed
-from tests.support.choice_kind import TASK, Choice, install_chooser
-from tests.support.databases import opened
+from tests.support.choice_kind import TASK, Choice
+from tests.support.databases import ELSEWHERE, LEASE, add, opened
 from tests.support.desk_fixtures import console
-from tests.support.sessions import place_in, send
+from tests.support.sessions import place_in
 from tests.support.waiting_fixtures import until_back, until_needs, until_open
 
 pytestmark = pytest.mark.anyio
+
+
+async def waits(home: Path, question: Question) -> None:
+    """A job there that asks this, of a routine that is elsewhere."""
+    file = place_in(home).database_file
+    assert file is not None
+    file.parent.mkdir(parents=True)
+    async with opened(file) as database:
+        await add(database, Task.from_raw(TASK))
+        claim = await database.claim(ELSEWHERE, LEASE, {"chooser": ""})
+        assert claim is not None
+        await database.pause(claim.job, claim.fence, question, "s")
 
 
 async def test_a_registered_kind_looks_like_a_question_and_is_answered_like_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(KINDS, Choice.name, Choice())
-    install_chooser(tmp_path)
+    form = {"properties": {"number": {"type": "integer"}}, "required": ["number"]}
+    await waits(tmp_path, Question("pick", "Which colour?", form, "choice", {"options": ["red", "green"]}))
     async with console(tmp_path) as desk:
-        await send(desk.session, {"tasks": [TASK]})
         await until_needs(desk, 1)
         await desk.until(lambda: "task-c asks" in desk.text() and "Which colour?" in desk.text(), "its card")
         assert "? task-c" in desk.text()
@@ -38,23 +50,16 @@ async def test_a_registered_kind_looks_like_a_question_and_is_answered_like_one(
         await desk.until(lambda: "There is no such option." in desk.text(), "why it is not taken")
         await desk.press("backspace", "2", "enter")
         await until_open(desk, InboxModal)
-        await desk.press("i")
-        await until_back(desk)
-        await desk.until(lambda: "green" in desk.text(), "what came of it")
+        answer = (await desk.session.store.journal(1))["pick"]
+        assert answer == {"action": "accept", "content": {"number": 2}}
 
 
 async def test_a_kind_that_is_not_known_is_shown_and_no_key_answers_it(tmp_path: Path) -> None:
-    file = place_in(tmp_path).database_file
-    assert file is not None
-    file.parent.mkdir(parents=True)
-    async with opened(file) as database:
-        claim = await claimed(database)
-        ballot = Question("vote", "Which one?", {}, "bal\x1blot", {"of": "a later version"})
-        await database.pause(claim.job, claim.fence, ballot, "s")
+    await waits(tmp_path, Question("vote", "Which one?", {}, "bal\x1blot", {"of": "a later version"}))
     async with console(tmp_path) as desk:
         await until_needs(desk, 1)
         await desk.until(lambda: "does not know questions of the kind 'bal\\x1blot'" in desk.text(), "its card")
-        assert "? task-1" in desk.text()
+        assert "? task-c" in desk.text()
         for key in ("enter", "enter", "f8", "a", "o"):
             await desk.decide(key)
             assert desk.app.screen is desk.desk
