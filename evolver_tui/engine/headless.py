@@ -1,4 +1,4 @@
-"""`connect`: a session without a screen, speaking spec 000's events on stderr and its result on stdout."""
+"""`connect`: a session without a screen, which tells spec 000's events and returns its result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 import re
 import signal as process_signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,21 +27,19 @@ SECONDS_FOR_THE_DATABASE = 3.0
 """How long a run that was asked to end waits for a database that is away; what is held is then given back."""
 _LOOK_SECONDS = 0.2
 
-EventWriter = Callable[[str], None]
-"""Writes one line without its line end."""
+Emit = Callable[[Mapping[str, Any]], None]
+"""Takes one event, a JSON object; called from the loop's thread and from the link's, one at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeadlessResult:
-    """The result object for stdout, and whether the queue was left unfinished because somebody was in a hurry."""
+    """The result object, and whether the queue was left unfinished because somebody was in a hurry."""
 
     value: dict[str, Any]
     was_interrupted: bool
 
 
-async def run_headless(
-    session: Session, config: ConnectConfig, write_event: EventWriter, warning: str = ""
-) -> HeadlessResult:
+async def run_headless(session: Session, config: ConnectConfig, emit: Emit, warning: str = "") -> HeadlessResult:
     """Run `connect` in this process: SIGINT and SIGTERM end it in order, a second one soon.
 
     Args:
@@ -50,7 +48,7 @@ async def run_headless(
     Raises:
         EvolverError: it could not begin (the URL cannot be a hub's, the database cannot be used).
     """
-    headless = Headless(session, config, write_event, warning)
+    headless = Headless(session, config, emit, warning)
     loop = asyncio.get_running_loop()
     for number in (process_signal.SIGINT, process_signal.SIGTERM):
         loop.add_signal_handler(number, headless.shut_down)
@@ -64,10 +62,10 @@ async def run_headless(
 class Headless:
     """Runs one session from a `connect` config to its result."""
 
-    def __init__(self, session: Session, config: ConnectConfig, write_event: EventWriter, warning: str = "") -> None:
+    def __init__(self, session: Session, config: ConnectConfig, emit: Emit, warning: str = "") -> None:
         self._session = session
         self._config = config
-        self._write_event = write_event
+        self._emit = emit
         self._warning = warning
         self._seq = 0
         self._messages: list[object] = []
@@ -223,9 +221,7 @@ class Headless:
     def _event(self, event: str, **fields: Any) -> None:
         with self._writing:
             self._seq += 1
-            stamped = {"event": event, **fields, "ts": utc_text(self._session.clock.now()), "seq": self._seq}
-            with contextlib.suppress(OSError):  # whoever read the events is gone: the work goes on
-                self._write_event(json.dumps(stamped))
+            self._emit({"event": event, **fields, "ts": utc_text(self._session.clock.now()), "seq": self._seq})
 
     def _message_received(self, message: HubMessage) -> None:
         data = message.arguments[0] if len(message.arguments) == 1 else list(message.arguments)

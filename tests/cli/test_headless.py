@@ -390,15 +390,15 @@ def test_a_reader_of_the_events_that_goes_away_does_not_stop_the_work(tmp_path: 
 
 @pytest.mark.anyio
 async def test_two_signals_before_anything_is_open_are_no_mistake(tmp_path: Path) -> None:
-    lines: list[str] = []
+    events: list[Mapping[str, Any]] = []
     with in_thread(a_hub(SUMMARIZE)) as hub:
         session = make_session(place_in(tmp_path), pace=0.0)
-        headless = Headless(session, ConnectConfig(Address(hub.url)), lines.append)
+        headless = Headless(session, ConnectConfig(Address(hub.url)), events.append)
         headless.shut_down()
         headless.shut_down()
         result = await headless.run()
     assert result.was_interrupted
-    assert [json.loads(line)["event"] for line in lines].count("shutdown_requested") == 1
+    assert [event["event"] for event in events].count("shutdown_requested") == 1
 
 
 # --- who decides ---------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
+from evolver_tui.cli.connect import write_event
 from evolver_tui.cli.main import main
 from evolver_tui.core.address import Address
 from evolver_tui.core.decision import Decision, DecisionKind
@@ -133,7 +134,7 @@ async def test_exports(tmp_path: Path, format: str) -> None:
     assert "<00>␛]52;c;" in written.replace("\\", "")
 
 
-async def test_headless_events_and_result(tmp_path: Path) -> None:
+async def test_headless_events_and_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tasks = [task_of(f"{tag}{text}", "", status="pending") for tag, text in numbered()]
     tasks += [{**each, "id": f"{each['id']}s", "llmTaskType": "summarize"} for each in tasks]
 
@@ -144,13 +145,13 @@ async def test_headless_events_and_result(tmp_path: Path) -> None:
         peer.send({"type": 7, "error": bundles(150)[0]})
         peer.read_to_end()
 
-    lines: list[str] = []
     with RawHub(hub_script) as hub:
         session = make_session(place_in(tmp_path), pace=0.0, auto_review=lambda report: True)
         headless = Headless(
-            session, ConnectConfig(Address(hub.url), output_file=str(tmp_path / "out.json")), lines.append
+            session, ConnectConfig(Address(hub.url), output_file=str(tmp_path / "out.json")), write_event
         )
         result = await headless.run()
+    lines = capsys.readouterr().err.splitlines()
     assert all(line.isascii() and line.isprintable() and json.loads(line) for line in lines)
     names = [json.loads(line)["event"] for line in lines]
     assert names.count("task_queued") == len(tasks)

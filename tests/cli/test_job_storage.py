@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from evolver_tui.adapters.bundles.storage import JobStorage
-from evolver_tui.cli.bundle_places import StorageSource, StorageTarget
+from evolver_tui.cli.jobs.bundles import StorageSource, StorageTarget
 from evolver_tui.core.address import Address
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.errors import BundleError, StoreError, UsageError
@@ -130,40 +130,40 @@ def test_what_is_torn_is_said(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_bundle_is_moved_out_of_its_folder(url: str) -> None:
-    assert StorageTarget(Address(url)).put(bundle()) == f"{url.rstrip('/')}/execution_state/b-1.json"
+    assert StorageTarget(Address(url)).write(bundle()) == f"{url.rstrip('/')}/execution_state/b-1.json"
     source = StorageSource(Address(url))
-    assert source.take() == bundle()
-    assert source.let_go() == (True, f"{url.rstrip('/')}/execution_state/b-1.json is removed.")
+    assert source.read() == bundle()
+    assert source.remove() == (True, f"{url.rstrip('/')}/execution_state/b-1.json is removed.")
     with pytest.raises(BundleError, match="There is no bundle in"):
-        StorageSource(Address(url)).take()
+        StorageSource(Address(url)).read()
 
 
 @pytest.mark.parametrize("more", ["execution_state/b-1.json", "execution_state/", "execution_state", ""])
 def test_the_object_and_both_folders_name_it(url: str, more: str) -> None:
-    StorageTarget(Address(url)).put(bundle())
-    assert StorageSource(Address(f"{url.rstrip('/')}/{more}")).take().id == "b-1"
+    StorageTarget(Address(url)).write(bundle())
+    assert StorageSource(Address(f"{url.rstrip('/')}/{more}")).read().id == "b-1"
 
 
 def test_of_several_bundles_one_has_to_be_named(url: str) -> None:
     for number in (1, 2, 3):
-        StorageTarget(Address(url)).put(bundle(f"b-{number}"))
+        StorageTarget(Address(url)).write(bundle(f"b-{number}"))
     with pytest.raises(UsageError) as caught:
-        StorageSource(Address(url)).take()
+        StorageSource(Address(url)).read()
     folder = url.rstrip("/")
     assert "There are 3 bundles" in caught.value.message
     assert caught.value.way_out.split("\n")[1:] == [f"{folder}/execution_state/b-{n}.json" for n in (1, 2, 3)]
     source = StorageSource(Address(caught.value.way_out.split("\n")[2]))
-    assert source.take().id == "b-2"
-    source.let_go()
+    assert source.read().id == "b-2"
+    source.remove()
     assert JobStorage(Address(url)).list_keys() == ["execution_state/b-1", "execution_state/b-3"]
 
 
 def test_an_object_that_somebody_else_took_meanwhile_is_told(url: str) -> None:
-    StorageTarget(Address(url)).put(bundle())
+    StorageTarget(Address(url)).write(bundle())
     here, there = StorageSource(Address(url)), StorageSource(Address(url))
-    assert here.take() == there.take()
-    assert here.let_go()[0]
-    is_well, sentence = there.let_go()
+    assert here.read() == there.read()
+    assert here.remove()[0]
+    is_well, sentence = there.remove()
     assert not is_well
     assert sentence.startswith("Somebody else removed ")
 
@@ -253,7 +253,7 @@ def test_over_http_nobody_listening_is_no_missing_bundle() -> None:
         said = calls(JobStorage(Address(url)))
         for each in (url, f"{url}/execution_state/b-1.json"):
             with pytest.raises(StoreError, match="cannot be reached"):
-                StorageSource(Address(each)).take()
+                StorageSource(Address(each)).read()
     assert len(said) == 5
     assert all(f"{url} cannot be reached. Check the network" in sentence for sentence in said)
 
@@ -263,12 +263,12 @@ def test_over_http_nobody_listening_is_no_missing_bundle() -> None:
 )
 def test_over_http_a_refusal_is_no_missing_bundle(status: int, words: str) -> None:
     with refusing(status) as server, pytest.raises(StoreError, match=words):
-        StorageSource(Address(f"{server}/x/execution_state/b-1.json")).take()
+        StorageSource(Address(f"{server}/x/execution_state/b-1.json")).read()
 
 
 def test_over_http_a_missing_bundle_is_one() -> None:
     with refusing(404) as server, pytest.raises(BundleError, match="There is no bundle http"):
-        StorageSource(Address(f"{server}/x/execution_state/b-1.json")).take()
+        StorageSource(Address(f"{server}/x/execution_state/b-1.json")).read()
 
 
 @pytest.mark.parametrize(("status", "words"), [(403, "does not allow this"), (500, "could not be used")])

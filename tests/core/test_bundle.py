@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evolver_tui.cli.job_commands import show_job
-from evolver_tui.cli.json_text import json_text
+from evolver_tui.cli.jobs.operations import show_job
+from evolver_tui.cli.output import json_text
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.errors import BundleError, EvolverError
 from evolver_tui.core.job import JobState

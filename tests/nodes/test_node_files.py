@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from evolver_tui.cli import node_commands
+from evolver_tui.cli.nodes import operations
 from evolver_tui.adapters.nodes.library import NodeFiles
 from evolver_tui.core.errors import NodeChanged, NodeError, UsageError
 from evolver_tui.core.node import NodeDraft, Risk, sha256_of
@@ -350,27 +350,27 @@ def test_a_planted_link_where_a_save_prepares_is_refused(library: NodeFiles, tmp
 
 
 def test_commands_show_what_is_in_the_library(library: NodeFiles) -> None:
-    assert "no node yet" in node_commands.list_nodes(library).text
+    assert "no node yet" in operations.list_nodes(library).text
     save(library, 1)
     save(library, 2)
-    listed = node_commands.list_nodes(library)
+    listed = operations.list_nodes(library)
     assert f"{NODE}  v2" in listed.text
     assert [node["version"] for node in listed.value["nodes"]] == [2]
-    shown = node_commands.show_node(library, NODE)
+    shown = operations.show_node(library, NODE)
     assert code_of(2) in shown.text
     assert shown.value["versions"] == [1, 2]
     assert shown.value["changed"] is False
     (library.root / NODE / "main.py").write_text("mine")
-    assert node_commands.show_node(library, NODE).value["changed"] is True
-    assert "'version': 1" in node_commands.diff_nodes(library, NODE, "1", "2").text
-    assert node_commands.rollback_node(library, NODE, "v1", "ada").value["version"] == 3
+    assert operations.show_node(library, NODE).value["changed"] is True
+    assert "'version': 1" in operations.diff_nodes(library, NODE, "1", "2").text
+    assert operations.rollback_node(library, NODE, "v1", "ada").value["version"] == 3
     with pytest.raises(UsageError, match="is no version"):
-        node_commands.rollback_node(library, NODE, "latest", "ada")
+        operations.rollback_node(library, NODE, "latest", "ada")
 
 
 def test_a_list_says_what_nobody_read_and_what_was_changed(library: NodeFiles) -> None:
     def standing() -> tuple[str, bool, bool]:
-        listed = node_commands.list_nodes(library)
+        listed = operations.list_nodes(library)
         (value,) = listed.value["nodes"]
         columns = re.split(" {2,}", listed.text.splitlines()[1])
         return columns[2], value["reviewed"], value["changed"]
@@ -390,7 +390,7 @@ def test_a_list_says_what_nobody_read_and_what_was_changed(library: NodeFiles) -
 def test_a_title_with_escape_sequences_is_listed_without_them(library: NodeFiles) -> None:
     draft = NodeDraft("evil", "\x1b]52;c;ZXZpbA==\x07title", code_of(1), (), "simple", "x")
     library.save(draft, check_draft(draft.code, ()), Approval("ada", "2026-11-20T15:45:01Z", "t", "summarize"))
-    for command in (node_commands.list_nodes(library), node_commands.show_node(library, "evil")):
+    for command in (operations.list_nodes(library), operations.show_node(library, "evil")):
         assert "\x1b" not in command.text
         assert "title" in command.text
 
@@ -398,20 +398,20 @@ def test_a_title_with_escape_sequences_is_listed_without_them(library: NodeFiles
 def test_checking_and_importing_a_file(library: NodeFiles, tmp_path: Path) -> None:
     file = tmp_path / "My Node.py"
     file.write_text("import os\nos.system('ls')\n")
-    refused = node_commands.check_file(file, ())
+    refused = operations.check_file(file, ())
     assert refused.exit_code == 1
     assert "FAIL" in refused.text
-    assert node_commands.import_file(library, file, (), lambda: 0.0, "ada").exit_code == 1
+    assert operations.import_file(library, file, (), lambda: 0.0, "ada").exit_code == 1
     assert library.list() == ()
 
     file.write_text(code_of(1))
-    assert node_commands.check_file(file, ()).exit_code == 0
+    assert operations.check_file(file, ()).exit_code == 0
     for _ in range(2):
-        assert node_commands.import_file(library, file, (), lambda: 0.0, "ada").exit_code == 0
+        assert operations.import_file(library, file, (), lambda: 0.0, "ada").exit_code == 0
     (record,) = library.list()
     assert (record.node_id, record.version, record.tags, record.risk) == ("my_node", 1, ("imported",), Risk.LOW)
     with pytest.raises(UsageError, match="is no file"):
-        node_commands.check_file(tmp_path, ())
+        operations.check_file(tmp_path, ())
 
 
 def test_importing_an_edited_node_is_the_way_to_approve_it(library: NodeFiles) -> None:
@@ -420,7 +420,7 @@ def test_importing_an_edited_node_is_the_way_to_approve_it(library: NodeFiles) -
     main.write_text(code_of(7))
     with pytest.raises(NodeChanged):
         library.verify(NODE)
-    node_commands.import_file(library, main, (), lambda: 0.0, "ada")
+    operations.import_file(library, main, (), lambda: 0.0, "ada")
     assert library.verify(NODE).version == 2
     assert library.code(NODE) == code_of(7)
     assert list(main.parent.glob("versions/*-edited-*")) == []

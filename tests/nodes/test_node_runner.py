@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from evolver_tui.cli.node_commands import run_command
+from evolver_tui.cli.nodes.operations import run_node
 from evolver_tui.adapters.nodes.library import NodeFiles
 from evolver_tui.adapters.nodes.runner import NodeRunner, RunLimits, RunResult, run_code
 from evolver_tui.adapters.nodes.tool_calls import ToolServer
@@ -315,7 +315,7 @@ async def test_an_approved_node_runs_from_the_command_line(
     runner: NodeRunner, approve: Callable[[str, str], None]
 ) -> None:
     approve("summarize_it", NODE)
-    code, stdout, stderr = await run_command("summarize_it", runner, b'{"content": "text"}')
+    code, stdout, stderr = await run_node("summarize_it", runner, b'{"content": "text"}')
     assert (code, json.loads(stdout), stderr) == (0, {"result": "summarizer: text"}, "")
 
 
@@ -323,7 +323,7 @@ async def test_a_failing_node_leaves_stdout_empty_and_says_why(
     runner: NodeRunner, approve: Callable[[str, str], None]
 ) -> None:
     approve("summarize_it", NODE)
-    code, stdout, stderr = await run_command("summarize_it", runner, b"{}")
+    code, stdout, stderr = await run_node("summarize_it", runner, b"{}")
     assert (code, stdout) == (1, b"")
     assert stderr.endswith("\nevolver-tui: summarize_it failed. It ended with exit code 1: KeyError: 'content'\n")
 
@@ -345,7 +345,7 @@ async def test_a_traceback_begins_where_the_node_does(code: str, files: list[str
 
 @pytest.mark.parametrize("stdin", [b"", b"[]", b"{} {}", b"\xff", b"[" * 100_000])
 async def test_input_that_is_no_json_object_is_wrong_usage(runner: NodeRunner, stdin: bytes) -> None:
-    code, stdout, stderr = await run_command("summarize_it", runner, stdin)
+    code, stdout, stderr = await run_node("summarize_it", runner, stdin)
     assert (code, stdout) == (2, b"")
     assert stderr.startswith("evolver-tui: Standard input has to hold one JSON object.")
 
@@ -357,7 +357,7 @@ async def test_a_node_that_was_edited_by_hand_does_not_run(
     (library.root / "summarize_it" / "main.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
     with pytest.raises(NodeChanged):
         await runner.run("summarize_it", b"{}")
-    code, _, stderr = await run_command("summarize_it", runner, b"{}")
+    code, _, stderr = await run_node("summarize_it", runner, b"{}")
     assert code == 1
     assert "rollback" in stderr
     assert not (tmp_path / "ran").exists()

@@ -1,7 +1,7 @@
 """The kinds of question. One more is a module here, and one in each room that does more with it than with a form.
 
 `core` says what its question and answer are, `engine/question_kinds.py` what it is about as of now,
-`cli/question_kinds` and `tui/question_kinds` how it is shown and answered.
+`cli/jobs/question_kinds` and `tui/question_kinds` how it is shown and answered.
 """
 
 from __future__ import annotations

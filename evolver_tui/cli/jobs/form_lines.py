@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from evolver_tui.cli.json_text import short
+from evolver_tui.cli.output import short
 from evolver_tui.core.form import FormField
 from evolver_tui.core.safe_text import safe_block, safe_text
 

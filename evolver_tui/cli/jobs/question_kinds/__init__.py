@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from evolver_tui.cli.question_kinds.kind_text import KindText, UnknownText
-from evolver_tui.cli.question_kinds.review import ReviewText
+from evolver_tui.cli.jobs.question_kinds.kind_text import KindText, UnknownText
+from evolver_tui.cli.jobs.question_kinds.review import ReviewText
 from evolver_tui.core.job import QuestionKind
 from evolver_tui.core.question_kinds import KINDS
 

@@ -1,4 +1,4 @@
-"""The places that a job leaves for and comes in from: a file, a standard stream, a storage."""
+"""Where bundles are written to and read from: a file, a standard stream, a storage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from evolver_tui.adapters.bundles.storage import ENDING, FOLDER, JobStorage
-from evolver_tui.cli.job_moves import BundleSource, BundleTarget
+from evolver_tui.cli.jobs.transfer import BundleSource, BundleTarget
 from evolver_tui.core.address import Address
 from evolver_tui.core.bundle import MOST_BYTES, Bundle
 from evolver_tui.core.errors import BundleError, StoreError, UsageError
@@ -24,7 +24,7 @@ class FileTarget:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def held(self) -> str:
+    def bundle_id(self) -> str:
         """The id of the bundle that lies there already; empty where nothing does.
 
         Raises:
@@ -36,7 +36,7 @@ class FileTarget:
             self._check_folder()
             return ""
         except (OSError, ValueError) as error:
-            raise UsageError(f"{self._path!s} cannot be written: {_why(error)}.", "Name another file.") from None
+            raise UsageError(f"{self._path!s} cannot be written: {_reason(error)}.", "Name another file.") from None
         try:
             if stat.S_ISREG(mode):
                 return Bundle.from_json(_read(self._path)).id
@@ -51,29 +51,29 @@ class FileTarget:
         if not os.access(folder, os.W_OK | os.X_OK):
             raise UsageError(f"The folder {folder} cannot be written.", "Name another file; nothing was changed.")
 
-    def put(self, bundle: Bundle) -> str:
+    def write(self, bundle: Bundle) -> str:
         """Write it; returns where. Raises StoreError."""
         try:
             write_private(self._path, bundle.to_json().encode())
         except OSError as error:
-            raise StoreError(f"{self._path} cannot be written: {_why(error)}.") from None
+            raise StoreError(f"{self._path} cannot be written: {_reason(error)}.") from None
         return str(self._path)
 
 
 class StreamTarget:
     """Standard output."""
 
-    def held(self) -> str:
+    def bundle_id(self) -> str:
         """Nothing lies in a stream."""
         return ""
 
-    def put(self, bundle: Bundle) -> str:
+    def write(self, bundle: Bundle) -> str:
         """Write it; returns nothing, since it stands there itself. Raises StoreError."""
         try:
             sys.stdout.write(bundle.to_json())
             sys.stdout.flush()
         except OSError as error:
-            raise StoreError(f"Standard output cannot be written: {_why(error)}.") from None
+            raise StoreError(f"Standard output cannot be written: {_reason(error)}.") from None
         return ""
 
 
@@ -83,15 +83,15 @@ class FileSource:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def take(self) -> Bundle:
+    def read(self) -> Bundle:
         """Read it. Raises UsageError, BundleError."""
         try:
-            content = _limited(sys.stdin.fileno(), close=False) if self._name == "-" else _read(Path(self._name))
+            content = _read_limited(sys.stdin.fileno(), close=False) if self._name == "-" else _read(Path(self._name))
         except (OSError, ValueError) as error:
-            raise UsageError(f"{self._name} cannot be read: {_why(error)}.", "Name a bundle's file.") from None
+            raise UsageError(f"{self._name} cannot be read: {_reason(error)}.", "Name a bundle's file.") from None
         return Bundle.from_json(content)
 
-    def let_go(self) -> tuple[bool, str]:
+    def remove(self) -> tuple[bool, str]:
         """The file stays."""
         return True, ""
 
@@ -102,11 +102,11 @@ class StorageTarget:
     def __init__(self, address: Address) -> None:
         self._storage = JobStorage(_folder_of(address))
 
-    def held(self) -> str:
+    def bundle_id(self) -> str:
         """Each bundle has a key of its own: nothing is in its way."""
         return ""
 
-    def put(self, bundle: Bundle) -> str:
+    def write(self, bundle: Bundle) -> str:
         """Write it; returns where. Raises StoreError."""
         key = f"{FOLDER}/{bundle.id}"
         self._storage.put(key, bundle.to_json_value())
@@ -125,7 +125,7 @@ class StorageSource:
         self._key = name.removesuffix(ENDING) if name.endswith(ENDING) else ""
         self._storage = JobStorage(Address(folder or ".") if self._key else _folder_of(address))
 
-    def take(self) -> Bundle:
+    def read(self) -> Bundle:
         """Read it.
 
         Raises:
@@ -148,7 +148,7 @@ class StorageSource:
             raise UsageError(f"There are {len(keys)} bundles in {self._storage.place}.", f"Name one:\n{listed}{more}")
         return keys[0]
 
-    def let_go(self) -> tuple[bool, str]:
+    def remove(self) -> tuple[bool, str]:
         """Remove the object. Returns whether it was there and could be removed, and what is to be said."""
         shown = self._storage.shown(self._key)
         try:
@@ -182,10 +182,10 @@ def _folder_of(address: Address) -> Address:
 
 
 def _read(path: Path) -> bytes:
-    return _limited(os.open(path, os.O_RDONLY | os.O_CLOEXEC), close=True)
+    return _read_limited(os.open(path, os.O_RDONLY | os.O_CLOEXEC), close=True)
 
 
-def _limited(descriptor: int, *, close: bool) -> bytes:
+def _read_limited(descriptor: int, *, close: bool) -> bytes:
     with open(descriptor, "rb", closefd=close) as file:
         content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
@@ -193,5 +193,5 @@ def _limited(descriptor: int, *, close: bool) -> bytes:
     return content
 
 
-def _why(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or "it is no name of a file"

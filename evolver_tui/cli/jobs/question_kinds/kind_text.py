@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evolver_tui.cli.form_lines import form_lines
-from evolver_tui.cli.json_text import short
+from evolver_tui.cli.jobs.form_lines import form_lines
+from evolver_tui.cli.output import short
 from evolver_tui.core.errors import EvolverError
 from evolver_tui.core.form import read_form
 from evolver_tui.core.question import OpenQuestion, Unreadable

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from evolver_tui.adapters.nodes.library import NodeFiles
 from evolver_tui.adapters.nodes.runner import NodeRunner, read_object
+from evolver_tui.cli.exit_codes import ExitCode
+from evolver_tui.cli.inputs import read_python_file
+from evolver_tui.cli.output import Result, table
 from evolver_tui.core.errors import NodeError, UsageError
 from evolver_tui.core.node import CheckReport, Finding, FindingLevel, NodeDraft, NodeRecord, sha256_of, slug
 from evolver_tui.core.question_kinds.review import UNREVIEWED
@@ -20,19 +20,8 @@ from evolver_tui.core.times import utc_text
 from evolver_tui.engine.author.library import Approval
 from evolver_tui.engine.checks.checks import check_draft
 
-DONE, FAILED, USAGE = 0, 1, 2
 
-
-@dataclass(frozen=True, slots=True)
-class CommandResult:
-    """What a command found: `value` for --json, `text` for people, and the exit code."""
-
-    value: Any
-    text: str
-    exit_code: int = DONE
-
-
-async def run_command(node_id: str, runner: NodeRunner, stdin: bytes) -> tuple[int, bytes, str]:
+async def run_node(node_id: str, runner: NodeRunner, stdin: bytes) -> tuple[ExitCode, bytes, str]:
     """Run an approved node.
 
     Args:
@@ -46,17 +35,17 @@ async def run_command(node_id: str, runner: NodeRunner, stdin: bytes) -> tuple[i
     """
     _, problem = read_object(stdin)
     if problem:
-        return USAGE, b"", _said("Standard input has to hold one JSON object. Try: echo '{}' | evolver-tui run NODE")
+        return ExitCode.WRONG_USAGE, b"", _said("Standard input has to hold one JSON object. Try: echo '{}' | evolver-tui run NODE")
     try:
         result = await runner.run(node_id, stdin)
     except NodeError as error:
-        return FAILED, b"", _said(error)
+        return ExitCode.FAILED, b"", _said(error)
     said = safe_block(result.stderr.decode("utf-8", "replace"))
     if said and not said.endswith("\n"):
         said += "\n"
     if not result.succeeded:
-        return FAILED, b"", said + _said(f"{node_id} failed. {result.error}")
-    return DONE, result.stdout.strip() + b"\n", said
+        return ExitCode.FAILED, b"", said + _said(f"{node_id} failed. {result.error}")
+    return ExitCode.DONE, result.stdout.strip() + b"\n", said
 
 
 def _said(sentence: object) -> str:
@@ -64,22 +53,22 @@ def _said(sentence: object) -> str:
     return f"evolver-tui: {sentence}\n"
 
 
-def list_nodes(library: NodeFiles) -> CommandResult:
+def list_nodes(library: NodeFiles) -> Result:
     """Every node with what a person has to look at, and a line for each folder that cannot be read."""
     survey = library.survey()
     changes = [bool(_change(library, record)) for record in survey.records]
-    rows = [
+    cells = [
         (r.node_id, f"v{r.version}", _standing(r, changed), r.risk.value, r.task_type, safe_text(r.title, 60))
         for r, changed in zip(survey.records, changes, strict=True)
     ]
     head = ("NODE", "VERSION", "REVIEW", "RISK", "TYPE", "TITLE")
-    lines = _table(head, rows) if rows else ["There is no node yet."]
+    lines = [table(head, cells) if cells else "There is no node yet."]
     lines += [safe_text(problem, 300) for problem in survey.problems]
     nodes = [
         {**r.to_json_value(), "reviewed": not _is_unreviewed(r), "changed": changed}
         for r, changed in zip(survey.records, changes, strict=True)
     ]
-    return CommandResult({"nodes": nodes, "problems": [*survey.problems]}, _joined(lines))
+    return Result({"nodes": nodes, "problems": [*survey.problems]}, "\n".join(lines))
 
 
 def _change(library: NodeFiles, record: NodeRecord) -> str:
@@ -100,7 +89,7 @@ def _standing(record: NodeRecord, changed: bool) -> str:
     return f"{standing}, changed since" if changed else standing
 
 
-def show_node(library: NodeFiles, node_id: str) -> CommandResult:
+def show_node(library: NodeFiles, node_id: str) -> Result:
     """One node: its record, versions, whether its bytes are the approved ones, and the approved code."""
     record = library.latest(node_id)
     if record is None:
@@ -128,28 +117,29 @@ def show_node(library: NodeFiles, node_id: str) -> CommandResult:
         "",
         safe_block(code, MOST_CODE_BYTES).rstrip("\n"),
     ]
-    return CommandResult(value, _joined(lines))
+    return Result(value, "\n".join(lines))
 
 
-def diff_nodes(library: NodeFiles, node_id: str, old: str | None = None, new: str | None = None) -> CommandResult:
+def diff_nodes(library: NodeFiles, node_id: str, old: str | None = None, new: str | None = None) -> Result:
     """A unified diff of two versions, by default of the last two. Raises NodeError, UsageError."""
     text = library.diff(node_id, _version(old), _version(new))
-    return CommandResult({"node_id": node_id, "diff": text}, safe_block(text, 4 * MOST_CODE_BYTES))
+    return Result({"node_id": node_id, "diff": text}, safe_block(text, 4 * MOST_CODE_BYTES).rstrip("\n"))
 
 
-def rollback_node(library: NodeFiles, node_id: str, version: str, decided_by: str | None = None) -> CommandResult:
+def rollback_node(library: NodeFiles, node_id: str, version: str, decided_by: str) -> Result:
     """Make an old version current again. Raises NodeError, UsageError."""
     number = _version(version)
     assert number is not None
-    record = library.rollback(node_id, number, decided_by or user_name())
+    record = library.rollback(node_id, number, decided_by)
     same = "is current, with its approved bytes" if record.version == number else f"has the bytes of v{number} again"
-    return CommandResult(record.to_json_value(), f"{node_id} v{record.version} {same}.\n")
+    return Result(record.to_json_value(), f"{node_id} v{record.version} {same}.")
 
 
-def check_file(file: Path, known_tools: Collection[str]) -> CommandResult:
+def check_file(file: Path, known_tools: Collection[str]) -> Result:
     """What the checks say about a file; exit code 1 when it could not be approved. Raises UsageError."""
-    report = check_draft(_read(file), known_tools)
-    return CommandResult(report.to_json_value(), _joined(_report_lines(report)), _exit_code(report))
+    report = check_draft(read_python_file(file), known_tools)
+    code = ExitCode.DONE if report.can_be_approved else ExitCode.FAILED
+    return Result(report.to_json_value(), "\n".join(_report_lines(report)), exit_code=code)
 
 
 def import_file(
@@ -157,8 +147,8 @@ def import_file(
     file: Path,
     known_tools: Collection[str],
     now: Callable[[], float],
-    decided_by: str | None = None,
-) -> CommandResult:
+    decided_by: str,
+) -> Result:
     """Put a person's own file into the library as a node; whoever imports it answers for it.
 
     The node's id is made of the file's name, or of its folder's for a main.py. A file that fails a check stays out.
@@ -167,11 +157,11 @@ def import_file(
         UsageError: the file cannot be read.
         NodeError: the library cannot be written.
     """
-    code = _read(file)
+    code = read_python_file(file)
     report = check_draft(code, known_tools)
     if not report.can_be_approved:
         lines = [*_report_lines(report), f"{safe_text(file, 200)} was not imported."]
-        return CommandResult({"imported": False, "report": report.to_json_value()}, _joined(lines), FAILED)
+        return Result({"imported": False, "report": report.to_json_value()}, "\n".join(lines), exit_code=ExitCode.FAILED)
     stem = file.resolve().parent.name if file.name == "main.py" else file.stem
     draft = NodeDraft(
         node_id=slug(stem),
@@ -181,32 +171,18 @@ def import_file(
         complexity="moderate",
         author="imported",
     )
-    who = decided_by or user_name()
     current = library.latest(draft.node_id)
     if current is not None:
         draft = replace(draft, title=current.title)
     # The bytes name the task, so that importing the same file twice makes one version.
-    approval = Approval(who, utc_text(now()), f"import-{sha256_of(code)[:12]}", current.task_type if current else "")
+    approval = Approval(decided_by, utc_text(now()), f"import-{sha256_of(code)[:12]}", current.task_type if current else "")
     record = library.add(draft, report, approval, ("imported",))
-    lines = [*_report_lines(report), _imported(record)]
+    lines = [
+        *_report_lines(report),
+        f"{record.node_id} v{record.version} is in the library, risk {record.risk.value}.",
+    ]
     value = {"imported": True, "node": record.to_json_value(), "report": report.to_json_value()}
-    return CommandResult(value, _joined(lines))
-
-
-def user_name() -> str:
-    """Who sits here, for the record of decisions."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return f"uid {os.getuid()}"
-
-
-def _imported(record: NodeRecord) -> str:
-    return f"{record.node_id} v{record.version} is in the library, risk {record.risk.value}."
-
-
-def _exit_code(report: CheckReport) -> int:
-    return DONE if report.can_be_approved else FAILED
+    return Result(value, "\n".join(lines))
 
 
 _MARKS = {FindingLevel.PASS: "ok  ", FindingLevel.NOTE: "note", FindingLevel.FAIL: "FAIL"}
@@ -221,19 +197,6 @@ def _report_lines(report: CheckReport) -> list[str]:
     return [*map(line, report.findings), summary]
 
 
-def _read(file: Path) -> str:
-    try:
-        if not file.is_file():
-            raise UsageError(f"{safe_text(file, 200)} is no file.", "Name a Python file.")
-        with file.open("rb") as stream:
-            content = stream.read(MOST_CODE_BYTES + 1)
-        return content.decode("utf-8")
-    except OSError as error:
-        raise UsageError(f"{safe_text(file, 200)} cannot be read: {error.strerror}.", "Allow reading it.") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{safe_text(file, 200)} is no UTF-8 text.", "Save it as UTF-8.") from None
-
-
 def _version(text: str | None) -> int | None:
     if text is None:
         return None
@@ -241,14 +204,3 @@ def _version(text: str | None) -> int | None:
     if not (number.isascii() and number.isdecimal() and len(number) < 10 and int(number) > 0):
         raise UsageError(f"{safe_text(text, 40)!r} is no version.", "Versions are 1, 2, 3 and so on.")
     return int(number)
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (head, *rows)
-    ]
-
-
-def _joined(lines: list[str]) -> str:
-    return "\n".join(lines) + "\n"

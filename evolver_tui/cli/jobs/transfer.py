@@ -1,4 +1,4 @@
-"""How one job leaves for a file or a storage, and comes in from there.
+"""Exporting one job into a file or a storage, and importing it from there.
 
 The database goes first, both ways: a job is `exported` before its bundle is written, and its bundle is removed from a
 storage after the job came in. What is broken off in between can be done again by the same command, and loses nothing.
@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from evolver_tui.cli.job_commands import DONE, FAILED, INTERRUPTED, JobResult, find_job, job_of_task, job_shown
+from evolver_tui.cli.exit_codes import ExitCode
+from evolver_tui.cli.jobs.operations import find_job, job_label, job_of_task
+from evolver_tui.cli.output import Result
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.errors import BundleError, EvolverError, StoreError, UsageError
 from evolver_tui.core.job import JobState, QueueRow
@@ -22,20 +24,20 @@ from evolver_tui.engine.store import Store
 class BundleTarget(Protocol):
     """Where a bundle can be put. Calls block."""
 
-    def held(self) -> str:
+    def bundle_id(self) -> str:
         """The id of the bundle that lies there; empty for none. Raises UsageError where no bundle can be put."""
 
-    def put(self, bundle: Bundle) -> str:
+    def write(self, bundle: Bundle) -> str:
         """Write it; returns where, or nothing where that was standard output. Raises StoreError."""
 
 
 class BundleSource(Protocol):
     """Where a bundle lies. Calls block."""
 
-    def take(self) -> Bundle:
+    def read(self) -> Bundle:
         """Read it. Raises UsageError, StoreError, BundleError."""
 
-    def let_go(self) -> tuple[bool, str]:
+    def remove(self) -> tuple[bool, str]:
         """Remove it from a storage, as its job is here; a file stays.
 
         Returns:
@@ -44,15 +46,15 @@ class BundleSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Departure:
+class ExportedJob:
     """A job that is `exported`, and its bundle."""
 
     row: QueueRow
     bundle: Bundle
 
 
-async def depart(store: Store, inbox: Inbox, name: str, held: str) -> Departure:
-    """Let a waiting job leave; one that left already gives the same bundle again.
+async def export_job(store: Store, inbox: Inbox, name: str, held: str) -> ExportedJob:
+    """Export a waiting job; one that was exported already gives the same bundle again.
 
     Args:
         held: the id of the bundle that lies where this one is to be put; empty for none.
@@ -64,34 +66,38 @@ async def depart(store: Store, inbox: Inbox, name: str, held: str) -> Departure:
     detail = await find_job(store, name)
     if held and (detail.row.state is not JobState.EXPORTED or detail.bundle != held):
         raise UsageError("There is another job's bundle already.", "Name another file; nothing was changed.")
-    return Departure(detail.row, await inbox.export_job(detail.row.job))
+    return ExportedJob(detail.row, await inbox.export_job(detail.row.job))
 
 
-def hand_over(departure: Departure, target: BundleTarget) -> JobResult:
-    """Put the bundle of a job that left where it belongs.
+def write_bundle(exported: ExportedJob, target: BundleTarget) -> Result:
+    """Write the bundle of an exported job where it belongs.
 
     Raises:
         StoreError: it could not be written; the job is exported and the same command writes it again.
     """
-    row, bundle = departure.row, departure.bundle
-    left = f"{job_shown(row)} has left the queue here, and its bundle is kept in the database."
+    row, bundle = exported.row, exported.bundle
+    left = f"{job_label(row)} has left the queue here, and its bundle is kept in the database."
     again = "Then run the same command again: it writes the same bundle."
     try:
-        place = target.put(bundle)
+        place = target.write(bundle)
     except EvolverError as error:
         raise StoreError(f"{error.message} {left}", f"{error.way_out} {again}".strip()) from None
     except KeyboardInterrupt:
-        return JobResult(
-            None, said=f"{left} It was not written. To write it, run the same command again.", exit_code=INTERRUPTED
+        return Result(
+            None,
+            message=f"{left} It was not written. To write it, run the same command again.",
+            exit_code=ExitCode.INTERRUPTED,
         )
-    said = f"{job_shown(row)} left for {safe_text(place or 'standard output', 500)}. Import it where it is to go on."
+    where = safe_text(place or "standard output", 500)
     value: dict[str, Any] = {"job": row.job, "task_id": row.task_id, "bundle": bundle.id, "to": place}
-    return JobResult(value if place else None, said=said)
+    return Result(
+        value if place else None, message=f"{job_label(row)} left for {where}. Import it where it is to go on."
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """A job that is here."""
+class ImportedJob:
+    """A job that is here, and the bundle that it came in."""
 
     row: QueueRow
     bundle: Bundle
@@ -99,21 +105,21 @@ class Arrival:
     """What is said where it came in before."""
 
 
-async def arrive(store: Store, inbox: Inbox, bundle: Bundle) -> Arrival:
-    """Let a job come in, in the state in which it left. Raises BundleError, unless this very bundle came in before."""
+async def import_job(store: Store, inbox: Inbox, bundle: Bundle) -> ImportedJob:
+    """Import a job in the state in which it was exported. Raises BundleError, unless this bundle came in before."""
     try:
         job = await inbox.import_job(bundle)
     except BundleError as refusal:
         came = await job_of_task(store, Task.from_raw(bundle.job_state["task"]).id)
         if came is None or came.bundle != bundle.id or came.row.state is JobState.EXPORTED:
             raise
-        return Arrival(came.row, bundle, refusal)
+        return ImportedJob(came.row, bundle, refusal)
     row = await store.row(job)
     assert row is not None  # it came in a moment ago, and rows are never removed
-    return Arrival(row, bundle)
+    return ImportedJob(row, bundle)
 
 
-def settle_in(arrival: Arrival, source: BundleSource) -> JobResult:
+def finish_import(imported: ImportedJob, source: BundleSource) -> Result:
     """Remove the bundle of a job that is here; exit code 1 where it still lies there.
 
     An import that was broken off before that is brought to its end by the next one.
@@ -121,10 +127,10 @@ def settle_in(arrival: Arrival, source: BundleSource) -> JobResult:
     Raises:
         BundleError: the job came in before.
     """
-    row, bundle = arrival.row, arrival.bundle
-    is_well, sentence = source.let_go()
-    if arrival.refusal is not None:
-        raise BundleError(arrival.refusal.message, sentence or arrival.refusal.way_out)
+    row, bundle = imported.row, imported.bundle
+    is_well, sentence = source.remove()
+    if imported.refusal is not None:
+        raise BundleError(imported.refusal.message, sentence or imported.refusal.way_out)
     value = {
         "job": row.job,
         "task_id": row.task_id,
@@ -134,5 +140,5 @@ def settle_in(arrival: Arrival, source: BundleSource) -> JobResult:
         "host": bundle.host,
     }
     sender = f"{safe_text(bundle.exported_by, 100)} on {safe_text(bundle.host, 100)}"
-    said = f"{job_shown(row)} came in from {sender}; it is {row.state.value}."
-    return JobResult(value, str(row.job), f"{said} {sentence}".strip(), DONE if is_well else FAILED)
+    message = f"{job_label(row)} came in from {sender}; it is {row.state.value}."
+    return Result(value, str(row.job), f"{message} {sentence}".strip(), ExitCode.DONE if is_well else ExitCode.FAILED)

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evolver_tui.cli.form_lines import form_lines
+from evolver_tui.cli.jobs.form_lines import form_lines
 from evolver_tui.core.errors import QuestionError, UsageError
 from evolver_tui.core.form import FormField, check_content, read_form
 from evolver_tui.core.question import Question
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.suggest import nearest
 
-Typed = Sequence[tuple[str, str]] | Mapping[str, Any]
+FormInput = Sequence[tuple[str, str]] | Mapping[str, Any]
 """Fields and texts, where a field of several choices may stand several times; or a JSON object."""
 
 _BOOLEANS = {"yes": True, "y": True, "true": True, "no": False, "n": False, "false": False}
 
 
-def fitting_content(question: Question, typed: Typed) -> dict[str, Any]:
+def answer_content(question: Question, given: FormInput) -> dict[str, Any]:
     """The content in the types that the question's form wants.
 
     Raises:
@@ -30,7 +30,7 @@ def fitting_content(question: Question, typed: Typed) -> dict[str, Any]:
     except QuestionError as error:
         raise QuestionError(error.message, "Such a question can only be declined, with --decline.") from None
     by_name = {field.name: field for field in fields}
-    values = _gathered(by_name, typed)
+    values = _gathered(by_name, given)
     problems = {name: _unknown(name, by_name) for name in values if name not in by_name}
     problems |= {
         name: "has to be one plain value" for name in by_name if not _is_plain(by_name[name], values.get(name))
@@ -44,14 +44,14 @@ def fitting_content(question: Question, typed: Typed) -> dict[str, Any]:
     return content
 
 
-def _gathered(fields: Mapping[str, FormField], typed: Typed) -> dict[str, Any]:
+def _gathered(fields: Mapping[str, FormField], given: FormInput) -> dict[str, Any]:
     """One value for each name. What stands more than once, or has commas, is a list where the form has choices."""
-    if isinstance(typed, Mapping):
-        return dict(typed)
+    if isinstance(given, Mapping):
+        return dict(given)
     texts: dict[str, list[str]] = {}
-    for name, text in typed:
+    for name, text in given:
         texts.setdefault(name, []).append(text)
-    return {name: _read(fields.get(name), given) for name, given in texts.items()}
+    return {name: _read(fields.get(name), values) for name, values in texts.items()}
 
 
 def _read(field: FormField | None, given: list[str]) -> Any:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Collection
+from typing import Any
 
-from evolver_tui.cli import job_views
-from evolver_tui.cli.job_answers import Typed, fitting_content
-from evolver_tui.cli.job_views import JobView
-from evolver_tui.cli.question_kinds import text_of
+from evolver_tui.cli.jobs import views
+from evolver_tui.cli.jobs.answers import FormInput, answer_content
+from evolver_tui.cli.jobs.question_kinds import text_of
+from evolver_tui.cli.jobs.views import JobView
+from evolver_tui.cli.output import Result, table
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import NodeChanged, NodeError, NotWaiting, UsageError
 from evolver_tui.core.job import JobDetail, JobState, QueueKey, QueueRow, is_built_in
@@ -21,32 +21,7 @@ from evolver_tui.core.times import utc_text
 from evolver_tui.engine.inbox import Inbox
 from evolver_tui.engine.store import Store
 
-DONE, FAILED, INTERRUPTED = 0, 1, 130
 _PAGE = 1_000
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class JobResult:
-    """What a command found or did."""
-
-    value: Any
-    """For --json; None where nothing belongs on standard output."""
-    text: str = ""
-    """The same for people, in as far as they asked for it."""
-    said: str = ""
-    """A sentence for standard error."""
-    exit_code: int = DONE
-
-
-async def within(store: Store, work: Callable[[], Awaitable[T]]) -> T:
-    """Open the store for one command."""
-    await store.open()
-    try:
-        return await work()
-    finally:
-        await store.close()
 
 
 # --- finding ---------------------------------------------------------------------------------------------------------
@@ -86,7 +61,7 @@ async def job_of_task(store: Store, task_id: str) -> JobDetail | None:
     return None if job is None else await store.job(job)
 
 
-def job_shown(row: QueueRow) -> str:
+def job_label(row: QueueRow) -> str:
     """A job as a sentence begins with it."""
     return f"Job {row.job} ({safe_text(row.task_id, 100)})"
 
@@ -94,7 +69,7 @@ def job_shown(row: QueueRow) -> str:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-async def list_jobs(store: Store, states: Collection[JobState], limit: int, now: float) -> JobResult:
+async def list_jobs(store: Store, states: Collection[JobState], limit: int, now: float) -> Result:
     """Jobs in the queue's order.
 
     Args:
@@ -109,11 +84,11 @@ async def list_jobs(store: Store, states: Collection[JobState], limit: int, now:
         rows += [row for row in page if not states or row.state in states]
         key = page[-1].key
     del rows[limit:]
-    cells = [job_views.row_cells(row, now) for row in rows]
-    text = job_views.table(("JOB", "STATE", "AGE", "TASK", "NAME"), cells) if cells else ""
+    cells = [views.row_cells(row, now) for row in rows]
+    text = table(("JOB", "STATE", "AGE", "TASK", "NAME"), cells) if cells else ""
     kind = f" {' or '.join(sorted(states))}" if states else ""
-    said = f"There is no{kind} job." if not rows else _cut(len(rows), there)
-    return JobResult({"jobs": [job_views.row_value(row) for row in rows], "total": there}, text, said)
+    message = f"There is no{kind} job." if not rows else _truncation(len(rows), there)
+    return Result({"jobs": [views.row_value(row) for row in rows], "total": there}, text, message)
 
 
 async def _count(store: Store, states: Collection[JobState]) -> int:
@@ -130,21 +105,21 @@ async def _count(store: Store, states: Collection[JobState]) -> int:
     return sum(of_state[state] for state in states or JobState)
 
 
-async def list_questions(store: Store, limit: int, now: float) -> JobResult:
+async def list_questions(store: Store, limit: int, now: float) -> Result:
     """What needs a person, asked longest ago first."""
     questions = await store.open_questions(limit)
     there = max(len(questions), (await store.counts()).needs_you)
-    cells = [job_views.open_cells(question, now) for question in questions]
-    text = job_views.table(("JOB", "FOR", "AGE", "TASK", "QUESTION"), cells) if cells else ""
-    said = "Nothing needs you." if not questions else _cut(len(questions), there)
-    return JobResult({"jobs": [job_views.open_value(question) for question in questions], "total": there}, text, said)
+    cells = [views.open_cells(question, now) for question in questions]
+    text = table(("JOB", "FOR", "AGE", "TASK", "QUESTION"), cells) if cells else ""
+    message = "Nothing needs you." if not questions else _truncation(len(questions), there)
+    return Result({"jobs": [views.open_value(question) for question in questions], "total": there}, text, message)
 
 
-def _cut(shown: int, there: int) -> str:
+def _truncation(shown: int, there: int) -> str:
     return f"{shown:,} of {there:,} are shown; --limit shows more." if shown < there else ""
 
 
-async def show_job(store: Store, name: str, now: float) -> JobResult:
+async def show_job(store: Store, name: str, now: float) -> Result:
     """One job with everything that is known about it."""
     detail = await find_job(store, name)
     job = detail.row.job
@@ -155,13 +130,13 @@ async def show_job(store: Store, name: str, now: float) -> JobResult:
         await store.journal(job),
         await store.shared_of(job),
     )
-    return JobResult(view.to_json_value(), "\n".join(view.lines(now)))
+    return Result(view.to_json_value(), "\n".join(view.lines(now)))
 
 
 # --- answering -------------------------------------------------------------------------------------------------------
 
 
-async def answer_job(store: Store, inbox: Inbox, name: str, content: Typed, *, decline: bool) -> JobResult:
+async def answer_job(store: Store, inbox: Inbox, name: str, content: FormInput, *, decline: bool) -> Result:
     """Answer what a job asks.
 
     Args:
@@ -180,12 +155,12 @@ async def answer_job(store: Store, inbox: Inbox, name: str, content: Typed, *, d
     answer = (
         Answer(AnswerAction.DECLINE)
         if decline
-        else Answer(AnswerAction.ACCEPT, fitting_content(question.question, content))
+        else Answer(AnswerAction.ACCEPT, answer_content(question.question, content))
     )
     await inbox.answer(question.id, answer)
     did = "The question was declined" if decline else "The answer is kept"
-    value = {**_told(detail.row), "question": question.question.name, **answer.to_json_value()}
-    return JobResult(value, said=f"{did}: {job_shown(detail.row)} goes on as soon as {_worker(detail)} takes it up.")
+    value = {**_identity(detail.row), "question": question.question.name, **answer.to_json_value()}
+    return Result(value, message=f"{did}: {job_label(detail.row)} goes on as soon as {_worker(detail)} takes it up.")
 
 
 def _worker(detail: JobDetail) -> str:
@@ -205,13 +180,13 @@ async def _open_question(store: Store, detail: JobDetail) -> OpenQuestion:
     if answered:
         by, at = safe_text(answered[-1].answered_by, 100), utc_text(answered[-1].answered_at or 0.0)
         last = f" {safe_text(answered[-1].question, 100)!r} was answered by {by} at {at}."
-    raise NotWaiting(f"{job_shown(row)} asks nothing: it is {job_views.standing(row)}.{last}", "Nothing was changed.")
+    raise NotWaiting(f"{job_label(row)} asks nothing: it is {views.state_text(row)}.{last}", "Nothing was changed.")
 
 
 # --- deciding --------------------------------------------------------------------------------------------------------
 
 
-async def approve_job(store: Store, inbox: Inbox, name: str, sha256: str | None = None) -> JobResult:
+async def approve_job(store: Store, inbox: Inbox, name: str, sha256: str | None = None) -> Result:
     """Approve the draft that is there.
 
     Args:
@@ -227,22 +202,22 @@ async def approve_job(store: Store, inbox: Inbox, name: str, sha256: str | None 
     draft = subject.draft
     if sha256 is not None and sha256.lower() != draft.sha256:
         raise NodeChanged(
-            f"{job_shown(detail.row)} has another draft: its sha256 is {draft.sha256}.", "Read it, then decide."
+            f"{job_label(detail.row)} has another draft: its sha256 is {draft.sha256}.", "Read it, then decide."
         )
     approve = Decision(DecisionKind.APPROVE, sha256=draft.sha256, replaces=subject.replaced_sha256)
     await inbox.decide(question.id, approve)
     value = {
-        **_told(detail.row),
+        **_identity(detail.row),
         "decision": DecisionKind.APPROVE.value,
         "node_id": draft.node_id,
         "version": subject.version,
         "sha256": draft.sha256,
     }
-    said = f"{job_shown(detail.row)} is approved; it is saved as soon as a worker takes it up."
-    return JobResult(value, f"{safe_text(draft.node_id, 100)} v{subject.version} {draft.sha256}", said)
+    message = f"{job_label(detail.row)} is approved; it is saved as soon as a worker takes it up."
+    return Result(value, f"{safe_text(draft.node_id, 100)} v{subject.version} {draft.sha256}", message)
 
 
-async def decide_job(store: Store, inbox: Inbox, name: str, decision: Decision) -> JobResult:
+async def decide_job(store: Store, inbox: Inbox, name: str, decision: Decision) -> Result:
     """Reject a draft, answer it in words, or put other code in its place, which is reviewed again.
 
     Raises:
@@ -251,16 +226,16 @@ async def decide_job(store: Store, inbox: Inbox, name: str, decision: Decision) 
     """
     detail, question, subject = await _review(store, name)
     await inbox.decide(question.id, decision)
-    value = {**_told(detail.row), "decision": decision.kind.value, "node_id": subject.draft.node_id}
+    value = {**_identity(detail.row), "decision": decision.kind.value, "node_id": subject.draft.node_id}
     if decision.reason:
         value["reason"] = decision.reason
     goes_back = bool(decision.reason) and subject.rejects_left != 0
-    said = {
+    message = {
         DecisionKind.EDIT: "is edited; the code is checked and comes back for a review",
         DecisionKind.RESPOND: "goes back to the author with these words",
         DecisionKind.REJECT: "goes back to the author" if goes_back else "is rejected, and its task ends",
     }[decision.kind]
-    return JobResult(value, said=f"{job_shown(detail.row)} {said}.")
+    return Result(value, message=f"{job_label(detail.row)} {message}.")
 
 
 async def _review(store: Store, name: str) -> tuple[JobDetail, OpenQuestion, ReviewSubject]:
@@ -277,38 +252,38 @@ def _expect(answer_type: type, question: OpenQuestion, detail: JobDetail) -> Non
     kind = question.question.kind
     if kind_of(kind).answer_type is not answer_type:
         text = text_of(kind)
-        raise NotWaiting(f"{job_shown(detail.row)} {text.waits}", text.way_out.format(job=detail.row.job))
+        raise NotWaiting(f"{job_label(detail.row)} {text.waits}", text.way_out.format(job=detail.row.job))
 
 
 # --- ending, trying again, moving ------------------------------------------------------------------------------------
 
 
-async def cancel_job(store: Store, inbox: Inbox, name: str) -> JobResult:
+async def cancel_job(store: Store, inbox: Inbox, name: str) -> Result:
     """End a job, whether it waits or runs. Raises NotWaiting."""
     detail = await find_job(store, name)
     await inbox.cancel(detail.row.job)
-    return JobResult(
-        {**_told(detail.row), "state": JobState.CANCELLED.value}, said=f"{job_shown(detail.row)} is cancelled."
+    return Result(
+        {**_identity(detail.row), "state": JobState.CANCELLED.value}, message=f"{job_label(detail.row)} is cancelled."
     )
 
 
-async def retry_job(store: Store, inbox: Inbox, name: str) -> JobResult:
+async def retry_job(store: Store, inbox: Inbox, name: str) -> Result:
     """Queue a failed job again; what it had finished is kept. Raises NotWaiting."""
     detail = await find_job(store, name)
     await inbox.retry(detail.row.job)
-    return JobResult(
-        {**_told(detail.row), "state": JobState.PENDING.value}, said=f"{job_shown(detail.row)} is queued again."
+    return Result(
+        {**_identity(detail.row), "state": JobState.PENDING.value}, message=f"{job_label(detail.row)} is queued again."
     )
 
 
-async def restore_job(store: Store, inbox: Inbox, name: str) -> JobResult:
+async def restore_job(store: Store, inbox: Inbox, name: str) -> Result:
     """Put a rejected or cancelled job back where it was. Raises NotWaiting."""
     detail = await find_job(store, name)
     await inbox.restore(detail.row.job)
     row = await store.row(detail.row.job) or detail.row
     again = "waits for a person again" if row.state is JobState.PAUSED else "is queued again"
-    return JobResult({**_told(row), "state": row.state.value}, said=f"{job_shown(row)} is restored: it {again}.")
+    return Result({**_identity(row), "state": row.state.value}, message=f"{job_label(row)} is restored: it {again}.")
 
 
-def _told(row: QueueRow) -> dict[str, Any]:
+def _identity(row: QueueRow) -> dict[str, Any]:
     return {"job": row.job, "task_id": row.task_id}

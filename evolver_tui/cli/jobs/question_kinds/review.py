@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evolver_tui.cli.question_kinds.kind_text import COMMAND, KindText, unread_lines
+from evolver_tui.cli.jobs.question_kinds.kind_text import COMMAND, KindText, unread_lines
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.safe_text import safe_block, safe_text

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evolver_tui.cli.json_text import LONGEST_VALUE, short
-from evolver_tui.cli.question_kinds import text_of
+from evolver_tui.cli.jobs.question_kinds import text_of
+from evolver_tui.cli.output import LONGEST_VALUE, short
 from evolver_tui.core.job import JobDetail, JobState, QueueRow
 from evolver_tui.core.question import AnswerAction, OpenQuestion
 from evolver_tui.core.routine_state import Pause, SharedState
@@ -65,7 +65,7 @@ class JobView:
         """For people; `now` is in seconds since 1970."""
         detail, row = self.detail, self.detail.row
         yield f"job {row.job}   {safe_text(row.task_id, 200)}   {safe_text(row.task_name, 200)}"
-        yield f"{standing(row)} since {utc_text(row.since)} ({age(now - row.since)})"
+        yield f"{state_text(row)} since {utc_text(row.since)} ({age(now - row.since)})"
         yield f"{safe_text(row.task_type, 80)}, {row.priority} priority, received {utc_text(detail.received_at)}"
         for label, value in (
             ("routine", detail.routine), ("waits for", detail.pause_reason), ("worker", detail.owner.text),
@@ -114,7 +114,7 @@ def row_value(row: QueueRow) -> dict[str, Any]:
 
 def row_cells(row: QueueRow, now: float) -> tuple[str, ...]:
     """A line of the queue as a table's cells: number, state, age, task id, name."""
-    return str(row.job), standing(row), age(now - row.since), safe_text(row.task_id, 60), safe_text(row.task_name, 60)
+    return str(row.job), state_text(row), age(now - row.since), safe_text(row.task_id, 60), safe_text(row.task_name, 60)
 
 
 def open_value(question: OpenQuestion) -> dict[str, Any]:
@@ -139,14 +139,7 @@ def open_cells(question: OpenQuestion, now: float) -> tuple[str, ...]:
     return str(question.job), reason, age(now - question.asked_at), safe_text(question.task_id, 60), message
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows below a head, in columns."""
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    lines = ("  ".join(map(str.ljust, cells, widths)).rstrip() for cells in (head, *rows))
-    return "\n".join(lines)
-
-
-def standing(row: QueueRow) -> str:
+def state_text(row: QueueRow) -> str:
     """The state, with what came of it or what it waits for: `paused (review)`, `completed (approved)`."""
     more = row.outcome.value if row.outcome else safe_text(row.asks or "", 40)
     return f"{row.state.value} ({more})" if more else row.state.value

@@ -1,4 +1,4 @@
-"""What a person hands to `evolver-tui jobs`: code and answers, from a file, an argument or standard input."""
+"""What a person hands to a command, from a file, an argument or standard input."""
 
 from __future__ import annotations
 
@@ -14,6 +14,27 @@ from evolver_tui.core.safe_text import safe_text
 
 STANDARD_INPUT = "-"
 _MOST_ANSWER_BYTES = 1024 * 1024
+
+
+def read_standard_input() -> bytes:
+    """All of standard input, for a command that takes one JSON object there."""
+    if sys.stdin.isatty():
+        print("Type one JSON object, then Ctrl+D.", file=sys.stderr)
+    return sys.stdin.buffer.read()
+
+
+def read_python_file(file: Path) -> str:
+    """A file's text; of one that is too long for a node, a byte more than a node may have. Raises UsageError."""
+    try:
+        if not file.is_file():
+            raise UsageError(f"{safe_text(file, 200)} is no file.", "Name a Python file.")
+        with file.open("rb") as stream:
+            content = stream.read(MOST_CODE_BYTES + 1)
+        return content.decode("utf-8")
+    except OSError as error:
+        raise UsageError(f"{safe_text(file, 200)} cannot be read: {error.strerror}.", "Allow reading it.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{safe_text(file, 200)} is no UTF-8 text.", "Save it as UTF-8.") from None
 
 
 def read_code(name: str) -> str:

@@ -1,0 +1,68 @@
+"""What the parsers of all commands share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeAlias, TypeVar
+
+from evolver_tui.cli.options import Options
+from evolver_tui.core.address import Address, show_addresses
+from evolver_tui.core.safe_text import safe_block
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
+
+AnyOptions = TypeVar("AnyOptions", bound=Options)
+
+
+class Parser(argparse.ArgumentParser):
+    """Refuses what was typed without drawing it as it is, nor a secret in an address that was misplaced."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(safe_block(show_addresses(message)))
+
+
+class IntermixedParser(Parser):
+    """Takes options before, between and after any number of words."""
+
+    _is_asked = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._is_asked:
+            return super().parse_known_args(args, namespace)
+        self._is_asked = True
+        return self.parse_known_intermixed_args(args, namespace)
+
+
+def place_arguments() -> Parser:
+    """A parent of every parser whose command works in a place. What is not given is as in `Options`."""
+    places = Parser(add_help=False)
+    places.add_argument("--home", metavar="DIR", default=argparse.SUPPRESS, help="keep config, data and cache here")
+    places.add_argument("--nodes", metavar="DIR", default=argparse.SUPPRESS, help="the node library")
+    places.add_argument(
+        "--database", metavar="URL", type=Address, default=argparse.SUPPRESS, help="e.g. sqlite:////path/evolver.db"
+    )
+    return places
+
+
+def place_or_demo_arguments() -> Parser:
+    """A parent of the parsers whose commands read the demo's database as well."""
+    places = Parser(add_help=False, parents=[place_arguments()])
+    places.add_argument("--demo", action="store_true", default=argparse.SUPPRESS, help="in the demo's own database")
+    return places
+
+
+def add_json_argument(parser: argparse.ArgumentParser) -> None:
+    """Let a command be asked for JSON."""
+    parser.add_argument("--json", action="store_true", help="for scripts")
+
+
+def call(
+    run: Callable[[AnyOptions], int], options: type[AnyOptions], parser: argparse.ArgumentParser, **more: str
+) -> None:
+    """Have `run` called with what `parser` reads, as these options.
+
+    Args:
+        more: options that the parser itself stands for.
+    """
+    parser.set_defaults(run=run, options=options, **more)

@@ -1,0 +1,146 @@
+"""`evolver-tui` without a command: the console."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evolver_tui.cli.exit_codes import ExitCode
+from evolver_tui.cli.options import Options
+from evolver_tui.core.address import Address
+from evolver_tui.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+    from evolver_tui.core.job import QueueCounts, QueueRow
+    from evolver_tui.settings.keymap import Action
+    from evolver_tui.tui.desk_settings import DeskSettings
+    from evolver_tui.wiring import Place
+
+SECONDS_A_THREAD_HOLDS_ON = 0.001
+"""Python's own 5 ms would let a busy hub's threads keep a key waiting for several of these."""
+
+
+class ConsoleOptions(Options):
+    """What the console is told."""
+
+    takes_demo = True
+
+    hub: Address | None = None
+    theme: str | None = None
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the console's own to the parser of a line that may have no command. The module is used without a parser."""
+    from evolver_tui.cli.arguments import call
+
+    parser.add_argument("--demo", action="store_true", help="a sample hub in this process and the offline author")
+    parser.add_argument("--hub", metavar="URL", type=Address, help="the SignalR hub to subscribe to")
+    parser.add_argument("--theme", metavar="NAME", help="colours, by the name of a theme")
+    call(run, ConsoleOptions, parser)
+
+
+def run(options: ConsoleOptions) -> int:
+    """Open the console. Vendors are imported after its first frame."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "The console needs a terminal on standard input and output.",
+            "Without one, use `evolver-tui connect < config.json`.",
+        )
+    if not sys.stderr.isatty():
+        _draw_on_standard_output()
+    place = options.find_place()
+    _check_hub(options.hub)
+    if place.config.keys:
+        _check_keys(place)
+    place.paths.create()
+    os.environ.setdefault("TEXTUAL_FPS", "120")  # read once, when Textual is imported
+    gc.disable()  # until the session is open: what is made in between stays, and looking through it takes a while
+
+    from evolver_tui.tui.app import EvolverApp
+    from evolver_tui.wiring import make_session
+
+    settings = _desk_settings(options, place)
+    sys.setswitchinterval(SECONDS_A_THREAD_HOLDS_ON)
+    app = EvolverApp(lambda: make_session(place), lambda: _first_rows(place.database_file), settings)
+    result = app.run()
+    return ExitCode.DONE if result is None else result
+
+
+def actions() -> dict[str, Action]:
+    """What keys can do, by id."""
+    from evolver_tui.settings.keymap import Action
+    from evolver_tui.tui.actions import ACTIONS
+
+    return {action.id: Action(action.key, action.panes, action.help) for action in ACTIONS}
+
+
+def _desk_settings(options: ConsoleOptions, place: Place) -> DeskSettings:
+    from evolver_tui.settings.config import DeskConfig
+    from evolver_tui.settings.person import editor_command
+    from evolver_tui.settings.state import load_state, save_state
+    from evolver_tui.tui.desk_settings import DeskSettings
+    from evolver_tui.wiring import Demo
+
+    state_file = place.paths.state_file
+    remembered = load_state(state_file)
+    desk = place.config.desk
+    return DeskSettings(
+        theme=options.theme or (desk.theme if desk.theme != DeskConfig().theme else remembered.theme) or desk.theme,
+        user_themes=place.paths.themes,
+        key_overrides=place.config.keys,
+        connect_url=None if options.demo else _hub_of(options.hub or place.config.hub.url or remembered.hub_url),
+        starts_with_sample=options.demo,
+        remembered_url=remembered.hub_url,
+        remember_url=lambda url: save_state(state_file, load_state(state_file)._replace(hub_url=url)),
+        remember_theme=lambda name: save_state(state_file, load_state(state_file)._replace(theme=name)),
+        sample_hub=Demo(place, is_alone=options.demo).start,
+        editor=lambda: editor_command(desk, os.environ),
+        reviewer=place.reviewer,
+        nodes_folder=str(place.nodes),
+        has_title=desk.title,
+        has_bell=desk.bell,
+        plain=desk.ascii,
+    )
+
+
+def _draw_on_standard_output() -> None:
+    """Have the screen drawn on standard output, which is a terminal; Textual draws on what `sys.__stderr__` is.
+
+    Standard error is left to what somebody sent there: `sys.stderr` still writes to it.
+    """
+    stream = "__stderr__"
+    setattr(sys, stream, os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding))
+
+
+def _check_keys(place: Place) -> None:
+    """Refuse keys that cannot be used, with the file's whole path."""
+    from evolver_tui.settings.keymap import check_keymap
+
+    check_keymap(actions(), place.config.keys, str(place.paths.config_file))
+
+
+def _first_rows(database: Path | None) -> tuple[list[QueueRow], QueueCounts | None]:
+    """What stood in the queue the last time; at a first start there is nothing to read, nor to import for it."""
+    if database is None or not os.path.exists(database):
+        return [], None
+    from evolver_tui.adapters.database.queue_peek import peek
+
+    return peek(database)
+
+
+def _hub_of(address: Address) -> Address | None:
+    """The hub to connect to at once: none where it is not known, or not whole since its secret was not kept."""
+    return address if address and address.is_whole else None
+
+
+def _check_hub(address: Address | None) -> None:
+    from evolver_tui.settings.values import HUB_SCHEMES, address_problem
+
+    problem = address_problem(address.for_connecting(), HUB_SCHEMES) if address else None
+    if problem:
+        raise UsageError(f"--hub has to be {problem}.", "E.g. http://localhost:5000/taskhub.")

@@ -1,0 +1,45 @@
+"""`evolver-tui export`: a session's log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from evolver_tui.cli.arguments import Subparsers, call, place_or_demo_arguments
+from evolver_tui.cli.exit_codes import ExitCode
+from evolver_tui.cli.options import Options
+from evolver_tui.core.errors import UsageError
+
+
+class ExportOptions(Options):
+    """What is exported, how and where."""
+
+    takes_demo = True
+
+    session: str
+    format: str
+    output: Path | None
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add the command."""
+    parser = commands.add_parser("export", parents=[place_or_demo_arguments()], help="a session's log as a file")
+    parser.add_argument("session", nargs="?", default="latest")
+    parser.add_argument("--format", default="jsonl", help="jsonl, json or md")
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="default: standard output")
+    call(run, ExportOptions, parser)
+
+
+def run(options: ExportOptions) -> int:
+    """Write the log."""
+    import asyncio
+
+    from evolver_tui.engine.export import SessionUnknown, export_session
+    from evolver_tui.wiring import demo_hint, known_secrets, make_store
+
+    place = options.find_place()
+    export = export_session(make_store(place), options.session, options.format, options.output, known_secrets(place))
+    try:
+        asyncio.run(export)
+    except SessionUnknown as error:
+        raise UsageError(error.message, f"{error.way_out} {demo_hint(place)}".rstrip()) from None
+    return ExitCode.DONE

@@ -1,0 +1,1 @@
+"""`evolver-tui run` and `evolver-tui nodes`."""

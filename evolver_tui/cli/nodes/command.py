@@ -1,0 +1,114 @@
+"""`evolver-tui run` and `evolver-tui nodes`: the node library."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evolver_tui.cli.arguments import Subparsers, add_json_argument, call, place_arguments
+from evolver_tui.cli.options import Options
+from evolver_tui.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from evolver_tui.cli.output import Result
+    from evolver_tui.wiring import Place
+
+
+class RunOptions(Options):
+    """Which node is run."""
+
+    node: str
+
+
+class NodesOptions(Options):
+    """What is asked of the library; each verb reads those that it has."""
+
+    verb: str
+    json: bool
+    node: str
+    a: str | None
+    b: str | None
+    version: str
+    file: str
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add both commands."""
+    places = place_arguments()
+    run = commands.add_parser("run", parents=[places], help="run an approved node: JSON in, JSON out")
+    run.add_argument("node")
+    call(run_node, RunOptions, run)
+
+    nodes = commands.add_parser("nodes", help="the library of approved nodes")
+    verbs = nodes.add_subparsers(metavar="VERB", required=True)
+    for verb, positional, help_text in (
+        ("list", (), "every node"),
+        ("show", ("node",), "one node's record and code"),
+        ("diff", ("node", "?a", "?b"), "two versions; default: the last two"),
+        ("rollback", ("node", "version"), "an old version again, as the next one"),
+        ("check", ("file",), "what the checks say about a file"),
+        ("import", ("file",), "a file as a node, after its checks"),
+    ):
+        parser = verbs.add_parser(verb, parents=[places], help=help_text)
+        for name in positional:
+            parser.add_argument(name.lstrip("?"), nargs="?" if name.startswith("?") else None)
+        add_json_argument(parser)
+        call(run_nodes, NodesOptions, parser, verb=verb)
+
+
+def run_node(options: RunOptions) -> int:
+    """Run an approved node on the object on standard input."""
+    import asyncio
+
+    from evolver_tui.cli.inputs import read_standard_input
+    from evolver_tui.cli.nodes import operations
+    from evolver_tui.cli.output import say
+    from evolver_tui.wiring import make_runner
+
+    runner = make_runner(_place_with_library(options))
+    code, output, problem = asyncio.run(operations.run_node(options.node, runner, read_standard_input()))
+    sys.stdout.buffer.write(output)
+    sys.stdout.flush()
+    if problem:
+        say(problem.rstrip("\n"), sys.stderr)
+    return code
+
+
+def run_nodes(options: NodesOptions) -> int:
+    """Look into the library, or change it."""
+    from evolver_tui.cli.output import show
+
+    return show(_result(options), as_json=options.json)
+
+
+def _result(options: NodesOptions) -> Result:
+    import time
+
+    from evolver_tui.cli.nodes import operations
+    from evolver_tui.wiring import known_tools, make_library
+
+    place = options.find_place() if options.verb in ("check", "import") else _place_with_library(options)
+    library = make_library(place)
+    match options.verb:
+        case "list":
+            return operations.list_nodes(library)
+        case "show":
+            return operations.show_node(library, options.node)
+        case "diff":
+            return operations.diff_nodes(library, options.node, options.a, options.b)
+        case "rollback":
+            return operations.rollback_node(library, options.node, options.version, place.reviewer)
+        case "check":
+            return operations.check_file(Path(options.file), known_tools(place).tools)
+    tools = known_tools(place).tools
+    return operations.import_file(library, Path(options.file), tools, time.time, place.reviewer)
+
+
+def _place_with_library(options: Options) -> Place:
+    """The place, for what reads its library: a folder that was mistyped is not taken for an empty one."""
+    place = options.find_place()
+    if options.nodes and not os.path.lexists(place.nodes):
+        raise UsageError(f"There is no folder {place.nodes}.", "Name the library's folder with --nodes DIR.")
+    return place

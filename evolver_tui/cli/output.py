@@ -1,0 +1,79 @@
+"""What commands write: tables, JSON, sentences. Nothing that they quote steers the terminal."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from evolver_tui.cli.exit_codes import ExitCode
+from evolver_tui.core.safe_text import safe_block, safe_text
+
+_DEEPEST = 100
+LONGEST_VALUE = 4_000
+"""Characters of one JSON value that people are shown; scripts are given all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command found or did."""
+
+    value: Any
+    """For --json; None where nothing belongs on standard output."""
+    text: str = ""
+    """The same for people, in as far as they asked for it."""
+    message: str = ""
+    """A sentence for standard error."""
+    exit_code: ExitCode = ExitCode.DONE
+
+
+def show(result: Result, *, as_json: bool) -> ExitCode:
+    """Write a result on the standard streams; returns its exit code."""
+    if result.message:
+        say(result.message, sys.stderr)
+    if as_json and result.value is not None:
+        print(json_text(result.value, indent=2))
+    elif result.text or not result.message:
+        say(result.text, sys.stdout)
+    return result.exit_code
+
+
+def say(text: str, stream: TextIO) -> None:
+    """Write text for people."""
+    print(safe_block(text, limit=len(text)), file=stream)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows below a head, in columns."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, cells, widths)).rstrip() for cells in (head, *rows))
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    """A value as JSON, whatever a hub or a routine put into it: what JSON does not know is null, what is nested
+    beyond sense is cut."""
+    import json
+
+    try:
+        return json.dumps(value, indent=indent, allow_nan=False)
+    except (ValueError, RecursionError):
+        return json.dumps(_plain(value, _DEEPEST), indent=indent)
+
+
+def short(value: object) -> str:
+    """A JSON value as one line for people."""
+    return safe_text(value if isinstance(value, str) else json_text(value), LONGEST_VALUE)
+
+
+def _plain(value: object, depth: int) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping | list | tuple) and not depth:
+        return "…"
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, depth - 1) for item in value]
+    return value
