@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.decision import Decision
 from evolver_tui.core.errors import NotWaiting
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
 from evolver_tui.core.question_kinds import KINDS, kind_of
-from evolver_tui.core.signal import Signal
+from evolver_tui.core.signal import Observation, Signal
+from evolver_tui.core.signal_catalogue import (
+    JOB_CANCELLED,
+    JOB_EXPORTED,
+    JOB_IMPORTED,
+    JOB_RESTORED,
+    TASK_RETRIED,
+    JobImported,
+)
 from evolver_tui.engine.author.library import Library
 from evolver_tui.engine.inbox_store import InboxStore
 from evolver_tui.engine.question_kinds import as_of_now
@@ -97,19 +104,19 @@ class Inbox:
             fitting = next((each.name for each in KINDS.values() if isinstance(answer, each.answer_type)), "that")
             raise NotWaiting(f"This job waits for a {kind.name}, not a {fitting}.")
         reply = kind.reply(await self.as_of_now(question), answer, self._person)
-        session_id, signals = await self._told(question.job, kind.answered, **reply.told)
+        session_id, signals = await self._told(question.job, reply.told)
         await self._store.answer(question.id, reply.value, self._person, session_id, signals)
         self._tell(signals)
 
     async def retry(self, job: int) -> None:
         """Queue a failed job again; what it had finished is kept. Raises NotWaiting."""
-        session_id, signals = await self._told(job, "task.retried")
+        session_id, signals = await self._told(job, TASK_RETRIED({}))
         await self._store.retry(job, session_id, signals)
         self._tell(signals)
 
     async def cancel(self, job: int) -> None:
         """End a job, whether it waits or runs. Raises NotWaiting."""
-        session_id, signals = await self._told(job, "job.cancelled", by=self._person)
+        session_id, signals = await self._told(job, JOB_CANCELLED({"by": self._person}))
         await self._store.cancel(job, session_id, signals)
         self._tell(signals)
         self._on_cancel(job)
@@ -120,14 +127,14 @@ class Inbox:
         Raises:
             NotWaiting: it is neither, somebody restored it before, or no person's answer rejected it.
         """
-        session_id, signals = await self._told(job, "job.restored", by=self._person)
+        session_id, signals = await self._told(job, JOB_RESTORED({"by": self._person}))
         await self._store.restore(job, session_id, signals)
         self._tell(signals)
 
     async def export_job(self, job: int) -> Bundle:
         """Let a waiting job leave for another machine; the same bundle again for one that left. Raises NotWaiting."""
         bundle_id = self._new_id()
-        session_id, signals = await self._told(job, "job.exported", by=self._person, bundle=bundle_id)
+        session_id, signals = await self._told(job, JOB_EXPORTED({"by": self._person, "bundle": bundle_id}))
         bundle = await self._store.export_job(job, self._person, self._host, bundle_id, session_id, signals)
         if bundle.id == bundle_id:
             self._tell(signals)
@@ -135,20 +142,24 @@ class Inbox:
 
     async def import_job(self, bundle: Bundle) -> int:
         """Let a job come in, in the state in which it left; returns its number here. Raises BundleError."""
-        payload = {"by": self._person, "bundle": bundle.id, "exported_by": bundle.exported_by, "from": bundle.host}
-        signals = (self._bus.stamp("job.imported", payload, level="info"),)
+        payload: JobImported = {
+            "by": self._person,
+            "bundle": bundle.id,
+            "exported_by": bundle.exported_by,
+            "from": bundle.host,
+        }
+        signals = (self._bus.stamp(JOB_IMPORTED(payload)),)
         job = await self._store.import_job(bundle, self._session_id, signals)
         self._tell(signals)
         return job
 
-    async def _told(self, job: int, name: str, **payload: Any) -> tuple[str, tuple[Signal, ...]]:
+    async def _told(self, job: int, observation: Observation) -> tuple[str, tuple[Signal, ...]]:
         """The session whose log tells of this, and the signal that does. Raises NotWaiting for an unknown job."""
         detail = await self._store.job(job)
         if detail is None:
             raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
         session_id = self._session_id if self._has_session else detail.session_id
-        context = {"task_id": detail.row.task_id, "job": job, "session_id": session_id}
-        return session_id, (self._bus.stamp(name, payload, **context),)
+        return session_id, (self._bus.stamp(observation, task_id=detail.row.task_id, job=job, session_id=session_id),)
 
     def _tell(self, signals: Sequence[Signal]) -> None:
         self._bus.relay(signals)

@@ -11,6 +11,8 @@ from evolver_tui.core.errors import QuestionError, RoutineError
 from evolver_tui.core.question import Answer, OpenQuestion, Question, Subject, Unreadable
 from evolver_tui.core.question_kinds import Reply
 from evolver_tui.core.question_kinds.question import FormQuestion
+from evolver_tui.core.signal import SignalType
+from evolver_tui.core.signal_catalogue import Asked
 from tests.support.routine_process import install
 
 TASK: Final = {"id": "task-c", "taskName": "Pick a colour", "routine": "chooser"}
@@ -38,8 +40,7 @@ class Choice(FormQuestion):
 
     name = "choice"
     reason = "to_be_chosen"
-    asked = "choice.offered"
-    answered = "choice.made"
+    asked = SignalType("choice.offered", Asked, "A job offers several options and waits.", "warning")
 
     def check(self, question: Question) -> None:
         if not question.subject.get("options"):

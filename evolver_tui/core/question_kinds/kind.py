@@ -9,6 +9,8 @@ from typing import Any, Generic, TypeVar
 
 from evolver_tui.core.errors import NotWaiting, QuestionError
 from evolver_tui.core.question import OpenQuestion, Question, Subject, Unreadable
+from evolver_tui.core.signal import Observation, SignalType
+from evolver_tui.core.signal_catalogue import QUESTION_ASKED, Asked
 
 AnswerT = TypeVar("AnswerT")
 
@@ -19,8 +21,8 @@ class Reply:
 
     value: Mapping[str, Any]
     """JSON that is kept with the question, and that the routine goes on with."""
-    told: Mapping[str, Any]
-    """What the signal says of it."""
+    told: Observation
+    """What is told of it."""
 
 
 class Kind(ABC, Generic[AnswerT]):
@@ -37,10 +39,8 @@ class Kind(ABC, Generic[AnswerT]):
     """Why a job waits that asks this, where its routine says nothing else."""
     wanted: str = "answer"
     """What its job waits for, in the events of a run without a console."""
-    asked: str = "question.asked"
+    asked: SignalType[Asked] = QUESTION_ASKED
     """The signal that tells that it is asked."""
-    answered: str = "question.answered"
-    """The signal that tells of its answer."""
 
     def check(self, question: Question) -> None:
         """Make sure that a question holds what a person needs to answer it, its form aside. Raises EvolverError."""

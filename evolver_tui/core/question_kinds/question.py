@@ -7,6 +7,7 @@ from evolver_tui.core.form import check_content, read_form
 from evolver_tui.core.job import QuestionKind
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
 from evolver_tui.core.question_kinds.kind import Kind, Reply
+from evolver_tui.core.signal_catalogue import QUESTION_ANSWERED, QuestionAnswered
 
 
 class FormQuestion(Kind[Answer]):
@@ -22,5 +23,10 @@ class FormQuestion(Kind[Answer]):
             if problems:
                 raise QuestionError("; ".join(f"{name} {problem}" for name, problem in problems.items()) + ".")
             answer = Answer(AnswerAction.ACCEPT, content)
-        value = answer.to_json_value()
-        return Reply(value, {"question": asked.question.name, "by": by, **value})
+        told: QuestionAnswered = {
+            "question": asked.question.name,
+            "by": by,
+            "action": answer.action.value,
+            "content": dict(answer.content),
+        }
+        return Reply(answer.to_json_value(), QUESTION_ANSWERED(told))

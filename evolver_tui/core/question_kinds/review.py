@@ -13,6 +13,7 @@ from evolver_tui.core.node import CheckReport, FindingLevel, NodeDraft, NodeReco
 from evolver_tui.core.question import OpenQuestion, Question, Subject, Unreadable
 from evolver_tui.core.question_kinds.kind import Kind, Reply
 from evolver_tui.core.shape import Shape, integer, is_number, is_text, misfit, one_of, or_null
+from evolver_tui.core.signal_catalogue import REVIEW_DECIDED, REVIEW_REQUESTED, ReviewDecided
 
 UNREVIEWED = "unreviewed"
 """Who decided, and the tag, where a rule approved and no person looked."""
@@ -117,8 +118,7 @@ class Review(Kind[Decision]):
     name = QuestionKind.REVIEW.value
     answer_type = Decision
     reason = wanted = "review"
-    asked = "review.requested"
-    answered = "review.decided"
+    asked = REVIEW_REQUESTED
 
     def check(self, question: Question) -> None:
         """Make sure that there is a draft. Raises RoutineError."""
@@ -155,9 +155,10 @@ class Review(Kind[Decision]):
         decision = replace(answer, by=by)
         if decision.kind is DecisionKind.APPROVE:
             decision = replace(decision, replaces=subject.replaced_sha256)
-        reason = {"reason": decision.reason} if decision.reason else {}
-        told = {"kind": decision.kind.value, "by": by, "node_id": subject.draft.node_id, **reason}
-        return Reply(decision.to_json_value(), told)
+        told: ReviewDecided = {"kind": decision.kind.value, "by": by, "node_id": subject.draft.node_id}
+        if decision.reason:
+            told["reason"] = decision.reason
+        return Reply(decision.to_json_value(), REVIEW_DECIDED(told))
 
 
 def _check(decision: Decision, subject: ReviewSubject) -> None:
