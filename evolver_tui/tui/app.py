@@ -184,9 +184,9 @@ class EvolverApp(KeyApp[int]):
 
     def _make_session(self) -> Session:
         """Make the session in a thread; what only a session needs of the console is imported there as well."""
-        import evolver_tui.tui.screens.desk.card_presenter
-        import evolver_tui.tui.screens.desk.hub_choice
-        import evolver_tui.tui.screens.desk.open_questions  # noqa: F401 - so that the first card waits for no import
+        # So that the first card waits for no import.
+        from evolver_tui.tui.screens.desk import card_presenter, hub_choice, open_questions  # noqa: F401
+        from evolver_tui.tui.screens.desk.panes import draft_card, question_card  # noqa: F401
 
         return self._session_factory()
 

@@ -1,77 +1,99 @@
-"""No module of the program needs itself again by way of what it imports: at the top, inside functions, or for types."""
+"""No module needs itself by way of others: not at its top, not in a function, not for its types alone."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "evolver_tui"
-
-KNOWN = [["evolver_tui.adapters.routines.langgraph", "evolver_tui.adapters.routines.langgraph.graph_run"]]
-"""Circles that are left to be opened."""
+PACKAGE = "evolver_tui"
 
 
-def modules() -> Mapping[str, Path]:
-    """Every module of the program, by its dotted name."""
-    found = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
+def module_name(path: Path) -> str:
+    """The dotted name of a file below the root."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported(path: Path, known: Mapping[str, Path]) -> Iterator[str]:
-    """The program's own modules that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def imported_names(tree: ast.AST) -> Iterator[str]:
+    """Whatever a file names in an import statement, wherever that stands; relative ones are forbidden by ruff."""
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names if name.name in known)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            assert not node.level, f"{path} imports by a relative name"
-            for name in node.names:
-                whole = f"{node.module}.{name.name}"
-                if whole in known:
-                    yield whole
-                elif node.module in known:
-                    yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
-    """The strongly connected components with more than one module (Tarjan)."""
-    index: dict[str, int] = {}
-    low: dict[str, int] = {}
-    stack: list[str] = []
-    found: list[list[str]] = []
-
-    def visit(module: str) -> None:
-        index[module] = low[module] = len(index)
-        stack.append(module)
-        for other in sorted(graph[module]):
-            if other not in index:
-                visit(other)
-                low[module] = min(low[module], low[other])
-            elif other in stack:
-                low[module] = min(low[module], index[other])
-        if low[module] == index[module]:
-            place = stack.index(module)
-            component = stack[place:]
-            del stack[place:]
-            if len(component) > 1:
-                found.append(sorted(component))
-
-    for module in graph:
-        if module not in index:
-            visit(module)
-    return found
+def module_of(name: str, modules: Iterable[str]) -> str | None:
+    """The module that a name in an import statement stands for or in."""
+    while name not in modules:
+        name, _, last = name.rpartition(".")
+        if not last:
+            return None
+    return name
 
 
-def test_no_module_imports_itself_by_way_of_others() -> None:
-    known = modules()
-    graph = {module: set(imported(path, known)) - {module} for module, path in known.items()}
-    assert [circle for circle in circles(graph) if circle not in KNOWN] == []
+@cache
+def imports_of(folder: Path) -> Mapping[str, frozenset[str]]:
+    """Every module below a folder, and those there that it imports. A package is the code of its `__init__`."""
+    trees = {module_name(path): ast.parse(path.read_text("utf-8")) for path in sorted(folder.rglob("*.py"))}
+    return {
+        module: frozenset(
+            found for name in imported_names(tree) if (found := module_of(name, trees)) and found != module
+        )
+        for module, tree in trees.items()
+    }
 
 
-def test_a_circle_is_found() -> None:
-    graph = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a", "b"}}
-    assert circles(graph) == [["b", "c"]]
+def circles(imports: Mapping[str, frozenset[str]]) -> list[list[str]]:
+    """The sets of modules each of which leads to every other one of its set."""
+    reached: dict[str, set[str]] = {}
+    for module in imports:
+        reached[module], ahead = set(), [module]
+        while ahead:
+            for following in imports.get(ahead.pop(), frozenset()) - reached[module]:
+                reached[module].add(following)
+                ahead.append(following)
+    found = {
+        frozenset(other for other in reached[module] if module in reached[other])
+        for module in imports
+        if module in reached[module]
+    }
+    return sorted(sorted(circle) for circle in found)
+
+
+def room_of(module: str) -> str:
+    """The room of a module: the first name below the package."""
+    return module.split(".")[1] if "." in module else module
+
+
+ROOMS = sorted({room_of(module) for module in imports_of(ROOT / PACKAGE)} - {PACKAGE})
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_module_of_a_room_needs_itself(room: str) -> None:
+    found = circles(imports_of(ROOT / PACKAGE))
+    assert [circle for circle in found if room in map(room_of, circle)] == []
+
+
+def test_no_file_below_the_tests_needs_itself() -> None:
+    assert circles(imports_of(ROOT / "tests")) == []
+
+
+def test_a_circle_is_found_wherever_its_imports_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.house.test_import_circles.ROOT", tmp_path)
+    files = {
+        "a/__init__.py": "from a import one\n",
+        "a/one.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from a.two import x\n",
+        "a/two.py": "def f():\n    import a.three\n",
+        "a/three.py": "from a import one\n",
+        "a/apart.py": "from a.two import f\n",
+    }
+    for name, code in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(code)
+    assert circles(imports_of(tmp_path / "a")) == [["a.one", "a.three", "a.two"]]

@@ -11,7 +11,7 @@ from tests.support.desk_fixtures import Console, console
 from tests.support.servers import PostgreSQLServer
 from tests.support.sessions import SUMMARIZE
 from tests.support.waiting_fixtures import until_needs
-from tests.tui.test_unkept import console_on
+from tests.tui.test_unsaved import console_on
 
 pytestmark = pytest.mark.anyio
 

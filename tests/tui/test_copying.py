@@ -17,7 +17,7 @@ from evolver_tui.tui.clipboard import MOST_BYTES
 from evolver_tui.tui.drawing.code_view import CodeDocument
 from evolver_tui.tui.drawing.page import Page, TextPage
 from evolver_tui.tui.drawing.selected_text import selected_text, whole_text
-from evolver_tui.tui.screens.desk.card import CardContent
+from evolver_tui.tui.screens.desk.card import CardContent, MessageIdentity
 from evolver_tui.tui.screens.desk.panes.review_card import ReviewCard
 from evolver_tui.tui.themes import DEFAULT_THEME, choose_theme, register_themes, variable_defaults
 from tests.support.desk_fixtures import Console, HandClock, console
@@ -156,7 +156,9 @@ async def test_what_terminals_would_cut_gets_a_file(tmp_path: Path) -> None:
     long = "\n".join(["x" * 100] * (MOST_BYTES * 3 // 4 // 100))
     async with console(tmp_path, copy_file=file) as desk:
         await review_on_card(desk)
-        desk.desk.card.show(CardContent(("long",), "t", "", (Page("Code", CodeDocument(long)),), job=99))
+        desk.desk.card.show(
+            CardContent(MessageIdentity("long", ()), "t", "", (Page("Code", CodeDocument(long)),), job=99)
+        )
         await desk.press("Y")
         await until_said(desk, "It is too long for a terminal's clipboard.")
         assert file.read_text() == long
@@ -222,7 +224,7 @@ async def test_what_is_selected_can_be_seen() -> None:
     app = CardApp()
     async with app.run_test(size=(40, 10)) as pilot:
         page = TextPage((("first words", "text"), ("second words", "text")))
-        app.card.show(CardContent(("t",), "t", "", (Page("Task", page),), job=1))
+        app.card.show(CardContent(MessageIdentity("t", ()), "t", "", (Page("Task", page),), job=1))
         await pilot.pause()
         app.screen.selections = {app.card: Selection(Offset(6, 0), Offset(6, 1))}
         await pilot.pause()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from evolver_tui.core.safe_text import LIMIT
 from evolver_tui.tui.drawing.page import Page, TextPage
 from evolver_tui.tui.drawing.styles import Line
 
 if TYPE_CHECKING:
+    from evolver_tui.core.job import JobState
     from evolver_tui.core.node import CheckReport, NodeDraft
     from evolver_tui.core.question import OpenQuestion
-    from evolver_tui.engine.author.review import ReviewSubject
+    from evolver_tui.core.question_kinds.review import ReviewSubject
 
 
 class Review(NamedTuple):
@@ -46,10 +48,56 @@ class Review(NamedTuple):
         return ""
 
 
+class Identity:
+    """What a card shows."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MessageIdentity(Identity):
+    """No job, but words."""
+
+    title: str
+    paragraphs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveIdentity(Identity):
+    """The code that is being written for a job."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobIdentity(Identity):
+    """How a job stands, in this run of it."""
+
+    job: int
+    state: JobState
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionIdentity(Identity):
+    """A question with a form."""
+
+    question: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewIdentity(Identity):
+    """A draft, and what it would take the place of."""
+
+    question: int
+    sha256: str
+    replaced_sha256: str
+
+
 class CardContent(NamedTuple):
     """Everything the card shows of one job."""
 
-    identity: tuple[Any, ...]
+    identity: Identity
     """Equal for contents that show the same thing: the reader's place is kept then."""
     title: str
     subtitle: str
@@ -58,12 +106,9 @@ class CardContent(NamedTuple):
     """Phrases that are set out under the pages, as many as fit two rows."""
     job: int = 0
     review: Review | None = None
-    is_question: bool = False
-    is_live: bool = False
-    """Whether it shows code while that is written."""
     is_failed: bool = False
 
 
 def message_content(title: str, paragraphs: Sequence[tuple[str, str]]) -> CardContent:
     """A card that shows no job but says something."""
-    return CardContent((title, *paragraphs), title, "", (Page("", TextPage(tuple(paragraphs))),))
+    return CardContent(MessageIdentity(title, tuple(paragraphs)), title, "", (Page("", TextPage(tuple(paragraphs))),))

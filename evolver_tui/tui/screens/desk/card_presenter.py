@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING
 
 from evolver_tui.core.errors import EvolverError
 from evolver_tui.core.job import JobState
-from evolver_tui.core.question import QuestionKind
 from evolver_tui.core.times import age
 from evolver_tui.tui.drawing.code_view import CodeDocument
 from evolver_tui.tui.drawing.formatting import count
-from evolver_tui.tui.screens.desk.card import message_content
-from evolver_tui.tui.screens.desk.panes.card_content import CardFacts, content_of, with_ages
+from evolver_tui.tui.screens.desk.card import LiveIdentity, message_content
+from evolver_tui.tui.screens.desk.panes.card_content import content_of, with_ages
+from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts
 from evolver_tui.tui.screens.desk.panes.review_card import live_content
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueRow
     from evolver_tui.core.question import OpenQuestion
     from evolver_tui.engine.author.author import LiveDraft
-    from evolver_tui.engine.author.review import ReviewSubject
     from evolver_tui.engine.session import Session
     from evolver_tui.tui.screens.desk.context import DeskContext
     from evolver_tui.tui.screens.desk.job_monitor import JobMonitor
@@ -74,23 +73,22 @@ class CardPresenter:
             self._desk.questions.is_open_again(question.id)  # where it was settled before, its job was restored
         await self._tell_settled_elsewhere(row, question)
         journal = await store.journal(row.job) if row.state != "paused" else {}
-        subject = await self._subject(question)
+        question = await self._as_of_now(question)
         selected, live = self._queue.selected, self._session.live_draft
         if detail is None or selected is None or selected.job != row.job or (live and live.job == row.job):
             return
         retry = self._monitor.retry_of(row.job)
         knows = self._session.workers.knows(detail.routine)
-        self._facts = CardFacts(detail, question, journal, desk.settings.nodes_folder, subject, retry, knows)
+        self._facts = CardFacts(detail, question, journal, desk.settings.nodes_folder, retry, knows)
         self._card.show(content_of(self._facts, desk.settings.now(), self._card.symbols))
         desk.layout.show_keys()
 
-    async def _subject(self, question: OpenQuestion | None) -> ReviewSubject | None:
-        """What a review is about, beside the library as it is now; None where the card has to say what is wrong."""
-        if question is None or question.question.kind is not QuestionKind.REVIEW:
-            return None
-        with contextlib.suppress(KeyError, TypeError, ValueError, EvolverError):
-            return await self._session.inbox.subject_of(question)
-        return None
+    async def _as_of_now(self, question: OpenQuestion | None) -> OpenQuestion | None:
+        """A question beside the library as it is now; as it was asked where the library cannot be read."""
+        if question is not None:
+            with contextlib.suppress(EvolverError):
+                return await self._session.inbox.as_of_now(question)
+        return question
 
     async def _tell_settled_elsewhere(self, row: QueueRow, question: OpenQuestion | None) -> None:
         """Say what became of the question that was on the card, when this job asks another one or none."""
@@ -116,8 +114,8 @@ class CardPresenter:
         if live is not None and selected is not None and live.job == selected.job:
             self._show_live(live, selected)
             return
-        content = self._card.content
-        if content.is_live and self._monitor.retry_of(content.job) is not None:
+        identity = self._card.content.identity
+        if isinstance(identity, LiveIdentity) and self._monitor.retry_of(identity.job) is not None:
             self._desk.refresh_card()  # what was written broke off
         second = int(self._desk.settings.now())
         if second != self._second:
@@ -134,7 +132,7 @@ class CardPresenter:
 
     def _move_ages(self) -> None:
         facts, card = self._facts, self._card
-        if facts is None or card.content.job != facts.detail.row.job or card.content.is_live:
+        if facts is None or card.content.job != facts.detail.row.job or isinstance(card.content.identity, LiveIdentity):
             return
         self._facts = facts = replace(facts, retry=self._monitor.retry_of(card.content.job))
         content = with_ages(card.content, facts, self._desk.settings.now(), card.symbols)
@@ -153,5 +151,5 @@ class CardPresenter:
         parts = [f"attempt {retry.failed + 1}"] if retry is not None else []
         parts += [count(document.line_count, "line"), age(self._desk.settings.now() - since)]
         words = f" {card.symbols.dot} ".join(parts)
-        if has_grown or not (card.content.is_live and card.content.job == live.job) or card.content.subtitle != words:
+        if has_grown or card.content.identity != LiveIdentity(live.job) or card.content.subtitle != words:
             card.show(live_content(live.job, live.task_id, document, words), follow=True)

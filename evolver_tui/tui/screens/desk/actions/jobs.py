@@ -83,15 +83,14 @@ async def _cancel(desk: DeskContext) -> None:
 
 def _cancelled_words(row: QueueRow) -> str:
     """What is lost when this job is cancelled."""
-    from evolver_tui.core.job import JobState, QuestionKind
+    from evolver_tui.core.job import JobState
+    from evolver_tui.tui.question_kinds import view_of
 
     match row.state:
         case JobState.RUNNING:
             return "The task ends. What is being written for it at this moment is lost; finished steps are kept."
-        case JobState.PAUSED if row.asks is QuestionKind.REVIEW:
-            return "The task ends. Its draft is not saved."
         case JobState.PAUSED:
-            return "The task ends. Its question is not answered, and nothing is written for it."
+            return f"The task ends. {view_of(row.asks).if_cancelled}"
     return "The task ends. Nothing is written for it."
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from evolver_tui.core.errors import EvolverError
 from evolver_tui.tui.actions import Action, Work
+from evolver_tui.tui.question_kinds import view_of
 from evolver_tui.tui.screens.desk.actions.reasons import in_database
+from evolver_tui.tui.screens.desk.card import QuestionIdentity
 
 if TYPE_CHECKING:
     from evolver_tui.core.question import Answer, OpenQuestion
@@ -19,7 +21,7 @@ SHORTEST_REST, LONGEST_REST = 0.1, 1.0
 
 
 def _reason_without_question(desk: DeskContext) -> str:
-    return "" if desk.content.is_question else "There is no question on the card."
+    return "" if isinstance(desk.content.identity, QuestionIdentity) else "There is no question on the card."
 
 
 def _reason_without_any(desk: DeskContext) -> str:
@@ -59,11 +61,14 @@ def _answer_oldest(desk: DeskContext) -> Work:
     return desk.leaving(go)
 
 
-async def _open(desk: DeskContext, question: OpenQuestion) -> bool:
-    """Ask a question, or go to the card of a review; returns whether it was one."""
-    from evolver_tui.core.question import QuestionKind
+def _is_filled_in(question: OpenQuestion) -> bool:
+    """Whether a question is answered in a dialog; another is looked at on its card."""
+    return view_of(question.question.kind).is_filled_in(question)
 
-    if question.question.kind is not QuestionKind.REVIEW:
+
+async def _open(desk: DeskContext, question: OpenQuestion) -> bool:
+    """Ask a question in a dialog, or go to its card where it is looked at there; returns whether that was so."""
+    if _is_filled_in(question):
         await _ask(desk, question)
         return False
     row = await desk.session.store.row(question.job)
@@ -128,10 +133,8 @@ async def _open_from(desk: DeskContext, inbox: InboxModal, question_id: int) -> 
 
 
 async def _question_on_card(desk: DeskContext) -> OpenQuestion | None:
-    from evolver_tui.core.question import QuestionKind
-
     question = await desk.session.store.open_question_of(desk.content.job)
-    return question if question is not None and question.question.kind is QuestionKind.QUESTION else None
+    return question if question is not None and _is_filled_in(question) else None
 
 
 async def _answer_this(desk: DeskContext) -> None:
@@ -197,10 +200,11 @@ async def _decline_this(desk: DeskContext) -> None:
 
 async def _if_declined(desk: DeskContext, question: OpenQuestion) -> str:
     """What becomes of a job whose question is declined."""
+    from evolver_tui.core.job import is_built_in
     from evolver_tui.core.safe_text import safe_text
 
     detail = await desk.session.store.job(question.job)
-    if detail is not None and detail.routine:
+    if detail is not None and not is_built_in(detail.routine):
         return (
             f"The routine {safe_text(detail.routine, 100)} is told that there will be no answer, and does what it "
             "was written to do then. What you filled in is not kept."

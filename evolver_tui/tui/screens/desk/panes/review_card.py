@@ -15,7 +15,7 @@ from evolver_tui.tui.drawing.page import Page, TextPage
 from evolver_tui.tui.drawing.selectable import SelectablePane
 from evolver_tui.tui.drawing.selected_text import Document
 from evolver_tui.tui.drawing.styles import Fragment, Line, fit, line_width, spread
-from evolver_tui.tui.screens.desk.card import CardContent, message_content
+from evolver_tui.tui.screens.desk.card import CardContent, LiveIdentity, message_content
 from evolver_tui.tui.screens.desk.receipts import fit_receipt
 
 if TYPE_CHECKING:
@@ -407,4 +407,4 @@ def set_out(phrases: Sequence[Line], width: int, rows: int = 2) -> list[Line]:
 def live_content(job: int, task_id: str, document: CodeDocument, subtitle: str) -> CardContent:
     """The card of a job whose code is being written at this moment."""
     title = f"{safe_text(task_id, 64)} is being written"
-    return CardContent(("live", job), title, subtitle, (Page("Code", document),), job=job, is_live=True)
+    return CardContent(LiveIdentity(job), title, subtitle, (Page("Code", document),), job=job)
