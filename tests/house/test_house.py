@@ -116,7 +116,7 @@ IMPORTED_AS_YET = {
     "test_headless": {"test_command_line", "test_command_places", "test_jobs_moving"},
     "test_risk": {"test_headless"},
     "test_terminal": {"test_readme_tour", "test_two_consoles"},
-    "test_unkept": {"test_broken_on_desk"},
+    "test_unsaved": {"test_broken_on_desk"},
     "test_worker": {"test_export", "test_lanes", "test_routine"},
 }
 """Tests that lend their helpers, and to which others. What is shared belongs below `tests/support`."""
