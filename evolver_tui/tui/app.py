@@ -100,6 +100,8 @@ class EvolverApp(KeyApp[int]):
         screen = self._screens.get(view.id)
         if screen is None:
             self._screens[view.id] = screen = view.make(self.settings, keymap)
+            # It is styled when it is mounted. Without this, Textual reads the style sheet again before the first frame.
+            screen._css_update_count = self._css_update_count
             if self._session is not None:
                 screen.attach(self._session)
         return screen

@@ -22,12 +22,12 @@ from evolver_tui.engine.session import Session
 from evolver_tui.tui.actions import Keymap, with_own_keys
 from evolver_tui.tui.bridge import Bridge
 from evolver_tui.tui.drawing.code_view import CodeDocument
-from evolver_tui.tui.drawing.styles import fit, width_of, wrap
+from evolver_tui.tui.drawing.styles import fit, set_out, width_of, wrap
 from evolver_tui.tui.modals import ConfirmModal, HelpModal, QuestionModal, ReasonModal
 from evolver_tui.tui.no_color import WithoutColor
 from evolver_tui.tui.screens.desk.actions.review import APPROVE
 from evolver_tui.tui.screens.desk.panes.queue_window import MARGIN
-from evolver_tui.tui.screens.desk.panes.review_card import SECONDS_UNASKED, set_out
+from evolver_tui.tui.screens.desk.panes.review_card import SECONDS_UNASKED
 from evolver_tui.tui.screens.desk.panes.signal_feed import SignalFeed
 from evolver_tui.tui.themes import variable_defaults
 from evolver_tui.tui.views import ACTIONS

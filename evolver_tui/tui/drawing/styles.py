@@ -226,3 +226,21 @@ def wrap_words(text: str, width: int) -> list[str]:
             rows.extend(full)
         rows.append(row)
     return rows
+
+
+def set_out(phrases: Sequence[Line], width: int, rows: int = 2) -> list[Line]:
+    """Phrases side by side in a few rows; how many more there are stands at the end."""
+    laid: list[list[Fragment]] = [[]]
+    for index, phrase in enumerate(phrases):
+        gap = 3 if laid[-1] else 0
+        left = len(phrases) - index
+        more: Fragment = (f"   +{left - 1} more", "dim") if left > 1 else ("", "dim")
+        reserve = len(more[0]) if len(laid) == rows else 0
+        if laid[-1] and line_width(laid[-1]) + gap + line_width(phrase) + reserve > width:
+            if len(laid) == rows:
+                laid[-1].append((f"   +{left} more", "dim"))
+                return list(laid)
+            laid.append([])
+            gap = 0
+        laid[-1] += [(" " * gap, "text"), *phrase]
+    return list(laid)

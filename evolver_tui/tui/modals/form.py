@@ -90,7 +90,7 @@ class FieldBox(Vertical):
         self.show_problem("")
 
 
-class Form(VerticalScroll, can_focus=False):
+class QuestionForm(VerticalScroll, can_focus=False):
     """The fields of a question, below each other, scrolling when there are many."""
 
     def __init__(self, fields: Sequence[FormField], id: str | None = None) -> None:

@@ -19,7 +19,7 @@ from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.tui.actions import AnyAction
 from evolver_tui.tui.modals.confirm_modal import ConfirmModal
-from evolver_tui.tui.modals.form import Form
+from evolver_tui.tui.modals.form import QuestionForm
 from evolver_tui.tui.modals.modal import Clock, Modal
 
 FIELD_LIMIT = 100
@@ -113,7 +113,7 @@ class QuestionModal(Modal[Answer | None]):
         if self._refusal:
             yield Static(Content(f"! {self._refusal}"), id="refusal", classes="problem -shown")
         elif self._fields:
-            yield Form(self._fields, id="form")
+            yield QuestionForm(self._fields, id="form")
 
     def _about(self) -> str:
         about = [safe_text(self.question.task_name, 200), safe_text(self.question.task_type, 60)]
@@ -133,7 +133,7 @@ class QuestionModal(Modal[Answer | None]):
         """Accept with what the form holds, if it fits."""
         if self._refusal or not self.is_armed:
             return
-        content = self.query_one(Form).read() if self._fields else {}
+        content = self.query_one(QuestionForm).read() if self._fields else {}
         if content is not None:
             self.finish(Answer(AnswerAction.ACCEPT, content))
 
@@ -151,7 +151,7 @@ class QuestionModal(Modal[Answer | None]):
     def action_page(self, direction: int) -> None:
         """Scroll the message where it is long, else the form."""
         message = self.query_one("#message", VerticalScroll)
-        scroll = message if message.max_scroll_y or not self._fields else self.query_one(Form)
+        scroll = message if message.max_scroll_y or not self._fields else self.query_one(QuestionForm)
         scroll.scroll_relative(y=direction * max(1, scroll.size.height - 1), animate=False, immediate=True)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from evolver_tui.core.safe_text import LIMIT
+from evolver_tui.core.safe_text import LIMIT, safe_text
 from evolver_tui.tui.drawing.page import Page, TextPage
 from evolver_tui.tui.drawing.styles import Line
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from evolver_tui.core.node import CheckReport, NodeDraft
     from evolver_tui.core.question import OpenQuestion
     from evolver_tui.core.question_kinds.review import ReviewSubject
+    from evolver_tui.tui.drawing.code_view import CodeDocument
 
 
 class Review(NamedTuple):
@@ -112,3 +113,9 @@ class CardContent(NamedTuple):
 def message_content(title: str, paragraphs: Sequence[tuple[str, str]]) -> CardContent:
     """A card that shows no job but says something."""
     return CardContent(MessageIdentity(title, tuple(paragraphs)), title, "", (Page("", TextPage(tuple(paragraphs))),))
+
+
+def live_content(job: int, task_id: str, document: CodeDocument, subtitle: str) -> CardContent:
+    """The card of a job whose code is being written at this moment."""
+    title = f"{safe_text(task_id, 64)} is being written"
+    return CardContent(LiveIdentity(job), title, subtitle, (Page("Code", document),), job=job)

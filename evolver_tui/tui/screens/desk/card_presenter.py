@@ -12,10 +12,9 @@ from evolver_tui.core.job import JobState
 from evolver_tui.core.times import age
 from evolver_tui.tui.drawing.code_view import CodeDocument
 from evolver_tui.tui.drawing.formatting import count
-from evolver_tui.tui.screens.desk.card import LiveIdentity, message_content
+from evolver_tui.tui.screens.desk.card import LiveIdentity, live_content, message_content
 from evolver_tui.tui.screens.desk.panes.card_content import content_of, with_ages
 from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts
-from evolver_tui.tui.screens.desk.panes.review_card import live_content
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueRow

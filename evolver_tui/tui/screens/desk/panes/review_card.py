@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rich.style import Style
 from textual import events
 
-from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.drawing.formatting import count
 from evolver_tui.tui.drawing.movable import Movable
 from evolver_tui.tui.drawing.page import Page, TextPage
 from evolver_tui.tui.drawing.selectable import SelectablePane
 from evolver_tui.tui.drawing.selected_text import Document
-from evolver_tui.tui.drawing.styles import Fragment, Line, fit, line_width, spread
-from evolver_tui.tui.screens.desk.card import CardContent, LiveIdentity, message_content
+from evolver_tui.tui.drawing.styles import Fragment, Line, fit, line_width, set_out, spread
+from evolver_tui.tui.screens.desk.card import CardContent, message_content
 from evolver_tui.tui.screens.desk.receipts import fit_receipt
 
 if TYPE_CHECKING:
@@ -384,27 +383,3 @@ class ReviewCard(SelectablePane, Movable):
         self._rows_drawn.add(row)
         if len(self._rows_drawn) >= min(LEAST_ROWS, self._row_count):
             self._drawn = (review.draft.sha256, self._monotonic())
-
-
-def set_out(phrases: Sequence[Line], width: int, rows: int = 2) -> list[Line]:
-    """Phrases side by side in a few rows; how many more there are stands at the end."""
-    laid: list[list[Fragment]] = [[]]
-    for index, phrase in enumerate(phrases):
-        gap = 3 if laid[-1] else 0
-        left = len(phrases) - index
-        more: Fragment = (f"   +{left - 1} more", "dim") if left > 1 else ("", "dim")
-        reserve = len(more[0]) if len(laid) == rows else 0
-        if laid[-1] and line_width(laid[-1]) + gap + line_width(phrase) + reserve > width:
-            if len(laid) == rows:
-                laid[-1].append((f"   +{left} more", "dim"))
-                return list(laid)
-            laid.append([])
-            gap = 0
-        laid[-1] += [(" " * gap, "text"), *phrase]
-    return list(laid)
-
-
-def live_content(job: int, task_id: str, document: CodeDocument, subtitle: str) -> CardContent:
-    """The card of a job whose code is being written at this moment."""
-    title = f"{safe_text(task_id, 64)} is being written"
-    return CardContent(LiveIdentity(job), title, subtitle, (Page("Code", document),), job=job)
