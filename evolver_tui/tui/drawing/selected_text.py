@@ -40,9 +40,10 @@ class SelectedText(NamedTuple):
 
 def whole_text(document: Document) -> SelectedText:
     """Everything, character by character as it was written, unless something is hidden in it."""
-    lines = document.lines
+    lines = list(document.lines)
     end = (len(lines) - 1, len(lines[-1])) if lines else (0, 0)
-    return _between(document, (0, 0), end)
+    whole = _between(document, (0, 0), end)
+    return whole._replace(line_count=len(lines) - (lines[-1:] == [""]))
 
 
 def selected_text(document: Document, width: int, selection: Selection) -> SelectedText | None:
@@ -67,7 +68,7 @@ def _between(document: Document, first: tuple[int, int], last: tuple[int, int]) 
     elif read:
         read[-1] = read[-1][: last[1]]
         read[0] = read[0][first[1] :]
-    return SelectedText("\n".join(read), len(read) - (read[-1:] == [""]), hides)
+    return SelectedText("\n".join(read), len(read), hides)
 
 
 def _seen(line: str) -> str:
