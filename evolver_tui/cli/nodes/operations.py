@@ -62,7 +62,7 @@ def list_nodes(library: NodeFiles) -> Result:
         for r, changed in zip(survey.records, changes, strict=True)
     ]
     head = ("NODE", "VERSION", "REVIEW", "RISK", "TYPE", "TITLE")
-    lines = [table(head, cells) if cells else "There is no node yet."]
+    lines = [table([head, *cells]) if cells else "There is no node yet."]
     lines += [safe_text(problem, 300) for problem in survey.problems]
     nodes = [
         {**r.to_json_value(), "reviewed": not _is_unreviewed(r), "changed": changed}
