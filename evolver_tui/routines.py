@@ -16,7 +16,8 @@ from evolver_tui.core.errors import EvolverError, RoutineError, StaleLease, Step
 from evolver_tui.core.job import Outcome
 from evolver_tui.core.question import Answer, AnswerAction, Question, QuestionKind
 from evolver_tui.core.task import LanguagePair, Task
-from evolver_tui.engine.durable.routine import Result, Retry, Routine, Run, Suspended
+from evolver_tui.engine.durable.endings import Retry, Suspended
+from evolver_tui.engine.durable.routine import Result, Routine, Run
 
 __all__ = (
     "Answer",

@@ -5,16 +5,20 @@ Finding the place costs nothing. Making a session imports the vendors, so the co
 
 from __future__ import annotations
 
+import os
 import platform
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evolver_tui.core.address import Address
+from evolver_tui.core.claim import AUTHOR, AUTHOR_NAME
 from evolver_tui.core.errors import UsageError
+from evolver_tui.core.suggest import did_you_mean
 from evolver_tui.settings.config import BackendConfig, Config, load_config
 from evolver_tui.settings.paths import Paths, absolute, find_paths, node_folder
 from evolver_tui.settings.person import reviewer_name
@@ -24,9 +28,11 @@ if TYPE_CHECKING:
     from evolver_tui.adapters.nodes.runner import NodeRunner
     from evolver_tui.adapters.routines.plugins import FoundRoutines
     from evolver_tui.adapters.sample_hub.hub import SampleHub
-    from evolver_tui.engine.author.author import AutoReview
+    from evolver_tui.engine.author.author import Author, AutoReview
     from evolver_tui.engine.author.backend import Backend
     from evolver_tui.engine.clock import Clock
+    from evolver_tui.engine.durable.routine import Routine
+    from evolver_tui.engine.durable.worker import Worker
     from evolver_tui.engine.durable.workers import AnyWorker
     from evolver_tui.engine.inbox import Inbox
     from evolver_tui.engine.link import Link, LinkListener, LinkMaker
@@ -69,6 +75,9 @@ class Place(NamedTuple):
     database: Address | Path
     """A URL, or SQLite's file."""
     nodes: Path
+    home: str | None = None
+    """The one folder for config, data and cache, where one was named."""
+    is_demo: bool = False
 
     @property
     def database_file(self) -> Path | None:
@@ -111,6 +120,8 @@ def find_place(
         database=_database(database)
         or (paths.demo_database if is_demo else _database(config.database.url) or paths.database),
         nodes=node_folder(Path(chosen) if chosen else None, Path(), paths),
+        home=home,
+        is_demo=is_demo,
     )
 
 
@@ -131,9 +142,28 @@ def _database(given: Address | None) -> Address | Path | None:
     return absolute(Path(text))
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the workers of a session take."""
+
+    routines: Collection[str] | None = None
+    """Names of routines, `AUTHOR` for the built-in author; None takes all that are known."""
+    concurrency: int = 1
+    """How many jobs are generated at once."""
+    is_isolated: bool = True
+    """Whether routines that are not ours run in a process of their own."""
+
+
+NO_WORK = Work(routines=())
+
+
 def make_session(
     place: Place,
     *,
+    work: Work = Work(),
+    for_session: str | None = None,
+    lost: Mapping[str, str] = MappingProxyType({}),
+    on_change: Callable[[Worker], None] = lambda worker: None,
     method: str | None = None,
     generate: bool = True,
     auto_review: AutoReview | None = None,
@@ -143,53 +173,105 @@ def make_session(
     """A session with everything that it needs, not yet opened.
 
     Args:
+        work: which jobs are worked on here.
+        for_session: the session of another process that this one works for; None makes one.
+        lost: owner to how it ended, of workers whose end somebody has seen.
+        on_change: called when what the worker of this process holds, or its trouble, is another than before.
         method: the client method to subscribe to; None takes the config's.
         generate: False keeps tasks without working on them.
         auto_review: which drafts are approved without asking; None asks a person about each.
         pace: seconds between two pieces of the offline author's text.
         clock: None takes the machine's.
     """
-    from evolver_tui.adapters.process_identity import this_process
     from evolver_tui.adapters.system_clock import SystemClock
-    from evolver_tui.engine.author.author import Author, AuthorLimits
-    from evolver_tui.engine.durable.worker import Worker
     from evolver_tui.engine.session import Session, SessionParts
     from evolver_tui.engine.signals import get_signal_registry
 
     clock = clock or SystemClock()
-    backend = make_backend(place, clock, pace)
+    plug_ins = known_routines(place)
+    names = _routines_of(work, plug_ins.routines)
     library = make_library(place)
     tools = known_tools(place)
-    plug_ins = known_routines(place)
-    limits = AuthorLimits(place.config.author.max_rejects, place.config.author.write_attempts)
+    backend = make_backend(place, clock, pace) if AUTHOR in names else None
+    author = _make_author(place, backend, library, tools, clock, auto_review) if backend is not None else None
 
-    def make_workers(session: Session) -> Sequence[AnyWorker]:
-        worker = Worker(
-            session.store, {**plug_ins.routines, "": session.author}, session.bus, clock, session_id=session.id,
-            owner=this_process(), max_takeovers=place.config.worker.max_takeovers, on_broken=session.store_broke,
-        )  # fmt: skip
-        return (worker,)
+    def make_workers(session: Session) -> Iterator[AnyWorker]:
+        theirs = {name: plug_ins.routines[name] for name in names if name != AUTHOR}
+        ours: dict[str, Routine] = {} if work.is_isolated else dict(theirs)
+        if author is not None:
+            ours[AUTHOR] = author
+        if ours:
+            from evolver_tui.adapters.process_identity import this_process
+            from evolver_tui.engine.durable.worker import Worker
 
+            yield Worker(
+                session.store, ours, session.bus, clock, session_id=session.id, owner=this_process(),
+                max_takeovers=place.config.worker.max_takeovers, concurrency=work.concurrency, lost=lost,
+                on_broken=session.store_broke, on_change=on_change,
+            )  # fmt: skip
+        if work.is_isolated and theirs:
+            from evolver_tui.adapters.worker_process.supervisor import WorkerProcess
+
+            begin = _beginning(place, session.id, sorted(theirs), work.concurrency)
+            environ = {**os.environ, **place.environ}
+            yield WorkerProcess(
+                session.store, session.bus, clock, theirs, begin, environ, on_broken=session.store_broke
+            )  # fmt: skip
+
+    notices = (*(str(problem) for problem in tools.problems), *plug_ins.notices) if for_session is None else ()
     return Session(
         SessionParts(
-            id=new_session_id(clock.now()),
+            id=for_session or new_session_id(clock.now()),
             host=platform.node(),
             person=place.reviewer,
             store=make_store(place),
             backend=backend,
             library=library,
-            author=Author(backend, library, clock, tuple(tools.tools.values()), limits, auto_review),
+            author=author,
             make_link=_link_maker(place, clock, method or place.config.hub.method),
-            make_workers=make_workers,
+            make_workers=lambda session: tuple(make_workers(session)),
             clock=clock,
             registry=get_signal_registry(),
             new_id=_new_id,
             exports=place.paths.exports,
             secrets=lambda: known_secrets(place),
             generate=generate,
-            notices=(*(str(problem) for problem in tools.problems), *plug_ins.notices),
+            is_recorded=for_session is None,
+            notices=notices,
         )
     )
+
+
+def _routines_of(work: Work, plug_ins: Collection[str]) -> Collection[str]:
+    """The names of the routines whose jobs are taken. Raises UsageError for one that nobody knows."""
+    known = (AUTHOR, *plug_ins)
+    if work.routines is None:
+        return known
+    for name in work.routines:
+        if name not in known:
+            raise UsageError(f"There is no routine {name!a}.", did_you_mean(name, [AUTHOR_NAME, *plug_ins], "routines"))
+    return work.routines
+
+
+def _make_author(
+    place: Place,
+    backend: Backend,
+    library: NodeFiles,
+    tools: ToolFolder,
+    clock: Clock,
+    auto_review: AutoReview | None,
+) -> Author:
+    from evolver_tui.engine.author.author import Author, AuthorLimits
+
+    limits = AuthorLimits(place.config.author.max_rejects, place.config.author.write_attempts)
+    return Author(backend, library, clock, tuple(tools.tools.values()), limits, auto_review)
+
+
+def _beginning(place: Place, session_id: str, routines: Sequence[str], concurrency: int) -> dict[str, Any]:
+    """What a worker process has to know; it stands on no command line, since an address may hold a password."""
+    database = place.database.for_connecting() if isinstance(place.database, Address) else str(place.database)
+    where = {"home": place.home, "nodes": str(place.nodes), "database": database, "is_demo": place.is_demo}
+    return {"place": where, "session": session_id, "routines": routines, "concurrency": concurrency}
 
 
 def new_session_id(now: float) -> str:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from evolver_tui.core.routine_state import DeferredEvent, SharedState
 from evolver_tui.core.task import Task
 
-BUILT_IN_ROUTINES: Mapping[str, str] = {"": ""}
+AUTHOR: Final = ""
+"""The built-in author's name among the names of routines, as the database has it."""
+AUTHOR_NAME: Final = "author"
+"""What a person calls it."""
+
+BUILT_IN_ROUTINES: Mapping[str, str] = {AUTHOR: ""}
 """What a worker that knows the built-in author alone tells `claim`."""
 
 
@@ -23,6 +28,8 @@ class LeftBehind:
     """Whether its end is proven; if not, its lease came to an end, and it may live."""
     takeovers: int
     """How often the job was taken over so, this time included, since a person last answered or retried it."""
+    how: str = ""
+    """How it ended, where somebody has seen that, e.g. "was ended by signal 9 (SIGKILL)"."""
 
     def __str__(self) -> str:
         """Which process it was and how it left, as a part of a sentence."""
@@ -30,6 +37,7 @@ class LeftBehind:
         pid = rest.partition(":")[0]
         process = f"process {pid} on {host.partition('@')[0]}" if pid else self.owner or "a worker without a name"
         how = "ended in the middle of it" if self.has_ended else "was not heard of until its lease was over"
+        how = self.how or how
         return f"{process} {how}"
 
 
@@ -50,13 +58,6 @@ class Room:
 
 
 ALL_ROOM = Room()
-
-SUSPECT_TAKEOVERS = 2
-
-
-def goes_alone(routine: str, takeovers: int) -> bool:
-    """Whether a job is held with no other beside it: a plug-in's may be what ends its process, and all in it."""
-    return bool(routine) and takeovers >= SUSPECT_TAKEOVERS
 
 
 @dataclass(frozen=True, slots=True)

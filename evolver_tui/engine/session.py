@@ -10,7 +10,8 @@ from pathlib import Path
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import StoreBroken
 from evolver_tui.core.signal import Signal
-from evolver_tui.engine.author.author import Author
+from evolver_tui.core.signal_catalogue import CONFIG_NOTICE, SESSION_ENDED, SESSION_EXPORTED, SESSION_STARTED
+from evolver_tui.engine.author.author import Author, LiveDraft
 from evolver_tui.engine.author.backend import Backend
 from evolver_tui.engine.author.library import Library
 from evolver_tui.engine.clock import Clock
@@ -36,9 +37,10 @@ class SessionParts:
     person: str
     """Who decides and answers here."""
     store: Store
-    backend: Backend
+    backend: Backend | None
+    """What the author asks; None where it does not work here."""
     library: Library
-    author: Author
+    author: Author | None
     make_link: LinkMaker
     make_workers: WorkerMaker
     clock: Clock
@@ -107,9 +109,10 @@ class Session:
         self.hub.open(on_message)
         self.workers.open()
         if parts.is_recorded:
-            self.bus.emit("session.started", {"backend": parts.backend.info.label, "host": parts.host})
+            backend = parts.backend.info.label if parts.backend is not None else "none"
+            self.bus.emit(SESSION_STARTED({"backend": backend, "host": parts.host}))
         for notice in parts.notices:
-            self.bus.emit("config.notice", {"notice": notice}, level="warning")
+            self.bus.emit(CONFIG_NOTICE({"notice": notice}))
 
     async def close(self, *, finish_current: bool = True) -> None:
         """Leave the hub, let what is worked on run to its next stop or give it back, commit everything."""
@@ -121,13 +124,14 @@ class Session:
         await self.workers.close()
         try:
             if self._parts.is_recorded:
-                self.bus.emit("session.ended")
+                self.bus.emit(SESSION_ENDED({}))
                 await self.store.end_session(self.id)
         finally:
             try:
                 await self.store.close()
             finally:
-                await self._parts.backend.close()
+                if self._parts.backend is not None:
+                    await self._parts.backend.close()
 
     def interrupt(self) -> None:
         """Give back what is worked on instead of finishing it, and wait no longer for a database that is away.
@@ -159,10 +163,15 @@ class Session:
     @property
     def author_label(self) -> str:
         """Who writes here, as shown beside everything that it wrote."""
-        if not self.workers:
-            return "no worker here"
+        if self._parts.backend is None:
+            return "no author here"
         info = self._parts.backend.info
         return "offline author" if info.is_offline else info.label
+
+    @property
+    def live_draft(self) -> LiveDraft | None:
+        """What is being written now."""
+        return self.author.live if self.author is not None else None
 
     @property
     def trouble(self) -> str:
@@ -185,5 +194,5 @@ class Session:
         session_id = session_id or self.id
         path = path or self._parts.exports / f"{session_id}.{format}"
         await write_export(self.store, session_id, format, path, await asyncio.to_thread(self._parts.secrets))
-        self.bus.emit("session.exported", {"path": str(path), "format": format})
+        self.bus.emit(SESSION_EXPORTED({"path": str(path), "format": format}))
         return path

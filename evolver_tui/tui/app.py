@@ -21,9 +21,9 @@ from textual.worker import Worker, WorkerState
 from evolver_tui.core.errors import EvolverError
 from evolver_tui.tui.actions import Action, bindings_for
 from evolver_tui.tui.decision_keys import NOT_ALONE
-from evolver_tui.tui.desk import Desk
 from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.tui.key_watch import KeyApp
+from evolver_tui.tui.screens.desk.screen import Desk
 from evolver_tui.tui.themes import choose_theme, register_shipped_theme, register_themes, variable_defaults
 
 if TYPE_CHECKING:
@@ -155,8 +155,8 @@ class EvolverApp(KeyApp[int]):
 
     def _make_session(self) -> Session:
         """Make the session in a thread; what only a session needs of the console is imported there as well."""
-        import evolver_tui.tui.deeds
-        import evolver_tui.tui.panes.card_content  # noqa: F401 - so that the first card waits for no import
+        import evolver_tui.tui.screens.desk.deeds
+        import evolver_tui.tui.screens.desk.panes.card_content  # noqa: F401 - so that the first card waits for no import
 
         return self._session_factory()
 
@@ -171,7 +171,7 @@ class EvolverApp(KeyApp[int]):
         finally:
             gc.enable()  # off since the start, see the command line
         from evolver_tui.engine.collector import spare_what_stays
-        from evolver_tui.tui.deeds import Deeds
+        from evolver_tui.tui.screens.desk.deeds import Deeds
 
         spare_what_stays()
         self._session = session

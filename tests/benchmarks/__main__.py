@@ -18,6 +18,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "latency": intake.latency,
     "million": keys.many,
     "keys": keys.streaming,
+    "routine": keys.beside_a_routine,
     "feed": screen_cost.feed,
     "preview": screen_cost.preview,
     "durable": durable.durable,

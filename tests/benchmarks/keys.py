@@ -11,7 +11,10 @@ from pathlib import Path
 
 from tests.benchmarks.figures import Row, at_most, percentile
 from tests.benchmarks.terminal import FRAME_END, Terminal, resident_kib
-from tests.benchmarks.workplace import CONSOLE, Home, sample_hub, silent_provider, temporary_folder
+from tests.benchmarks.workplace import CONSOLE, Home, sample_hub, silent_provider, temporary_folder, wait_for
+
+BUSY = Path(__file__).parents[1] / "support" / "plugins" / "busy.py"
+"""Routines that keep their process busy, or end it."""
 
 FEW, MANY = 1_000, 1_000_000
 SILENT = 0.001
@@ -90,6 +93,29 @@ def streaming(is_quick: bool) -> Iterator[Row]:
     yield at_most("key to paint, p99, at 5,000 tasks/s / idle", [busy / idle], 3)
     yield Row("... idle", _quantiles(spent[SILENT]))
     yield Row("... at 5,000 tasks/s", _quantiles(spent[OFFERED_A_SECOND]))
+
+
+def beside_a_routine(is_quick: bool) -> Iterator[Row]:
+    """The same moves beside a routine that burns CPU, and after ones that ended their process with `os._exit`."""
+    presses = 120 if is_quick else 250
+    spent: dict[str, list[float]] = {"": [], "spins": [], "exits": []}
+    with temporary_folder() as folder, silent_provider() as provider, sample_hub(rate=SILENT, count=0) as hub_url:
+        for number in range(1 if is_quick else 2):
+            for routine, taken in spent.items():
+                home = _home(folder / f"{number}-{routine or 'idle'}", provider, FEW)
+                if routine:
+                    home.add_routine(routine, BUSY)
+                with _console(home, hub_url) as terminal:
+                    if routine == "spins":
+                        wait_for((home.folder / "began").exists)
+                    elif routine:
+                        wait_for(lambda home=home: home.tells("worker.ended"))  # type: ignore[misc]
+                    taken.extend(Cursor(terminal).milliseconds(ROW, presses))
+    idle, spins, exits = (percentile(taken, 99) for taken in spent.values())
+    yield at_most("key to paint, p99, beside a routine that spins / idle", [spins / idle], 1.5)
+    yield at_most("key to paint, p99, after os._exit in a routine / idle", [exits / idle], 1.5)
+    for name, taken in zip(("idle", "beside one that spins", "after os._exit"), spent.values(), strict=True):
+        yield Row(f"... {name}", _quantiles(taken))
 
 
 def _home(folder: Path, provider_url: str, count: int) -> Home:

@@ -12,10 +12,10 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from evolver_tui.core.address import Address
 from evolver_tui.core.task import Task
 from tests.benchmarks.terminal import Terminal
 
@@ -74,6 +74,21 @@ class Home:
         self.database.parent.mkdir(parents=True, exist_ok=True)
         asyncio.run(_fill(self.database, count))
 
+    def add_routine(self, name: str, file: Path) -> None:
+        """Put a file of routines where a person would, and a task for the one of this name before all others."""
+        folder = self.folder / "config" / "routines"
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, folder)
+        with (self.folder / "config" / "config.toml").open("a") as config:
+            config.write(f'[routines]\n{name} = "{file.stem}:{name}"\n')
+        task = {"id": name, "taskName": name, "routine": name, "folder": str(self.folder), "priority": "high"}
+        asyncio.run(_add(self.database, [Task.from_raw(task)]))
+
+    def tells(self, signal: str) -> bool:
+        """Whether a signal of this name is in the log."""
+        with contextlib.closing(self.jobs()) as jobs:
+            return jobs.execute("SELECT 1 FROM signal WHERE name = ? LIMIT 1", (signal,)).fetchone() is not None
+
     def terminal(self, *arguments: str) -> Terminal:
         """Python with these arguments, in a terminal."""
         return Terminal([sys.executable, *arguments], self.environ, self.folder)
@@ -92,17 +107,27 @@ class Home:
         return sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True, isolation_level=None)
 
 
+def wait_for(is_so: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait for what another process does."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"nothing of it was seen in {seconds:g} s")
+        time.sleep(0.05)
+
+
 async def _fill(database: Path, count: int) -> None:
+    for start in range(1, count + 1, _A_COMMIT):
+        numbers = range(start, min(start + _A_COMMIT, count + 1))
+        await _add(database, [Task.from_raw(_task(f"q{number:07}")) for number in numbers])
+
+
+async def _add(database: Path, tasks: Sequence[Task]) -> None:
     from evolver_tui.adapters.database.database import Database
 
     store = Database(database)
     await store.open()
-    await store.start_session("filled", Address(), "here")
-    for start in range(1, count + 1, _A_COMMIT):
-        numbers = range(start, min(start + _A_COMMIT, count + 1))
-        tasks = [Task.from_raw(_task(f"q{number:07}")) for number in numbers]
-        await store.add_tasks(tasks, "filled", generate=True, signals_of=lambda added: ())
-    await store.end_session("filled")
+    await store.add_tasks(tasks, "filled", generate=True, signals_of=lambda added: ())
     await store.close()
 
 

@@ -15,7 +15,8 @@ from evolver_tui.core.errors import EvolverError, NotWaiting, StaleLease, StepTi
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question import Answer, AnswerAction, Question
 from evolver_tui.core.task import Task
-from evolver_tui.engine.durable.routine import RESULT, Result, Retry, Routine, Run, digest_of, source_hash
+from evolver_tui.engine.durable.endings import Retry
+from evolver_tui.engine.durable.routine import RESULT, Result, Routine, Run, digest_of, source_hash
 from tests.engine.test_worker import Bench, at_work, drained
 from tests.support.sessions import PATIENCE_SECONDS, place_in, row_of, running, send
 
@@ -456,10 +457,10 @@ async def test_a_kept_value_is_replaced_and_does_not_silence_the_routine(tmp_pat
     seen: list[Any] = []
 
     async def routine(run: Run, task: Task) -> Result:
-        seen.append(run.kept("place"))
+        seen.append(run.value("place"))
         run.emit("begun")
-        await run.keep("place", {"at": 1})
-        await run.keep("place", {"at": 2})
+        await run.keep("place", {"at": 1})  # another name of set_value
+        await run.set_value("place", {"at": 2})
         await run.ask(Question("go on", "Go on?"))
         return Result(Outcome.REJECTED)
 

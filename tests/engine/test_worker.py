@@ -19,7 +19,8 @@ from evolver_tui.core.question import Answer, AnswerAction
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
 from evolver_tui.engine.author.author import Author
-from evolver_tui.engine.durable.routine import LEASE_SECONDS, Result, Routine, Run
+from evolver_tui.engine.durable.endings import LEASE_SECONDS
+from evolver_tui.engine.durable.routine import Result, Routine, Run
 from evolver_tui.engine.durable.worker import Worker
 from evolver_tui.engine.signals import SignalBus, SignalRegistry
 from evolver_tui.tools.definitions import BUILT_IN_TOOLS

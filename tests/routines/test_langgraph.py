@@ -379,21 +379,18 @@ def test_session_without_a_graph_loads_no_langgraph(home: Path) -> None:
         assert "langgraph" in process.until("job.paused", task_id="u")["vendors"]
 
 
-@pytest.mark.parametrize("is_needed", [False, True])
-def test_console_loads_langgraph_for_its_jobs_alone(home: Path, is_needed: bool) -> None:
-    if is_needed:
-        with Working(home, [a_task("asks_once")], KILL_AFTER_WRITE="yes") as process:
-            process.wait()
-    arguments = ("--hub", f"http://127.0.0.1:{free_port()}/taskhub") if is_needed else ("--demo",)
-    sign = b"evolver_tui.adapters.routines.langgraph.graph_run" if is_needed else b"node.checked"
+def test_console_leaves_langgraph_to_the_process_of_its_jobs(home: Path) -> None:
+    with Working(home, [a_task("asks_once")], KILL_AFTER_WRITE="yes") as process:
+        process.wait()
     environ = environment(home, PYTHONPROFILEIMPORTTIME="1")
-    with console(home, *arguments, environ=environ) as terminal:
-        terminal.wait_until(lambda text: sign in terminal.raw)
-        assert (b"langgraph.pregel" in terminal.raw) is is_needed
+    with console(home, "--hub", f"http://127.0.0.1:{free_port()}/taskhub", environ=environ) as terminal:
+        terminal.wait_until(lambda text: "question.asked" in text)
+        assert b"evolver_tui.engine.session" in terminal.raw, "imports are told of"
+        assert b"langgraph.pregel" not in terminal.raw
 
 
 @pytest.mark.parametrize("is_needed", [False, True])
-def test_connect_loads_langgraph_for_its_jobs_alone(home: Path, is_needed: bool) -> None:
+def test_connect_leaves_langgraph_to_the_process_of_its_jobs(home: Path, is_needed: bool) -> None:
     task = a_task("asks_once") if is_needed else SUMMARIZE
     with in_thread(SampleHub(SampleHubSettings(FeedSettings([task], rate=0)))) as hub:
         process = subprocess.Popen(
@@ -415,7 +412,8 @@ def test_connect_loads_langgraph_for_its_jobs_alone(home: Path, is_needed: bool)
                     process.kill()
         alarm.cancel()
     assert any(("task_waiting" if is_needed else "task_completed") in line for line in lines)
-    assert any("langgraph.pregel" in line for line in lines) is is_needed
+    assert any("evolver_tui.engine.session" in line for line in lines), "imports are told of"
+    assert not any("langgraph.pregel" in line for line in lines)
 
 
 @pytest.fixture

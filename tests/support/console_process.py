@@ -41,7 +41,7 @@ from evolver_tui.engine.author.library import Approval, Library
 from evolver_tui.engine.store import Store
 
 LOADED_AHEAD = (
-    "evolver_tui.tui.app", "evolver_tui.tui.deeds", "evolver_tui.tui.modals", "evolver_tui.engine.session",
+    "evolver_tui.tui.app", "evolver_tui.tui.screens.desk.deeds", "evolver_tui.tui.modals", "evolver_tui.engine.session",
     "evolver_tui.adapters.database.database", "evolver_tui.adapters.signalr.link", "evolver_tui.adapters.llm.offline",
     "evolver_tui.adapters.nodes.library",
 )  # fmt: skip

@@ -14,8 +14,8 @@ from evolver_tui.core.job import JobState, QueueCounts, QueueKey, QueueRow
 from evolver_tui.engine.session import Session
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.decision_keys import SECONDS_AFTER_A_WORD, SECONDS_ALONE
-from evolver_tui.tui.desk import Desk
 from evolver_tui.tui.desk_settings import DeskSettings
+from evolver_tui.tui.screens.desk.screen import Desk
 from evolver_tui.wiring import Place, make_session
 from tests.support.sessions import place_in, send
 

@@ -131,6 +131,12 @@ class ForkedProcess:
             assert value, "".join(self.lines[-30:]) or "the process wrote nothing"
             return value
 
+    @property
+    def pid(self) -> int:
+        """Its process number."""
+        assert self._process.pid is not None
+        return self._process.pid
+
     def send(self, signal_number: signal.Signals) -> None:
         """Send it a signal."""
         assert self._process.pid is not None

@@ -18,6 +18,7 @@ from typing import Any
 
 from evolver_tui.core.signal import Signal
 from evolver_tui.engine.session import Session
+from evolver_tui.wiring import Work
 from tests.support.processes import ForkedProcess, become, environment
 from tests.support.sessions import place_in, running, send
 
@@ -36,7 +37,8 @@ def install(home: Path, config: str, *files: Path) -> None:
 class Working(ForkedProcess):
     """A session under `home` that works until it is killed; each line tells of a signal.
 
-    With KILL_AFTER_WRITE in its environment it kills itself after the first write that a routine causes.
+    With KILL_AFTER_WRITE in its environment it kills itself after the first write that a routine causes; with ISOLATED
+    plug-ins run in a process of their own, as they do in the product.
 
     Args:
         host: the name of the host that it believes to run on; empty for this one's.
@@ -57,7 +59,8 @@ def _work(
 
 
 async def _work_for_ever(home: Path, tasks: Sequence[Mapping[str, Any]]) -> None:
-    async with running(place_in(home, database=os.environ.get("DATABASE"))) as (session, watch):
+    work = Work(is_isolated="ISOLATED" in os.environ)
+    async with running(place_in(home, database=os.environ.get("DATABASE")), work=work) as (session, watch):
         if "KILL_AFTER_WRITE" in os.environ:
             _die_after_one_write(session)
 

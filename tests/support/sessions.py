@@ -15,7 +15,7 @@ from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.signal import Signal
 from evolver_tui.engine.author.review import ReviewSubject
 from evolver_tui.engine.session import Session
-from evolver_tui.wiring import Place, find_place, make_session
+from evolver_tui.wiring import Place, Work, find_place, make_session
 
 PATIENCE_SECONDS = 20.0
 """Only a hang takes so long."""
@@ -85,8 +85,8 @@ class Watch:
 
 @asynccontextmanager
 async def running(place: Place, **options: Any) -> AsyncIterator[tuple[Session, Watch]]:
-    """An open session without a hub, and what it says."""
-    session = make_session(place, **{"pace": 0.0, **options})
+    """An open session without a hub, and what it says. Plug-ins run in this process, as in one that is theirs."""
+    session = make_session(place, **{"pace": 0.0, "work": Work(is_isolated=False), **options})
     watch = Watch(session)
     await session.open()
     try:

@@ -17,19 +17,19 @@ from textual.color import Color
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import ConfigError, StoreError
 from evolver_tui.core.job import QueueCounts
-from evolver_tui.core.signal import Signal
+from evolver_tui.core.signal import Observation, Signal
 from evolver_tui.engine.session import Session
 from evolver_tui.engine.store import Store
 from evolver_tui.tui.actions import ACTIONS, KeyTable, bindings_for
 from evolver_tui.tui.bridge import Bridge
+from evolver_tui.tui.drawing.code_view import CodeDocument
+from evolver_tui.tui.drawing.styles import fit, width_of, wrap
 from evolver_tui.tui.modals import ConfirmModal, HelpModal, QuestionModal, ReasonModal
 from evolver_tui.tui.no_color import WithoutColor
-from evolver_tui.tui.panes.code_view import CodeDocument
-from evolver_tui.tui.panes.ink import fit, width_of, wrap
-from evolver_tui.tui.panes.queue_pane import QueuePane
-from evolver_tui.tui.panes.queue_window import MARGIN
-from evolver_tui.tui.panes.review_card import set_out
-from evolver_tui.tui.panes.signal_feed import SignalFeed
+from evolver_tui.tui.screens.desk.panes.queue_pane import QueuePane
+from evolver_tui.tui.screens.desk.panes.queue_window import MARGIN
+from evolver_tui.tui.screens.desk.panes.review_card import set_out
+from evolver_tui.tui.screens.desk.panes.signal_feed import SignalFeed
 from evolver_tui.tui.themes import variable_defaults
 from tests.support.desk_fixtures import SMALL, Console, HandClock, LongQueue, console
 from tests.support.routine_process import install
@@ -390,7 +390,7 @@ async def test_no_stranger_reaches_the_terminal_or_an_action(tmp_path: Path) -> 
     async with console(tmp_path) as desk:
         await desk.receive(task, long_line)
         await until_needs(desk, 1)
-        desk.session.bus.emit(HOSTILE, {HOSTILE: HOSTILE}, level="error")
+        desk.session.bus.emit(Observation(HOSTILE, {HOSTILE: HOSTILE}, "error"))
         await desk.press("l")
         for _ in range(2):
             await desk.until(lambda: "[@click=app.quit]" in desk.text())

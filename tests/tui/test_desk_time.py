@@ -11,11 +11,12 @@ import pytest
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import NodeError, StoreError
 from evolver_tui.core.job import QueueCounts
+from evolver_tui.core.signal import Observation
 from evolver_tui.engine.author.author import LiveDraft
 from evolver_tui.tui.decision_keys import NOT_ALONE
-from evolver_tui.tui.panes.code_view import CodeDocument
-from evolver_tui.tui.panes.page import CardContent, Page
-from evolver_tui.tui.panes.words import duration, rate
+from evolver_tui.tui.drawing.code_view import CodeDocument
+from evolver_tui.tui.drawing.formatting import duration, rate
+from evolver_tui.tui.drawing.page import CardContent, Page
 from tests.support.desk_fixtures import SMALL, Console, HandClock, console
 from tests.support.routine_process import install
 from tests.support.sessions import GENERATE, SUMMARIZE, TRANSLATE, send
@@ -282,6 +283,7 @@ async def test_what_is_written_and_its_row_count_from_one_moment(slow: Path) -> 
         assert selected is not None
         wall.seconds = selected.since + 10.5
         author = desk.session.author
+        assert author is not None
         author.live = LiveDraft(job, "t", "import json\n", 1, wall.seconds - 4)
         await desk.until(lambda: "1 line · 10s" in desk.text())
         await desk.until(lambda: " 10s │" in desk.text(), "the row's age")
@@ -299,22 +301,24 @@ async def test_the_card_says_that_the_model_failed_and_when_it_is_asked_again(sl
         job = await running_job(desk)
         bus = desk.session.bus
         for error in ("It is down.", "It \x1b[31mis busy."):
-            bus.emit("llm.generation_start", {}, task_id="t", job=job)
-            bus.emit("llm.generation_error", {"error": error, "retry_in": 8.0}, task_id="t", job=job, level="warning")
+            bus.emit(Observation("llm.generation_start", {}), task_id="t", job=job)
+            payload = {"error": error, "retry_in": 8.0}
+            bus.emit(Observation("llm.generation_error", payload, "warning"), task_id="t", job=job)
         signal_time = time.time()
         wall.seconds = float(int(signal_time) + 3)
         await desk.until(lambda: "Attempt 2 failed: It" in desk.text() and "is busy." in desk.text())
         assert "\x1b" not in desk.text()
         assert any(f"Attempt 3 comes in {seconds}s." in desk.text() for seconds in (5, 6, 7))
-        bus.emit("llm.generation_start", {}, task_id="t", job=job)
+        bus.emit(Observation("llm.generation_start", {}), task_id="t", job=job)
         wall.seconds += 1
         await desk.until(lambda: "Attempt 3 is under way." in desk.text())
+        assert desk.session.author is not None
         desk.session.author.live = LiveDraft(job, "t", "import json\n", 1, wall.seconds)
         await desk.until(lambda: "attempt 3 · 1 line" in desk.text())
         desk.session.author.live = None
-        bus.emit("llm.generation_error", {"error": "It broke off.", "retry_in": 2}, task_id="t", job=job)
+        bus.emit(Observation("llm.generation_error", {"error": "It broke off.", "retry_in": 2}), task_id="t", job=job)
         await desk.until(lambda: "Attempt 3 failed: It broke off." in desk.text())
-        bus.emit("node.written", {}, task_id="t", job=job)
+        bus.emit(Observation("node.written", {}), task_id="t", job=job)
         wall.seconds += 1
         await desk.until(lambda: "Attempt" not in desk.desk.card.page.title and "Attempt 3" not in desk.text())
 

@@ -10,10 +10,10 @@ import pytest
 from evolver_tui.adapters.database.database import Database
 from evolver_tui.core.job import JobState, Outcome, QueueCounts, QueueRow
 from evolver_tui.core.question import OpenQuestion
+from evolver_tui.tui.drawing.formatting import moment
+from evolver_tui.tui.drawing.styles import PLAIN_MARKS, Marks
 from evolver_tui.tui.modals import ConfirmModal, QuestionModal, ReasonModal
-from evolver_tui.tui.panes.ink import PLAIN_MARKS, Marks
-from evolver_tui.tui.panes.queue_row import decided_line, row_line, state_words
-from evolver_tui.tui.panes.words import moment
+from evolver_tui.tui.screens.desk.panes.queue_row import decided_line, row_line, state_words
 from tests.support.databases import add as add_tasks
 from tests.support.databases import tasks
 from tests.support.desk_fixtures import console

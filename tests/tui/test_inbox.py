@@ -17,7 +17,7 @@ from evolver_tui.core.job import QuestionKind
 from evolver_tui.core.question import OpenQuestion, Question
 from evolver_tui.tui.actions import ACTIONS
 from evolver_tui.tui.modals import InboxModal, QuestionModal
-from evolver_tui.tui.panes.inbox_list import STEP, InboxList, Waiting
+from evolver_tui.tui.modals.inbox_list import STEP, InboxList, Waiting
 from evolver_tui.tui.themes import DEFAULT_THEME, choose_theme, register_themes, variable_defaults
 from tests.support.desk_fixtures import SMALL, WIDE, Console, HandClock, console
 from tests.support.hostile import (

@@ -19,7 +19,7 @@ from evolver_tui.core.question import OpenQuestion
 from evolver_tui.engine.session import Session
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.desk_settings import DeskSettings
-from evolver_tui.tui.panes.inbox_list import InboxList
+from evolver_tui.tui.modals.inbox_list import InboxList
 from evolver_tui.wiring import make_session
 from tests.support.sessions import GENERATE, SUMMARIZE, TRANSLATE, place_in
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -224,6 +224,9 @@ class Database(Store):
         if threads.watch.is_deaf:
             return min(seconds or _DEAF_SECONDS, _DEAF_SECONDS)
         return seconds
+
+    async def waits(self, routines: Collection[str]) -> bool:
+        return await self._read(work.waits, self._open_threads.dialect, self._clock_shift, routines)
 
     async def renew(self, job: int, fence: int, lease_seconds: float) -> None:
         await self._write(work.renew, job, fence, lease_seconds)

@@ -17,20 +17,20 @@ from evolver_tui.adapters.database.models import jobs, journal
 from evolver_tui.adapters.database.ranks import Section
 from evolver_tui.adapters.database.transaction import Transaction, standing
 from evolver_tui.adapters.process_identity import is_gone, is_here
-from evolver_tui.core.claim import Claim, LeftBehind, Room, goes_alone
+from evolver_tui.core.claim import ALL_ROOM, Claim, LeftBehind, Room
 from evolver_tui.core.errors import StaleLease
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question import Question
 from evolver_tui.core.routine_state import Progress
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
+from evolver_tui.engine.durable.endings import LONGEST_LEASE_SECONDS, goes_alone, is_free
 
 ProgressColumns = Mapping[str, Any]
 _RUNNING: Final = standing(JobState.RUNNING)
 _PENDING: Final = standing(JobState.PENDING)
 _NO_LEASE: Final = {"lease_owner": None, "lease_expires": None}
 
-_LONGEST_LEASE: Final = 7200.0
 _LOOK_AGAIN: Final = 2.0
 """Seconds after which the end of a process of this host is noticed."""
 _SOON: Final = 0.05
@@ -161,10 +161,10 @@ def _abandoned(
         if running.routine not in resumed or running.seq in room.held:
             continue
         same = (running.seq, running.fence)
-        if _is_free(transaction, running):
+        if _is_free(running, transaction.now):
             if (found := _first(transaction, f"{_IS_RUNNING} AND seq = ? AND fence = ?", same)) is not None:
                 return found
-        elif (running.lease_expires or 0.0) > (longest := transaction.now + _LONGEST_LEASE):
+        elif (running.lease_expires or 0.0) > (longest := transaction.now + LONGEST_LEASE_SECONDS):
             # A clock that was wrong gave it. Its worker may live: it renews a lease that is cut, or that one ends.
             cut = {"lease_expires": transaction.now + lease_seconds}
             transaction.update("job", cut, "seq = ? AND fence = ? AND lease_expires > ?", (*same, longest))
@@ -178,10 +178,18 @@ def _first(transaction: Transaction, condition: str, values: Sequence[Any]) -> _
     return _Queued(*rows[0]) if rows else None
 
 
-def _is_free(transaction: Transaction, running: _Queued) -> bool:
-    """Whether nobody works on a running job any longer."""
-    expires, owner = running.lease_expires, running.lease_owner
-    return expires is None or owner is None or expires <= transaction.now or is_gone(owner)
+def _is_free(running: _Queued, now: float) -> bool:
+    return is_free(running.lease_owner, running.lease_expires, now, is_gone)
+
+
+def waits(connection: Connection, dialect: Dialect, clock_shift: float, routines: Collection[str]) -> bool:
+    """Whether `claim` would find a job for a worker that knows these and holds nothing."""
+    condition, values = _is_waiting(dict.fromkeys(routines, ""), ALL_ROOM)
+    if rows_of(connection, dialect, f"{_IN_QUEUE}{condition} LIMIT 1", values):
+        return True
+    now = dialect.now(connection) + clock_shift
+    running = (_Queued(*row) for row in rows_of(connection, dialect, f"{_IN_QUEUE}{_IS_RUNNING}{_IN_ORDER}"))
+    return any(job.routine in routines and _is_free(job, now) for job in running)
 
 
 def seconds_until_claimable(
@@ -193,7 +201,7 @@ def seconds_until_claimable(
     waits = [
         _LOOK_AGAIN
         if is_here(job.lease_owner or "")
-        else min(max((job.lease_expires or now) - now, _SOON), _LONGEST_LEASE)
+        else min(max((job.lease_expires or now) - now, _SOON), LONGEST_LEASE_SECONDS)
         for job in running
         if job.routine in resumed and job.seq not in room.held
     ]

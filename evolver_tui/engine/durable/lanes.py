@@ -14,11 +14,9 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
-from evolver_tui.core.claim import Claim, Room, goes_alone
+from evolver_tui.core.claim import AUTHOR, Claim, Room
+from evolver_tui.engine.durable.endings import goes_alone
 from evolver_tui.engine.durable.routine import Result
-
-AUTHOR: Final = ""
-"""The built-in author, among the names of routines."""
 
 
 class Lane(Enum):
@@ -30,7 +28,7 @@ class Lane(Enum):
 
 
 MOST: Final[Mapping[Lane, int]] = MappingProxyType({Lane.GENERATING: 1, Lane.AUTHOR: 1, Lane.PLUG_INS: 4})
-"""How many jobs a lane holds at once."""
+"""How many jobs a lane holds at once, unless more was asked for."""
 
 
 @dataclass(eq=False, slots=True)
@@ -48,10 +46,13 @@ class Lanes:
 
     Args:
         routines: the names of what it can run.
+        concurrency: how many jobs may be generated at once.
     """
 
-    def __init__(self, routines: Collection[str]) -> None:
+    def __init__(self, routines: Collection[str], concurrency: int = 1) -> None:
         self._routines = routines
+        plug_ins = max(MOST[Lane.PLUG_INS], concurrency)
+        self._most = {**MOST, Lane.GENERATING: concurrency, Lane.PLUG_INS: plug_ins}
         self._held: list[Held] = []
 
     def __bool__(self) -> bool:
@@ -93,7 +94,7 @@ class Lanes:
         self._held.remove(held)
 
     def _is_free(self, lane: Lane) -> bool:
-        return sum(held.lane is lane for held in self._held) < MOST[lane]
+        return sum(held.lane is lane for held in self._held) < self._most[lane]
 
 
 def _lane_of(routine: str) -> Lane:

@@ -7,31 +7,42 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from types import MappingProxyType
 
-from evolver_tui.core.address import show_addresses
 from evolver_tui.core.claim import Claim, LeftBehind
 from evolver_tui.core.errors import EvolverError, RoutineError, StaleLease, StoreBroken, StoreError
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.routine_state import DeferredEvent, Progress
-from evolver_tui.core.signal import Signal
-from evolver_tui.engine.clock import Clock
-from evolver_tui.engine.durable.lanes import Held, Lane, Lanes
-from evolver_tui.engine.durable.routine import (
-    LEASE_SECONDS,
-    NeedsModel,
-    Result,
-    Routine,
-    Run,
-    Suspended,
-    is_own_name,
-    source_hash,
+from evolver_tui.core.signal import Observation, Signal, SignalContext
+from evolver_tui.core.signal_catalogue import (
+    JOB_LEASE_LOST,
+    JOB_RESUMED,
+    JOB_TAKEN_OVER,
+    JOB_WAITING,
+    ROUTINE_SOURCE_CHANGED,
+    TASK_COMPLETED,
+    TASK_FAILED,
+    TASK_STARTED,
+    WORKER_ERROR,
+    JobTakenOver,
+    TaskCompleted,
 )
+from evolver_tui.engine.clock import Clock
+from evolver_tui.engine.durable.endings import (
+    LEASE_SECONDS,
+    MAX_TAKEOVERS,
+    RENEW_SECONDS,
+    Ending,
+    ending_of,
+    given_up,
+    in_words,
+)
+from evolver_tui.engine.durable.lanes import Held, Lane, Lanes
+from evolver_tui.engine.durable.routine import Result, Routine, Run, is_own_name, source_hash
 from evolver_tui.engine.durable.worker_store import WorkerStore
 from evolver_tui.engine.signals import SignalBus
 
 NOTHING_DEFERRED = Progress(deferred=())
-MAX_TAKEOVERS = 3
 LOOK_AGAIN_SECONDS = 2.0
 """How often the queue is tried while the database is away."""
 
@@ -44,6 +55,9 @@ class Worker:
     Args:
         routines: what this worker can run, by name; the empty name is the built-in author's.
         max_takeovers: how often a job is taken over from workers that left it behind; beyond that it fails.
+        concurrency: how many new jobs it holds at once.
+        lost: owner to how it ended, of workers whose end somebody has seen.
+        on_change: called when what it holds, or its trouble, is another than before.
     """
 
     def __init__(
@@ -56,7 +70,10 @@ class Worker:
         session_id: str,
         owner: str,
         max_takeovers: int = MAX_TAKEOVERS,
+        concurrency: int = 1,
+        lost: Mapping[str, str] = MappingProxyType({}),
         on_broken: Callable[[StoreBroken], None] = lambda error: None,
+        on_change: Callable[[Worker], None] = lambda worker: None,
     ) -> None:
         self._store = store
         self._routines = routines
@@ -65,7 +82,9 @@ class Worker:
         self._session_id = session_id
         self._owner = owner
         self._max_takeovers = max_takeovers
+        self._lost = lost
         self._on_broken = on_broken
+        self._on_change = on_change
         self._woken = asyncio.Event()
         """Set, and replaced, by the next `wake`."""
         self._stopping = False
@@ -77,7 +96,7 @@ class Worker:
         self.trouble = ""
         """Why the database could not be used; empty once a job came to its stop, or none is left."""
         self._nothing_waits = asyncio.Event()
-        self._lanes = Lanes(routines)
+        self._lanes = Lanes(routines, concurrency)
         self._some_want_a_turn = False
         """Whether jobs that were given back here may still wait for their turn at the model."""
 
@@ -85,6 +104,11 @@ class Worker:
     def is_working(self) -> bool:
         """Whether a job is held by this worker."""
         return bool(self._lanes)
+
+    @property
+    def held(self) -> Sequence[tuple[int, int]]:
+        """Job and fence of each claim that it holds."""
+        return [(held.claim.job, held.claim.fence) for held in self._lanes]
 
     def knows(self, routine: str) -> bool:
         """Whether it can run a routine; the empty name is the built-in author's."""
@@ -162,8 +186,9 @@ class Worker:
                 self._some_want_a_turn = False
             if claim is not None:
                 jobs.create_task(self._run_in_lane(self._lanes.enter(claim)))
+                self._on_change(self)
                 # It was the first in order: where it is a new one, nothing that could go beside it waited.
-                return 0.0 if claim.is_resumed else LOOK_AGAIN_SECONDS
+                return 0.0 if claim.is_resumed or self._lanes.can_generate else LOOK_AGAIN_SECONDS
             self._end_trouble()
             seconds = await self._store.seconds_until_claimable(self._sources, room)
             if not (woken.is_set() or self._lanes):
@@ -172,7 +197,7 @@ class Worker:
         except StoreError as error:
             self._meet(error)
         except Exception as error:  # noqa: BLE001 - a worker that ended would leave a queue that never moves
-            self._tell_away(f"evolver-tui made a mistake while it took a job: {_words(error)}.")
+            self._tell_away(f"evolver-tui made a mistake while it took a job: {in_words(error)}.")
         return LOOK_AGAIN_SECONDS
 
     async def _run_in_lane(self, held: Held) -> None:
@@ -183,9 +208,10 @@ class Worker:
             self._meet(error)
             await self._idle(self._woken, LOOK_AGAIN_SECONDS)
         except Exception as error:  # noqa: BLE001 - raised here, it would end every other job
-            self._tell_away(f"evolver-tui made a mistake about a job: {_words(error)}.")
+            self._tell_away(f"evolver-tui made a mistake about a job: {in_words(error)}.")
         finally:
             self._lanes.leave(held)
+            self._on_change(self)
             self.wake()
 
     async def _run_one(self, held: Held) -> None:
@@ -199,7 +225,7 @@ class Worker:
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever goes wrong about one job, the others are worked on
-            await self._end_unfinished(claim, f"evolver-tui made a mistake about this job: {_words(error)}.")
+            await self._end_unfinished(claim, f"evolver-tui made a mistake about this job: {in_words(error)}.")
 
     async def _idle(self, woken: asyncio.Event, seconds: float | None) -> None:
         """Wait to be woken, and no longer than some seconds where that is known."""
@@ -218,8 +244,8 @@ class Worker:
             return
         if claim.left_behind is not None and not await self._takes_over(claim, claim.left_behind):
             return
-        name = "job.resumed" if claim.journal else "task.started"
-        self._bus.emit(name, {"queue_size": counts.waiting, "attempt": claim.attempt}, **_context(claim))
+        begins = JOB_RESUMED if claim.journal else TASK_STARTED
+        self._bus.emit(begins({"queue_size": counts.waiting, "attempt": claim.attempt}), **_context(claim))
         await self._tell_before_work(claim)
         take_turn = partial(self._take_turn, held)
         run = Run(claim, self._store, self._bus, self._clock, self._session_id, take_turn=take_turn)
@@ -239,11 +265,17 @@ class Worker:
 
     async def _takes_over(self, claim: Claim, left_behind: LeftBehind) -> bool:
         """Tell who left the job behind; False where that happened so often that it fails instead."""
-        payload = {"worker": left_behind.owner, "has_ended": left_behind.has_ended, "takeovers": left_behind.takeovers}
-        self._bus.emit("job.taken_over", payload, level="warning", **_context(claim))
+        left_behind = replace(left_behind, how=self._lost.get(left_behind.owner, ""))
+        payload: JobTakenOver = {
+            "worker": left_behind.owner,
+            "has_ended": left_behind.has_ended,
+            "takeovers": left_behind.takeovers,
+        }
+        self._bus.emit(JOB_TAKEN_OVER(payload), **_context(claim))
         if left_behind.takeovers <= self._max_takeovers:
             return True
-        reason = _given_up(claim, left_behind)
+        steps = [name for name in claim.journal if not is_own_name(name)]
+        reason = given_up(left_behind, steps[-1] if steps else None)
         await self._insist(lambda: self._end_unfinished(claim, reason))
         return False
 
@@ -254,8 +286,7 @@ class Worker:
             await self._insist(lambda: self._store.emit_deferred(claim.job, claim.fence, self._session_id, signals))
             self._bus.relay(signals)
         if claim.source_changed:
-            payload = {"routine": claim.routine or "author"}
-            self._bus.emit("routine.source_changed", payload, level="warning", **_context(claim))
+            self._bus.emit(ROUTINE_SOURCE_CHANGED({"routine": claim.routine or "author"}), **_context(claim))
 
     async def _result(self, run: Run, claim: Claim) -> Result:
         result = await self._routines[claim.routine](run, claim.task)
@@ -275,32 +306,24 @@ class Worker:
             await asyncio.wait({routine})
             await self._release(claim)
             raise
-        if routine.cancelled():
-            if routine.cancelling():
-                await self._give_back(claim)
-            else:  # nobody asked for it: given back, it would come again at once
-                await self._fail(claim, run, "The routine cancelled itself.")
-            return
-        match routine.exception():
-            case None:
+        ending, reason = ending_of(routine, run.store_error)
+        match ending:
+            case Ending.COMPLETED:
                 await self._complete(claim, run, routine.result())
-            case Suspended():
-                pass
-            case NeedsModel():
+            case Ending.FAILED:
+                await self._fail(claim, run, reason)
+            case Ending.WAITS_FOR_MODEL:
                 self._some_want_a_turn = True
                 await self._insist(lambda: self._store.release(claim.job, claim.fence, to_generate=True))
-                self._bus.emit("job.waiting", {"reason": "model"}, **_context(claim))
-            case StoreError() as error if error is run.store_error:
+                self._bus.emit(JOB_WAITING({"reason": "model"}), **_context(claim))
+            case Ending.GIVEN_BACK:
                 await self._give_back(claim)
-                raise error
-            case EvolverError() as error:
-                await self._fail(claim, run, str(error))
-            case error:  # a plug-in's or our own mistake ends one job, not the worker
-                await self._fail(claim, run, f"The routine itself failed: {_words(error)}.")
+                if not routine.cancelled() and run.store_error is not None:
+                    raise run.store_error
 
     async def _end_unfinished(self, claim: Claim, reason: str) -> None:
         """End a job as failed with nothing but the reason: anything else of it may be what went wrong."""
-        signal = self._bus.stamp("task.failed", {"error": reason}, level="error", **_context(claim))
+        signal = self._bus.stamp(TASK_FAILED({"error": reason}), **_context(claim))
         await self._store.finish(
             claim.job, claim.fence, JobState.FAILED, self._session_id, error=reason, signals=(signal,)
         )
@@ -336,7 +359,7 @@ class Worker:
     async def _hold(self, claim: Claim, routine: asyncio.Future[Result]) -> None:
         """Renew the lease while the routine runs; without it the routine must not go on."""
         while True:
-            await self._clock.sleep(LEASE_SECONDS / 3)
+            await self._clock.sleep(RENEW_SECONDS)
             try:
                 await self._store.renew(claim.job, claim.fence, LEASE_SECONDS)
             except StaleLease as error:
@@ -350,8 +373,10 @@ class Worker:
                 continue  # the database is away: the lease may still be ours when it is back
 
     async def _complete(self, claim: Claim, run: Run, result: Result) -> None:
-        payload = {"outcome": result.outcome.value, **({"node": result.node} if result.node else {})}
-        ended = self._stamp("task.completed", payload, claim, "info")
+        payload: TaskCompleted = {"outcome": result.outcome.value}
+        if result.node:
+            payload["node"] = result.node
+        ended = self._bus.stamp(TASK_COMPLETED(payload), **_context(claim))
         signals = (*self._deferred_signals(claim, run.deferred), ended)
         try:
             await self._insist(
@@ -369,7 +394,7 @@ class Worker:
 
     async def _fail(self, claim: Claim, run: Run, reason: str) -> None:
         """End a job that cannot go on. What it shared stays as it was committed last: it may be what is wrong."""
-        ended = self._stamp("task.failed", {"error": reason, "task": claim.task.raw}, claim, "error")
+        ended = self._bus.stamp(TASK_FAILED({"error": reason, "task": claim.task.raw}), **_context(claim))
         signals = (*self._deferred_signals(claim, run.deferred), ended)
         await self._insist(
             lambda: self._store.finish(
@@ -384,7 +409,8 @@ class Worker:
         if not self._store_is_away:
             self._store_is_away = True
             self.trouble = error
-            self._bus.emit("worker.error", {"error": error}, level="error")
+            self._on_change(self)
+            self._bus.emit(WORKER_ERROR({"error": error}))
 
     def _meet(self, error: StoreError) -> None:
         """The database could not be used; where it never can again, this worker's session ends."""
@@ -393,42 +419,26 @@ class Worker:
             self._on_broken(error)
 
     def _end_trouble(self) -> None:
-        if not self._unwritten:
+        if self.trouble and not self._unwritten:
             self.trouble = ""
+            self._on_change(self)
 
     def _tell_lost(self, claim: Claim, error: StaleLease) -> None:
-        self._bus.emit("job.lease_lost", {"error": str(error)}, level="warning", **_context(claim))
+        self._bus.emit(JOB_LEASE_LOST({"error": str(error)}), **_context(claim))
 
     def _deferred_signals(self, claim: Claim, events: Sequence[DeferredEvent]) -> tuple[Signal, ...]:
         return tuple(
-            self._bus.stamp(event.name, event.payload, level="info", deferred_at=event.timestamp, **_context(claim))
+            self._bus.stamp(
+                Observation(event.name, event.payload, "info"),
+                deferred_at=event.timestamp,
+                task_id=claim.task.id,
+                job=claim.job,
+            )
             for event in events
         )
 
-    def _stamp(self, name: str, payload: Mapping[str, object], claim: Claim, level: str) -> Signal:
-        return self._bus.stamp(name, payload, level=level, **_context(claim))
 
-
-def _words(error: BaseException | None) -> str:
-    """A stranger's exception in words, whatever its own text does."""
-    try:
-        return f"{type(error).__name__}: {show_addresses(str(error))}"
-    except Exception:  # noqa: BLE001 - whatever its text does
-        return type(error).__name__
-
-
-def _given_up(claim: Claim, left_behind: LeftBehind) -> str:
-    """Why a job fails that workers die over."""
-    steps = [name for name in claim.journal if not is_own_name(name)]
-    where = f"after the step {steps[-1]!a}" if steps else "before its first step was done"
-    times = "once" if left_behind.takeovers == 1 else f"{left_behind.takeovers} times"
-    return (
-        f"Its worker was lost over it {times}, {where}: the last one, {left_behind}. A crash, a lack of memory, a kill,"
-        " or a routine that ends its process does that. Look for the cause, then retry it; finished steps are kept."
-    )
-
-
-def _context(claim: Claim) -> dict[str, Any]:
+def _context(claim: Claim) -> SignalContext:
     return {"task_id": claim.task.id, "job": claim.job}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from evolver_tui.core.claim import ALL_ROOM, BUILT_IN_ROUTINES, Claim, Room
@@ -47,6 +47,9 @@ class WorkerStore(Protocol):
         self, routines: Mapping[str, str] = BUILT_IN_ROUTINES, room: Room = ALL_ROOM
     ) -> float | None:
         """When `claim` may find something that `watch` does not tell of, as a lease ends. None while nobody has one."""
+
+    async def waits(self, routines: Collection[str]) -> bool:
+        """Whether a worker that can run these routines could claim a job now."""
 
     async def renew(self, job: int, fence: int, lease_seconds: float) -> None:
         """Hold on to a job. Raises StaleLease."""

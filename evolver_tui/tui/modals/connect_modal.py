@@ -18,10 +18,10 @@ from textual.widgets import Input, Static
 from evolver_tui.core.address import MASK, Address
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.settings.values import HUB_SCHEMES, address
+from evolver_tui.tui.drawing.styles import PLAIN_MARKS, Marks
 from evolver_tui.tui.modals.inputs import ChoiceList, Chooser, TextInput
 from evolver_tui.tui.modals.modal import Clock, Modal
-from evolver_tui.tui.panes.hub_pane import LONGEST_REASON, link_mark, link_words
-from evolver_tui.tui.panes.ink import PLAIN_MARKS, Marks
+from evolver_tui.tui.screens.desk.panes.hub_pane import LONGEST_REASON, link_mark, link_words
 
 if TYPE_CHECKING:
     from evolver_tui.core.link_state import LinkState

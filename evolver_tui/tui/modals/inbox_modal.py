@@ -11,8 +11,8 @@ from textual.events import Key
 
 from evolver_tui.tui.actions import Action, KeyTable
 from evolver_tui.tui.decision_keys import Role
+from evolver_tui.tui.modals.inbox_list import DETAIL_ROWS, HEAD_ROWS, InboxList, Waiting
 from evolver_tui.tui.modals.modal import Clock, Modal
-from evolver_tui.tui.panes.inbox_list import DETAIL_ROWS, HEAD_ROWS, InboxList, Waiting
 
 _FEWEST_ROWS, _SPARE_ROWS = 8, 3
 _FRAME_ROWS = 3

@@ -15,8 +15,8 @@ from textual.widgets import Static
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.actions import Action, KeyTable
 from evolver_tui.tui.decision_keys import Role
+from evolver_tui.tui.drawing.signal_text import whole_signal
 from evolver_tui.tui.modals.modal import Clock, Modal
-from evolver_tui.tui.panes.signal_text import whole_signal
 
 if TYPE_CHECKING:
     from evolver_tui.core.signal import Signal

@@ -1,0 +1,294 @@
+"""Keeps a worker for other people's routines in a process of its own, which is started when a job first needs it.
+
+Whatever a routine does there (end the process, crash it, keep it busy, fill its memory) costs its job an attempt and
+this process nothing. While the worker's own loop is held up, its leases are renewed from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Final
+
+from evolver_tui.adapters.worker_process.channel import signal_of
+from evolver_tui.adapters.worker_process.child import Child, Held
+from evolver_tui.core.errors import StaleLease, StoreBroken, StoreError
+from evolver_tui.core.job import JobState
+from evolver_tui.core.signal_catalogue import WORKER_ENDED, WORKER_ERROR, WorkerEnded
+from evolver_tui.engine.clock import Clock
+from evolver_tui.engine.durable.endings import LEASE_SECONDS, RENEW_SECONDS
+from evolver_tui.engine.durable.worker_store import WorkerStore
+from evolver_tui.engine.signals import SignalBus
+
+IDLE_SECONDS: Final = 60.0
+"""After which a process that holds no job is ended: it keeps what its routines imported in memory."""
+GRACE_SECONDS: Final = 5.0
+"""How long a process has to let go of a job, or to end, before it is killed."""
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 2.0, 60.0
+"""Between two starts that failed."""
+
+
+class WorkerProcess:
+    """A worker, as far as its session can tell, whose routines run elsewhere.
+
+    Args:
+        routines: the names of what it runs.
+        begin: what the process needs to know at its start, as JSON.
+        environ: the process's environment.
+    """
+
+    def __init__(
+        self,
+        store: WorkerStore,
+        bus: SignalBus,
+        clock: Clock,
+        routines: Collection[str],
+        begin: Mapping[str, Any],
+        environ: Mapping[str, str],
+        *,
+        on_broken: Callable[[StoreBroken], None] = lambda error: None,
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._routines = routines
+        self._begin = begin
+        self._environ = environ
+        self._on_broken = on_broken
+        self._child: Child | None = None
+        self._lost: dict[str, str] = {}
+        """Owner to how it ended, of each process that left a job behind."""
+        self._news = asyncio.Event()
+        """Set, and replaced, whenever anything here is another than before."""
+        self._woken = asyncio.Event()
+        self._has_nothing = False
+        """Whether no job waits, as far as was looked since the last `wake`."""
+        self._drains = 0
+        self._drained = -1
+        self._failed_starts = 0
+        self._stopping = self._has_ended = False
+        self._watching: set[asyncio.Task[None]] = set()
+        self.trouble = ""
+
+    # --- what its session asks
+
+    @property
+    def is_working(self) -> bool:
+        """Whether the process holds a job."""
+        return self._child is not None and bool(self._child.held)
+
+    def knows(self, routine: str) -> bool:
+        """Whether it can run a routine."""
+        return routine in self._routines
+
+    def wake(self) -> None:
+        """Look at the queue now."""
+        self._has_nothing = False
+        self._woken.set()
+        self._tell("wake")
+
+    def wake_for_new(self) -> None:
+        """Look at the queue for new jobs, unless one is worked on."""
+        if not self.is_working:
+            self.wake()
+
+    def stop(self) -> None:
+        """Take no further job; those that are held run on to their next stop."""
+        self._stopping = True
+        self._tell("stop")
+        self._woken.set()
+
+    def interrupt(self) -> None:
+        """Stop, and give back what is held; a process that does not is killed."""
+        self._stopping = True
+        self._tell("interrupt")
+        self._woken.set()
+        if self._child is not None:
+            self._watch(self._kill_later(self._child, lambda: True, "the console was closed"))
+
+    def drop(self, job: int) -> None:
+        """Stop working on a job that was cancelled; a process that does not is killed."""
+        child = self._child
+        for held in child.held if child is not None else ():
+            if held[0] == job and child is not None:
+                self._let_go(child, held, "it did not let go of a cancelled job")
+
+    async def look_at_current(self) -> None:
+        """Drop each job that is held and was cancelled by somebody else."""
+        for job, _ in self._child.held if self._child is not None else ():
+            with contextlib.suppress(StoreError):
+                row = await self._store.row(job)
+                if row is not None and row.state is JobState.CANCELLED:
+                    self.drop(job)
+
+    async def drained(self) -> None:
+        """Wait until no job waits for it, or it stopped."""
+        self.wake()
+        self._drains += 1
+        wanted = self._drains
+        asked: Child | None = None
+        while not (self._has_ended or self._has_nothing or self._drained >= wanted):
+            news = self._news
+            if self._child is not None and self._child is not asked and self._child.owner:
+                asked = self._child
+                asked.send("drain", number=wanted)
+            await news.wait()
+
+    async def run(self) -> None:
+        """Keep a process while jobs wait for it, until `stop`."""
+        try:
+            while not self._stopping:
+                self._woken.clear()
+                seconds = await self._seconds_to_wait()
+                if seconds == 0.0:
+                    await self._supervise()
+                    continue
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), seconds)
+        finally:
+            self._has_ended = True
+            self._changed()
+            for task in self._watching:
+                task.cancel()
+
+    # --- the process's life
+
+    async def _seconds_to_wait(self) -> float | None:
+        """How long to wait before a process is needed, unless woken: 0.0 where one is needed now."""
+        try:
+            if await self._store.waits(self._routines):
+                return 0.0
+            seconds = await self._store.seconds_until_claimable(dict.fromkeys(self._routines, ""))
+            self._has_nothing = not self._woken.is_set()
+            self._changed()
+            return seconds
+        except StoreError as error:
+            self._meet(error)
+            return FIRST_WAIT_SECONDS
+
+    async def _supervise(self) -> None:
+        """Start a process and stay with it to its end."""
+        try:
+            child = await Child.start(self._environ)
+        except OSError as error:
+            await self._wait_after_failure(f"No process could be started for routines: {error.strerror}.")
+            return
+        self._child = child
+        child.send("begin", lost=self._lost, **self._begin)
+        if self._stopping:
+            child.send("stop")
+        beside = [asyncio.create_task(work) for work in (self._renew_leases(child), self._end_when_idle(child))]
+        failed = ""
+        try:
+            async for message in child.messages():
+                failed = message.get("failed", failed)
+                self._hear(child, message)
+            self._watch(self._kill_later(child, lambda: True, "it no longer answered"))
+            how = await child.ended()
+        except BaseException:
+            child.kill("its supervisor ended")
+            raise
+        finally:
+            for task in beside:
+                task.cancel()
+            self._child = None
+        self._take_leave(child, how)
+        if not child.owner and not self._stopping:
+            last = child.last_words[-1:] or (how,)
+            await self._wait_after_failure(failed or f"The process for routines could not begin: {last[0]}")
+        self._changed()
+
+    def _hear(self, child: Child, message: dict[str, Any]) -> None:
+        match message:
+            case {"signal": value}:
+                self._bus.relay((signal_of(value),))
+            case {"held": held}:
+                child.held = frozenset((job, fence) for job, fence in held)
+            case {"trouble": trouble}:
+                self.trouble = trouble
+            case {"ready": owner}:
+                child.owner, self.trouble, self._failed_starts = owner, "", 0
+            case {"drained": number}:
+                self._drained = max(self._drained, number)
+        self._changed()
+
+    def _take_leave(self, child: Child, how: str) -> None:
+        """Tell of an end that nobody asked for, and remember it for whoever takes over."""
+        if not child.held:
+            return
+        self._lost[child.owner] = how
+        payload: WorkerEnded = {"pid": child.pid, "how": how, "jobs": sorted(job for job, _ in child.held)}
+        if child.last_words:
+            payload["last_words"] = "\n".join(child.last_words)
+        self._bus.emit(WORKER_ENDED(payload))
+
+    async def _wait_after_failure(self, problem: str) -> None:
+        if not self.trouble:
+            self._bus.emit(WORKER_ERROR({"error": problem}))
+        self.trouble = problem
+        seconds = min(FIRST_WAIT_SECONDS * 2**self._failed_starts, LONGEST_WAIT_SECONDS)
+        self._failed_starts += 1
+        self._changed()
+        stopping = asyncio.create_task(self._stopped())
+        await asyncio.wait({stopping}, timeout=seconds)
+        stopping.cancel()
+
+    async def _stopped(self) -> None:
+        while not self._stopping:
+            await self._woken.wait()
+            self._woken.clear()
+
+    async def _renew_leases(self, child: Child) -> None:
+        """Hold what the process holds, however busy it is; it lets go of what somebody else has taken over."""
+        while True:
+            await self._clock.sleep(RENEW_SECONDS)
+            for held in child.held:
+                try:
+                    await self._store.renew(*held, LEASE_SECONDS)
+                except StaleLease:
+                    self._let_go(child, held, "it did not let go of a job that it no longer held")
+                except StoreBroken as error:
+                    self._on_broken(error)
+                except StoreError:
+                    continue  # the database is away: the lease may still be ours when it is back
+
+    async def _end_when_idle(self, child: Child) -> None:
+        while True:
+            news = self._news
+            if child.owner and not child.held:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(news.wait(), IDLE_SECONDS)
+                    continue
+                child.send("stop")
+            await self._news.wait()
+
+    def _let_go(self, child: Child, held: Held, reason: str) -> None:
+        child.send("drop", job=held[0])
+        self._watch(self._kill_later(child, lambda: held in child.held, reason))
+
+    async def _kill_later(self, child: Child, is_due: Callable[[], bool], reason: str) -> None:
+        await self._clock.sleep(GRACE_SECONDS)
+        if is_due():
+            child.kill(reason)
+
+    # --- small things
+
+    def _watch(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
+
+    def _tell(self, do: str) -> None:
+        if self._child is not None:
+            self._child.send(do)
+
+    def _changed(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+    def _meet(self, error: StoreError) -> None:
+        self.trouble = str(error)
+        self._changed()
+        if isinstance(error, StoreBroken):
+            self._on_broken(error)

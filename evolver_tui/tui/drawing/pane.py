@@ -1,0 +1,83 @@
+"""What every pane of the desk shares: it draws lines of inked pieces and carries no markup."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.style import Style
+from textual.content import Content
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from evolver_tui.tui.drawing.styles import PLAIN_MARKS, Ink, Line, Marks, paint, read_ink
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+_latest: tuple[Mapping[str, str], Ink] | None = None
+"""The theme's variables that were read last, and what came of it."""
+
+
+class Pane(Widget):
+    """A widget that is drawn line by line."""
+
+    ALLOW_SELECT = False
+    pane_name = ""
+
+    def __init__(self, *, plain: bool = False, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.marks: Marks = PLAIN_MARKS if plain else Marks()
+        self._title = ""
+        self._subtitle = ""
+        self._base = Style()
+        self._ink: Ink = {}
+
+    @property
+    def ink(self) -> Ink:
+        """The styles of the theme in use."""
+        global _latest
+        variables = self.app.theme_variables
+        if _latest is None or _latest[0] is not variables:
+            _latest = (variables, read_ink(variables))
+        return _latest[1]
+
+    def line(self, y: int, width: int) -> tuple[Line, Style | None]:
+        """One line's pieces, and what is laid over the whole of it."""
+        raise NotImplementedError
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw some lines; what they have in common is looked up once."""
+        self._base, self._ink = self.rich_style, self.ink
+        return super().render_lines(crop)
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line."""
+        width = self.size.width
+        pieces, over = self.line(y, width)
+        return paint(pieces, self._ink, width, self._base, over)
+
+    def refresh_rows(self, rows: Sequence[int]) -> None:
+        """Draw some lines again and leave the rest."""
+        self.refresh(*(Region(0, row, self.size.width, 1) for row in rows))
+
+    def set_title(self, title: str) -> None:
+        """The words in the upper border."""
+        if title != self._title:
+            self._title = title
+            self.border_title = Content(title)  # Content carries no markup
+
+    def set_subtitle(self, subtitle: str) -> None:
+        """The words in the lower border."""
+        if subtitle != self._subtitle:
+            self._subtitle = subtitle
+            self.border_subtitle = Content(subtitle)  # Content carries no markup
+
+
+def pane_of(screen: Screen[Any]) -> Pane | None:
+    """The pane that has the focus, or holds what has it."""
+    focused = screen.focused
+    if focused is None:
+        return None
+    return next((node for node in focused.ancestors_with_self if isinstance(node, Pane)), None)

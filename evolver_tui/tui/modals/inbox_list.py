@@ -1,0 +1,316 @@
+"""The list of what needs a person, oldest first, and under it the whole of what the selected one wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rich.style import Style
+from textual import events
+from textual.message import Message
+
+from evolver_tui.core.job import QuestionKind
+from evolver_tui.core.safe_text import safe_block, safe_text
+from evolver_tui.core.times import age
+from evolver_tui.tui.drawing.formatting import moment
+from evolver_tui.tui.drawing.pane import Pane
+from evolver_tui.tui.drawing.styles import Line, Marks, Piece, fill, fit, wrap_words
+
+if TYPE_CHECKING:
+    from evolver_tui.core.question import OpenQuestion
+
+STEP = 200
+"""Rows are read in multiples of this."""
+
+HEAD_ROWS, DETAIL_ROWS = 1, 4
+"""The names of the columns; the rule and three rows about the selected one."""
+_LEAST_ROWS = 6
+"""With fewer lines than this left for the list, the detail gives way."""
+_GAP = 2
+_WHY = {"user_input": "question"}
+"""Why a job waits, where the word of the record is not one for a person."""
+_LONGEST = 500
+"""Characters of a stranger's text that are looked at for one cell of the table."""
+
+
+class Waiting(NamedTuple):
+    """One row: something that waits for a person."""
+
+    id: int
+    """The question's number."""
+    job: int
+    kind: QuestionKind
+    task_id: str
+    task_name: str
+    task_type: str
+    node: str
+    """The node that a review is about, and its version; empty for a question."""
+    risk: str
+    """What the checks call its risk."""
+    message: str
+    reason: str
+    asked_at: float
+
+    @classmethod
+    def of(cls, asked: OpenQuestion) -> Waiting:
+        """What the list keeps of a question: not its form, nor the draft that it is about."""
+        question = asked.question
+        return cls(
+            asked.id, asked.job, question.kind, asked.task_id, asked.task_name, asked.task_type,
+            *_subject(question.subject), question.message, asked.reason, asked.asked_at,
+        )  # fmt: skip
+
+
+def _subject(subject: Mapping[str, Any]) -> tuple[str, str]:
+    """Node and risk; a plug-in's review may be about anything."""
+    match subject:
+        case {"draft": {"node_id": str(node)}, "report": {"risk": str(risk)}, "version": int(version)}:
+            return f"{node} v{version}", risk
+    return "", ""
+
+
+class InboxList(Pane):
+    """Draws the rows in sight, whatever their number; the cursor stays on its question while others come and go."""
+
+    DEFAULT_CSS = """
+    InboxList {
+        height: 1fr;
+        background: $surface;
+        color: $foreground;
+    }
+    """
+
+    pane_name = "inbox"
+    can_focus = True
+
+    class Moved(Message):
+        """The cursor stands elsewhere, or among others."""
+
+    def __init__(self, now: Callable[[], float], want: Callable[[], None], *, plain: bool = False) -> None:
+        """Args:
+        now: seconds since 1970.
+        want: called when `rows_wanted` grew beyond what is here.
+        plain: whether to draw with ASCII alone.
+        """
+        super().__init__(plain=plain, id="inbox")
+        self._now = now
+        self._want = want
+        self._rows: Sequence[Waiting] = ()
+        self._total: int | None = None
+        self._cursor = self._top = 0
+        self._goes_to_end = False
+
+    def on_mount(self) -> None:
+        """Ages grow."""
+        self.set_interval(1.0, self.refresh)
+
+    # --- what is shown
+
+    @property
+    def selected(self) -> Waiting | None:
+        """The row under the cursor."""
+        return self._rows[self._cursor] if self._rows else None
+
+    @property
+    def oldest(self) -> Waiting | None:
+        """The first row."""
+        return self._rows[0] if self._rows else None
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """Which row the cursor is on, from 1, and of how many; twice 0 where there are none."""
+        return (self._cursor + 1, self._total or 0) if self._rows else (0, 0)
+
+    @property
+    def rows_wanted(self) -> int:
+        """How many of the oldest are needed for the cursor to go a page further."""
+        needed = (self._total or 0) if self._goes_to_end else self._cursor + 2 * self._list_height
+        return max(STEP, -(-needed // STEP) * STEP)
+
+    def show(self, rows: Sequence[Waiting], total: int) -> None:
+        """Show the oldest rows of `total`; the cursor stays on its question, or goes to the one that follows."""
+        before, line = self.selected, self._cursor - self._top
+        self._rows, self._total = rows, total
+        if self._goes_to_end:
+            self._goes_to_end = False
+            self._cursor = len(rows) - 1
+        elif before is not None:
+            self._cursor = self._place_of(before)
+            self._top = self._cursor - line
+        self._settle()
+
+    def _place_of(self, row: Waiting) -> int:
+        for index, other in enumerate(self._rows):
+            if other.id == row.id or (other.asked_at, other.job) > (row.asked_at, row.job):
+                return index
+        return len(self._rows) - 1
+
+    # --- moving
+
+    def move_down(self) -> None:
+        """One row down."""
+        self._go(self._cursor + 1)
+
+    def move_up(self) -> None:
+        """One row up."""
+        self._go(self._cursor - 1)
+
+    def move_next(self) -> None:
+        """One row down, and from the last one to the oldest."""
+        self._go(0 if self._cursor + 1 == self._total else self._cursor + 1)
+
+    def move_page_down(self) -> None:
+        """One page down."""
+        self._go(self._cursor + max(1, self._list_height - 1))
+
+    def move_page_up(self) -> None:
+        """One page up."""
+        self._go(self._cursor - max(1, self._list_height - 1))
+
+    def move_half_down(self) -> None:
+        """Half a page down."""
+        self._go(self._cursor + max(1, self._list_height // 2))
+
+    def move_half_up(self) -> None:
+        """Half a page up."""
+        self._go(self._cursor - max(1, self._list_height // 2))
+
+    def move_top(self) -> None:
+        """To the oldest."""
+        self._go(0)
+
+    def move_bottom(self) -> None:
+        """To the latest, once it was read."""
+        self._go(len(self._rows) - 1)
+        if self._has_more:
+            self._goes_to_end = True
+            self._want()
+
+    def _go(self, index: int) -> None:
+        self._goes_to_end = False
+        self._cursor = index
+        self._settle()
+        if self._has_more and self.rows_wanted > len(self._rows):
+            self._want()
+
+    @property
+    def _has_more(self) -> bool:
+        return len(self._rows) < (self._total or 0)
+
+    def _settle(self) -> None:
+        """Keep the cursor on a row and in view, and no line empty that could show one."""
+        self._cursor = max(0, min(self._cursor, len(self._rows) - 1))
+        height = max(1, self._list_height)
+        self._top = max(min(self._top, self._cursor), self._cursor - height + 1)
+        self._top = max(0, min(self._top, len(self._rows) - height))
+        self.refresh()
+        self.post_message(self.Moved())
+
+    def on_resize(self) -> None:
+        """Keep the cursor in view."""
+        self._settle()
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor on the row under the pointer."""
+        offset = event.get_content_offset(self)
+        if offset is not None and 1 <= offset.y <= self._list_height and self._top + offset.y - 1 < len(self._rows):
+            self._go(self._top + offset.y - 1)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Three rows down."""
+        event.stop()
+        self._go(self._cursor + 3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Three rows up."""
+        event.stop()
+        self._go(self._cursor - 3)
+
+    # --- drawing
+
+    @property
+    def _has_detail(self) -> bool:
+        return self.size.height >= HEAD_ROWS + _LEAST_ROWS + DETAIL_ROWS
+
+    @property
+    def _list_height(self) -> int:
+        return max(0, self.size.height - HEAD_ROWS - (DETAIL_ROWS if self._has_detail else 0))
+
+    def line(self, y: int, width: int) -> tuple[Line, Style | None]:
+        """The heads of the columns, a row, or something about the selected one."""
+        if not self._rows:
+            return [self._empty_words(y)], None
+        columns = Columns.of(width)
+        if y == 0:
+            return columns.heads(), None
+        if y > self._list_height:
+            return self._detail_line(y - self._list_height - 1, width), None
+        index = self._top + y - 1
+        if index >= len(self._rows):
+            return [], None
+        is_selected = index == self._cursor
+        row = columns.row(self._rows[index], is_selected, self._now(), self.marks)
+        return row, self.ink["selected"] if is_selected else None
+
+    def _empty_words(self, y: int) -> Piece:
+        if y > 1:
+            return "", "text"
+        if self._total is None:
+            return ("looking…" if y == 0 else ""), "dim"
+        if y == 0:
+            return "Nothing needs you.", "strong"
+        return "What the author asks and what it has drafted will wait for you here.", "dim"
+
+    def _detail_line(self, y: int, width: int) -> Line:
+        row = self.selected
+        if y == 0 or row is None:
+            return [(self.marks.rule * width, "rule")]
+        return _detail(row, width, self.marks)[y - 1]
+
+
+def _detail(row: Waiting, width: int, marks: Marks) -> Sequence[Line]:
+    """What it wants in two rows, then whose it is."""
+    message = " ".join(safe_block(row.message, 4 * _LONGEST).split()) or "It asks without a word."
+    first, *rest = wrap_words(message, width)
+    second = (rest or [""])[0] + ("…" if len(rest) > 1 else "")
+    risk = f"risk {row.risk}" if row.risk else ""
+    about = (risk, f"asked at {moment(row.asked_at)}", f"job {row.job}", row.task_type, row.task_name)
+    words = f" {marks.dot} ".join(safe_text(part, _LONGEST) for part in about if part)
+    return [[(first, "strong")], [(fit(second, width), "text")], [(fit(words, width), "dim")]]
+
+
+class Columns(NamedTuple):
+    """How many cells each column of the table takes; 0 leaves it out."""
+
+    task: int
+    name: int
+    wants: int
+    why: int
+
+    @classmethod
+    def of(cls, width: int) -> Columns:
+        """The columns that fit: mark and age have 3 and 6 cells, and each of the others a gap to its right."""
+        is_wide = width >= 90
+        task, why = (16, 12) if is_wide else (12, 10) if width >= 50 else (8, 0)
+        rest = width - 3 - (task + _GAP) - _GAP - why - 6
+        name = (rest - _GAP) * 2 // 5 if is_wide else 0
+        return cls(task, name, max(0, rest - (name + _GAP if name else 0)), why)
+
+    def heads(self) -> Line:
+        """The names of the columns."""
+        cells = (("task", self.task), ("name", self.name), ("wants", self.wants))
+        words = "".join(fill(word, width) + " " * _GAP for word, width in cells if width)
+        return [(f"   {words}{fill('why', self.why)}{'age':>5} ", "dim")]
+
+    def row(self, row: Waiting, is_selected: bool, now: float, marks: Marks) -> Line:
+        """One row."""
+        text = "strong" if is_selected else "text"
+        mark = marks.review if row.kind is QuestionKind.REVIEW else marks.asks
+        wants, why = row.node or row.message, _WHY.get(row.reason, row.reason)
+        task, name, wants, why = (safe_text(part, _LONGEST) for part in (row.task_id, row.task_name, wants, why))
+        cells = ((task, self.task, text), (name, self.name, "text"), (wants, self.wants, text))
+        pieces: list[Piece] = [(f" {mark} ", "needs")]
+        pieces += [(fill(words, width) + " " * _GAP, ink) for words, width, ink in cells if width]
+        pieces.append((fill(why, self.why), "dim"))
+        pieces.append((f"{age(now - row.asked_at):>5} ", "needs" if is_selected else "dim"))
+        return pieces

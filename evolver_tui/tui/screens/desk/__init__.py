@@ -1,0 +1,1 @@
+"""The desk: queue, card, signals and hub beside each other."""

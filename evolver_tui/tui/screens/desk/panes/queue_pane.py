@@ -1,0 +1,369 @@
+"""The queue: every job, whatever their number, with a cursor that stays on its job."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.style import Style
+from textual import events
+from textual.message import Message
+
+from evolver_tui.core.errors import EvolverError
+from evolver_tui.core.safe_text import safe_text
+from evolver_tui.tui.drawing.filterable import Filterable
+from evolver_tui.tui.drawing.styles import Line, Piece
+from evolver_tui.tui.screens.desk.panes.queue_window import NEAR_EDGE, Goal, RowWindow, read_window
+
+if TYPE_CHECKING:
+    from evolver_tui.core.job import QueueCounts, QueueRow
+    from evolver_tui.engine.readers import QueueReader
+
+SHORTEST_REST, LONGEST_REST = 0.1, 1.0
+"""Seconds between two readings that nobody asked for."""
+
+
+class QueuePane(Filterable):
+    """A window of rows around the cursor; moving inside it needs no reading."""
+
+    pane_name = "queue"
+    can_focus = True
+
+    class Selected(Message):
+        """The cursor is on another job, or its job changed."""
+
+        def __init__(self, row: QueueRow | None) -> None:
+            super().__init__()
+            self.row = row
+
+    class Failed(Message):
+        """The queue could not be read."""
+
+        def __init__(self, error: EvolverError) -> None:
+            super().__init__()
+            self.error = error
+
+    def __init__(
+        self,
+        now: Callable[[], float],
+        monotonic: Callable[[], float],
+        receipt_of: Callable[[int], str] = lambda job: "",
+        *,
+        plain: bool = False,
+    ) -> None:
+        """Args:
+        now: seconds since 1970.
+        monotonic: seconds that only count up.
+        receipt_of: what a person did about a job just now, in a few words.
+        plain: whether to draw with ASCII alone.
+        """
+        super().__init__(plain=plain, id="queue")
+        self._receipt_of = receipt_of
+        self._now = now
+        self._monotonic = monotonic
+        self._store: QueueReader | None = None
+        self._window = RowWindow()
+        self._separator: int | None = None
+        self._cursor = 0
+        self._top = 0
+        self._counts: QueueCounts | None = None
+        self._has_read = False
+        self._goal: Goal = "around"
+        self._wanted = asyncio.Event()
+        self._rest_until = 0.0
+        self._is_stale = False
+        self._unsaved: set[int] = set()
+        self._states: dict[int, Piece] = {}
+        """Line on the screen to how its job was last said to stand."""
+        self._second = 0
+        self.set_title("Queue")
+
+    # --- what is shown
+
+    @property
+    def selected(self) -> QueueRow | None:
+        """The row under the cursor."""
+        rows = self._window.rows
+        return rows[self._cursor] if rows else None
+
+    @property
+    def counts(self) -> QueueCounts | None:
+        """How many jobs stand where, as last read; None before anything was."""
+        return self._counts
+
+    def show_first(self, rows: Sequence[QueueRow], counts: QueueCounts) -> None:
+        """Show rows that were read before the store was open."""
+        self._counts = counts
+        self._apply(RowWindow(tuple(rows), False, counts.total > len(rows)))
+
+    def attach(self, store: QueueReader) -> None:
+        """Read from `store` from here on."""
+        self._store = store
+        self.run_worker(self._read(), name="queue", exit_on_error=False)
+        self._want("around" if self.selected is not None else "top")
+
+    def rows_changed(self) -> None:
+        """Something may be different: read again soon."""
+        self._is_stale = True
+
+    def tick(self) -> None:
+        """Read again what is stale, unless reading takes a tenth of the time already; once a second let ages move."""
+        if self._is_stale and self._monotonic() >= self._rest_until:
+            self._want("around")
+        second = int(self._now())
+        if second != self._second:
+            self._second = second
+            self.draw_what_reads_differently()
+
+    def mark_unsaved(self, job: int) -> None:
+        """What was approved of this job could not be saved: its row says so as long as it is failed."""
+        self._unsaved.add(job)
+        self.draw_what_reads_differently()
+
+    def draw_what_reads_differently(self) -> None:
+        """Draw the rows again whose jobs stand otherwise than they say."""
+        lines = range(self.list_height)
+        changed = [y for y in lines if (row := self._row_at(y)) and self._state_of(row) != self._states.get(y)]
+        if changed:
+            self.refresh_rows(changed)
+
+    def _state_of(self, row: QueueRow) -> Piece:
+        from evolver_tui.tui.screens.desk.panes.queue_row import state_words
+
+        receipt = self._receipt_of(row.job)
+        if receipt:
+            return receipt, "ok"
+        return state_words(row, self._now(), row.job in self._unsaved)
+
+    # --- moving
+
+    def select(self, row: QueueRow) -> None:
+        """Put the cursor on a job, wherever it stands."""
+        index = self._window.index_of(row.job)
+        if index is not None:
+            self._move_to(index)
+            return
+        self._window = RowWindow((row,), True, True)
+        self._cursor = self._top = 0
+        self._separator = None
+        self._tell()
+        self._want("around")
+
+    def move_down(self) -> None:
+        """One row down."""
+        self._move_to(self._cursor + 1)
+
+    def move_up(self) -> None:
+        """One row up."""
+        self._move_to(self._cursor - 1)
+
+    def move_page_down(self) -> None:
+        """One page down."""
+        self._move_to(self._cursor + max(1, self.list_height - 1))
+
+    def move_page_up(self) -> None:
+        """One page up."""
+        self._move_to(self._cursor - max(1, self.list_height - 1))
+
+    def move_half_down(self) -> None:
+        """Half a page down."""
+        self._move_to(self._cursor + max(1, self.list_height // 2))
+
+    def move_half_up(self) -> None:
+        """Half a page up."""
+        self._move_to(self._cursor - max(1, self.list_height // 2))
+
+    def move_top(self) -> None:
+        """To the first row of the queue."""
+        if self._window.has_before:
+            self._want("top")
+        else:
+            self._top = 0
+            self._move_to(0)
+
+    def move_bottom(self) -> None:
+        """To the last row of the queue."""
+        if self._window.has_after:
+            self._want("bottom")
+        else:
+            self._move_to(len(self._window.rows) - 1)
+
+    def _move_to(self, index: int) -> None:
+        rows = self._window.rows
+        index = max(0, min(index, len(rows) - 1))
+        moved = index != self._cursor
+        old_line, old_top = self._line_of(self._cursor), self._top
+        self._cursor = index
+        self._keep_cursor_in_view()
+        if self._top != old_top:
+            self.refresh()
+        elif moved:
+            self.refresh_rows([old_line - self._top, self._line_of(index) - self._top])
+        if moved:
+            self._tell()
+        window = self._window
+        if (window.has_before and index < NEAR_EDGE) or (window.has_after and index >= len(rows) - NEAR_EDGE):
+            self._want("around")
+
+    def _keep_cursor_in_view(self) -> None:
+        line, height = self._line_of(self._cursor), max(1, self.list_height)
+        if line == 1 and self._separator == 0:
+            line = 0
+        self._top = max(min(self._top, line), self._line_of(self._cursor) - height + 1)
+        lines = len(self._window.rows) + (self._separator is not None)
+        if not self._window.has_after:
+            self._top = min(self._top, max(0, lines - height))
+
+    def _tell(self) -> None:
+        self.post_message(self.Selected(self.selected))
+
+    def _line_of(self, index: int) -> int:
+        return index + (self._separator is not None and index >= self._separator)
+
+    # --- reading
+
+    def _want(self, goal: Goal) -> None:
+        if self._store is not None and not (self._wanted.is_set() and goal == "around"):
+            self._goal = goal
+            self._wanted.set()
+
+    async def _read(self) -> None:
+        """Read whenever something is wanted, one reading at a time, as long as the pane lives."""
+        assert self._store is not None
+        failed = False
+        while True:
+            await self._wanted.wait()
+            goal, self._goal = self._goal, "around"
+            self._wanted.clear()
+            self._is_stale = False
+            search, anchor = self.search, self.selected
+            started = self._monotonic()
+            try:
+                counts = await self._store.counts()
+                window = await read_window(self._store, goal, anchor, search)
+            except EvolverError as error:
+                if not failed:
+                    self.post_message(self.Failed(error))
+                failed = True
+                continue
+            failed = False
+            ended = self._monotonic()
+            self._rest_until = ended + min(max(SHORTEST_REST, 9 * (ended - started)), LONGEST_REST)
+            now_on = self.selected
+            if goal == "around" and now_on and now_on is not anchor and window.index_of(now_on.job) is None:
+                self._want("around")  # the cursor left while this was read
+            elif search == self.search:
+                has_moved, self._counts = counts != self._counts, counts
+                self._has_read = True
+                self._apply(window, goal)
+                if has_moved and self._separator is not None:
+                    self.refresh_rows([self._separator - self._top])
+
+    def search_changed(self) -> None:
+        """Show the first of the rows that match, or with no search the rows around the cursor's job again."""
+        self._want("top" if self.search else "around")
+        self.refresh()
+
+    def _apply(self, window: RowWindow, goal: Goal = "around") -> None:
+        """Take a window over; the cursor stays on its job, and its line where it is on the screen."""
+        before = self.selected
+        screen_y = self._line_of(self._cursor) - self._top
+        was_at_top = self._top == 0 and not self._window.has_before
+        changed = window != self._window
+        self._window, self._separator = window, window.separator
+        if goal == "top" or before is None:
+            self._cursor = self._top = 0
+        elif goal == "bottom":
+            self._cursor = len(window.rows) - 1
+        else:
+            found = window.index_of(before.job)
+            self._cursor = found if found is not None else window.nearest(before.key)
+            is_pinned = was_at_top and not window.has_before
+            self._top = 0 if is_pinned else max(0, self._line_of(self._cursor) - screen_y)
+        self._cursor = max(0, self._cursor)
+        self._keep_cursor_in_view()
+        self._show_counts()
+        if changed:
+            self.refresh()
+        if self.selected != before:
+            self._tell()
+
+    def _show_counts(self) -> None:
+        counts = self._counts
+        if counts is None:
+            return
+        if self.search:
+            more = "+" if self._window.has_after or self._window.has_before else ""
+            self.set_subtitle(f"{len(self._window.rows):,}{more} match")
+        else:
+            needs = counts.needs_you
+            needing = f" {self.marks.dot} {needs:,} {'needs' if needs == 1 else 'need'} you" if needs else ""
+            self.set_subtitle(f"{counts.waiting:,} waiting{needing}")
+
+    # --- drawing
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Keep the cursor in view."""
+        self._keep_cursor_in_view()
+
+    def on_focus(self) -> None:
+        """Show that the cursor is where the keys go."""
+        self.refresh_rows([self._line_of(self._cursor) - self._top])
+
+    def on_blur(self) -> None:
+        """Show that the keys go elsewhere."""
+        self.refresh_rows([self._line_of(self._cursor) - self._top])
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor on the row under the pointer."""
+        offset = event.get_content_offset(self)
+        if offset is not None and (index := self._index_at(offset.y)) is not None:
+            self._move_to(index)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Three rows down."""
+        event.stop()
+        self._move_to(self._cursor + 3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Three rows up."""
+        event.stop()
+        self._move_to(self._cursor - 3)
+
+    def line(self, y: int, width: int) -> tuple[Line, Style | None]:
+        """A row, the line above what is decided, or nothing."""
+        if self._separator is not None and y + self._top == self._separator:
+            from evolver_tui.tui.screens.desk.panes.queue_row import decided_line
+
+            return decided_line(None if self.search else self._counts, width, self.marks), None
+        index = self._index_at(y)
+        if index is None:
+            return [(self._empty_words(y), "dim")], None
+        from evolver_tui.tui.screens.desk.panes.queue_row import row_line
+
+        is_selected = index == self._cursor
+        row = self._window.rows[index]
+        over = self.ink["selected" if self.has_focus else "selected.blurred"] if is_selected else None
+        self._states[y] = self._state_of(row)
+        return row_line(row, width, is_selected, self._states[y], self.marks), over
+
+    def _empty_words(self, y: int) -> str:
+        if y != 0 or self._window.rows:
+            return ""
+        if self.search:
+            return f" nothing contains “{safe_text(self.search, 60)}”"
+        return " nothing here yet" if self._has_read else " opening the queue…"
+
+    def _index_at(self, y: int) -> int | None:
+        line = y + self._top
+        separator = self._separator
+        if separator is not None and line >= separator:
+            line -= 1
+            if line < separator:
+                return None
+        return line if 0 <= line < len(self._window.rows) else None
+
+    def _row_at(self, y: int) -> QueueRow | None:
+        index = self._index_at(y)
+        return None if index is None else self._window.rows[index]

@@ -1,0 +1,86 @@
+"""One line of the queue."""
+
+from __future__ import annotations
+
+from evolver_tui.core.job import JobState, Outcome, QuestionKind, QueueCounts, QueueRow
+from evolver_tui.core.safe_text import safe_text
+from evolver_tui.core.times import age
+from evolver_tui.tui.drawing.styles import Line, Marks, Piece, fill, fit, width_of
+from evolver_tui.tui.screens.desk.receipts import fit_receipt
+
+_LONGEST_NAME = 400
+_ID_CELLS = 20
+
+
+def row_line(row: QueueRow, width: int, is_selected: bool, state: Piece, marks: Marks) -> Line:
+    """Mark, id, name and `state` of a job, in `width` cells."""
+    mark, ink = _mark(row, marks)
+    words, state_ink = state
+    text = "strong" if is_selected else "dim" if row.state.is_over else "text"
+    task_id = fit(safe_text(row.task_id, _LONGEST_NAME), max(6, min(_ID_CELLS, width // 3)))
+    words = fit_receipt(words, width - 3 - width_of(task_id) - 3)
+    room = width - 3 - width_of(task_id) - 1 - width_of(words) - 2
+    name = fill(safe_text(row.task_name, _LONGEST_NAME), max(0, room))
+    needs = "needs" if is_selected and row.state is JobState.PAUSED else state_ink
+    return [(f" {mark} ", ink), (f"{task_id} ", text), (name, text), (f" {words} ", needs)]
+
+
+def decided_line(counts: QueueCounts | None, width: int, marks: Marks) -> Line:
+    """The line above what is over, with how many there are of each kind, as many kinds as fit."""
+    words = f"{marks.rule} decided "
+    if counts is not None:
+        numbers = {
+            "failed": counts.failed, "cancelled": counts.cancelled, "exported": counts.exported, "done": counts.done,
+            "approved": counts.approved, "rejected": counts.rejected, "skipped": counts.skipped,
+            "stored": counts.stored,
+        }  # fmt: skip
+        for word, number in numbers.items():
+            more = f"{marks.dot} {number:,} {word} "
+            if number and width_of(words + more) <= width:
+                words += more
+    rule: Piece = (marks.rule * max(0, width - width_of(words)), "rule")
+    return [(words, "dim"), rule]
+
+
+def _mark(row: QueueRow, marks: Marks) -> tuple[str, str]:
+    match row.state:
+        case JobState.PAUSED:
+            return (marks.review if row.asks is QuestionKind.REVIEW else marks.asks), "needs"
+        case JobState.RUNNING:
+            return marks.running, "run"
+        case JobState.PENDING:
+            return marks.waiting, "dim"
+        case JobState.FAILED:
+            return marks.failed, "error"
+        case JobState.COMPLETED if row.outcome is Outcome.APPROVED:
+            return marks.approved, "ok"
+        case JobState.COMPLETED if row.outcome is Outcome.REJECTED:
+            return marks.rejected, "error"
+        case JobState.COMPLETED if row.outcome is Outcome.DONE:
+            return marks.done, "ok"
+        case JobState.CANCELLED:
+            return marks.cancelled, "dim"
+        case JobState.EXPORTED:
+            return marks.exported, "dim"
+    return marks.skipped, "dim"
+
+
+def state_words(row: QueueRow, now: float, is_unsaved: bool = False) -> Piece:
+    """How a job stands at a moment, in a word or two; `is_unsaved`: what was approved could not be saved."""
+    elapsed = f"{age(now - row.since):>3}"  # always as wide, so that nothing moves when it gets longer
+    match row.state:
+        case JobState.PAUSED if row.asks is QuestionKind.REVIEW:
+            return f"review {elapsed}", "dim"
+        case JobState.PAUSED:
+            return f"asks {elapsed}", "dim"
+        case JobState.RUNNING:
+            return elapsed, "dim"
+        case JobState.PENDING:
+            return ("" if row.priority == "medium" else safe_text(row.priority, 10)), "dim"
+        case JobState.FAILED:
+            return ("not saved" if is_unsaved else "failed"), "error"
+        case JobState.COMPLETED if row.outcome is Outcome.APPROVED:
+            return safe_text(row.node.rpartition(" ")[2], 8), "dim"
+        case JobState.COMPLETED if row.outcome is not None:
+            return row.outcome.value, "dim"
+    return row.state.value, "dim"

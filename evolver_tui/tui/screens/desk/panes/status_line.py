@@ -1,0 +1,88 @@
+"""The status line: what runs, what waits, what needs a person; one row that gives way from its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from rich.style import Style
+
+from evolver_tui.core.safe_text import safe_text
+from evolver_tui.tui.drawing.formatting import rate
+from evolver_tui.tui.drawing.pane import Pane
+from evolver_tui.tui.drawing.styles import Line, Piece, line_width, spread
+from evolver_tui.tui.screens.desk.panes.hub_pane import link_mark
+
+if TYPE_CHECKING:
+    from evolver_tui.core.link_state import LinkState
+
+
+class Status(NamedTuple):
+    """What the line says."""
+
+    link: LinkState | None = None
+    is_sample: bool = False
+    per_second: float = 0.0
+    waiting: int = 0
+    needs_you: int = 0
+    author: str = ""
+    session_id: str = ""
+    is_paused: bool = False
+    is_closing: bool = False
+    cannot_save: bool = False
+    """Whether the database cannot be written at this moment."""
+
+
+class StatusLine(Pane):
+    """One row, drawn again when it reads differently."""
+
+    def __init__(self, *, plain: bool = False) -> None:
+        super().__init__(plain=plain, id="status")
+        self._status = Status()
+
+    def update(self, status: Status) -> None:
+        """What is so now."""
+        if status != self._status:
+            self._status = status
+            self.refresh()
+
+    def line(self, y: int, width: int) -> tuple[Line, Style | None]:
+        """The row."""
+        left: list[Piece] = [(" evolver ", "badge"), (" ", "text")]
+        for group in self._groups(width):
+            if line_width(left) + line_width(group) > width:
+                break
+            left += group
+        status = self._status
+        view: list[Piece] = [("1", "strong"), (" Desk ", "text")]
+        if not status.session_id:
+            return spread(left, view, width), None
+        session: list[Piece] = [(f"{status.session_id}  ", "dim"), *view]
+        fits = line_width(left) + line_width(session) < width
+        return spread(left, session if fits else view, width), None
+
+    def _groups(self, width: int) -> Iterator[list[Piece]]:
+        status = self._status
+        if status.cannot_save:
+            yield [(f"{self.marks.rejected} cannot save", "error"), ("  ", "text")]
+        mark, ink = link_mark(status.link, self.marks)
+        yield [(f"{mark} ", ink), (self._hub_words(width), "text"), ("  ", "text")]
+        yield [("queue ", "text"), (f"{status.waiting:,}", "strong"), ("  ", "text")]
+        if status.needs_you:
+            yield [(f" needs you {status.needs_you:,} ", "alarm"), ("  ", "text")]
+        if status.is_closing:
+            yield [("finishing… q again leaves at once", "warn"), ("  ", "text")]
+        if status.is_paused:
+            yield [("intake paused", "warn"), ("  ", "text")]
+        if status.author:
+            yield [(status.author, "text"), ("  ", "text")]
+
+    def _hub_words(self, width: int) -> str:
+        link = self._status.link
+        if link is None:
+            return "no hub"
+        name = "sample hub" if self._status.is_sample else safe_text(link.url.host, 40)
+        if link.phase == "connected":
+            speed = rate(self._status.per_second)
+            return f"{name} {speed}" if width >= 100 else speed
+        return f"{name} {link.phase}" if width >= 100 else link.phase
