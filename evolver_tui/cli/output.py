@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -41,6 +42,12 @@ def show(result: Result, *, as_json: bool) -> ExitCode:
 def say(text: str, stream: TextIO) -> None:
     """Write text for people."""
     print(safe_block(text, limit=len(text)), file=stream)
+
+
+def tell(line: str) -> None:
+    """Write a line on standard error at once. Whoever read it may be gone: the work goes on."""
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
