@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from evolver_tui.cli.arguments import Subparsers, add_json_argument, call, place_or_demo_arguments
@@ -78,6 +77,8 @@ def run(options: WorkerOptions) -> int:
 
 def _tell(signal: Signal) -> None:
     """One line for people."""
+    from datetime import datetime
+
     from evolver_tui.core.safe_text import safe_text
 
     told = " ".join(f"{name}={value}" for name, value in signal.payload.items() if name in _TOLD and value)
