@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FIRST_FRAME_VENDORS = ("sqlmodel", "sqlalchemy", "pydantic", "httpx", "signalrcore", "asyncpg", "keyring", "langgraph")
+FIRST_FRAME_VENDORS = (
+    "sqlmodel",
+    "sqlalchemy",
+    "pydantic",
+    "httpx",
+    "signalrcore",
+    "websockets",
+    "asyncpg",
+    "keyring",
+    "langgraph",
+)
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
