@@ -16,7 +16,8 @@ from evolver_tui.engine.author.author import LiveDraft
 from evolver_tui.tui.decision_keys import NOT_ALONE
 from evolver_tui.tui.drawing.code_view import CodeDocument
 from evolver_tui.tui.drawing.formatting import duration, rate
-from evolver_tui.tui.drawing.page import CardContent, Page
+from evolver_tui.tui.drawing.page import CardContent, MessageIdentity, Page, QuestionIdentity, ReviewIdentity
+from evolver_tui.tui.screens.desk.panes.review_card import SECONDS_UNASKED
 from tests.support.desk_fixtures import SMALL, Console, HandClock, console
 from tests.support.routine_process import install
 from tests.support.sessions import GENERATE, SUMMARIZE, TRANSLATE, send
@@ -49,7 +50,9 @@ async def at_card(desk: Console, *tasks: dict[str, Any]) -> None:
     """Receive tasks that all end at a person, and go to the first one's card."""
     await desk.receive(*tasks)
     await until_needs(desk, len(tasks))
-    await desk.until(lambda: desk.desk.card.content.identity[0] in ("review", "question"), "what needs a person")
+    await desk.until(
+        lambda: isinstance(desk.desk.card.content.identity, ReviewIdentity | QuestionIdentity), "what needs a person"
+    )
     await desk.press("enter")
     desk.clock.seconds += 1
 
@@ -145,8 +148,8 @@ async def test_a_draft_that_came_by_itself_is_decided_about_once_it_was_touched_
         await still(desk, lambda: BANNER not in desk.text())
         await desk.decide("a")
         await still(desk, lambda: len(saved(desk)) == 2)
-        desk.clock.seconds += 1
         await desk.until(lambda: BANNER in desk.text())
+        await desk.look_at_draft(SECONDS_UNASKED)
         await desk.until(lambda: BANNER not in desk.text())
         await desk.decide("a")
         await still(desk, lambda: len(saved(desk)) == 3)
@@ -163,7 +166,7 @@ async def test_a_draft_that_somebody_elses_reject_put_there_is_not_approved_by_t
         await other.answer(first.question_id, reject.to_json_value(), "bob", "s")
         await desk.until(lambda: "draft 2" in desk.desk.card.content.subtitle)
         for _ in range(3):
-            await desk.until(lambda: desk.desk.card._seconds_drawn >= 0.3)
+            await desk.look_at_draft()
             await desk.decide("a")
         assert UNASKED in desk.notices
         assert BANNER in desk.text()
@@ -185,7 +188,6 @@ async def test_a_draft_that_takes_the_place_of_the_one_a_key_was_pressed_for_is_
         await other.answer(first.question_id, reject.to_json_value(), "bob", "s")
 
         def is_there() -> bool:
-            desk.desk.queue._rest_until = 0.0
             desk.desk.queue.rows_changed()
             return "draft 2" in desk.desk.card.content.subtitle
 
@@ -202,7 +204,7 @@ async def test_of_a_draft_enough_has_to_be_in_sight(tmp_path: Path) -> None:
         await desk.decide("a")
         assert "Too little of the draft is in sight: give the card more room, or scroll." in desk.notices
         await desk.pilot.resize_terminal(80, 24)
-        await desk.until(lambda: not desk.desk.review_to_decide()[1])
+        await desk.look_at_draft()
         await desk.decide("a")
         await still(desk, lambda: len(saved(desk)) == 1)
 
@@ -408,7 +410,9 @@ async def test_a_small_terminal_gives_the_card_that_is_read_more_room(tmp_path: 
 async def test_code_is_counted_in_its_lines_and_text_in_rows(tmp_path: Path) -> None:
     async with console(tmp_path, size=SMALL) as desk:
         code = CodeDocument("\n".join(["x = 1"] * 6 + ["y = " + "1 + " * 300] + ["z = 1"] * 9))
-        desk.desk.card.show(CardContent(("test",), "t", "", (Page("Code", code), Page("Other", code)), job=1))
+        desk.desk.card.show(
+            CardContent(MessageIdentity("test", ()), "t", "", (Page("Code", code), Page("Other", code)), job=1)
+        )
         await desk.press("tab")
         tab = desk.desk.card._place_words
         assert tab() == "1-6 of 16 lines"
