@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from evolver_tui.adapters.llm.failures import Problem
 from evolver_tui.adapters.llm.http import BackendSettings, HttpBackend, Stop
-from evolver_tui.adapters.llm.refusals import Problem
 from evolver_tui.core.address import Address
 from evolver_tui.engine.author.backend import Prompt, Usage
 from evolver_tui.engine.clock import Clock
@@ -21,7 +21,7 @@ _STOPS: Mapping[object, Stop] = {
 _INPUT_COUNTS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
 
-class AnthropicDialect:
+class AnthropicApi:
     """Streams messages of the version 2023-06-01."""
 
     path = "/v1/messages"
@@ -116,4 +116,4 @@ class AnthropicBackend(HttpBackend):
 
     def __init__(self, settings: BackendSettings, clock: Clock) -> None:
         base_url = settings.base_url.for_connecting().strip().rstrip("/").removesuffix("/v1")
-        super().__init__(replace(settings, base_url=Address(base_url)), AnthropicDialect(), clock)
+        super().__init__(replace(settings, base_url=Address(base_url)), AnthropicApi(), clock)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from evolver_tui.adapters.llm.failures import Problem
 from evolver_tui.adapters.llm.http import BackendSettings, HttpBackend, Stop
-from evolver_tui.adapters.llm.refusals import Problem
 from evolver_tui.engine.author.backend import Prompt, Usage
 from evolver_tui.engine.clock import Clock
 
@@ -21,7 +21,7 @@ _OPTIONAL_FIELDS = ("stream_options", "max_tokens", "max_completion_tokens", "te
 """In this order: whoever refuses max_tokens names its successor beside it."""
 
 
-class OpenAIDialect:
+class OpenAIApi:
     """Streams, and asks for the usage count in the last event.
 
     Fields that a server turns out not to take are left out from then on.
@@ -112,4 +112,4 @@ class OpenAIBackend(HttpBackend):
     """A `Backend` behind an OpenAI-compatible server; `base_url` ends before /chat/completions, mostly with /v1."""
 
     def __init__(self, settings: BackendSettings, clock: Clock) -> None:
-        super().__init__(settings, OpenAIDialect(), clock)
+        super().__init__(settings, OpenAIApi(), clock)

@@ -15,7 +15,7 @@ from typing import Any
 
 from evolver_tui.core.node import Risk
 from evolver_tui.engine.checks import harmless_names
-from evolver_tui.engine.checks.names import PYTHONS_OWN, Names, Tree, own_attributes
+from evolver_tui.engine.checks.name_resolution import PYTHONS_OWN, Names, Tree, own_attributes
 
 HIGH = frozenset({"dynamic_import", "eval", "file_writes", "hidden_text", "introspection", "network", "processes"})
 """Capabilities that make a node's risk high; any other makes it medium."""
