@@ -302,6 +302,12 @@ class HttpBackend:
             raise provider.broke_off() from None
 
 
+def token_count(usage: Mapping[str, Any], name: str) -> int | None:
+    """A count among what a provider counted; None where it is missing or is none."""
+    value = usage.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
 def _judge(provider: Provider, stop: Stop | None, blank: bool) -> None:
     match stop:
         case None:

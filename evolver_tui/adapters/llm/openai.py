@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evolver_tui.adapters.llm.failures import Problem
-from evolver_tui.adapters.llm.http import BackendSettings, HttpBackend, Stop
+from evolver_tui.adapters.llm.http import BackendSettings, HttpBackend, Stop, token_count
 from evolver_tui.engine.author.backend import Prompt, Usage
 from evolver_tui.engine.clock import Clock
 
@@ -36,7 +36,6 @@ class OpenAIApi:
         self._refused: set[str] = set()
 
     def body(self, model: str, prompt: Prompt) -> dict[str, Any]:
-        """The request."""
         system = [{"role": "system", "content": prompt.system}] if prompt.system else []
         fields: dict[str, Any] = {
             "temperature": prompt.temperature,
@@ -63,7 +62,6 @@ class OpenAIApi:
         return False
 
     def reader(self) -> OpenAIReader:
-        """A reader for one answer."""
         return OpenAIReader()
 
 
@@ -76,8 +74,7 @@ class OpenAIReader:
 
     @property
     def usage(self) -> Usage:
-        """What the provider counted."""
-        return Usage(count(self._usage.get("prompt_tokens")), count(self._usage.get("completion_tokens")))
+        return Usage(token_count(self._usage, "prompt_tokens"), token_count(self._usage, "completion_tokens"))
 
     def read(self, event: Mapping[str, Any]) -> str:
         """The text of the first choice."""
@@ -101,11 +98,6 @@ def _stop(reason: object, *, refused: bool) -> Stop:
     if refused or reason == "content_filter":
         return "filtered"
     return "cut" if reason == "length" else "complete"
-
-
-def count(value: object) -> int | None:
-    """A count of tokens, or None for anything else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 class OpenAIBackend(HttpBackend):

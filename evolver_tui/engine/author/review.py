@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeRecord
@@ -38,12 +38,7 @@ class Replaced:
 
     def to_json_value(self) -> dict[str, Any]:
         """As JSON."""
-        return {
-            "version": self.version,
-            "sha256": self.sha256,
-            "task_id": self.task_id,
-            "decided_by": self.decided_by,
-        }
+        return asdict(self)
 
     @classmethod
     def from_json_value(cls, value: Mapping[str, Any]) -> Replaced:

@@ -10,6 +10,7 @@ from textual import events
 from textual.message import Message
 
 from evolver_tui.core.job import QuestionKind
+from evolver_tui.core.node import NodeVersion
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import age
 from evolver_tui.tui.drawing.formatting import moment
@@ -65,7 +66,7 @@ def _subject(subject: Mapping[str, Any]) -> tuple[str, str]:
     """Node and risk; a plug-in's review may be about anything."""
     match subject:
         case {"draft": {"node_id": str(node)}, "report": {"risk": str(risk)}, "version": int(version)}:
-            return f"{node} v{version}", risk
+            return str(NodeVersion(node, version)), risk
     return "", ""
 
 
