@@ -32,6 +32,7 @@ class ConsoleOptions(Options):
 
     hub: Address | None = None
     theme: str | None = None
+    no_worker: bool = False
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -41,6 +42,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--demo", action="store_true", help="a sample hub in this process and the offline author")
     parser.add_argument("--hub", metavar="URL", type=Address, help="the SignalR hub to subscribe to")
     parser.add_argument("--theme", metavar="NAME", help="colours, by the name of a theme")
+    parser.add_argument(
+        "--no-worker", action="store_true", help="work on nothing here: other processes do (evolver-tui worker)"
+    )
     call(run, ConsoleOptions, parser)
 
 
@@ -62,11 +66,12 @@ def run(options: ConsoleOptions) -> int:
     gc.disable()  # until the session is open: what is made in between stays, and looking through it takes a while
 
     from evolver_tui.tui.app import EvolverApp
-    from evolver_tui.wiring import make_session
+    from evolver_tui.wiring import NO_WORK, Work, make_session
 
     settings = _desk_settings(options, place)
     sys.setswitchinterval(SECONDS_A_THREAD_HOLDS_ON)
-    app = EvolverApp(lambda: make_session(place), lambda: _first_rows(place.database_file), settings)
+    work = NO_WORK if options.no_worker else Work()
+    app = EvolverApp(lambda: make_session(place, work=work), lambda: _first_rows(place.database_file), settings)
     result = app.run()
     return ExitCode.DONE if result is None else result
 

@@ -43,7 +43,7 @@ def _read(arguments: Sequence[str]) -> tuple[Callable[[Any], int], Options]:
 def _call(run: Callable[[Any], int], options: Options) -> int:
     try:
         if options.demo and not options.takes_demo:
-            raise UsageError("--demo goes with the console, `jobs` and `export`.")
+            raise UsageError("--demo goes with the console, `worker`, `jobs` and `export`.")
         return run(options)
     except UsageError as error:
         say(f"evolver-tui: {error}", sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from evolver_tui import __version__
-from evolver_tui.cli import config, connect, console, export, hub
+from evolver_tui.cli import config, connect, console, export, hub, worker
 from evolver_tui.cli.arguments import Parser, Subparsers, place_arguments
 from evolver_tui.cli.jobs import command as jobs
 from evolver_tui.cli.nodes import command as nodes
@@ -18,7 +18,7 @@ class Command(Protocol):
         """Add the parsers, and say by `arguments.call` what is called with what they read."""
 
 
-COMMANDS: tuple[Command, ...] = (connect, hub, nodes, jobs, export, config)
+COMMANDS: tuple[Command, ...] = (connect, worker, hub, nodes, jobs, export, config)
 """In the order of `--help`. What they need beyond the standard library, they import when they are called."""
 
 

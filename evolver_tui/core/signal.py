@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Generic, Literal, NamedTuple, TypedDict, TypeVar, cast, get_args
 
 EVENT_TYPE: Final = "SIGNAL_EMITTED"
-LEVELS: Final = ("info", "warning", "error")
+
+Level = Literal["info", "warning", "error"]
+LEVELS: Final[tuple[Level, ...]] = get_args(Level)
+
+PayloadT = TypeVar("PayloadT", bound=Mapping[str, object])
+"""A TypedDict: the fields of one type's payload. At run time it is a plain dictionary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,56 @@ class Signal:
     def to_dict(self) -> dict[str, Any]:
         """The three fields as a plain dictionary."""
         return {"name": self.name, "payload": dict(self.payload), "context": dict(self.context)}
+
+
+class SignalContext(TypedDict, total=False):
+    """What a bus is told of where a signal comes from; time, session and level it knows by itself."""
+
+    task_id: str
+    job: int
+    session_id: str
+    """Only where it is not the bus's own."""
+    deferred_at: float
+    """Seconds since 1970 when a signal was deferred that is told now."""
+
+
+class Observation(NamedTuple):
+    """What happened, before a bus says where and when; with that it is a `Signal`."""
+
+    name: str
+    payload: Mapping[str, Any]
+    level: Level | None = None
+    """None says nothing about it in the context, which counts as "info"."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignalType(Generic[PayloadT]):
+    """One of the signals that the program emits; called with a payload, it is the observation to emit.
+
+    That is one call with the payload alone, because a type checker then names the very field that is wrong.
+    """
+
+    name: str
+    payload: type[PayloadT]
+    tells: str
+    """When it is emitted, in one sentence."""
+    level: Level | None = None
+    """As an observation has it where nothing else is said."""
+
+    def __call__(self, payload: PayloadT, level: Level | None = None) -> Observation:
+        """An observation of this type.
+
+        Args:
+            level: only where it is not the type's own.
+        """
+        return Observation(self.name, payload, level or self.level)
+
+    def payload_of(self, signal: Signal) -> PayloadT | None:
+        """What a signal of this type tells; None for one of another.
+
+        Nothing is checked: a signal that a plug-in emitted by this name may hold anything.
+        """
+        return cast(PayloadT, signal.payload) if signal.name == self.name else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from typing import Any, TextIO
 from evolver_tui.core.errors import StoreError, UsageError
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import utc_text
-from evolver_tui.engine.durable.routine import BEGAN, KEPT
+from evolver_tui.engine.durable.routine import BEGAN, VALUE
 from evolver_tui.engine.signal_log import SessionRecord
 from evolver_tui.engine.store import Store
 from evolver_tui.settings.output_file import output_file
@@ -150,7 +150,7 @@ async def records(store: Store, session: SessionRecord, secrets: Sequence[str]) 
 
 def _done(journal: Mapping[str, Any]) -> dict[str, Any]:
     """What was done and answered. A kept value is a place on the way, and may hide a secret in an encoding."""
-    return {name: value for name, value in journal.items() if not name.startswith((KEPT, BEGAN))}
+    return {name: value for name, value in journal.items() if not name.startswith((VALUE, BEGAN))}
 
 
 async def _write_jsonl(found: AsyncIterator[Record], file: TextIO) -> None:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evolver_tui.core import signal_catalogue as signals
 from evolver_tui.core.errors import StoreBroken, StoreError
-from evolver_tui.core.signal import Signal
+from evolver_tui.core.signal import PayloadT, Signal, SignalType
 from evolver_tui.core.times import utc_text
 from evolver_tui.engine.garbage_collection import spare_what_stays
 from evolver_tui.engine.intake import HubMessage
@@ -83,26 +84,25 @@ class Headless:
         self._is_open = False
         self._writing = threading.Lock()
         """Signals come from the loop's thread and from the link's."""
-        self._events: dict[str, Callable[[Signal], None]] = {
-            "hub.connected": self._connected,
-            "hub.retry_scheduled": self._retry_scheduled,
-            "hub.ended": self._ended,
-            "hub.message_rejected": self._message_rejected,
-            "task.queued": self._task_queued,
-            "task.skipped": self._not_queued,
-            "task.stored": self._not_queued,
-            "task.duplicate": self._not_queued,
-            "task.started": self._processing,
-            "job.resumed": self._processing,
-            "node.written": self._generated,
-            "node.saved": self._saved,
-            "review.requested": self._waiting,
-            "question.asked": self._waiting,
-            "task.completed": self._completed,
-            "task.failed": self._failed,
-            "intake.error": self._queue_error,
-            "worker.error": self._queue_error,
-        }
+        self._events: dict[str, Callable[[Any, Signal], None]] = {}
+        self._on(signals.HUB_CONNECTED, self._connected)
+        self._on(signals.HUB_RETRY_SCHEDULED, self._retry_scheduled)
+        self._on(signals.HUB_ENDED, self._ended)
+        self._on(signals.HUB_MESSAGE_REJECTED, self._message_rejected)
+        self._on(signals.TASK_QUEUED, self._task_queued)
+        self._on(signals.TASK_SKIPPED, self._not_queued)
+        self._on(signals.TASK_STORED, self._not_queued)
+        self._on(signals.TASK_DUPLICATE, self._not_queued)
+        self._on(signals.TASK_STARTED, self._processing)
+        self._on(signals.JOB_RESUMED, self._processing)
+        self._on(signals.NODE_WRITTEN, self._generated)
+        self._on(signals.NODE_SAVED, self._saved)
+        self._on(signals.REVIEW_REQUESTED, self._waiting)
+        self._on(signals.QUESTION_ASKED, self._waiting)
+        self._on(signals.TASK_COMPLETED, self._completed)
+        self._on(signals.TASK_FAILED, self._failed)
+        self._on(signals.INTAKE_ERROR, self._queue_error)
+        self._on(signals.WORKER_ERROR, self._queue_error)
         self._remaining = 0
 
     def shut_down(self) -> None:
@@ -213,10 +213,13 @@ class Headless:
 
     # --- signals become events
 
+    def _on(self, kind: SignalType[PayloadT], tell: Callable[[PayloadT, Signal], None]) -> None:
+        self._events[kind.name] = tell
+
     def _hear(self, signal: Signal) -> None:
         tell = self._events.get(signal.name)
         if tell is not None:
-            tell(signal)
+            tell(signal.payload, signal)
 
     def _event(self, event: str, **fields: Any) -> None:
         with self._writing:
@@ -229,77 +232,75 @@ class Headless:
         self._tasks.extend(task.raw for task in message.received.tasks)
         self._event("message_received", message_number=message.number, data=data)
 
-    def _connected(self, signal: Signal) -> None:
+    def _connected(self, payload: signals.LinkChanged, _: Signal) -> None:
         self._was_connected = True
-        attempt = int(signal.payload.get("retries", 0)) + 1
+        attempt = payload["retries"] + 1
         warning = {"warning": self._warning} if self._warning else {}
         self._event(
-            "connected", hub_url=signal.payload["hub_url"], status="listening", library="signalrcore", attempt=attempt,
+            "connected", hub_url=payload["hub_url"], status="listening", library="signalrcore", attempt=attempt,
             **warning,
         )  # fmt: skip
 
-    def _retry_scheduled(self, signal: Signal) -> None:
-        payload = signal.payload
-        self._reason = str(payload.get("reason", ""))
+    def _retry_scheduled(self, payload: signals.LinkChanged, _: Signal) -> None:
+        self._reason = payload.get("reason", "")
         self._keep_error(self._reason)
         self._event(
             "connection_failed",
             attempt=payload["retries"], error=self._reason, retry_in=payload.get("retry_in", 0),
         )  # fmt: skip
 
-    def _ended(self, signal: Signal) -> None:
-        self._reason = str(signal.payload.get("reason", ""))
+    def _ended(self, payload: signals.LinkChanged, _: Signal) -> None:
+        self._reason = payload.get("reason", "")
         self._has_ended = True
         self._keep_error(self._reason)
-        attempts = max(1, int(signal.payload["retries"]))  # spec 000 says 10 after ten retries
+        attempts = max(1, payload["retries"])  # spec 000 says 10 after ten retries
         self._event("connection_failed_permanently", total_attempts=attempts, error=self._reason)
         self._stop.set()
 
-    def _message_rejected(self, signal: Signal) -> None:
-        error, message = str(signal.payload["error"]), signal.payload.get("message")
+    def _message_rejected(self, payload: signals.MessageRejected, _: Signal) -> None:
+        error, message = payload["error"], payload.get("message")
         self._errors.append(error)
         if message is None:
             self._event("message_handler_error", error=error)
         else:
             self._event("callback_error", error=error, message=message)
 
-    def _task_queued(self, signal: Signal) -> None:
-        self._remaining = int(signal.payload["queue_size"])
+    def _task_queued(self, payload: signals.TaskQueued, signal: Signal) -> None:
+        self._remaining = payload["queue_size"]
         self._event("task_queued", task_id=_task_id(signal), queue_size=self._remaining)
 
-    def _not_queued(self, signal: Signal) -> None:
+    def _not_queued(self, payload: signals.TaskStatus | signals.Nothing, signal: Signal) -> None:
         """Beyond spec 000, which has no words for a task that is kept and not worked on."""
-        self._event(signal.name.replace(".", "_"), task_id=_task_id(signal), **signal.payload)
+        self._event(signal.name.replace(".", "_"), task_id=_task_id(signal), **payload)
 
-    def _processing(self, signal: Signal) -> None:
-        self._remaining = int(signal.payload["queue_size"])
+    def _processing(self, payload: signals.WorkBegan, signal: Signal) -> None:
+        self._remaining = payload["queue_size"]
         self._event("processing_task", task_id=_task_id(signal), queue_size=self._remaining)
 
-    def _generated(self, signal: Signal) -> None:
-        payload = signal.payload
+    def _generated(self, payload: signals.NodeWritten, signal: Signal) -> None:
         self._event(
             "workflow_generated",
             task_id=_task_id(signal), workflow_name=payload["workflow_name"], node_id=payload["node_id"],
         )  # fmt: skip
 
-    def _saved(self, signal: Signal) -> None:
-        self._event("workflow_saved", node_id=signal.payload["node_id"], task_id=_task_id(signal))
+    def _saved(self, payload: signals.NodeSaved, signal: Signal) -> None:
+        self._event("workflow_saved", node_id=payload["node_id"], task_id=_task_id(signal))
 
-    def _waiting(self, signal: Signal) -> None:
-        waits_for = "review" if signal.name == "review.requested" else "answer"
-        self._event("task_waiting", task_id=_task_id(signal), waits_for=waits_for, message=signal.payload["message"])
+    def _waiting(self, payload: signals.Asked, signal: Signal) -> None:
+        waits_for = "review" if signal.name == signals.REVIEW_REQUESTED.name else "answer"
+        self._event("task_waiting", task_id=_task_id(signal), waits_for=waits_for, message=payload["message"])
 
-    def _completed(self, signal: Signal) -> None:
+    def _completed(self, _: signals.TaskCompleted | signals.TaskFailed, signal: Signal) -> None:
         self._event("task_completed", task_id=_task_id(signal), remaining_queue=self._remaining)
 
-    def _failed(self, signal: Signal) -> None:
-        error = str(signal.payload["error"])
+    def _failed(self, payload: signals.TaskFailed, signal: Signal) -> None:
+        error = payload["error"]
         self._errors.append(error)
-        self._event("workflow_processing_failed", task=signal.payload["task"], error=error)
-        self._completed(signal)
+        self._event("workflow_processing_failed", task=payload["task"], error=error)
+        self._completed(payload, signal)
 
-    def _queue_error(self, signal: Signal) -> None:
-        error = str(signal.payload["error"])
+    def _queue_error(self, payload: signals.Failure | signals.IntakeFailed, _: Signal) -> None:
+        error = payload["error"]
         self._errors.append(error)
         self._event("queue_processor_error", error=error)
 

@@ -10,7 +10,19 @@ from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import NodeChanged, NodeError, NotWaiting, QuestionError
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, QuestionKind, check_content, read_form
-from evolver_tui.core.signal import Signal
+from evolver_tui.core.signal import Observation, Signal
+from evolver_tui.core.signal_catalogue import (
+    JOB_CANCELLED,
+    JOB_EXPORTED,
+    JOB_IMPORTED,
+    JOB_RESTORED,
+    QUESTION_ANSWERED,
+    REVIEW_DECIDED,
+    TASK_RETRIED,
+    JobImported,
+    QuestionAnswered,
+    ReviewDecided,
+)
 from evolver_tui.engine.author.library import Library
 from evolver_tui.engine.author.review import ReviewSubject
 from evolver_tui.engine.inbox_store import InboxStore
@@ -75,9 +87,11 @@ class Inbox:
             decision = replace(decision, by=self._person)
             if decision.kind is DecisionKind.APPROVE:
                 decision = replace(decision, replaces=subject.replaced_sha256)
-            payload = {"kind": decision.kind.value, "by": decision.by, "node_id": subject.draft.node_id}
-            reason = {"reason": decision.reason} if decision.reason else {}
-            await self._settle(question, decision.to_json_value(), "review.decided", {**payload, **reason})
+            node_id = subject.draft.node_id
+            payload: ReviewDecided = {"kind": decision.kind.value, "by": decision.by, "node_id": node_id}
+            if decision.reason:
+                payload["reason"] = decision.reason
+            await self._settle(question, decision.to_json_value(), REVIEW_DECIDED(payload))
 
     async def answer(self, question_id: int, answer: Answer) -> None:
         """Answer a question; `cancel` leaves it open.
@@ -92,18 +106,23 @@ class Inbox:
         if question is not None:
             if answer.action is AnswerAction.ACCEPT:
                 answer = _checked_answer(question, answer)
-            payload = {"question": question.question.name, "by": self._person, **answer.to_json_value()}
-            await self._settle(question, answer.to_json_value(), "question.answered", payload)
+            payload: QuestionAnswered = {
+                "question": question.question.name,
+                "by": self._person,
+                "action": answer.action.value,
+                "content": dict(answer.content),
+            }
+            await self._settle(question, answer.to_json_value(), QUESTION_ANSWERED(payload))
 
     async def retry(self, job: int) -> None:
         """Queue a failed job again; what it had finished is kept. Raises NotWaiting."""
-        session_id, signals = await self._told(job, "task.retried")
+        session_id, signals = await self._told(job, TASK_RETRIED({}))
         await self._store.retry(job, session_id, signals)
         self._tell(signals)
 
     async def cancel(self, job: int) -> None:
         """End a job, whether it waits or runs. Raises NotWaiting."""
-        session_id, signals = await self._told(job, "job.cancelled", by=self._person)
+        session_id, signals = await self._told(job, JOB_CANCELLED({"by": self._person}))
         await self._store.cancel(job, session_id, signals)
         self._tell(signals)
         self._on_cancel(job)
@@ -114,14 +133,14 @@ class Inbox:
         Raises:
             NotWaiting: it is neither, somebody restored it before, or no person's answer rejected it.
         """
-        session_id, signals = await self._told(job, "job.restored", by=self._person)
+        session_id, signals = await self._told(job, JOB_RESTORED({"by": self._person}))
         await self._store.restore(job, session_id, signals)
         self._tell(signals)
 
     async def export_job(self, job: int) -> Bundle:
         """Let a waiting job leave for another machine; the same bundle again for one that left. Raises NotWaiting."""
         bundle_id = self._new_id()
-        session_id, signals = await self._told(job, "job.exported", by=self._person, bundle=bundle_id)
+        session_id, signals = await self._told(job, JOB_EXPORTED({"by": self._person, "bundle": bundle_id}))
         bundle = await self._store.export_job(job, self._person, self._host, bundle_id, session_id, signals)
         if bundle.id == bundle_id:
             self._tell(signals)
@@ -129,20 +148,24 @@ class Inbox:
 
     async def import_job(self, bundle: Bundle) -> int:
         """Let a job come in, in the state in which it left; returns its number here. Raises BundleError."""
-        payload = {"by": self._person, "bundle": bundle.id, "exported_by": bundle.exported_by, "from": bundle.host}
-        signals = (self._bus.stamp("job.imported", payload, level="info"),)
+        payload: JobImported = {
+            "by": self._person,
+            "bundle": bundle.id,
+            "exported_by": bundle.exported_by,
+            "from": bundle.host,
+        }
+        signals = (self._bus.stamp(JOB_IMPORTED(payload)),)
         job = await self._store.import_job(bundle, self._session_id, signals)
         self._tell(signals)
         return job
 
-    async def _told(self, job: int, name: str, **payload: Any) -> tuple[str, tuple[Signal, ...]]:
+    async def _told(self, job: int, observation: Observation) -> tuple[str, tuple[Signal, ...]]:
         """The session whose log tells of this, and the signal that does. Raises NotWaiting for an unknown job."""
         detail = await self._store.job(job)
         if detail is None:
             raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
         session_id = self._session_id if self._has_session else detail.session_id
-        context = {"task_id": detail.row.task_id, "job": job, "session_id": session_id}
-        return session_id, (self._bus.stamp(name, payload, **context),)
+        return session_id, (self._bus.stamp(observation, task_id=detail.row.task_id, job=job, session_id=session_id),)
 
     async def _open_question(self, question_id: int, kind: QuestionKind) -> OpenQuestion | None:
         question = await self._store.question(question_id)
@@ -153,10 +176,8 @@ class Inbox:
             raise NotWaiting(f"This job waits for a {question.question.kind.value}, not a {kind.value}.")
         return question
 
-    async def _settle(
-        self, question: OpenQuestion, value: Mapping[str, Any], name: str, payload: Mapping[str, Any]
-    ) -> None:
-        session_id, signals = await self._told(question.job, name, **payload)
+    async def _settle(self, question: OpenQuestion, value: Mapping[str, Any], observation: Observation) -> None:
+        session_id, signals = await self._told(question.job, observation)
         await self._store.answer(question.id, value, self._person, session_id, signals)
         self._tell(signals)
 

@@ -17,6 +17,17 @@ from typing import NamedTuple, Protocol
 from evolver_tui.core.added_tasks import AddedTasks
 from evolver_tui.core.errors import StoreBroken, StoreError
 from evolver_tui.core.signal import Signal
+from evolver_tui.core.signal_catalogue import (
+    HUB_MESSAGE_RECEIVED,
+    HUB_MESSAGE_REJECTED,
+    INTAKE_ERROR,
+    TASK_DUPLICATE,
+    TASK_QUEUED,
+    TASK_SKIPPED,
+    TASK_STORED,
+    MessageReceived,
+    MessageRejected,
+)
 from evolver_tui.core.task import Received, Task, read_message
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.signals import SignalBus
@@ -187,8 +198,9 @@ class Intake:
         for message in messages:
             self._on_message(message)
         tasks = [task for message in messages for task in message.received.tasks]
-        gathered = {"message_number": messages[-1].number, "messages": len(messages), "tasks": len(tasks)}
-        self._bus.emit("hub.message_received", gathered)
+        number = messages[-1].number
+        gathered: MessageReceived = {"message_number": number, "messages": len(messages), "tasks": len(tasks)}
+        self._bus.emit(HUB_MESSAGE_RECEIVED(gathered))
         for start in range(0, len(tasks), MOST_TASKS_A_COMMIT):
             await self._commit(tasks[start : start + MOST_TASKS_A_COMMIT])
         for message in messages:
@@ -223,10 +235,10 @@ class Intake:
                     self._on_broken(error)
                 if self._gives_up:
                     lost = f"{len(tasks)} received tasks are lost. {error}"
-                    self._bus.emit("intake.error", {"error": lost, "tasks": len(tasks)}, level="error")
+                    self._bus.emit(INTAKE_ERROR({"error": lost, "tasks": len(tasks)}))
                     return None
                 if not told:
-                    self._bus.emit("intake.error", {"error": str(error), "tasks": len(tasks)}, level="error")
+                    self._bus.emit(INTAKE_ERROR({"error": str(error), "tasks": len(tasks)}))
                 told = True
                 await self._clock.sleep(SECONDS_BETWEEN_TRIES)
 
@@ -235,16 +247,16 @@ class Intake:
         stamp = self._bus.stamp
         before = added.waiting - len(added.queued)
         signals = [
-            stamp("task.queued", {"queue_size": before + position, "priority": task.priority}, task_id=task.id)
+            stamp(TASK_QUEUED({"queue_size": before + position, "priority": task.priority}), task_id=task.id)
             for position, task in enumerate(added.queued, 1)
         ]
-        signals += [stamp("task.skipped", {"status": task.status}, task_id=task.id) for task in added.skipped]
-        signals += [stamp("task.stored", {"status": task.status}, task_id=task.id) for task in added.stored]
-        signals += [stamp("task.duplicate", {}, task_id=task.id, level="warning") for task in added.duplicates]
+        signals += [stamp(TASK_SKIPPED({"status": task.status}), task_id=task.id) for task in added.skipped]
+        signals += [stamp(TASK_STORED({"status": task.status}), task_id=task.id) for task in added.stored]
+        signals += [stamp(TASK_DUPLICATE({}), task_id=task.id) for task in added.duplicates]
         self._signals = signals
         return signals
 
     def _tell_problem(self, message: HubMessage, problem: str) -> None:
         quoted = _SHORT.repr(list(message.arguments))[:QUOTED_CHARACTERS]
-        payload = {"error": problem, "message": quoted, "message_number": message.number}
-        self._bus.emit("hub.message_rejected", payload, level="error")
+        payload: MessageRejected = {"error": problem, "message": quoted, "message_number": message.number}
+        self._bus.emit(HUB_MESSAGE_REJECTED(payload))

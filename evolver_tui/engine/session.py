@@ -10,6 +10,7 @@ from pathlib import Path
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import StoreBroken
 from evolver_tui.core.signal import Signal
+from evolver_tui.core.signal_catalogue import CONFIG_NOTICE, SESSION_ENDED, SESSION_EXPORTED, SESSION_STARTED
 from evolver_tui.engine.author.author import Author, LiveDraft
 from evolver_tui.engine.author.backend import Backend
 from evolver_tui.engine.author.library import Library
@@ -109,9 +110,9 @@ class Session:
         self.workers.open()
         if parts.is_recorded:
             backend = parts.backend.info.label if parts.backend is not None else "none"
-            self.bus.emit("session.started", {"backend": backend, "host": parts.host})
+            self.bus.emit(SESSION_STARTED({"backend": backend, "host": parts.host}))
         for notice in parts.notices:
-            self.bus.emit("config.notice", {"notice": notice}, level="warning")
+            self.bus.emit(CONFIG_NOTICE({"notice": notice}))
 
     async def close(self, *, finish_current: bool = True) -> None:
         """Leave the hub, let what is worked on run to its next stop or give it back, commit everything."""
@@ -123,7 +124,7 @@ class Session:
         await self.workers.close()
         try:
             if self._parts.is_recorded:
-                self.bus.emit("session.ended")
+                self.bus.emit(SESSION_ENDED({}))
                 await self.store.end_session(self.id)
         finally:
             try:
@@ -193,5 +194,5 @@ class Session:
         session_id = session_id or self.id
         path = path or self._parts.exports / f"{session_id}.{format}"
         await write_export(self.store, session_id, format, path, await asyncio.to_thread(self._parts.secrets))
-        self.bus.emit("session.exported", {"path": str(path), "format": format})
+        self.bus.emit(SESSION_EXPORTED({"path": str(path), "format": format}))
         return path

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from evolver_tui.core.address import show_addresses
-from evolver_tui.core.signal import Signal
+from evolver_tui.core.signal import Observation, Signal, SignalContext
 
 Listener = Callable[[Signal], None]
 
@@ -103,17 +103,22 @@ class SignalBus:
         self._log = log
         self.registry = registry
 
-    def stamp(self, name: str, payload: Mapping[str, Any] | None = None, **context: Any) -> Signal:
-        """A signal with timestamp and session in its context, not yet delivered to anyone."""
-        return Signal(name, payload or {}, {"timestamp": self._now(), "session_id": self._session_id, **context})
+    def stamp(self, observation: Observation, **context: Unpack[SignalContext]) -> Signal:
+        """A signal with timestamp, session and level in its context, not yet delivered to anyone."""
+        name, payload, level = observation
+        stamped: dict[str, object] = {"timestamp": self._now(), "session_id": self._session_id}
+        if level is not None:
+            stamped["level"] = level
+        stamped.update(context)
+        return Signal(name, payload, stamped)
 
     def relay(self, signals: Sequence[Signal]) -> None:
         """Deliver signals that are in the log already."""
         for signal in signals:
             self.registry.emit(signal)
 
-    def emit(self, name: str, payload: Mapping[str, Any] | None = None, **context: Any) -> None:
+    def emit(self, observation: Observation, **context: Unpack[SignalContext]) -> None:
         """Log and deliver one signal."""
-        signal = self.stamp(name, payload, **context)
+        signal = self.stamp(observation, **context)
         self._log((signal,))
         self.registry.emit(signal)

@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import StoreBroken
-from evolver_tui.core.link_state import LinkState
+from evolver_tui.core.link_state import LinkPhase, LinkState
+from evolver_tui.core.signal import SignalType
+from evolver_tui.core.signal_catalogue import (
+    HUB_CONNECTED,
+    HUB_CONNECTING,
+    HUB_DISCONNECTED,
+    HUB_ENDED,
+    HUB_IDLE,
+    HUB_MESSAGE_REJECTED,
+    HUB_RETRY_SCHEDULED,
+    INTAKE_PAUSED,
+    INTAKE_RESUMED,
+    LinkChanged,
+)
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.intake import Intake, IntakeStore, MessageHook
 from evolver_tui.engine.link import Link, LinkMaker
 from evolver_tui.engine.signals import SignalBus
 
-_LINK_SIGNALS = {
-    "connecting": ("hub.connecting", "info"),
-    "connected": ("hub.connected", "info"),
-    "waiting": ("hub.retry_scheduled", "warning"),
-    "ended": ("hub.ended", "error"),
-    "closed": ("hub.disconnected", "info"),
+_LINK_SIGNALS: Mapping[LinkPhase, SignalType[LinkChanged]] = {
+    "idle": HUB_IDLE,
+    "connecting": HUB_CONNECTING,
+    "connected": HUB_CONNECTED,
+    "waiting": HUB_RETRY_SCHEDULED,
+    "ended": HUB_ENDED,
+    "closed": HUB_DISCONNECTED,
 }
 
 
@@ -122,7 +136,7 @@ class Subscription:
     def pause(self, paused: bool) -> None:
         """Stop or resume taking tasks from the hub; the hub's flow control holds them back meanwhile."""
         self.intake.pause(paused)
-        self._bus.emit("intake.paused" if paused else "intake.resumed")
+        self._bus.emit(INTAKE_PAUSED({}) if paused else INTAKE_RESUMED({}))
 
     # --- what a link tells
 
@@ -136,14 +150,13 @@ class Subscription:
         if news == self._told:
             return
         self._told = news
-        name, level = _LINK_SIGNALS.get(state.phase, ("hub.idle", "info"))
-        payload: dict[str, object] = {"hub_url": str(state.url), "retries": state.retries}
+        payload: LinkChanged = {"hub_url": str(state.url), "retries": state.retries}
         if state.reason:
             payload["reason"] = state.reason
         if state.retry_at is not None:
             payload["retry_in"] = round(max(0.0, state.retry_at - state.since), 1)
-        self._bus.emit(name, payload, level=level)
+        self._bus.emit(_LINK_SIGNALS[state.phase](payload))
 
     def unusable(self, problem: str) -> None:
         """Tell of something that arrived and is no message for us."""
-        self._bus.emit("hub.message_rejected", {"error": problem}, level="error")
+        self._bus.emit(HUB_MESSAGE_REJECTED({"error": problem}))

@@ -6,6 +6,8 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from evolver_tui.core.signal_catalogue import HUB_MESSAGE_RECEIVED, TASK_COMPLETED
+
 if TYPE_CHECKING:
     from evolver_tui.core.signal import Signal
 
@@ -46,12 +48,12 @@ class Bridge:
         with self._lock:
             self._kept.append(signal)
             self._received += 1
-            if name == "hub.message_received":
+            if name == HUB_MESSAGE_RECEIVED.name:
                 tasks = signal.payload.get("tasks")
                 self._tasks_in += tasks if isinstance(tasks, int) else 1
             elif not name.startswith(_NOT_ABOUT_JOBS):
                 self._touches_jobs = True
-                self._tasks_out += name == "task.completed"
+                self._tasks_out += name == TASK_COMPLETED.name
 
     def jobs_changed(self, has_work: bool) -> None:
         """Another process changed jobs; that comes without signals. Callable in any thread."""

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from evolver_tui import wiring
 from evolver_tui.cli.main import main as evolver_tui_main
-from evolver_tui.core.signal import Signal
+from evolver_tui.core.signal import Observation, Signal
 from evolver_tui.engine.intake import Intake
 from evolver_tui.engine.session import Session
 from evolver_tui.engine.signals import SignalBus, SignalRegistry, get_signal_registry
@@ -92,7 +92,8 @@ def _emit(bus: SignalBus, rate: float, seconds: float, used: Callable[[], float]
     sent = 0
     while (passed := time.monotonic() - started) < seconds:
         due = int(passed * rate)
-        bus.relay([bus.stamp("llm.progress", {"step": number, "loss": 0.25}) for number in range(sent, due)])
+        due_ones = (Observation("llm.progress", {"step": number, "loss": 0.25}) for number in range(sent, due))
+        bus.relay([bus.stamp(each) for each in due_ones])
         sent = due
         time.sleep(max(_STEP, 1 / rate / 4))
     return (used() - before) / (time.monotonic() - started)

@@ -18,6 +18,7 @@ from evolver_tui.core.address import Address
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.node import CheckReport, Finding, FindingLevel, NodeDraft, Risk
 from evolver_tui.core.question import QuestionKind
+from evolver_tui.core.signal import Observation
 from evolver_tui.engine.author.library import Approval
 from evolver_tui.engine.export import export_session
 from evolver_tui.engine.headless import Headless
@@ -115,7 +116,7 @@ async def test_exports(tmp_path: Path, format: str) -> None:
     packs = bundles(300)
     await send(session, *(task_of(pack, does) for pack in packs for does in ("ask", "draft", "fail")))
     for tag, text in numbered():
-        session.bus.emit(f"{tag}{text}", {f"{tag}{text}": f"{tag}{text}"})
+        session.bus.emit(Observation(f"{tag}{text}", {f"{tag}{text}": f"{tag}{text}"}))
     await watch.until("task.failed", len(packs))
     waiting = await session.store.open_questions()
     review = next(each for each in waiting if each.question.kind is QuestionKind.REVIEW)

@@ -457,10 +457,10 @@ async def test_a_kept_value_is_replaced_and_does_not_silence_the_routine(tmp_pat
     seen: list[Any] = []
 
     async def routine(run: Run, task: Task) -> Result:
-        seen.append(run.kept("place"))
+        seen.append(run.value("place"))
         run.emit("begun")
-        await run.keep("place", {"at": 1})
-        await run.keep("place", {"at": 2})
+        await run.keep("place", {"at": 1})  # another name of set_value
+        await run.set_value("place", {"at": 2})
         await run.ask(Question("go on", "Go on?"))
         return Result(Outcome.REJECTED)
 

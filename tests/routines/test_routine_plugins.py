@@ -325,7 +325,7 @@ async def test_source_of_a_job_is_the_one_that_was_hashed_when_it_was_taken(home
     later = source_hash(found.routines["b"])
 
     async def result(name: str, taken_with: str) -> Any:
-        run = SimpleNamespace(source_hash=taken_with, emit=lambda *_: None)
+        run = SimpleNamespace(source_hash=taken_with, tell=lambda _: None)
         return await found.routines[name](cast(Run, run), Task.from_raw(a_task()))
 
     assert await result("a", asked) == "old"
@@ -397,6 +397,6 @@ async def test_config_and_package_share_a_module(home: Path) -> None:
     results = []
     for name, text in (("mine", "old"), ("theirs", "new")):
         file.write_text(TWO.format(text))
-        run = SimpleNamespace(source_hash=source_hash(found.routines[name]), emit=lambda *_: None)
+        run = SimpleNamespace(source_hash=source_hash(found.routines[name]), tell=lambda _: None)
         results.append(await found.routines[name](cast(Run, run), Task.from_raw(a_task())))
     assert results == ["old", "new"]

@@ -17,7 +17,7 @@ from textual.color import Color
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import ConfigError, StoreError
 from evolver_tui.core.job import QueueCounts
-from evolver_tui.core.signal import Signal
+from evolver_tui.core.signal import Observation, Signal
 from evolver_tui.engine.session import Session
 from evolver_tui.engine.store import Store
 from evolver_tui.tui.actions import ACTIONS, KeyTable, bindings_for
@@ -390,7 +390,7 @@ async def test_no_stranger_reaches_the_terminal_or_an_action(tmp_path: Path) -> 
     async with console(tmp_path) as desk:
         await desk.receive(task, long_line)
         await until_needs(desk, 1)
-        desk.session.bus.emit(HOSTILE, {HOSTILE: HOSTILE}, level="error")
+        desk.session.bus.emit(Observation(HOSTILE, {HOSTILE: HOSTILE}, "error"))
         await desk.press("l")
         for _ in range(2):
             await desk.until(lambda: "[@click=app.quit]" in desk.text())

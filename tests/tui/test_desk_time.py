@@ -11,6 +11,7 @@ import pytest
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import NodeError, StoreError
 from evolver_tui.core.job import QueueCounts
+from evolver_tui.core.signal import Observation
 from evolver_tui.engine.author.author import LiveDraft
 from evolver_tui.tui.decision_keys import NOT_ALONE
 from evolver_tui.tui.drawing.code_view import CodeDocument
@@ -300,23 +301,24 @@ async def test_the_card_says_that_the_model_failed_and_when_it_is_asked_again(sl
         job = await running_job(desk)
         bus = desk.session.bus
         for error in ("It is down.", "It \x1b[31mis busy."):
-            bus.emit("llm.generation_start", {}, task_id="t", job=job)
-            bus.emit("llm.generation_error", {"error": error, "retry_in": 8.0}, task_id="t", job=job, level="warning")
+            bus.emit(Observation("llm.generation_start", {}), task_id="t", job=job)
+            payload = {"error": error, "retry_in": 8.0}
+            bus.emit(Observation("llm.generation_error", payload, "warning"), task_id="t", job=job)
         signal_time = time.time()
         wall.seconds = float(int(signal_time) + 3)
         await desk.until(lambda: "Attempt 2 failed: It" in desk.text() and "is busy." in desk.text())
         assert "\x1b" not in desk.text()
         assert any(f"Attempt 3 comes in {seconds}s." in desk.text() for seconds in (5, 6, 7))
-        bus.emit("llm.generation_start", {}, task_id="t", job=job)
+        bus.emit(Observation("llm.generation_start", {}), task_id="t", job=job)
         wall.seconds += 1
         await desk.until(lambda: "Attempt 3 is under way." in desk.text())
         assert desk.session.author is not None
         desk.session.author.live = LiveDraft(job, "t", "import json\n", 1, wall.seconds)
         await desk.until(lambda: "attempt 3 · 1 line" in desk.text())
         desk.session.author.live = None
-        bus.emit("llm.generation_error", {"error": "It broke off.", "retry_in": 2}, task_id="t", job=job)
+        bus.emit(Observation("llm.generation_error", {"error": "It broke off.", "retry_in": 2}), task_id="t", job=job)
         await desk.until(lambda: "Attempt 3 failed: It broke off." in desk.text())
-        bus.emit("node.written", {}, task_id="t", job=job)
+        bus.emit(Observation("node.written", {}), task_id="t", job=job)
         wall.seconds += 1
         await desk.until(lambda: "Attempt" not in desk.desk.card.page.title and "Attempt 3" not in desk.text())
 

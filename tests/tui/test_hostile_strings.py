@@ -22,7 +22,7 @@ from evolver_tui.core.link_state import LinkState
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.router_answer import MOST_CODE_BYTES
 from evolver_tui.core.safe_text import safe_block
-from evolver_tui.core.signal import Signal
+from evolver_tui.core.signal import Observation, Signal
 from evolver_tui.core.task import Task
 from evolver_tui.engine.session import Session
 from evolver_tui.tui.actions import ACTIONS
@@ -204,7 +204,7 @@ async def test_signals_and_searches(tmp_path: Path) -> None:
     async with console(place_in(tmp_path), LARGE) as (app, pilot, session, _):
         feed, queue = app.desk.feed, app.desk.queue
         for tag, text in numbered():
-            session.bus.emit(f"{tag}{text}", {"v": f"{tag}{text}", text: {text: text}})
+            session.bus.emit(Observation(f"{tag}{text}", {"v": f"{tag}{text}", text: {text: text}}))
         await go_to_pane(pilot, feed)
         await press(pilot, "plus")
         wanted = [f"{start}{trace(tag + text)}" for start in ("i", "v=") for tag, text in numbered()]
@@ -297,7 +297,7 @@ async def test_an_endless_text_stops_nothing(tmp_path: Path, words: str) -> None
     async with console(place_in(tmp_path)) as (app, pilot, session, watch):
         await send(session, task_of(words, "ask"), task_of(words[:MOST_CODE_BYTES], "draft"), task_of(words, "fail"))
         await watch.until("task.failed")
-        session.bus.emit("any", {"v": words})
+        session.bus.emit(Observation("any", {"v": words}))
         await assert_modal_shows(app, pilot, SignalModal(ACTIONS, Signal("any", {"v": words}), stay), [words[:4]])
         app.desk.say(words)
         await until(pilot, lambda: counts(app).failed == 1)

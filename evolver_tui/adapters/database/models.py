@@ -96,7 +96,7 @@ class Journal(Layout, table=True):
     at: float = Field(sa_type=Double)
 
 
-class Inquiry(Layout, table=True):
+class QuestionRow(Layout, table=True):
     """A question that a job asked, and its one answer."""
 
     __tablename__ = "question"

@@ -22,6 +22,7 @@ from evolver_tui.adapters.database.dialect import Dialect
 from evolver_tui.adapters.database.transaction import Transaction, TransactionLost, log_row
 from evolver_tui.core.errors import StoreBroken, StoreError
 from evolver_tui.core.signal import Signal
+from evolver_tui.core.signal_catalogue import SIGNALS_LOST
 
 T = TypeVar("T")
 Settlement = tuple["asyncio.Future[Any]", Any, BaseException | None]
@@ -34,8 +35,6 @@ _ATTEMPTS: Final = 5
 """For a transaction that stood in another's way."""
 _SHARDS: Final = 64
 _ANNOUNCE_SECONDS: Final = 0.1
-SIGNALS_LOST: Final = "log.signals_lost"
-"""The signal that stands in the log where others are missing; its payload says how many."""
 
 
 @dataclass(slots=True)
@@ -369,7 +368,8 @@ class Writer:
                 self._failing = self._told = False
                 lost, self._signals_lost = self._signals_lost, 0
             if lost:
-                told = Signal(SIGNALS_LOST, {"signals": lost}, {"level": "error", "timestamp": now})
+                name, payload, level = SIGNALS_LOST({"signals": lost})
+                told = Signal(name, payload, {"level": level, "timestamp": now})
                 self._inbox.append(_Log(self._losing_session, (told,)))
                 self._signals_held += 1
             self._changed.notify_all()

@@ -21,6 +21,7 @@ from evolver_tui.adapters.routines.langgraph import INSTALL, GraphRoutine, be_st
 from evolver_tui.adapters.routines.modules import RoutineModule
 from evolver_tui.core.address import show_addresses
 from evolver_tui.core.errors import RoutineError
+from evolver_tui.core.signal_catalogue import ROUTINE_RELOADED
 from evolver_tui.core.suggest import did_you_mean
 from evolver_tui.core.task import Task
 from evolver_tui.engine.durable.routine import Routine, Run
@@ -115,7 +116,7 @@ class PlugIn:
         """Import the routine where that was not done yet, and run it. Raises RoutineError."""
         routine, is_reloaded = await asyncio.to_thread(self._load, run.source_hash)
         if is_reloaded:
-            run.emit("routine.reloaded", {"routine": self.name})
+            run.tell(ROUTINE_RELOADED({"routine": self.name}))
         try:
             return await routine(run, task)
         except (SystemExit, KeyboardInterrupt) as error:

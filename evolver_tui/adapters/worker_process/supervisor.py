@@ -15,6 +15,7 @@ from evolver_tui.adapters.worker_process.channel import signal_of
 from evolver_tui.adapters.worker_process.child import Child, Held
 from evolver_tui.core.errors import StaleLease, StoreBroken, StoreError
 from evolver_tui.core.job import JobState
+from evolver_tui.core.signal_catalogue import WORKER_ENDED, WORKER_ERROR, WorkerEnded
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.durable.endings import LEASE_SECONDS, RENEW_SECONDS
 from evolver_tui.engine.durable.worker_store import WorkerStore
@@ -217,14 +218,14 @@ class WorkerProcess:
         if not child.held:
             return
         self._lost[child.owner] = how
-        payload = {"pid": child.pid, "how": how, "jobs": sorted(job for job, _ in child.held)}
+        payload: WorkerEnded = {"pid": child.pid, "how": how, "jobs": sorted(job for job, _ in child.held)}
         if child.last_words:
             payload["last_words"] = "\n".join(child.last_words)
-        self._bus.emit("worker.ended", payload, level="warning")
+        self._bus.emit(WORKER_ENDED(payload))
 
     async def _wait_after_failure(self, problem: str) -> None:
         if not self.trouble:
-            self._bus.emit("worker.error", {"error": problem}, level="error")
+            self._bus.emit(WORKER_ERROR({"error": problem}))
         self.trouble = problem
         seconds = min(FIRST_WAIT_SECONDS * 2**self._failed_starts, LONGEST_WAIT_SECONDS)
         self._failed_starts += 1

@@ -14,6 +14,21 @@ from evolver_tui.core.job import Outcome
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeVersion
 from evolver_tui.core.question import AnswerAction, Question, QuestionKind
 from evolver_tui.core.router_answer import PartialCode, RouterAnswer, parse
+from evolver_tui.core.signal_catalogue import (
+    LLM_GENERATION_COMPLETE,
+    LLM_GENERATION_ERROR,
+    LLM_GENERATION_START,
+    NODE_CHECKED,
+    NODE_REPLACED,
+    NODE_SAVED,
+    NODE_WRITTEN,
+    REVIEW_DECIDED,
+    GenerationCompleted,
+    GenerationFailed,
+    NodeSaved,
+    NodeWritten,
+    ReviewDecided,
+)
 from evolver_tui.core.task import TASK_TYPES, Task
 from evolver_tui.core.times import utc_text
 from evolver_tui.core.tool import ToolDefinition
@@ -130,8 +145,14 @@ class Author:
         async def write(*asked: object) -> dict[str, Any]:
             run.require_model()
             draft = await self._write_patiently(run, prompt)
-            payload = {"node_id": draft.node_id, "workflow_name": draft.title, "tools": list(draft.tools_used)}
-            run.emit("node.written", {**payload, "author": draft.author, "seconds": draft.seconds})
+            payload: NodeWritten = {
+                "node_id": draft.node_id,
+                "workflow_name": draft.title,
+                "tools": list(draft.tools_used),
+                "author": draft.author,
+                "seconds": draft.seconds,
+            }
+            run.tell(NODE_WRITTEN(payload))
             return draft.to_json_value()
 
         return NodeDraft.from_json_value(await run.step(f"write {number}", write, answers, reasons, previous_code))
@@ -145,8 +166,10 @@ class Author:
             except BackendError as error:
                 wait = error.retry_after or min(2.0 ** (self._limits.writes - tries_left), 30.0)
                 again = error.retryable and tries_left > 0 and wait <= LONGEST_WAIT_SECONDS
-                payload = {"error": str(error), "backend": label, **({"retry_in": wait} if again else {})}
-                run.emit("llm.generation_error", payload, level="warning" if again else "error")
+                payload: GenerationFailed = {"error": str(error), "backend": label}
+                if again:
+                    payload["retry_in"] = wait
+                run.tell(LLM_GENERATION_ERROR(payload, level="warning" if again else "error"))
                 if not again:
                     raise
             finally:
@@ -156,7 +179,7 @@ class Author:
 
     async def _write_once(self, run: Run, prompt: Prompt) -> NodeDraft:
         info = self._backend.info
-        run.emit("llm.generation_start", {"model": info.model, "backend": info.label})
+        run.tell(LLM_GENERATION_START({"model": info.model, "backend": info.label}))
         started = self._clock.now()
         partial, pieces, usage = PartialCode(), [], Usage()
         async with contextlib.aclosing(self._backend.stream(prompt)) as stream:
@@ -168,8 +191,13 @@ class Author:
                 partial.feed(piece)
                 self.live = LiveDraft(run.job, run.task.id, partial.text, len(pieces), started)
         seconds = round(self._clock.now() - started, 3)
-        counted = {"tokens_generated": usage.completion_tokens, "prompt_tokens": usage.prompt_tokens}
-        run.emit("llm.generation_complete", {**counted, "backend": info.label, "seconds": seconds})
+        payload: GenerationCompleted = {
+            "tokens_generated": usage.completion_tokens,
+            "prompt_tokens": usage.prompt_tokens,
+            "backend": info.label,
+            "seconds": seconds,
+        }
+        run.tell(LLM_GENERATION_COMPLETE(payload))
         answer = parse("".join(pieces), run.task.id)
         return _draft(answer, info.label, seconds, usage.completion_tokens)
 
@@ -177,8 +205,8 @@ class Author:
         async def check(code: str) -> dict[str, Any]:
             names = {tool.name for tool in self._tools}
             report = await asyncio.to_thread(check_draft, code, names)
-            payload = {"node_id": draft.node_id, "risk": report.risk.value}
-            run.emit("node.checked", {**payload, "can_be_approved": report.can_be_approved})
+            can_be_approved, risk = report.can_be_approved, report.risk.value
+            run.tell(NODE_CHECKED({"node_id": draft.node_id, "risk": risk, "can_be_approved": can_be_approved}))
             return report.to_json_value()
 
         return CheckReport.from_json_value(await run.step(f"check {number}", check, draft.code))
@@ -192,7 +220,8 @@ class Author:
             )
 
             async def approve() -> dict[str, Any]:
-                run.emit("review.decided", {"kind": "approve", "by": UNREVIEWED, "node_id": draft.node_id})
+                payload: ReviewDecided = {"kind": decision.kind.value, "by": UNREVIEWED, "node_id": draft.node_id}
+                run.tell(REVIEW_DECIDED(payload, level="info"))
                 return decision.to_json_value()
 
             return Decision.from_json_value(await run.step(name, approve))
@@ -209,18 +238,18 @@ class Author:
             raise NodeError("What was approved is not what would be saved.", "Retry the task and review it again.")
 
         async def save(sha256: str, task_type: str) -> dict[str, Any]:
-            await run.hold()
+            await run.renew_lease()
             tags = (UNREVIEWED,) if decision.by == UNREVIEWED else ()
             now = utc_text(self._clock.now())
             approval = Approval(decision.by, now, run.task.id, task_type, tags, decision.replaces)
             try:
                 record = await asyncio.to_thread(self._library.save, draft, report, approval)
             except NodeReplaced as error:
-                run.emit("node.replaced", {"node_id": draft.node_id, "error": str(error)}, level="warning")
+                run.tell(NODE_REPLACED({"node_id": draft.node_id, "error": str(error)}))
                 return {"node_id": ""}
-            payload = {"node_id": record.node_id, "version": record.version, "sha256": record.sha256}
-            run.emit("node.saved", payload)
-            return payload
+            payload: NodeSaved = {"node_id": record.node_id, "version": record.version, "sha256": record.sha256}
+            run.tell(NODE_SAVED(payload))
+            return dict(payload)
 
         saved = await run.step(name, save, draft.sha256, task_type)
         return (

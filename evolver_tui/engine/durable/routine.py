@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from evolver_tui.core.address import show_addresses
 from evolver_tui.core.claim import Claim
@@ -25,7 +25,16 @@ from evolver_tui.core.errors import RoutineError, StepTimeout, StoreError
 from evolver_tui.core.job import Outcome
 from evolver_tui.core.question import Answer, Question, QuestionKind, check_question
 from evolver_tui.core.routine_state import DeferredEvent, Progress
-from evolver_tui.core.signal import LEVELS, Signal
+from evolver_tui.core.signal import LEVELS, Level, Observation, Signal, SignalContext
+from evolver_tui.core.signal_catalogue import (
+    JOB_PAUSED,
+    QUESTION_ASKED,
+    REVIEW_REQUESTED,
+    STEP_ARGUMENTS_CHANGED,
+    STEP_MAY_HAVE_BEGUN,
+    STEP_RETRIED,
+    Asked,
+)
 from evolver_tui.core.task import Task
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.durable.endings import LEASE_SECONDS, ONCE, NeedsModel, Retry, Suspended
@@ -36,7 +45,7 @@ from evolver_tui.engine.signals import SignalBus
 
 T = TypeVar("T")
 
-KEPT: Final = "kept "
+VALUE: Final = "kept "
 """Before the journal's names of values that may be replaced: no steps."""
 
 BEGAN: Final = "(began) "
@@ -51,7 +60,7 @@ RESULT: Final = "(result)"
 
 def is_own_name(name: str) -> bool:
     """Whether an entry of the journal is the runtime's own: neither a step nor a question of the routine."""
-    return name == RESULT or name.startswith((KEPT, BEGAN, UNSURE))
+    return name == RESULT or name.startswith((VALUE, BEGAN, UNSURE))
 
 
 _REVIEWED: Final = frozenset(("draft", "report", "version", "attempt"))
@@ -90,7 +99,7 @@ class Run:
         self._left_behind = claim.left_behind
         self._may_have_begun = claim.left_behind is not None
         """Whether a step that is reached now may have begun before: until the first of them is done."""
-        steps = (name for name in claim.journal if not name.startswith((KEPT, BEGAN)))
+        steps = (name for name in claim.journal if not name.startswith((VALUE, BEGAN)))
         self._places = {name: place for place, name in enumerate(steps)}
         self._read: set[int] = set()
         self._place = -1
@@ -160,7 +169,7 @@ class Run:
         if name in self._journal:
             self._reach(name)
             if digest != self._digests.get(name, digest):
-                self._bus.emit("step.arguments_changed", {"step": name}, level="warning", **self._context)
+                self._bus.emit(STEP_ARGUMENTS_CHANGED({"step": name}), **self._context)
             kept: T = self._journal[name]
             return kept
         self._reach(name)
@@ -200,8 +209,8 @@ class Run:
                 if number >= retry.attempts:
                     raise
                 wait = retry.wait_after(number)
-                payload = {"step": name, "attempt": number, "error": show_addresses(str(error)), "retry_in": wait}
-                self.emit("step.retried", payload, level="warning")
+                why = show_addresses(str(error))
+                self.tell(STEP_RETRIED({"step": name, "attempt": number, "error": why, "retry_in": wait}))
                 await self._clock.sleep(wait)
                 number += 1
 
@@ -246,19 +255,22 @@ class Run:
         if RESULT not in self._journal:
             await self._record(RESULT, value)
 
-    async def keep(self, name: str, value: Any) -> None:
+    async def set_value(self, name: str, value: Any) -> None:
         """Journal a JSON value in the place of the one before. Raises StaleLease."""
-        await self._record(KEPT + name, value)
+        await self._record(VALUE + name, value)
         self._may_have_begun = False
-        self._journal[KEPT + name] = value
+        self._journal[VALUE + name] = value
 
-    def kept(self, name: str) -> Any:
-        """What was kept last under this name; None where nothing was."""
-        return self._journal.get(KEPT + name)
+    def value(self, name: str) -> Any:
+        """What was set last under this name; None where nothing was."""
+        return self._journal.get(VALUE + name)
 
-    async def hold(self) -> None:
+    async def renew_lease(self) -> None:
         """Make sure, before something that cannot be taken back, that the job is still ours. Raises StaleLease."""
         await self._commit(self._store.renew(self.job, self._fence, LEASE_SECONDS))
+
+    keep, kept, hold = set_value, value, renew_lease
+    """Other names of these, which routines may use as well."""
 
     # --- questions
 
@@ -291,10 +303,10 @@ class Run:
                 f"The review {question.name!a} holds no draft.", "Ask a question with a form, or give the draft."
             )
         reason = reason or ("review" if is_review else "user_input")
-        asked = {"question": question.name, "message": question.message}
+        asked: Asked = {"question": question.name, "message": question.message}
         signals = (
-            self._stamp("review.requested" if is_review else "question.asked", asked, level="warning"),
-            self._stamp("job.paused", {"reason": reason, "question": question.name}),
+            self._stamp(REVIEW_REQUESTED(asked) if is_review else QUESTION_ASKED(asked)),
+            self._stamp(JOB_PAUSED({"reason": reason, "question": question.name})),
         )
         progress = self.take_progress()
         await self._commit(
@@ -310,14 +322,18 @@ class Run:
     def tell_if_begun(self, step: str) -> None:
         """Tell of a step that begins now and may have begun before, with a worker that left the job behind."""
         if self._may_have_begun:
-            payload = {"step": step, "worker": str(self._left_behind)}
-            self._bus.emit("step.may_have_begun", payload, level="warning", **self._context)
+            observation = STEP_MAY_HAVE_BEGUN({"step": step, "worker": str(self._left_behind)})
+            self._bus.emit(observation, **self._context)
 
     def emit(self, name: str, payload: Mapping[str, Any] | None = None, level: str = "info") -> None:
-        """Tell what is going on. Raises RoutineError for what is no signal."""
+        """Tell what is going on, by a name of the routine's own. Raises RoutineError for what is no signal."""
         _check_signal(name, payload, level)
+        self.tell(Observation(name, payload or {}, cast(Level, level)))
+
+    def tell(self, observation: Observation) -> None:
+        """Tell what is going on, by one of the program's own signals."""
         if not self.is_replaying:
-            self._bus.emit(name, payload, level=level, **self._context)
+            self._bus.emit(observation, **self._context)
 
     def defer(self, name: str, payload: Mapping[str, Any] | None = None) -> None:
         """Tell something when the job is taken up again, before anything else happens, or at its end.
@@ -339,11 +355,11 @@ class Run:
         return tuple(self._deferred or ())
 
     @property
-    def _context(self) -> dict[str, Any]:
+    def _context(self) -> SignalContext:
         return {"task_id": self.task.id, "job": self.job}
 
-    def _stamp(self, name: str, payload: Mapping[str, Any], level: str = "info") -> Signal:
-        return self._bus.stamp(name, payload, level=level, **self._context)
+    def _stamp(self, observation: Observation) -> Signal:
+        return self._bus.stamp(observation, **self._context)
 
 
 def _check_signal(name: object, payload: object, level: object = "info") -> None:

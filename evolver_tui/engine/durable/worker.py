@@ -8,13 +8,25 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any
 
 from evolver_tui.core.claim import Claim, LeftBehind
 from evolver_tui.core.errors import EvolverError, RoutineError, StaleLease, StoreBroken, StoreError
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.routine_state import DeferredEvent, Progress
-from evolver_tui.core.signal import Signal
+from evolver_tui.core.signal import Observation, Signal, SignalContext
+from evolver_tui.core.signal_catalogue import (
+    JOB_LEASE_LOST,
+    JOB_RESUMED,
+    JOB_TAKEN_OVER,
+    JOB_WAITING,
+    ROUTINE_SOURCE_CHANGED,
+    TASK_COMPLETED,
+    TASK_FAILED,
+    TASK_STARTED,
+    WORKER_ERROR,
+    JobTakenOver,
+    TaskCompleted,
+)
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.durable.endings import (
     LEASE_SECONDS,
@@ -232,8 +244,8 @@ class Worker:
             return
         if claim.left_behind is not None and not await self._takes_over(claim, claim.left_behind):
             return
-        name = "job.resumed" if claim.journal else "task.started"
-        self._bus.emit(name, {"queue_size": counts.waiting, "attempt": claim.attempt}, **_context(claim))
+        begins = JOB_RESUMED if claim.journal else TASK_STARTED
+        self._bus.emit(begins({"queue_size": counts.waiting, "attempt": claim.attempt}), **_context(claim))
         await self._tell_before_work(claim)
         take_turn = partial(self._take_turn, held)
         run = Run(claim, self._store, self._bus, self._clock, self._session_id, take_turn=take_turn)
@@ -254,8 +266,12 @@ class Worker:
     async def _takes_over(self, claim: Claim, left_behind: LeftBehind) -> bool:
         """Tell who left the job behind; False where that happened so often that it fails instead."""
         left_behind = replace(left_behind, how=self._lost.get(left_behind.owner, ""))
-        payload = {"worker": left_behind.owner, "has_ended": left_behind.has_ended, "takeovers": left_behind.takeovers}
-        self._bus.emit("job.taken_over", payload, level="warning", **_context(claim))
+        payload: JobTakenOver = {
+            "worker": left_behind.owner,
+            "has_ended": left_behind.has_ended,
+            "takeovers": left_behind.takeovers,
+        }
+        self._bus.emit(JOB_TAKEN_OVER(payload), **_context(claim))
         if left_behind.takeovers <= self._max_takeovers:
             return True
         steps = [name for name in claim.journal if not is_own_name(name)]
@@ -270,8 +286,7 @@ class Worker:
             await self._insist(lambda: self._store.emit_deferred(claim.job, claim.fence, self._session_id, signals))
             self._bus.relay(signals)
         if claim.source_changed:
-            payload = {"routine": claim.routine or "author"}
-            self._bus.emit("routine.source_changed", payload, level="warning", **_context(claim))
+            self._bus.emit(ROUTINE_SOURCE_CHANGED({"routine": claim.routine or "author"}), **_context(claim))
 
     async def _result(self, run: Run, claim: Claim) -> Result:
         result = await self._routines[claim.routine](run, claim.task)
@@ -300,7 +315,7 @@ class Worker:
             case Ending.WAITS_FOR_MODEL:
                 self._some_want_a_turn = True
                 await self._insist(lambda: self._store.release(claim.job, claim.fence, to_generate=True))
-                self._bus.emit("job.waiting", {"reason": "model"}, **_context(claim))
+                self._bus.emit(JOB_WAITING({"reason": "model"}), **_context(claim))
             case Ending.GIVEN_BACK:
                 await self._give_back(claim)
                 if not routine.cancelled() and run.store_error is not None:
@@ -308,7 +323,7 @@ class Worker:
 
     async def _end_unfinished(self, claim: Claim, reason: str) -> None:
         """End a job as failed with nothing but the reason: anything else of it may be what went wrong."""
-        signal = self._bus.stamp("task.failed", {"error": reason}, level="error", **_context(claim))
+        signal = self._bus.stamp(TASK_FAILED({"error": reason}), **_context(claim))
         await self._store.finish(
             claim.job, claim.fence, JobState.FAILED, self._session_id, error=reason, signals=(signal,)
         )
@@ -358,8 +373,10 @@ class Worker:
                 continue  # the database is away: the lease may still be ours when it is back
 
     async def _complete(self, claim: Claim, run: Run, result: Result) -> None:
-        payload = {"outcome": result.outcome.value, **({"node": result.node} if result.node else {})}
-        ended = self._stamp("task.completed", payload, claim, "info")
+        payload: TaskCompleted = {"outcome": result.outcome.value}
+        if result.node:
+            payload["node"] = result.node
+        ended = self._bus.stamp(TASK_COMPLETED(payload), **_context(claim))
         signals = (*self._deferred_signals(claim, run.deferred), ended)
         try:
             await self._insist(
@@ -377,7 +394,7 @@ class Worker:
 
     async def _fail(self, claim: Claim, run: Run, reason: str) -> None:
         """End a job that cannot go on. What it shared stays as it was committed last: it may be what is wrong."""
-        ended = self._stamp("task.failed", {"error": reason, "task": claim.task.raw}, claim, "error")
+        ended = self._bus.stamp(TASK_FAILED({"error": reason, "task": claim.task.raw}), **_context(claim))
         signals = (*self._deferred_signals(claim, run.deferred), ended)
         await self._insist(
             lambda: self._store.finish(
@@ -393,7 +410,7 @@ class Worker:
             self._store_is_away = True
             self.trouble = error
             self._on_change(self)
-            self._bus.emit("worker.error", {"error": error}, level="error")
+            self._bus.emit(WORKER_ERROR({"error": error}))
 
     def _meet(self, error: StoreError) -> None:
         """The database could not be used; where it never can again, this worker's session ends."""
@@ -407,19 +424,21 @@ class Worker:
             self._on_change(self)
 
     def _tell_lost(self, claim: Claim, error: StaleLease) -> None:
-        self._bus.emit("job.lease_lost", {"error": str(error)}, level="warning", **_context(claim))
+        self._bus.emit(JOB_LEASE_LOST({"error": str(error)}), **_context(claim))
 
     def _deferred_signals(self, claim: Claim, events: Sequence[DeferredEvent]) -> tuple[Signal, ...]:
         return tuple(
-            self._bus.stamp(event.name, event.payload, level="info", deferred_at=event.timestamp, **_context(claim))
+            self._bus.stamp(
+                Observation(event.name, event.payload, "info"),
+                deferred_at=event.timestamp,
+                task_id=claim.task.id,
+                job=claim.job,
+            )
             for event in events
         )
 
-    def _stamp(self, name: str, payload: Mapping[str, object], claim: Claim, level: str) -> Signal:
-        return self._bus.stamp(name, payload, level=level, **_context(claim))
 
-
-def _context(claim: Claim) -> dict[str, Any]:
+def _context(claim: Claim) -> SignalContext:
     return {"task_id": claim.task.id, "job": claim.job}
 
 

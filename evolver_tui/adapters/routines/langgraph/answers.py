@@ -31,7 +31,7 @@ class Answers:
     """
 
     def __init__(self, run: Run, declined: Any) -> None:
-        kept = {"read": [], "refused": {}, "asked": {}, "changed": {}, "aside": {}, **(run.kept(_KEPT) or {})}
+        kept = {"read": [], "refused": {}, "asked": {}, "changed": {}, "aside": {}, **(run.value(_KEPT) or {})}
         self._run = run
         self._declined = declined
         self._names_read: list[str] = list(kept["read"])
@@ -136,8 +136,8 @@ class Answers:
             "read": list(self._read), "refused": dict(self._refused), "asked": dict(self._asked),
             "changed": dict(self._changed), "aside": dict(self._aside),
         }  # fmt: skip
-        if value != self._run.kept(_KEPT):
-            await self._run.keep(_KEPT, value)
+        if value != self._run.value(_KEPT):
+            await self._run.set_value(_KEPT, value)
 
     def _in_sentence(self, name: str) -> str:
         return f"the answer {_in_words(self._read[name])} to {_quoted(self._asked[name][1])}"

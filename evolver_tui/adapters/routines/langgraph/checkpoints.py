@@ -144,8 +144,8 @@ class _Slots:
         self._run = run
         self._slots: list[_Namespace] = []
         self._lock = asyncio.Lock()
-        while (checkpoint := run.kept(_KEPT.format(slot=len(self._slots)))) is not None:
-            writes = run.kept(_KEPT_WRITES.format(slot=len(self._slots)))
+        while (checkpoint := run.value(_KEPT.format(slot=len(self._slots)))) is not None:
+            writes = run.value(_KEPT_WRITES.format(slot=len(self._slots)))
             self._slots.append(_Namespace(checkpoint, writes or _Namespace().writes))
 
     def find(self, ns: str) -> _Namespace | None:
@@ -204,7 +204,7 @@ class _Slots:
             slot = self._slots.index(namespace)
             for name in sorted(unsaved):
                 value = namespace.checkpoint if name == _KEPT else namespace.writes
-                await self._run.keep(name.format(slot=slot), value)
+                await self._run.set_value(name.format(slot=slot), value)
 
 
 class JournalSaver(BaseCheckpointSaver[int]):

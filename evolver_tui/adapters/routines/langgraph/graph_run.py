@@ -22,6 +22,7 @@ from evolver_tui.adapters.routines.langgraph.json_values import to_json_value
 from evolver_tui.adapters.routines.langgraph.unfinished import check_way
 from evolver_tui.core.address import show_addresses
 from evolver_tui.core.errors import EvolverError, RoutineError
+from evolver_tui.core.signal_catalogue import GRAPH_ANSWER_UNUSED, GRAPH_NODE
 from evolver_tui.core.task import Task
 from evolver_tui.engine.durable.routine import Run
 
@@ -136,7 +137,7 @@ class _Course:
     def tell_unused(self, answers: Sequence[str]) -> None:
         """A node that asked no longer did so when it ran with the answer."""
         for each in answers:
-            self._run.emit("graph.answer_unused", {"notice": f"The graph did not ask for {each}."}, level="warning")
+            self._run.tell(GRAPH_ANSWER_UNUSED({"notice": f"The graph did not ask for {each}."}))
 
     def _tell_end(self, namespace: Sequence[str], ended: Mapping[str, Any]) -> None:
         """Names alone: what a node was given and returned stays in the checkpoint."""
@@ -144,7 +145,7 @@ class _Course:
         if ended["error"] is not None:
             self.failed_node = self.failed_node or name
         elif not ended["interrupts"]:
-            self._run.emit("graph.node", {"node": name})
+            self._run.tell(GRAPH_NODE({"node": name}))
 
 
 def _path_of(namespace: Sequence[str], node: str) -> str:

@@ -6,14 +6,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from evolver_tui.core.safe_text import safe_text
+from evolver_tui.core.signal_catalogue import (
+    JOB_LEASE_LOST,
+    JOB_RESUMED,
+    LLM_GENERATION_ERROR,
+    LLM_GENERATION_START,
+    NODE_WRITTEN,
+    REVIEW_DECIDED,
+    TASK_COMPLETED,
+    TASK_FAILED,
+    TASK_STARTED,
+)
 
 if TYPE_CHECKING:
     from evolver_tui.core.signal import Signal
 
 _LONGEST_ERROR = 500
-_ENDS_WRITING = ("node.written", "task.started", "task.completed", "task.failed", "job.resumed", "job.lease_lost")
+_ENDS_WRITING = tuple(
+    each.name for each in (NODE_WRITTEN, TASK_STARTED, TASK_COMPLETED, TASK_FAILED, JOB_RESUMED, JOB_LEASE_LOST)
+)
 
-NEWS = frozenset((*_ENDS_WRITING, "review.decided", "llm.generation_start", "llm.generation_error"))
+NEWS = frozenset((*_ENDS_WRITING, REVIEW_DECIDED.name, LLM_GENERATION_START.name, LLM_GENERATION_ERROR.name))
 """The names of all signals that `News` takes anything from."""
 
 
@@ -61,11 +74,11 @@ class News:
             if signal.name not in NEWS or not isinstance(job, int):
                 continue
             match signal.name:
-                case "review.decided":
+                case REVIEW_DECIDED.name:
                     (self._approved.add if signal.payload.get("kind") == "approve" else self._approved.discard)(job)
-                case "task.completed":
+                case TASK_COMPLETED.name:
                     self._approved.discard(job)
-                case "task.failed" if job in self._approved:
+                case TASK_FAILED.name if job in self._approved:
                     task_id = safe_text(signal.context.get("task_id", ""), 64)
                     yield Unsaved(job, task_id, _error_of(signal.payload))
             self._keep_retries(job, signal)
@@ -74,9 +87,9 @@ class News:
         before = self._retries.get(job)
         if signal.name in _ENDS_WRITING:
             self._retries.pop(job, None)
-        elif signal.name == "llm.generation_start" and before is not None:
+        elif signal.name == LLM_GENERATION_START.name and before is not None:
             self._retries[job] = before._replace(is_under_way=True)
-        elif signal.name == "llm.generation_error":
+        elif signal.name == LLM_GENERATION_ERROR.name:
             seconds = signal.payload.get("retry_in")
             if isinstance(seconds, int | float):
                 failed = before.failed + 1 if before is not None else 1

@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from evolver_tui.core.safe_text import safe_text
+from evolver_tui.core.signal_catalogue import NODE_SAVED
 from evolver_tui.tui.actions import Action, KeyTable
 from evolver_tui.tui.bridge import Bridge, Rate, Taken
 from evolver_tui.tui.decision_keys import SECONDS_ALONE, Role
@@ -222,7 +223,7 @@ class Desk(Screen[None]):
         for unsaved in self._news.hear(taken.signals) if not names.isdisjoint(NEWS) else ():
             self.queue.mark_unsaved(unsaved.job)
             self.say(unsaved.sentence, "error")
-        if "node.saved" in names:
+        if NODE_SAVED.name in names:
             self.reload_card()  # it may say what its draft would replace
 
     def _show_trouble(self, session: Session) -> None:

@@ -1,0 +1,108 @@
+"""`evolver-tui worker`: works on what waits in the queue, beside consoles that show it and people who answer."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentTypeError
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from evolver_tui.cli.arguments import Subparsers, add_json_argument, call, place_or_demo_arguments
+from evolver_tui.cli.exit_codes import ExitCode
+from evolver_tui.cli.options import Options
+
+if TYPE_CHECKING:
+    from evolver_tui.core.signal import Signal
+
+_MOST_AT_ONCE: Final = 64
+_TOLD: Final = (
+    "backend",
+    "host",
+    "error",
+    "reason",
+    "message",
+    "question",
+    "outcome",
+    "node",
+    "how",
+    "notice",
+    "worker",
+)
+"""What of a signal's payload stands behind its name."""
+
+
+class WorkerOptions(Options):
+    """What the worker is told."""
+
+    takes_demo = True
+
+    concurrency: int
+    routine: Sequence[str] | None
+    json: bool
+
+
+def add_parser(commands: Subparsers) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "worker", parents=[place_or_demo_arguments()], help="work on what waits, without a screen",
+        description="Works on what waits in the queue until Ctrl+C or SIGTERM, which lets what is held come to its "
+        "next stop; a second one gives it back. What is done is told on standard error.",
+    )  # fmt: skip
+    parser.add_argument(
+        "--concurrency", type=_number, default=1, metavar="N", help="how many new jobs are worked on at once (1)"
+    )
+    parser.add_argument(
+        "--routine", action="append", metavar="NAME",
+        help="only jobs of this routine, `author` for the built-in one; may be given again",
+    )  # fmt: skip
+    add_json_argument(parser)
+    call(run, WorkerOptions, parser)
+
+
+def run(options: WorkerOptions) -> int:
+    """Work until told to end."""
+    import asyncio
+
+    from evolver_tui.core.claim import AUTHOR, AUTHOR_NAME
+    from evolver_tui.engine.worker_run import run_worker
+    from evolver_tui.wiring import Work, make_session
+
+    routines = None
+    if options.routine:
+        routines = tuple(AUTHOR if name == AUTHOR_NAME else name for name in dict.fromkeys(options.routine))
+    session = make_session(options.find_place(), work=Work(routines, options.concurrency), pace=0.0)
+    tell = _tell_as_json if options.json else _tell
+    session.bus.registry.register_all(tell)
+    return ExitCode.DONE if asyncio.run(run_worker(session)) else ExitCode.INTERRUPTED
+
+
+def _tell(signal: Signal) -> None:
+    """One line for people."""
+    from evolver_tui.core.safe_text import safe_text
+
+    told = " ".join(f"{name}={value}" for name, value in signal.payload.items() if name in _TOLD and value)
+    when = datetime.fromtimestamp(signal.timestamp).strftime("%H:%M:%S")
+    words = (when, signal.name, signal.context.get("task_id", ""), told)
+    _write(" ".join(filter(None, (safe_text(word, 500) for word in words))))
+
+
+def _tell_as_json(signal: Signal) -> None:
+    from evolver_tui.cli.output import json_text
+    from evolver_tui.core.signal import SignalEmittedEvent
+
+    _write(json_text(SignalEmittedEvent.from_signal(signal).to_dict()))
+
+
+def _write(line: str) -> None:
+    """Whoever read it may be gone: the work goes on."""
+    import contextlib
+
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= _MOST_AT_ONCE):
+        raise ArgumentTypeError(f"{text!r} is no number from 1 to {_MOST_AT_ONCE}")
+    return int(text)
