@@ -39,12 +39,13 @@ def call_tool(tool_name: str, prompt: str, **kwargs: Any) -> str:
     if connection is not None:
         return connection.ask(str(tool_name), str(prompt), kwargs)
     try:
+        from evolver_tui.adapters.llm.offline import offline_tool_reply
         from evolver_tui.adapters.nodes.tool_calls import call_by_hand
     except ImportError:
         raise RuntimeError(
             "There are no tools here. Run this node with `evolver-tui run NODE`, or install evolver-tui in this Python."
         ) from None
-    return call_by_hand(str(tool_name), str(prompt), kwargs)
+    return call_by_hand(str(tool_name), str(prompt), kwargs, offline_tool_reply)
 
 
 def call_tools_parallel(calls: Sequence[Sequence[Any] | Mapping[str, Any]]) -> list[str]:

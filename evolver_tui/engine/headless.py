@@ -296,7 +296,8 @@ class Headless:
     def _failed(self, payload: signals.TaskFailed, signal: Signal) -> None:
         error = payload["error"]
         self._errors.append(error)
-        self._event("workflow_processing_failed", task=payload["task"], error=error)
+        task = payload.get("task", {"id": _task_id(signal)})
+        self._event("workflow_processing_failed", task=task, error=error)
         self._completed(payload, signal)
 
     def _queue_error(self, payload: signals.Failure | signals.IntakeFailed, _: Signal) -> None:

@@ -286,11 +286,11 @@ async def test_the_console_shows_no_secret_of_its_hub(tmp_path: Path) -> None:
             seen = [await everything_on(desk), *desk.notices]
             for keys, kind in ((["c"], ConnectModal), (["question_mark"], HelpModal)):
                 await desk.decide(*keys)
-                await desk.until(lambda kind=kind: isinstance(desk.app.screen, kind) and desk.app.screen.is_armed)  # type: ignore[misc]
+                await desk.until_open(kind)
                 seen.append(await everything_on(desk))
                 await desk.press("escape")
             await desk.decide("c")
-            await desk.until(lambda: isinstance(desk.app.screen, ConnectModal) and desk.app.screen.is_armed)
+            await desk.until_open(ConnectModal)
             await desk.decide("enter")
             await desk.until(lambda: kept, "the choice")
             assert kept == [address], "within one run the whole address is connected to"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FIRST_FRAME_VENDORS = ("sqlmodel", "sqlalchemy", "pydantic", "httpx", "signalrcore", "asyncpg", "keyring", "langgraph")
+DATABASE = ("sqlmodel", "sqlalchemy", "pydantic", "psycopg", "sqlite3")
+NETWORK = ("httpx", "signalrcore", "websockets", "httpx_sse")
+EXTRAS = ("keyring", "fsspec", "s3fs", "botocore", "langgraph", "langchain_core")
+SCREEN = ("textual", "rich", "pygments")
+VENDORS = frozenset({*DATABASE, *NETWORK, *EXTRAS, *SCREEN} - {"sqlite3"})
+"""What comes from elsewhere, as far as it is dear to load."""
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
@@ -38,29 +44,86 @@ def modules_after(code: str) -> set[str]:
     return set(json.loads(result.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize(
-    "door",
-    [
-        "evolver_tui.core.task",
-        "evolver_tui.engine.session",
-        "evolver_tui.settings.config",
-        "evolver_tui.engine.headless",
-        "evolver_tui.routines",
-    ],
-)
-def test_rooms_below_the_adapters_load_neither_console_nor_vendors(door: str) -> None:
-    loaded = modules_after(f"import {door}")
-    assert not loaded & {"textual", "rich", *FIRST_FRAME_VENDORS}
+DOORS = {
+    "evolver_tui.core.task": "",
+    "evolver_tui.core.router_answer": "",
+    "evolver_tui.engine.author.author": "",
+    "evolver_tui.engine.checks.checks": "",
+    "evolver_tui.engine.durable.worker": "",
+    "evolver_tui.engine.headless": "",
+    "evolver_tui.engine.session": "",
+    "evolver_tui.settings.config": "",
+    "evolver_tui.settings.secrets": "",
+    "evolver_tui.tools.definitions": "",
+    "evolver_tui.routines": "",
+    "evolver_tui.wiring": "",
+    "evolver_tui.cli.main": "",
+    "evolver_tui.cli.jobs.command": "",
+    "evolver_tui.cli.nodes.command": "",
+    "evolver_tui.adapters.bundles.storage": "",
+    "evolver_tui.adapters.database.database": "sqlmodel sqlalchemy pydantic sqlite3",
+    "evolver_tui.adapters.database.queue_peek": "sqlite3",
+    "evolver_tui.adapters.llm.http": "httpx rich pygments",  # where click is installed, httpx loads its own command
+    "evolver_tui.adapters.llm.offline": "",
+    "evolver_tui.adapters.nodes.library": "",
+    "evolver_tui.adapters.nodes.runner": "httpx",
+    "evolver_tui.adapters.routines.langgraph": "",
+    "evolver_tui.adapters.routines.plugins": "",
+    "evolver_tui.adapters.sample_hub.hub": "websockets",
+    "evolver_tui.adapters.signalr.link": "signalrcore websockets",
+    "evolver_tui.tui.app": "textual rich",
+}
+"""What may be loaded once this module is imported."""
+
+
+@pytest.mark.parametrize(("door", "may_load"), DOORS.items(), ids=DOORS)
+def test_a_room_loads_what_it_needs_and_no_more(door: str, may_load: str) -> None:
+    assert modules_after(f"import {door}") & {*VENDORS, "sqlite3"} <= set(may_load.split())
 
 
 def test_the_console_before_its_first_frame_is_textual_and_the_standard_library() -> None:
     loaded = modules_after("import evolver_tui.cli.main, evolver_tui.tui.app")
     assert "textual" in loaded
-    assert not loaded & set(FIRST_FRAME_VENDORS)
+    assert loaded & VENDORS <= {"textual", "rich"}
 
 
-def test_asking_for_help_loads_no_textual() -> None:
+def test_asking_for_help_loads_nothing_from_elsewhere() -> None:
     loaded = modules_after(
         "import evolver_tui.cli.main\ntry: evolver_tui.cli.main.main(['--help'])\nexcept SystemExit: pass"
     )
-    assert not loaded & {"textual", *FIRST_FRAME_VENDORS}
+    assert not loaded & VENDORS
+
+
+LOADED_BY_NAME = {
+    "keyring": "evolver_tui/settings/secrets.py",
+    "fsspec": "evolver_tui/adapters/bundles/storage.py",
+    "s3fs": "evolver_tui/adapters/bundles/storage.py",
+}
+
+
+@pytest.mark.parametrize(("vendor", "place"), LOADED_BY_NAME.items(), ids=LOADED_BY_NAME)
+def test_a_vendor_that_is_loaded_by_its_name_is_known_to_one_place(vendor: str, place: str) -> None:
+    """import-linter sees import statements alone."""
+    statement = re.compile(
+        rf"""(import_module|find_spec|__import__)\(["']{vendor}\b|^\s*(import|from) {vendor}\b""", re.M
+    )
+    files = (ROOT / "evolver_tui").rglob("*.py")
+    assert {str(path.relative_to(ROOT)) for path in files if statement.search(path.read_text("utf-8"))} <= {place}
+
+
+IMPORTED_AS_YET = {
+    "test_checks": {"test_risk"},
+    "test_headless": {"test_command_line", "test_command_places", "test_jobs_moving"},
+    "test_risk": {"test_headless"},
+    "test_terminal": {"test_readme_tour", "test_two_consoles"},
+    "test_unkept": {"test_broken_on_desk"},
+    "test_worker": {"test_export", "test_lanes", "test_routine"},
+}
+"""Tests that lend their helpers, and to which others. What is shared belongs below `tests/support`."""
+
+
+def test_no_further_test_imports_a_test() -> None:
+    statement = re.compile(r"^\s*(?:from|import) tests(?:\.\w+)*\.(test_\w+)", re.MULTILINE)
+    for path in (ROOT / "tests").rglob("*.py"):
+        for lender in statement.findall(path.read_text("utf-8")):
+            assert path.stem in IMPORTED_AS_YET.get(lender, ()), f"{path} imports {lender}"

@@ -64,6 +64,7 @@ async def test_negotiation_gives_an_id_in_both_versions_and_each_id_opens_one_so
         ("GET", "?id=unknown", UPGRADE, 404),
         ("GET", "", {}, 400),
         ("GET", "", {"Upgrade": "websocket"}, 426),
+        ("GET", "", {**UPGRADE, "X-Control": "\x01"}, 400),
         ("POST", "/negotiate", {"Origin": "http://evil.example"}, 403),
         ("POST", "/negotiate", {"Origin": "http://localhost:3000"}, 200),
         ("POST", "/negotiate", {"Content-Length": "100000000"}, 413),
@@ -181,6 +182,18 @@ async def test_a_client_that_breaks_the_protocol_is_told_and_closed(
         send(one)
         assert await one.record(7) == {"type": 7, "error": f"The client broke the protocol: {problem}."}
         assert await one.close_code() == 1000
+
+
+async def test_a_client_that_breaks_the_protocol_after_the_hubs_close_hears_nothing_more() -> None:
+    async with SampleHub(settings()) as hub, client(hub.url) as one:
+        await one.shake_hands()
+        closing = asyncio.create_task(hub.close())
+        assert await one.record(7) == {"type": 7, "allowReconnect": True}
+        assert await one.close_code() == 1000
+        one.send_frame(b"{}\x1e", mask=None)
+        with pytest.raises(asyncio.IncompleteReadError):
+            await one.frame()
+        await closing
 
 
 async def test_the_hub_pings_and_a_silent_client_is_closed_but_may_return() -> None:

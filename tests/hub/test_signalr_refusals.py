@@ -287,7 +287,7 @@ async def test_a_hub_is_found_by_name_and_with_a_query() -> None:
 
 @pytest.fixture
 def hooks() -> dict[str, list[str]]:
-    """What `signalr_transport` replaces or calls in signalrcore, and the parameters it counts on."""
+    """What `signalr` replaces or calls in signalrcore, and the parameters it counts on."""
     return {
         "BaseHubConnection.start": _parameters(BaseHubConnection.start),
         "BaseHubConnection.stop": _parameters(BaseHubConnection.stop),
@@ -312,7 +312,7 @@ def _parameters(function: Callable[..., object]) -> list[str]:
 
 
 async def test_signalrcore_has_the_hooks_that_the_link_hangs_on(hooks: dict[str, list[str]]) -> None:
-    advice = "signalr_transport.py and signalr_socket.py hang on private parts of signalrcore: read both against it"
+    advice = "signalr/transport.py and signalr/socket.py hang on private parts of signalrcore: read both against it"
     assert importlib.metadata.version("signalrcore") == SIGNALRCORE_VERSION, advice
     with_parameters = {name: parameters for name, parameters in hooks.items() if parameters}
     assert with_parameters == {

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from evolver_tui.adapters.sample_hub.hub import FeedSettings, SampleHub, SampleHubSettings
 from evolver_tui.adapters.system_clock import SystemClock
 from evolver_tui.adapters.worker_process import supervisor
 from evolver_tui.core.errors import UsageError
@@ -19,13 +23,12 @@ from evolver_tui.core.question import Answer, AnswerAction
 from evolver_tui.engine.durable.routine import RESULT
 from evolver_tui.engine.session import Session
 from evolver_tui.wiring import NO_WORK, Work, make_session
+from tests.support.processes import environment, in_thread
 from tests.support.routine_process import PLUGINS, Working, install
 from tests.support.sessions import PATIENCE_SECONDS, SUMMARIZE, Watch, open_question, place_in, row_of, running, send
 
 ROUTINES = ("spins", "exits", "crashes", "asks", "leaves_a_thread")
 CONFIG = "[routines]\n" + "".join(f'{name} = "busy:{name}"\n' for name in ROUTINES)
-
-pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
@@ -80,6 +83,7 @@ async def began(folder: Path) -> int:
     return int(await asyncio.to_thread(file.read_text))
 
 
+@pytest.mark.anyio
 async def test_no_process_is_started_before_a_job_needs_one(home: Path) -> None:
     async with at_work(home, SUMMARIZE) as (session, watch):
         await watch.until("review.requested", task_id="task-1")
@@ -87,6 +91,7 @@ async def test_no_process_is_started_before_a_job_needs_one(home: Path) -> None:
         assert children() == set()
 
 
+@pytest.mark.anyio
 async def test_routine_runs_in_another_process_and_is_told_of_here(home: Path) -> None:
     async with at_work(home, a_task("asks", home)) as (session, watch):
         await watch.until("question.asked", task_id="t")
@@ -103,6 +108,7 @@ async def test_routine_runs_in_another_process_and_is_told_of_here(home: Path) -
 @pytest.mark.parametrize(
     ("routine", "how"), [("exits", "ended with exit code 3"), ("crashes", "was ended by signal 11 (SIGSEGV)")]
 )
+@pytest.mark.anyio
 async def test_routine_that_ends_its_process_fails_its_job_and_nothing_else(home: Path, routine: str, how: str) -> None:
     async with at_work(home, a_task(routine, home), SUMMARIZE, a_task("asks", home, "after")) as (session, watch):
         failed = await watch.until("task.failed", task_id="t")
@@ -122,6 +128,7 @@ async def test_routine_that_ends_its_process_fails_its_job_and_nothing_else(home
         assert session.broken is None
 
 
+@pytest.mark.anyio
 async def test_routine_that_burns_cpu_is_ended_when_its_job_is_cancelled(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,12 +146,13 @@ async def test_routine_that_burns_cpu_is_ended_when_its_job_is_cancelled(
 
 
 class _Hasty(SystemClock):
-    """A clock whose waits are over at once."""
+    """A clock whose waits are short."""
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
 
 
+@pytest.mark.anyio
 async def test_lease_of_a_routine_that_burns_cpu_is_renewed_from_here(home: Path) -> None:
     async with at_work(home, a_task("spins", home), clock=_Hasty()) as (session, watch):
         await began(home)
@@ -162,6 +170,7 @@ async def test_lease_of_a_routine_that_burns_cpu_is_renewed_from_here(home: Path
         await watch.until("task.completed", task_id="t")
 
 
+@pytest.mark.anyio
 async def test_process_ends_when_it_has_been_idle_and_another_one_follows(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +185,7 @@ async def test_process_ends_when_it_has_been_idle_and_another_one_follows(
         assert journal[RESULT]["first"] != journal[RESULT]["second"]
 
 
+@pytest.mark.anyio
 async def test_leaving_waits_for_no_routine_that_does_not_end(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "GRACE_SECONDS", 0.2)
     async with at_work(home, a_task("spins", home)) as (_, _):
@@ -183,6 +193,7 @@ async def test_leaving_waits_for_no_routine_that_does_not_end(home: Path, monkey
     assert children() == set()
 
 
+@pytest.mark.anyio
 async def test_thread_that_a_routine_leaves_behind_holds_nothing_up(home: Path) -> None:
     async with at_work(home, a_task("leaves_a_thread", home)) as (session, watch):
         await watch.until("task.completed", task_id="t")
@@ -191,6 +202,7 @@ async def test_thread_that_a_routine_leaves_behind_holds_nothing_up(home: Path) 
             await session.workers.close()
 
 
+@pytest.mark.anyio
 async def test_process_that_cannot_begin_says_why_and_is_tried_again(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +219,7 @@ async def test_process_that_cannot_begin_says_why_and_is_tried_again(
         assert session.trouble == ""
 
 
+@pytest.mark.anyio
 async def test_session_without_a_worker_leaves_every_job_to_others(home: Path) -> None:
     async with at_work(home, SUMMARIZE, a_task("asks", home), work=NO_WORK) as (session, watch):
         await watch.until("task.queued", 2)
@@ -215,12 +228,28 @@ async def test_session_without_a_worker_leaves_every_job_to_others(home: Path) -
         assert [(await row_of(session, name)).state for name in ("task-1", "t")] == [JobState.PENDING] * 2
 
 
+@pytest.mark.anyio
 async def test_unknown_routine_is_refused_with_the_nearest_name(home: Path) -> None:
     with pytest.raises(UsageError, match=r"There is no routine 'spin'\. Did you mean 'spins'\?"):
         make_session(place_in(home), work=Work(("spin",)))
 
 
+def test_connect_tells_of_a_job_that_its_workers_died_over(home: Path) -> None:
+    with in_thread(SampleHub(SampleHubSettings(FeedSettings([a_task("exits", home)], rate=0)))) as hub:
+        done = subprocess.run(
+            [sys.executable, "-m", "evolver_tui", "connect", "--home", str(home)], env=environment(home), cwd=home,
+            input=json.dumps({"hub_url": hub.url, "duration_seconds": 1}), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    (failed,) = [event for event in events if event["event"] == "workflow_processing_failed"]
+    assert failed["task"] == {"id": "t"}
+    assert "ended with exit code 3" in failed["error"]
+    assert [event["task_id"] for event in events if event["event"] == "task_completed"] == ["t"]
+    assert json.loads(done.stdout)["errors"] == [failed["error"]]
+
+
 @pytest.mark.parametrize("routine", ["asks", "spins"])
+@pytest.mark.anyio
 async def test_process_ends_with_a_session_that_was_killed(home: Path, routine: str) -> None:
     with Working(home, [a_task(routine, home)], ISOLATED="yes") as session:
         session.until("task.started")

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from evolver_tui.core.job import JobState, QueueCounts, QueueKey, QueueRow
 from evolver_tui.engine.session import Session
+from evolver_tui.engine.store import Store
 from evolver_tui.tui.app import EvolverApp
-from evolver_tui.tui.decision_keys import SECONDS_AFTER_A_WORD, SECONDS_ALONE
+from evolver_tui.tui.decision_keys import SECONDS_AFTER_A_WORD, SECONDS_TO_CONFIRM
 from evolver_tui.tui.desk_settings import DeskSettings
+from evolver_tui.tui.modals import Modal
+from evolver_tui.tui.screens.desk.panes.queue_pane import QueuePane
 from evolver_tui.tui.screens.desk.screen import Desk
+from evolver_tui.tui.themes import variable_defaults
 from evolver_tui.wiring import Place, make_session
-from tests.support.sessions import place_in, send
+from tests.support.sessions import PATIENCE_SECONDS, place_in, send
 
 WIDE, SMALL = (120, 40), (80, 24)
 
 MOST_LOOKS = 1_500
 """Only a hang takes so many."""
+
+A_LOOK = 1.0
+"""Seconds for which a person looks at what came. Dialogs take keys by then, and a draft that was asked for can be
+decided about; one that came by itself cannot."""
+
+SECONDS_OF_ONE_KEY = 1.2 * SECONDS_TO_CONFIRM
+"""Longer than any key has to be alone."""
 
 
 class HandClock:
@@ -71,21 +84,37 @@ class Console:
         await self.press(key)
         await self.let_it_be_alone()
 
+    async def answer(self, *keys: str) -> None:
+        """Type into a dialog and send it with enter, after which nothing is pressed until it is taken."""
+        await self.press(*keys, "enter")
+        await self.let_it_be_alone()
+
     async def let_it_be_alone(self) -> None:
         """No other key is pressed until what the latest one decides is done."""
-        while self.app.decision_keys.is_holding:
-            self.clock.seconds += SECONDS_ALONE / 2
-            await self.pilot.pause(0.03)
+        if self.app.decision_keys.is_holding:
+            self.clock.seconds += SECONDS_OF_ONE_KEY
+            await self.until(lambda: not self.app.decision_keys.is_holding, "What a key decided")
         await self.pilot.pause()
 
     async def until(self, is_so: Callable[[], object], what: str = "") -> None:
-        """Let the clock run until something is so."""
+        """Wait until something is so. The clock of keys, drafts, dialogs and receipts stands meanwhile."""
         for _ in range(MOST_LOOKS):
             if is_so():
                 return
-            self.clock.seconds += 0.1
             await self.pilot.pause(0.01)
         raise AssertionError(f"{what or 'It'} did not come true:\n{self.text()}\n{self.notices}")
+
+    async def until_open(self, kind: type[Modal[Any]]) -> None:
+        """Wait until a dialog is in front, and look at it."""
+        await self.until(
+            lambda: isinstance(self.app.screen, kind) and self.app.screen._painted_at is not None, kind.__name__
+        )
+        self.clock.seconds += A_LOOK
+
+    async def look_at_draft(self, seconds: float = A_LOOK) -> None:
+        """Wait until enough of the draft on the card is drawn, and look at it; one that came by itself takes longer."""
+        await self.until(lambda: self.desk.card._seconds_drawn >= 0, "A draft")
+        self.clock.seconds += seconds
 
     async def receive(self, *tasks: dict[str, Any]) -> None:
         """What the hub sends, worked on as far as it goes without a person."""
@@ -115,12 +144,14 @@ async def console(
     app = EvolverApp(make or (lambda: make_session(place, pace=0.0)), lambda: first, chosen)
     async with app.run_test(size=size) as pilot:
         running = Console(app, pilot, clock, place)
+        vars(app)["NOTIFICATION_TIMEOUT"] = PATIENCE_SECONDS  # what was said stands there until it was looked for
+        app.desk.queue._monotonic = time.monotonic  # how often it reads is a matter of the machine's load
         if make is None:
             await running.until(lambda: app.screen is not app.desk, "the connect dialog")
-            await running.until(lambda: getattr(app.screen, "is_armed", False), "the armed dialog")
+            await running.until_open(Modal)
             await running.press("escape")
             await running.until(lambda: app.screen is app.desk, "the desk")
-            clock.seconds += 1
+            clock.seconds += A_LOOK
         yield running
         if app.session is not None and app.return_value is None:
             await app.session.close(finish_current=False)
@@ -164,3 +195,24 @@ class LongQueue:
     async def counts(self) -> QueueCounts:
         """All of them wait."""
         return QueueCounts(waiting=self.length)
+
+
+class QueueApp(App[None]):
+    """One queue pane and nothing else."""
+
+    def __init__(self, store: LongQueue, clock: HandClock) -> None:
+        super().__init__()
+        self._store = store
+        self.queue = QueuePane(clock, clock)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Values for the console's own theme variables."""
+        return variable_defaults()
+
+    def compose(self) -> ComposeResult:
+        """The queue."""
+        yield self.queue
+
+    def on_mount(self) -> None:
+        """Read from the long queue."""
+        self.queue.attach(cast(Store, self._store))

@@ -281,7 +281,8 @@ def _switch(head: str) -> bytes:
     (key,) = (line.split(": ")[1] for line in head.split("\r\n") if line.startswith("Sec-WebSocket-Key"))
     digest = hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
     accept = base64.b64encode(digest).decode()
-    return f"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n".encode()
+    upgrade = "Upgrade: websocket\r\nConnection: Upgrade"
+    return f"HTTP/1.1 101 x\r\n{upgrade}\r\nSec-WebSocket-Accept: {accept}\r\n\r\n".encode()
 
 
 def _main() -> int:

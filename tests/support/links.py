@@ -35,7 +35,7 @@ class ManualClock:
     def __init__(self) -> None:
         self._now = 1000.0
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     def now(self) -> float:
         return self._now
@@ -43,19 +43,19 @@ class ManualClock:
     async def sleep(self, seconds: float) -> None:
         sleeper = (seconds, asyncio.get_running_loop().create_future())
         self._sleepers.append(sleeper)
-        self._news.set()
+        self._changed.set()
         try:
             await sleeper[1]
         finally:
             self._sleepers.remove(sleeper)
-            self._news.set()
+            self._changed.set()
 
     async def wake(self) -> float:
         """End the one sleep that goes on, or begins soon; returns how long it was to be."""
         async with asyncio.timeout(PATIENCE):
             while len(self._sleepers) != 1 or self._sleepers[0][1].done():
-                self._news.clear()
-                await self._news.wait()
+                self._changed.clear()
+                await self._changed.wait()
         ((seconds, awake),) = self._sleepers
         self._now += seconds
         awake.set_result(None)
@@ -72,22 +72,22 @@ class Recorder:
         self.take: Callable[[], object] = lambda: None
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     def message(self, arguments: Sequence[object]) -> None:
         self.take()
         self.messages.append(arguments)
-        self._loop.call_soon_threadsafe(self._news.set)
+        self._loop.call_soon_threadsafe(self._changed.set)
 
     def unusable(self, problem: str) -> None:
         self.problems.append(problem)
-        self._loop.call_soon_threadsafe(self._news.set)
+        self._loop.call_soon_threadsafe(self._changed.set)
 
     def state_changed(self, state: LinkState) -> None:
         assert threading.get_ident() == self._loop_thread
         assert not self.states or state != self.states[-1]
         self.states.append(state)
-        self._news.set()
+        self._changed.set()
 
     @property
     def ids(self) -> list[str]:
@@ -107,8 +107,8 @@ class Recorder:
         """Wait until something that is recorded makes the condition true."""
         async with asyncio.timeout(PATIENCE):
             while not condition():
-                self._news.clear()
-                await self._news.wait()
+                self._changed.clear()
+                await self._changed.wait()
 
     async def state(self, phase: str, retries: int | None = None) -> LinkState:
         """Wait until the last state has this phase."""

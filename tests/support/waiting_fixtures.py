@@ -48,7 +48,7 @@ def hear(desk: Console, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 async def until_open(desk: Console, kind: type[Any]) -> None:
     """Wait until a dialog is in front and takes keys."""
-    await desk.until(lambda: isinstance(desk.app.screen, kind) and desk.app.screen.is_armed, kind.__name__)
+    await desk.until_open(kind)
 
 
 async def until_back(desk: Console) -> None:

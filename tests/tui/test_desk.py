@@ -6,7 +6,7 @@ import asyncio
 import json
 import unicodedata
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from rich.segment import Segment
@@ -19,19 +19,17 @@ from evolver_tui.core.errors import ConfigError, StoreError
 from evolver_tui.core.job import QueueCounts
 from evolver_tui.core.signal import Observation, Signal
 from evolver_tui.engine.session import Session
-from evolver_tui.engine.store import Store
 from evolver_tui.tui.actions import ACTIONS, KeyTable, bindings_for
 from evolver_tui.tui.bridge import Bridge
 from evolver_tui.tui.drawing.code_view import CodeDocument
 from evolver_tui.tui.drawing.styles import fit, width_of, wrap
 from evolver_tui.tui.modals import ConfirmModal, HelpModal, QuestionModal, ReasonModal
 from evolver_tui.tui.no_color import WithoutColor
-from evolver_tui.tui.screens.desk.panes.queue_pane import QueuePane
 from evolver_tui.tui.screens.desk.panes.queue_window import MARGIN
-from evolver_tui.tui.screens.desk.panes.review_card import set_out
+from evolver_tui.tui.screens.desk.panes.review_card import SECONDS_UNASKED, set_out
 from evolver_tui.tui.screens.desk.panes.signal_feed import SignalFeed
 from evolver_tui.tui.themes import variable_defaults
-from tests.support.desk_fixtures import SMALL, Console, HandClock, LongQueue, console
+from tests.support.desk_fixtures import SMALL, Console, HandClock, LongQueue, QueueApp, console
 from tests.support.routine_process import install
 from tests.support.sessions import GENERATE, SUMMARIZE, TRANSLATE, send
 
@@ -110,7 +108,8 @@ async def test_leaving_asks_first_whatever_the_routine_that_works(tmp_path: Path
         await send(desk.session, {"tasks": [{"id": "t", "taskName": "A task", "routine": "slow"}]})
         await desk.until(lambda: desk.session.workers.is_working)
         await desk.decide("q")
-        await desk.until(lambda: "Leave the console?" in desk.text() and getattr(desk.app.screen, "is_armed", False))
+        await desk.until_open(ConfirmModal)
+        assert "Leave the console?" in desk.text()
         await desk.press("escape")
         await desk.until(lambda: "Leave the console?" not in desk.text())
         assert desk.app.return_value is None
@@ -152,12 +151,12 @@ async def test_a_reason_sends_the_draft_back_and_a_plain_reject_ends_the_task(tm
     async with console(tmp_path) as desk:
         await at_review(desk, SUMMARIZE)
         await desk.decide("r")
-        await desk.until(lambda: isinstance(desk.app.screen, ReasonModal) and desk.app.screen.is_armed)
-        await desk.press(*"aRq", "enter")
+        await desk.until_open(ReasonModal)
+        await desk.answer(*"aRq")
         await desk.until(lambda: "draft 2" in desk.desk.card.content.subtitle)
-        await desk.until(lambda: not desk.desk.review_to_decide()[1])
+        await desk.look_at_draft(SECONDS_UNASKED)
         await desk.decide("R")
-        await desk.until(lambda: isinstance(desk.app.screen, ConfirmModal) and desk.app.screen.is_armed)
+        await desk.until_open(ConfirmModal)
         await desk.decide("y")
         await desk.until(lambda: (desk.desk.queue.counts or QueueCounts()).rejected == 1)
         assert saved(desk) == []
@@ -178,17 +177,17 @@ async def test_high_risk_is_confirmed_and_a_failed_check_forbids(tmp_path: Path)
         code = "import subprocess\n" + draft.draft.code + "subprocess.run(['true'])\n"
         await desk.decide("e")
         await desk.until(lambda: "risk high" in desk.desk.card.content.subtitle)
-        await desk.until(lambda: not desk.desk.review_to_decide()[1])
+        await desk.look_at_draft(SECONDS_UNASKED)
         await desk.decide("a")
-        await desk.until(lambda: isinstance(desk.app.screen, ConfirmModal) and desk.app.screen.is_armed)
+        await desk.until_open(ConfirmModal)
         await desk.press("n")
         await desk.until(lambda: desk.app.screen is desk.desk)
         assert saved(desk) == []
         code = "print("
-        await desk.until(lambda: not desk.desk.review_to_decide()[1])
+        await desk.look_at_draft(SECONDS_UNASKED)
         await desk.decide("e")
         await desk.until(lambda: desk.app.why_disabled("review.approve"))
-        await desk.until(lambda: not desk.desk.review_to_decide()[1])
+        await desk.look_at_draft(SECONDS_UNASKED)
         await desk.decide("a")
         assert "A check forbids to approve this draft. Edit it, or reject it with a reason." in desk.notices
         assert saved(desk) == []
@@ -205,14 +204,30 @@ async def test_who_is_second_is_told_who_was_first(tmp_path: Path) -> None:
         assert saved(desk) == []
 
 
-async def test_going_on_takes_the_decision_keys_away_at_once(tmp_path: Path) -> None:
+async def test_going_on_takes_the_decision_keys_away_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with console(tmp_path) as desk:
         await at_review(desk, SUMMARIZE, GENERATE)
-        await desk.pilot.press("n", "a")
-        words = ("still being read", "only just appeared", "one key pressed alone")
-        await desk.until(lambda: any(word in notice for word in words for notice in desk.notices))
-        await until_needs(desk, 2)
+        first, store, may_go_on = desk.desk.card.content.job, desk.session.store, asyncio.Event()
+        read = store.rows_after
+
+        async def read_slowly(*arguments: Any) -> Any:
+            await may_go_on.wait()
+            return await read(*arguments)
+
+        monkeypatch.setattr(store, "rows_after", read_slowly)
+        await desk.press("n")
+        await desk.decide("a")  # long after n, and alone
+        assert desk.notices == ["The card of the selected task is still being read."]
+        may_go_on.set()
+        await desk.until(lambda: desk.desk.card.content.review and desk.desk.card.content.job != first, "the next one")
+        assert (desk.desk.queue.counts or QueueCounts()).needs_you == 2
         assert saved(desk) == []
+        await desk.look_at_draft()
+        await desk.decide("a")
+        await desk.until(lambda: len(saved(desk)) == 1, "a saved node")
+        left = await desk.session.store.row(first)
+        assert left is not None
+        assert left.state == "paused"
 
 
 async def test_a_question_is_answered_from_anywhere_and_from_its_card(tmp_path: Path) -> None:
@@ -222,12 +237,12 @@ async def test_a_question_is_answered_from_anywhere_and_from_its_card(tmp_path: 
         await until_card(desk, "task-9 asks")
         for key in ("o", "enter"):
             await desk.press(*(["enter", key] if key == "enter" else [key]))
-            await desk.until(lambda: isinstance(desk.app.screen, QuestionModal) and desk.app.screen.is_armed)
+            await desk.until_open(QuestionModal)
             await desk.press("escape")
             await desk.until(lambda: desk.app.screen is desk.desk)
         await desk.press("o")
-        await desk.until(lambda: isinstance(desk.app.screen, QuestionModal) and desk.app.screen.is_armed)
-        await desk.press(*"de-", "greater_than_sign", *"en", "enter")
+        await desk.until_open(QuestionModal)
+        await desk.answer(*"de-", "greater_than_sign", *"en")
         await desk.until(lambda: desk.desk.card.content.review is not None, "the draft that follows the answer")
 
 
@@ -250,24 +265,6 @@ async def test_export_says_where(tmp_path: Path) -> None:
 
 
 # --- the queue
-
-
-class QueueApp(App[None]):
-    """One queue pane and nothing else."""
-
-    def __init__(self, store: LongQueue, clock: HandClock) -> None:
-        super().__init__()
-        self._store = store
-        self.queue = QueuePane(clock, clock)
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return variable_defaults()
-
-    def compose(self) -> ComposeResult:
-        yield self.queue
-
-    def on_mount(self) -> None:
-        self.queue.attach(cast(Store, self._store))
 
 
 async def test_a_million_rows_are_walked_in_small_windows() -> None:
@@ -447,7 +444,7 @@ async def test_a_chosen_theme_is_remembered(tmp_path: Path) -> None:
 async def test_help_lists_the_keys_that_are_bound(tmp_path: Path) -> None:
     async with console(tmp_path, key_overrides={"review.approve": "A"}) as desk:
         await desk.press("question_mark")
-        await desk.until(lambda: isinstance(desk.app.screen, HelpModal) and desk.app.screen.is_armed)
+        await desk.until_open(HelpModal)
         assert "Approve the draft" in desk.text()
         await desk.press("escape")
         await desk.until(lambda: desk.app.screen is desk.desk)

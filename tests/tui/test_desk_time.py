@@ -17,6 +17,7 @@ from evolver_tui.tui.decision_keys import NOT_ALONE
 from evolver_tui.tui.drawing.code_view import CodeDocument
 from evolver_tui.tui.drawing.formatting import duration, rate
 from evolver_tui.tui.drawing.page import CardContent, Page
+from evolver_tui.tui.screens.desk.panes.review_card import SECONDS_UNASKED
 from tests.support.desk_fixtures import SMALL, Console, HandClock, console
 from tests.support.routine_process import install
 from tests.support.sessions import GENERATE, SUMMARIZE, TRANSLATE, send
@@ -145,8 +146,8 @@ async def test_a_draft_that_came_by_itself_is_decided_about_once_it_was_touched_
         await still(desk, lambda: BANNER not in desk.text())
         await desk.decide("a")
         await still(desk, lambda: len(saved(desk)) == 2)
-        desk.clock.seconds += 1
         await desk.until(lambda: BANNER in desk.text())
+        await desk.look_at_draft(SECONDS_UNASKED)
         await desk.until(lambda: BANNER not in desk.text())
         await desk.decide("a")
         await still(desk, lambda: len(saved(desk)) == 3)
@@ -163,7 +164,7 @@ async def test_a_draft_that_somebody_elses_reject_put_there_is_not_approved_by_t
         await other.answer(first.question_id, reject.to_json_value(), "bob", "s")
         await desk.until(lambda: "draft 2" in desk.desk.card.content.subtitle)
         for _ in range(3):
-            await desk.until(lambda: desk.desk.card._seconds_drawn >= 0.3)
+            await desk.look_at_draft()
             await desk.decide("a")
         assert UNASKED in desk.notices
         assert BANNER in desk.text()
@@ -185,7 +186,6 @@ async def test_a_draft_that_takes_the_place_of_the_one_a_key_was_pressed_for_is_
         await other.answer(first.question_id, reject.to_json_value(), "bob", "s")
 
         def is_there() -> bool:
-            desk.desk.queue._rest_until = 0.0
             desk.desk.queue.rows_changed()
             return "draft 2" in desk.desk.card.content.subtitle
 
@@ -202,7 +202,7 @@ async def test_of_a_draft_enough_has_to_be_in_sight(tmp_path: Path) -> None:
         await desk.decide("a")
         assert "Too little of the draft is in sight: give the card more room, or scroll." in desk.notices
         await desk.pilot.resize_terminal(80, 24)
-        await desk.until(lambda: not desk.desk.review_to_decide()[1])
+        await desk.look_at_draft()
         await desk.decide("a")
         await still(desk, lambda: len(saved(desk)) == 1)
 

@@ -115,7 +115,7 @@ async def test_a_review_that_is_decided_elsewhere_is_said_and_its_dialog_closes(
         await desk.press("enter")
         desk.clock.seconds += 1
         if key:
-            await desk.press(key)
+            await desk.decide(key)
             await until_open(desk, ConfirmModal if key == "R" else ReasonModal)
         asked = await question_about(desk, "task-1")
         await other.answer(asked.id, {"kind": "reject", "by": "grace"}, "grace", "s")
@@ -136,7 +136,7 @@ async def test_who_answers_a_second_too_late_is_told(tmp_path: Path, monkeypatch
         asked = await question_about(desk, "task-9")
         # Through this console's own store nobody is told, as in the moment before the news is here.
         await desk.session.store.answer(asked.id, LANGUAGES, "grace", desk.session.id)
-        await desk.press(*"de-", "greater_than_sign", *"en", "enter")
+        await desk.answer(*"de-", "greater_than_sign", *"en")
         await desk.until(lambda: any("Already answered by grace at " in words for words in heard))
         await until_back(desk)
         desk.session.workers.wake()
@@ -151,7 +151,7 @@ async def test_what_is_answered_here_is_no_news(tmp_path: Path, monkeypatch: pyt
         await until_needs(desk, 1)
         await desk.press("o")
         await until_open(desk, QuestionModal)
-        await desk.press(*"de-", "greater_than_sign", *"en", "enter")
+        await desk.answer(*"de-", "greater_than_sign", *"en")
         await desk.until(lambda: desk.desk.card.content.review is not None, "the draft")
         assert heard == []
 
@@ -235,7 +235,7 @@ async def test_words_to_the_author_bring_another_draft(tmp_path: Path) -> None:
         assert "Nothing is rejected by it." in desk.text()
         await desk.decide("enter")
         assert "Words are needed" in desk.text()
-        await desk.press(*"docstrings", "enter")
+        await desk.answer(*"docstrings")
         await desk.until(lambda: desk.desk.card.content.review is not None and desk.desk.card.content.identity != first)
         decided = [
             stored.signal.payload

@@ -34,7 +34,7 @@ async def open_dialog(desk: Console, kind: type[ConnectModal] | type[ConfirmModa
     desk.clock.seconds += 1
     await desk.press(*keys)
     await desk.let_it_be_alone()
-    await desk.until(lambda: isinstance(desk.app.screen, kind) and desk.app.screen.is_armed, kind.__name__)
+    await desk.until_open(kind)
 
 
 @pytest.mark.parametrize("size", [WIDE, SMALL], ids=["wide", "small"])
@@ -52,9 +52,7 @@ async def test_why_a_hub_ended_is_read_in_full_in_every_place(tmp_path: Path, si
             await desk.press("tab", "tab")
             await desk.until(lambda: "reason=The hub at 127.0.0.1" in desk.text(), "the feed")
             await desk.press("enter")
-            await desk.until(
-                lambda: isinstance(desk.app.screen, SignalModal) and desk.app.screen.is_armed, "the signal"
-            )
+            await desk.until_open(SignalModal)
             assert isinstance(desk.app.screen, SignalModal)
             assert squeezed(reason) in text_on(desk.app.screen.query_one("#window"))
             assert desk.app.screen.signal.name == "hub.ended"
@@ -86,7 +84,7 @@ async def test_enter_in_the_dialog_keeps_the_hub_that_is_in_use(tmp_path: Path) 
         chosen: list[Address] = []
         async with console(tmp_path, remember_url=chosen.append) as desk:
             await open_dialog(desk, ConnectModal, "c")
-            await desk.press("2", *hub.url.replace("127.0.0.1", "localhost"), "enter")
+            await desk.answer("2", *hub.url.replace("127.0.0.1", "localhost"))
             await desk.until(lambda: desk.app.screen is desk.desk)
             await open_dialog(desk, ConnectModal, "c")
             assert f"1 ●  {chosen[0]}" in desk.text()

@@ -92,7 +92,7 @@ async def test_a_question_is_answered_over_it_and_a_review_is_gone_to(tmp_path: 
         await desk.press("enter")
         await until_open(desk, QuestionModal)
         assert "task-9 asks · 1 of 3" in desk.text()
-        await desk.press(*"de-", "greater_than_sign", *"en", "enter")
+        await desk.answer(*"de-", "greater_than_sign", *"en")
         await until_open(desk, InboxModal)
         await desk.until(
             lambda: [row.split()[1] for row in inbox_rows(desk)] == ["task-10", "task-1", "task-9"], "a next one"
@@ -105,7 +105,8 @@ async def test_a_question_is_answered_over_it_and_a_review_is_gone_to(tmp_path: 
         assert desk.desk.card.display
         assert desk.desk.queue.selected is not None
         assert desk.desk.queue.selected.task_id == "task-1"
-        await desk.until(lambda: not desk.desk.review_to_decide()[1], "a draft that can be decided about")
+        await desk.look_at_draft()
+        assert not desk.desk.review_to_decide()[1]
 
 
 async def test_o_in_it_opens_the_oldest_and_i_leaves_it(tmp_path: Path) -> None:

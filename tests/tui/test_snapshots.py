@@ -16,11 +16,13 @@ from textual.pilot import Pilot
 
 from evolver_tui.core.errors import StoreError
 from evolver_tui.core.question import OpenQuestion
+from evolver_tui.engine.author.author import LiveDraft
 from evolver_tui.engine.session import Session
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.tui.modals.inbox_list import InboxList
 from evolver_tui.wiring import make_session
+from tests.support.routine_process import install
 from tests.support.sessions import GENERATE, SUMMARIZE, TRANSLATE, place_in
 
 pytestmark = pytest.mark.skipif(
@@ -188,6 +190,37 @@ def test_card_tab(snap_compare: Any, tmp_path: Path, tab: str) -> None:
     stage = Stage(tmp_path)
     pressed = ["enter", "l"] if tab == "Task" else ["enter", "l", "l"]
     assert snap_compare(stage.app, terminal_size=WIDE, run_before=keys(stage, *pressed))
+
+
+@pytest.mark.parametrize("state", ["live", "failed"])
+def test_card_of_a_job_that_is(snap_compare: Any, tmp_path: Path, state: str) -> None:
+    install(tmp_path, '[routines]\nslow = "slow_routine:work"\n')
+    module = tmp_path / "config" / "routines" / "slow_routine.py"
+    module.write_text("import asyncio\n\nasync def work(run, task):\n    await asyncio.Event().wait()\n")
+    stage = Stage(tmp_path)
+
+    async def steps(pilot: Pilot[int]) -> None:
+        await stage.opened(pilot)
+        name = "x" * 1_000_000 if state == "failed" else "Sort Incoming Forms"
+        task = {"id": "task-1", "taskName": name, **({} if state == "failed" else {"routine": "slow"})}
+        await asyncio.to_thread(stage.session.hub.message, [{"tasks": [{**task, "llmTaskType": "summarize"}]}])
+        card, author = stage.app.desk.card, stage.session.author
+        await stage._until(pilot, lambda: card.content.job > 0 and state_of(stage) in ("running", "failed"))
+        if state == "live":
+            assert author is not None
+            code = '"""Sorts forms."""\n\nimport json\n\n\ndef main() -> None:\n    data = json.l'
+            author.live = LiveDraft(card.content.job, "task-1", code, 1, NOON)
+            await stage._until(pilot, lambda: card.content.identity[0] == "live")
+        await pilot.press("enter", "plus")  # alone: the signals beside it tell the worker's own time
+        await pilot.pause(0.3)
+
+    assert snap_compare(stage.app, terminal_size=WIDE, run_before=steps)
+
+
+def state_of(stage: Stage) -> str:
+    """How the selected job stands."""
+    selected = stage.app.desk.queue.selected
+    return selected.state.value if selected is not None else ""
 
 
 def test_plain_borders(snap_compare: Any, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from evolver_tui.core.decision import DecisionKind
-from evolver_tui.tui.modals import ConfirmModal, QuestionModal, ReasonModal
+from evolver_tui.tui.modals import ConfirmModal, ConnectModal, QuestionModal, ReasonModal
 from evolver_tui.wiring import make_session
 from tests.support.databases import sql
 from tests.support.desk_fixtures import Console, console
@@ -47,8 +47,7 @@ async def console_on(folder: Path, server: PostgreSQLServer, code: str = "") -> 
     script = f"import sys; open(sys.argv[1], 'a').write({code!r})"
     settings = {"make": lambda: make_session(place, pace=0.0), "editor": lambda: (sys.executable, "-c", script)}
     async with console(folder, **settings) as desk:  # type: ignore[arg-type]
-        await desk.until(lambda: desk.app.screen is not desk.desk, "the connect dialog")
-        await desk.until(lambda: getattr(desk.app.screen, "is_armed", False))
+        await desk.until_open(ConnectModal)
         await desk.press("escape")
         await until_back(desk)
         yield desk
@@ -77,13 +76,13 @@ async def test_an_answer_stays_typed_until_the_database_has_it(tmp_path: Path, s
         modal = desk.app.screen
         server.stop()
         for _ in range(2):
-            await desk.press("enter")
+            await desk.answer()
             await desk.until(lambda: NOT_KEPT in words_of(desk), "that it is not kept")
             assert AGAIN in words_of(desk)
             assert "de->en" in desk.text()
             assert desk.app.screen is modal
         server.start()
-        await desk.press("enter")
+        await desk.answer()
         await until_back(desk)
         await desk.until(lambda: desk.desk.card.content.review is not None, "the draft")
         journal = await desk.session.store.journal((await question_about(desk, "task-9")).job)
@@ -114,15 +113,15 @@ async def test_words_to_the_author_stay_typed(
     async with console_on(tmp_path, server) as desk:
         await review_on_card(desk)
         asked = await question_about(desk, "task-1")
-        await desk.press(key)
+        await desk.decide(key)
         await until_open(desk, ReasonModal)
         await desk.press(*"shorter")
         server.stop()
-        await desk.press("enter")
+        await desk.answer()
         await desk.until(lambda: NOT_KEPT in words_of(desk), "that it is not kept")
         assert "shorter" in desk.text()
         server.start()
-        await desk.press("enter")
+        await desk.answer()
         await until_back(desk)
         (pause, *_) = await desk.session.store.pauses_of(asked.job)
         assert pause.answer is not None
@@ -137,10 +136,10 @@ async def test_a_decision_that_was_not_written_is_said_and_its_card_stays(
         await review_on_card(desk)
         heard = hear(desk, monkeypatch)
         if key == "R":
-            await desk.press(key)
+            await desk.decide(key)
             await until_open(desk, ConfirmModal)
         server.stop()
-        await desk.press("y" if key == "R" else key)
+        await desk.decide("y" if key == "R" else key)
         await desk.until(lambda: any(words.startswith("Your decision was not kept.") for words in heard))
         assert any(words.endswith("Decide again.") for words in heard)
         assert desk.app.screen is desk.desk
@@ -157,11 +156,10 @@ async def test_edited_code_is_in_the_editor_again(
         asked = await question_about(desk, "task-1")
         heard = hear(desk, monkeypatch)
         server.stop()
-        await desk.press("e")
+        await desk.decide("e")
         await desk.until(lambda: any("What you wrote is in the editor when you open it" in words for words in heard))
         server.start()
-        desk.clock.seconds += 1
-        await desk.press("e")
+        await desk.decide("e")
         await desk.until(lambda: (review := desk.desk.card.content.review) and "# mine" in review.draft.code)
         (pause, *_) = await desk.session.store.pauses_of(asked.job)
         assert pause.answer is not None

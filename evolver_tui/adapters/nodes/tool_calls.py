@@ -223,20 +223,19 @@ class ToolServer:
         return "".join(pieces)
 
 
-def call_by_hand(tool: str, prompt: str, arguments: Mapping[str, Any]) -> str:
+def call_by_hand(tool: str, prompt: str, arguments: Mapping[str, Any], offline_reply: OfflineReply) -> str:
     """What `node_runtime.call_tool` does outside a run: built-in tools answer as they do offline.
 
     Raises:
         ValueError: there is no such tool.
         RuntimeError: it failed.
     """
-    from evolver_tui.adapters.llm.offline import offline_tool_reply
     from evolver_tui.tools.definitions import BUILT_IN_TOOLS
 
     definitions = {definition.name: definition for definition in BUILT_IN_TOOLS}
 
     async def call() -> str:
-        return await ToolServer(definitions, definitions, None, offline_tool_reply).call(tool, prompt, arguments)
+        return await ToolServer(definitions, definitions, None, offline_reply).call(tool, prompt, arguments)
 
     try:
         return asyncio.run(call())

@@ -17,7 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
-from evolver_tui.adapters.routines.langgraph import INSTALL, GraphRoutine, be_strict, graph_work, is_graph
+from evolver_tui.adapters.routines.langgraph import INSTALL, be_strict, graph_work, is_graph
+from evolver_tui.adapters.routines.langgraph.graph_routine import GraphRoutine
 from evolver_tui.adapters.routines.modules import RoutineModule
 from evolver_tui.core.address import show_addresses
 from evolver_tui.core.errors import RoutineError

@@ -7,31 +7,35 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from websockets.exceptions import PayloadTooBig
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
 from evolver_tui.adapters.sample_hub.feed import TaskFeed
-from evolver_tui.adapters.sample_hub.wire import (
-    BINARY,
-    CLOSE,
-    MESSAGE_LIMIT,
-    PING,
-    PONG,
-    WireError,
-    close_frame,
-    frame,
-    read_frame,
-)
+from evolver_tui.adapters.sample_hub.http import ProtocolError
 
 _RECORD_END = b"\x1e"
 _PING_RECORD = b'{"type":6}\x1e'
+_MESSAGE_LIMIT = 1024 * 1024
+_READ_SIZE = 64 * 1024
 _HANDSHAKE_SECONDS = 15.0
 _MOST_STREAMS = 100
 _LONGEST_COUNT = 1_000_000
+_PROBLEMS = {
+    "incorrect masking": "a client's frames must be masked",
+    "reserved bits must be 0": "no extension was agreed on",
+    "expected a continuation frame": "the parts of a message are mixed up",
+    "unexpected continuation frame": "the parts of a message are mixed up",
+}
+"""What websockets says of a client's frames, in this hub's words."""
 
 
 class MethodError(Exception):
     """A hub method failed; the caller is told the text."""
 
 
-class _Goodbye(Exception):
+class _ClientClosed(Exception):
     """The client hung up in order."""
 
 
@@ -56,8 +60,9 @@ class Connection:
         self._keep_alive = keep_alive
         self._client_timeout = client_timeout
         self._feed = feed
+        self._socket = _open_socket()
+        self._frames: list[Frame] = []
         self._streams: dict[str, asyncio.Task[None]] = {}
-        self._is_closing = False
         self._unread: list[bytes] = []
         self._methods: dict[str, Callable[[Sequence[Any]], object]] = {
             "echo": self._echo,
@@ -71,8 +76,10 @@ class Connection:
 
     def write_records(self, records: Iterable[bytes]) -> None:
         """Send records, each in a frame of its own, all in as few system calls as the network allows."""
-        if not self._is_closing:
-            self._writer.write(b"".join(map(frame, records)))
+        if self._socket.state is State.OPEN:
+            for one in records:
+                self._socket.send_text(one)
+            self._flush()
 
     def write_record(self, one: bytes) -> None:
         """Send one record."""
@@ -82,7 +89,7 @@ class Connection:
         """Wait until the client has taken enough of it. Raises OSError when it is gone."""
         await self._writer.drain()
 
-    def say_close(self, error: str = "", *, allow_reconnect: bool = False) -> None:
+    def send_close(self, error: str = "", *, allow_reconnect: bool = False) -> None:
         """Send a Close and end the WebSocket."""
         message: dict[str, Any] = {"type": 7}
         if error:
@@ -94,19 +101,22 @@ class Connection:
 
     def abort(self) -> None:
         """Cut the connection without a word."""
-        self._is_closing = True
         self._writer.transport.abort()
 
-    def end(self) -> None:
-        """Let go of everything that runs for this client."""
-        self._is_closing = True
+    def cancel_streams(self) -> None:
+        """End the streams that this client asked for."""
         for stream in self._streams.values():
             stream.cancel()
 
     def _end_socket(self, code: int, reason: str = "") -> None:
-        if not self._is_closing:
-            self._is_closing = True
-            self._writer.write(close_frame(code, reason))
+        if self._socket.state is State.OPEN:
+            self._socket.send_close(code, reason)
+            self._flush()
+
+    def _flush(self) -> None:
+        sent = b"".join(self._socket.data_to_send())
+        if not self._writer.is_closing():
+            self._writer.write(sent)
 
     # --- reading
 
@@ -122,10 +132,10 @@ class Connection:
                 while not self._unread:
                     self._unread = (await self._read_message()).split(_RECORD_END)[:-1]
                 problem = _handshake_problem(self._unread.pop(0))
-            except WireError as error:
+            except ProtocolError as error:
                 self._end_socket(error.code, error.reason)
                 return False
-            except _Goodbye:
+            except _ClientClosed:
                 return False
         self.write_record(record({"error": problem} if problem else {}))
         if problem:
@@ -146,12 +156,12 @@ class Connection:
                 async with asyncio.timeout(self._client_timeout):
                     *self._unread, rest = (await self._read_message()).split(_RECORD_END)
                 if rest:
-                    raise WireError(1002, "a record without an end")
+                    raise ProtocolError(1002, "a record without an end")
         except TimeoutError:
-            self.say_close("The client has been silent for too long.", allow_reconnect=True)
-        except WireError as error:
-            self.say_close(f"The client broke the protocol: {error.reason}.")
-        except _Goodbye:
+            self.send_close("The client has been silent for too long.", allow_reconnect=True)
+        except ProtocolError as error:
+            self.send_close(f"The client broke the protocol: {error.reason}.")
+        except _ClientClosed:
             self._end_socket(1000)
         finally:
             pinging.cancel()
@@ -165,35 +175,44 @@ class Connection:
     async def _read_message(self) -> bytes:
         """The next text message, put together from its fragments; control frames between are dealt with."""
         parts: list[bytes] = []
-        size = 0
         while True:
-            is_final, opcode, payload = await read_frame(self._reader)
-            if opcode == CLOSE:
-                raise _Goodbye
-            if opcode == PING:
-                if not self._is_closing:
-                    self._writer.write(frame(payload, PONG))
-                continue
-            if opcode == PONG:
-                continue
-            if opcode == BINARY:
-                raise WireError(1003, "only text is spoken here")
-            if opcode > BINARY or (opcode == 0) != bool(parts):
-                raise WireError(1002, "the parts of a message are mixed up")
-            parts.append(payload)
-            size += len(payload)
-            if size > MESSAGE_LIMIT:
-                raise WireError(1009, "too large a message")
-            if is_final:
-                return b"".join(parts)
+            while self._frames:
+                frame = self._frames.pop(0)
+                if frame.opcode is Opcode.CLOSE:
+                    raise _ClientClosed
+                if frame.opcode is Opcode.BINARY:
+                    raise ProtocolError(1003, "only text is spoken here")
+                if frame.opcode in (Opcode.TEXT, Opcode.CONT):
+                    parts.append(bytes(frame.data))
+                    if frame.fin:
+                        return b"".join(parts)
+            await self._read_frames()
+
+    async def _read_frames(self) -> None:
+        if error := self._socket.parser_exc:
+            # What websockets wants to say now is only a code: the client is told in a Close record, on a fresh start.
+            self._socket = _open_socket()
+            if isinstance(error, PayloadTooBig):
+                raise ProtocolError(1009, "too large a message")
+            raise ProtocolError(1002, _PROBLEMS.get(str(error), str(error)))
+        data = await self._reader.read(_READ_SIZE)
+        if not data:
+            raise EOFError
+        was_open = self._socket.state is State.OPEN
+        self._socket.receive_data(data)
+        self._frames += [event for event in self._socket.events_received() if isinstance(event, Frame)]
+        if self._socket.parser_exc is None:
+            self._flush()
+        elif not was_open:
+            raise EOFError  # the goodbye is said already
 
     def _take(self, one: bytes) -> None:
         try:
             message = json.loads(one)
         except (ValueError, RecursionError):
-            raise WireError(1002, "a record that is not JSON") from None
+            raise ProtocolError(1002, "a record that is not JSON") from None
         if not isinstance(message, dict):
-            raise WireError(1002, "a record that is not an object")
+            raise ProtocolError(1002, "a record that is not an object")
         kind = message.get("type")
         if kind == 1:
             self._invoke(message)
@@ -204,7 +223,7 @@ class Connection:
             if stream is not None:
                 stream.cancel()
         elif kind == 7:
-            raise _Goodbye
+            raise _ClientClosed
         # Items and completions answer calls that this hub never makes, acks and sequences belong to stateful reconnect,
         # which it does not offer, pings have done their work by arriving, and other types may come one day.
 
@@ -249,7 +268,7 @@ class Connection:
     def _open_stream(self, message: dict[str, Any]) -> None:
         invocation, target, arguments = _call(message)
         if invocation is None or invocation in self._streams:
-            raise WireError(1002, "a stream without an id of its own")
+            raise ProtocolError(1002, "a stream without an id of its own")
         try:
             if target.lower() != "counter":
                 raise MethodError(f"There is no hub method {target!r} to stream from.")
@@ -279,6 +298,10 @@ class Connection:
 _NOTHING = object()
 
 
+def _open_socket() -> ServerProtocol:
+    return ServerProtocol(state=State.OPEN, max_size=_MESSAGE_LIMIT)
+
+
 def _handshake_problem(request: bytes) -> str:
     try:
         wish = json.loads(request)
@@ -296,9 +319,9 @@ def _handshake_problem(request: bytes) -> str:
 def _call(message: dict[str, Any]) -> tuple[str | None, str, list[Any]]:
     invocation, target, arguments = (message.get(name) for name in ("invocationId", "target", "arguments"))
     if not isinstance(target, str) or not isinstance(arguments, list):
-        raise WireError(1002, "a call without a target or arguments")
+        raise ProtocolError(1002, "a call without a target or arguments")
     if invocation is not None and not isinstance(invocation, str):
-        raise WireError(1002, "a call whose id is not text")
+        raise ProtocolError(1002, "a call whose id is not text")
     return invocation, target, arguments
 
 

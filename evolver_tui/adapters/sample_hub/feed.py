@@ -14,7 +14,7 @@ from evolver_tui.adapters.sample_hub.tasks import BUILT_IN_TASKS
 from evolver_tui.core.errors import UsageError
 
 REMEMBERED = 10_000
-"""So many tasks are kept for clients that come back; a client that falls further behind than this misses the rest."""
+"""So many tasks are remembered for clients that come back; one that falls further behind misses the rest."""
 
 _MESSAGES_AT_ONCE = 128
 _LONGEST_LAG = 1.0
@@ -62,56 +62,56 @@ class SentTask(NamedTuple):
 class TaskFeed:
     """One stream of tasks that every connection reads at its own pace.
 
-    Places in the stream are counted from 0. The connection that has read everything asks for more, so nothing is made
-    up while nobody listens.
+    Positions in the stream are counted from 0. The connection that has read everything asks for more, so nothing is
+    made up while nobody listens.
     """
 
     def __init__(self, settings: FeedSettings) -> None:
         self._rate = settings.rate
         self._batch = settings.batch
         self._source = _numbered(settings)
-        self._kept: dict[int, SentTask] = {}
-        self._places: dict[str, int] = {}
+        self._remembered: dict[int, SentTask] = {}
+        self._positions: dict[str, int] = {}
         self._first = 0
         self._producing = asyncio.Lock()
         self._due: float | None = None
         self.end = 0
-        """The place of the task that will come next."""
+        """The position of the task that will come next."""
 
     @property
     def unfinished(self) -> int:
         """How many tasks a client that comes back would get again."""
-        return sum(not task.is_finished for task in self._kept.values())
+        return sum(not task.is_finished for task in self._remembered.values())
 
-    def read(self, place: int, live_from: int) -> tuple[int, list[SentTask]]:
-        """Some tasks from `place` on, and the place after them.
+    def read(self, position: int, live_from: int) -> tuple[int, list[SentTask]]:
+        """Some tasks from `position` on, and the position after them.
 
         Before `live_from` only what is unfinished, since that is a repetition for a client that comes back.
         """
-        place = max(place, self._first)
+        position = max(position, self._first)
         limit = self._batch * max(1, _MESSAGES_AT_ONCE // self._batch)
         tasks: list[SentTask] = []
-        while place < self.end and len(tasks) < limit:
-            task = self._kept.get(place)
-            if task is not None and not (task.is_finished and place < live_from):
+        while position < self.end and len(tasks) < limit:
+            task = self._remembered.get(position)
+            if task is not None and not (task.is_finished and position < live_from):
                 tasks.append(task)
-            place += 1
-        return place, tasks
+            position += 1
+        return position, tasks
 
     def finish(self, task_id: str) -> bool:
         """Forget a task that is done; False when no such task is remembered."""
-        place = self._places.pop(task_id, None)
-        return place is not None and self._kept.pop(place, None) is not None
+        position = self._positions.pop(task_id, None)
+        return position is not None and self._remembered.pop(position, None) is not None
 
-    async def produce(self, place: int) -> bool:
-        """Wait until there is something at `place`; False when there never will be."""
+    async def produce(self, position: int) -> bool:
+        """Wait until there is something at `position`; False when there never will be."""
         async with self._producing:
-            if place < self.end:
+            if position < self.end:
                 return True
             amount = await self._wait_until_due()
             for task in itertools.islice(self._source, amount):
                 self._remember(task)
-            return place < self.end
+            return position < self.end
 
     async def _wait_until_due(self) -> int:
         """Keep the rate; returns how many tasks are due."""
@@ -129,14 +129,14 @@ class TaskFeed:
         return messages * self._batch
 
     def _remember(self, task: SentTask) -> None:
-        self._kept[self.end] = task
+        self._remembered[self.end] = task
         if task.id:
-            self._places[task.id] = self.end
+            self._positions[task.id] = self.end
         self.end += 1
         if self.end - self._first > REMEMBERED:
-            forgotten = self._kept.pop(self._first, None)
-            if forgotten is not None and self._places.get(forgotten.id) == self._first:
-                del self._places[forgotten.id]
+            forgotten = self._remembered.pop(self._first, None)
+            if forgotten is not None and self._positions.get(forgotten.id) == self._first:
+                del self._positions[forgotten.id]
             self._first += 1
 
 

@@ -1,4 +1,4 @@
-"""A SignalR hub on the standard library: streams tasks, so that the console can be tried and tested without a server.
+"""A SignalR hub that streams tasks, so that the console can be tried and tested without a server.
 
 It speaks the JSON hub protocol over WebSockets, to any SignalR client. Its methods: `Echo(value)`, `Add(a, b)`,
 `Fail(text)`, `Counter(count, delayMs)` as a stream, `CompleteTask(id)`, and `Abort()`, which cuts the caller's
@@ -23,8 +23,8 @@ from urllib.parse import urlsplit
 
 from evolver_tui.adapters.sample_hub.connection import Connection, record
 from evolver_tui.adapters.sample_hub.feed import FeedSettings, SentTask, TaskFeed
+from evolver_tui.adapters.sample_hub.http import ProtocolError, Request, read_request, response, upgrade_response
 from evolver_tui.adapters.sample_hub.tasks import load_tasks
-from evolver_tui.adapters.sample_hub.wire import Request, WireError, read_request, response, upgrade_response
 from evolver_tui.core.errors import EvolverError, UsageError
 from evolver_tui.core.safe_text import safe_text
 
@@ -125,7 +125,7 @@ class SampleHub:
         if self._server is not None:
             self._server.close()
         for connection in self._connections:
-            connection.say_close(allow_reconnect=True)
+            connection.send_close(allow_reconnect=True)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_CLOSE_SECONDS)
         for task in self._tasks:
@@ -163,7 +163,7 @@ class SampleHub:
                 await writer.drain()
             if answer.startswith(b"HTTP/1.1 101"):
                 await self._serve(reader, writer)
-        except WireError as error:
+        except ProtocolError as error:
             writer.write(response(error.code, error.reason.encode()))
         except (EOFError, OSError, TimeoutError):
             pass  # the client went away
@@ -236,20 +236,20 @@ class SampleHub:
             self._connections.discard(connection)
             if streaming is not None:
                 streaming.cancel()
-            connection.end()
+            connection.cancel_streams()
 
     async def _stream(self, connection: Connection) -> None:
         live_from = self._feed.end
-        place = 0 if self._settings.replay else live_from
+        position = 0 if self._settings.replay else live_from
         opening = f'{{"type":1,"target":{json.dumps(self._settings.method)},"arguments":[{{"tasks":['
         try:
             while True:
-                place, tasks = self._feed.read(place, live_from)
+                position, tasks = self._feed.read(position, live_from)
                 if tasks:
                     connection.write_records(_messages(opening, tasks, self._settings.feed.batch))
                     await connection.drain()
                     await asyncio.sleep(0)
-                elif not await self._feed.produce(place):
+                elif not await self._feed.produce(position):
                     return
         except OSError:
             pass  # the reading side ends the connection

@@ -82,7 +82,7 @@ class HubAddress:
         return cls(is_secure, host, port or (443 if is_secure else 80), path, query)
 
     @property
-    def place(self) -> str:
+    def authority(self) -> str:
         """Host and port, as a Host header and a person want them; the scheme's own port is left out."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == (443 if self.is_secure else 80) else f"{host}:{self.port}"
@@ -91,7 +91,7 @@ class HubAddress:
     def http_url(self) -> str:
         """The address as an http or https URL, with its query."""
         query = f"?{self.query}" if self.query else ""
-        return f"http{'s' if self.is_secure else ''}://{self.place}{self.path}{query}"
+        return f"http{'s' if self.is_secure else ''}://{self.authority}{self.path}{query}"
 
     @property
     def websocket_url(self) -> str:
@@ -147,28 +147,28 @@ def authorization(token: str) -> dict[str, str]:
 
 def explain(error: OSError, address: HubAddress) -> LinkError:
     """Why no connection came about, in words; a LinkEnded where another attempt would fail in the same way."""
-    place = f"{address.host}:{address.port}"
+    authority = f"{address.host}:{address.port}"
     match error:
         case socket.gaierror():
             return LinkError(f"The host name {address.host} cannot be resolved.", "Check the URL and the network.")
         case ConnectionRefusedError():
-            return LinkError(f"Nothing listens at {place} (connection refused).", "Start the hub or check the URL.")
+            return LinkError(f"Nothing listens at {authority} (connection refused).", "Start the hub or check the URL.")
         case ssl.SSLCertVerificationError():
             return LinkEnded(
-                f"The TLS certificate of {place} was not accepted: {error.verify_message}.",
+                f"The TLS certificate of {authority} was not accepted: {error.verify_message}.",
                 "Install its authority's certificate on this machine or correct the URL.",
             )
         case ssl.SSLEOFError() | ConnectionError():
-            return LinkError(f"{place} broke off the connection.")
+            return LinkError(f"{authority} broke off the connection.")
         case TimeoutError():
-            return LinkError(f"{place} does not answer.", "Check the URL, the network and the hub.")
+            return LinkError(f"{authority} does not answer.", "Check the URL, the network and the hub.")
         case ssl.SSLError():
             return LinkEnded(
-                f"{place} does not speak TLS ({error.reason or 'handshake failed'}).",
+                f"{authority} does not speak TLS ({error.reason or 'handshake failed'}).",
                 "Use http:// or ws:// if the hub is not encrypted.",
             )
         case _:
-            return LinkError(f"{place} cannot be reached: {error.strerror or type(error).__name__}.")
+            return LinkError(f"{authority} cannot be reached: {error.strerror or type(error).__name__}.")
 
 
 def open_socket(address: HubAddress, timeout: float, opened: Callable[[socket.socket], None]) -> socket.socket:
@@ -195,29 +195,33 @@ def open_socket(address: HubAddress, timeout: float, opened: Callable[[socket.so
     return encrypted
 
 
-def refusal(status: int, place: str, has_token: bool) -> LinkError:
+def refusal(status: int, authority: str, has_token: bool) -> LinkError:
     """What an HTTP status that is not the hoped-for one means."""
     match status:
         case 401:
             saying = "did not accept the token" if has_token else "asks for a token"
-            return LinkEnded(f"The hub at {place} {saying} (401).", _GIVE_TOKEN)
+            return LinkEnded(f"The hub at {authority} {saying} (401).", _GIVE_TOKEN)
         case 403:
-            return LinkEnded(f"The hub at {place} refuses access (403).", "Use a token that is allowed to subscribe.")
+            return LinkEnded(
+                f"The hub at {authority} refuses access (403).", "Use a token that is allowed to subscribe."
+            )
         case 404:
-            return LinkEnded(f"There is no hub at this path of {place} (404).", f"Check the URL, e.g. {URL_EXAMPLE}.")
+            return LinkEnded(
+                f"There is no hub at this path of {authority} (404).", f"Check the URL, e.g. {URL_EXAMPLE}."
+            )
         case 408 | 429 | 500 | 502 | 503 | 504:
-            return LinkError(f"{place} is not ready ({status} {http.client.responses[status]}).")
+            return LinkError(f"{authority} is not ready ({status} {http.client.responses[status]}).")
         case _ if status >= 500:
-            return LinkError(f"{place} is not ready ({status}).")
+            return LinkError(f"{authority} is not ready ({status}).")
         case _ if status < 300:
-            return not_a_hub(place, f"it answered {status} without what SignalR asks for")
+            return not_a_hub(authority, f"it answered {status} without what SignalR asks for")
         case _:
-            return not_a_hub(place, f"it answered {status}")
+            return not_a_hub(authority, f"it answered {status}")
 
 
-def not_a_hub(place: str, detail: str) -> LinkEnded:
+def not_a_hub(authority: str, detail: str) -> LinkEnded:
     """The server speaks, but not SignalR."""
-    return LinkEnded(f"{place} is not a SignalR hub: {detail}.", f"Check the URL, e.g. {URL_EXAMPLE}.")
+    return LinkEnded(f"{authority} is not a SignalR hub: {detail}.", f"Check the URL, e.g. {URL_EXAMPLE}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,8 +272,8 @@ class Negotiator:
                 self._address = replace(request, path=hub_path, query=self._address.query)
                 continue
             if status != 200:
-                raise refusal(status, request.place, bool(self._token))
-            reply = self._reply(body, request.place)
+                raise refusal(status, request.authority, bool(self._token))
+            reply = self._reply(body, request.authority)
             if isinstance(reply.get("url"), str):
                 self._address = self._follow(request, reply["url"])
                 if isinstance(reply.get("accessToken"), str):
@@ -289,12 +293,14 @@ class Negotiator:
         except UsageError:
             raise LinkEnded("The hub redirects to something that is not a URL.") from None
         if not origin.may_redirect_to(target, self._redirect_hosts):
-            raise LinkEnded(f"The hub redirects to {safe_text(target.place, 200)}, which is not allowed.", _ALLOW_HOST)
+            raise LinkEnded(
+                f"The hub redirects to {safe_text(target.authority, 200)}, which is not allowed.", _ALLOW_HOST
+            )
         return target
 
     def _post(self, address: HubAddress) -> tuple[int, str, bytes]:
         headers = {
-            "Host": address.place,
+            "Host": address.authority,
             "Content-Length": "0",
             "Accept": "application/json",
             "Connection": "close",
@@ -310,26 +316,26 @@ class Negotiator:
             response = connection.getresponse()
             body = response.read(_REPLY_LIMIT + 1)
         except http.client.RemoteDisconnected:
-            raise LinkError(f"{address.place} broke off the connection.") from None
+            raise LinkError(f"{address.authority} broke off the connection.") from None
         except http.client.HTTPException as error:
-            raise not_a_hub(address.place, f"it does not answer in HTTP ({type(error).__name__})") from None
+            raise not_a_hub(address.authority, f"it does not answer in HTTP ({type(error).__name__})") from None
         finally:
             connection.close()
         return response.status, response.headers.get("Location", ""), body
 
-    def _reply(self, body: bytes, place: str) -> dict[str, Any]:
+    def _reply(self, body: bytes, authority: str) -> dict[str, Any]:
         if len(body) > _REPLY_LIMIT:
-            raise not_a_hub(place, "its answer to the negotiation is endless")
+            raise not_a_hub(authority, "its answer to the negotiation is endless")
         try:
             reply = json.loads(body)
         except (ValueError, RecursionError):
-            raise not_a_hub(place, "its answer to the negotiation is not JSON") from None
+            raise not_a_hub(authority, "its answer to the negotiation is not JSON") from None
         if not isinstance(reply, dict):
-            raise not_a_hub(place, "its answer to the negotiation is not a JSON object")
+            raise not_a_hub(authority, "its answer to the negotiation is not a JSON object")
         if isinstance(reply.get("error"), str):
             raise LinkEnded(f"The hub refuses the connection: {quoted(reply['error'])}.")
         if "ProtocolVersion" in reply:
-            raise LinkEnded(f"{place} speaks the old ASP.NET SignalR.", "A hub on ASP.NET Core SignalR is needed.")
+            raise LinkEnded(f"{authority} speaks the old ASP.NET SignalR.", "A hub on ASP.NET Core SignalR is needed.")
         return reply
 
     def _agreed(self, reply: dict[str, Any]) -> Negotiated:
@@ -337,7 +343,7 @@ class Negotiator:
         key = "connectionToken" if version else "connectionId"
         connection_id, transports = reply.get(key), reply.get("availableTransports")
         if version not in (0, 1) or not isinstance(connection_id, str) or not isinstance(transports, list):
-            raise not_a_hub(self._address.place, "its answer to the negotiation is incomplete")
+            raise not_a_hub(self._address.authority, "its answer to the negotiation is incomplete")
         self._secrets.add(connection_id)
         for offer in transports:
             if isinstance(offer, dict) and offer.get("transport") == "WebSockets":

@@ -51,22 +51,20 @@ class SignalRLink:
         self._secrets.add(*settings.url.hidden)
         self._state = LinkState("idle", settings.url, clock.now())
         self._closing = asyncio.Event()
-        self._hurry = asyncio.Event()
+        self._retry_requested = asyncio.Event()
         self._stopped = asyncio.Event()
         self._stopped.set()
         self._restarted: asyncio.Task[None] | None = None
 
     @property
     def state(self) -> LinkState:
-        """The state now."""
         return self._state
 
     async def run(self) -> None:
-        """Connect and stay connected until `close` or a reason to end for good; then return."""
         if self._closing.is_set() or not self._stopped.is_set():
             return
         self._stopped.clear()
-        self._hurry.clear()
+        self._retry_requested.clear()
         try:
             await self._supervise()
         except asyncio.CancelledError:
@@ -76,15 +74,13 @@ class SignalRLink:
             self._stopped.set()
 
     def retry_now(self) -> None:
-        """Cut the wait before the next attempt, or start again after an end. Callable from the loop's thread."""
         if self._state.phase == "waiting":
-            self._hurry.set()
+            self._retry_requested.set()
         elif self._state.phase == "ended" and not self._closing.is_set():
             self._publish("connecting")
             self._restarted = asyncio.get_running_loop().create_task(self._run_again())
 
     async def close(self) -> None:
-        """Hang up; returns within two seconds."""
         self._closing.set()
         try:
             await asyncio.wait_for(self._stopped.wait(), _CLOSE_SECONDS)
@@ -119,32 +115,32 @@ class SignalRLink:
             retries += 1
             retry_at = self._clock.now() + delay
             self._publish("waiting", retries=retries, reason=reason, retry_at=retry_at)
-            self._hurry.clear()
-            await self._first(self._clock.sleep(delay), self._hurry.wait(), self._closing.wait())
+            self._retry_requested.clear()
+            await self._first(self._clock.sleep(delay), self._retry_requested.wait(), self._closing.wait())
 
     async def _connection(self) -> LinkError:
         """One connection from its start to its end; returns why it is over."""
-        ear = _Ear(asyncio.get_running_loop(), self._listener, self._secrets, self._ping_returned)
-        connection = HubConnection(self._settings, self._address, self._token_factory, self._secrets, ear)
+        relay = _Relay(asyncio.get_running_loop(), self._listener, self._secrets, self._ping_returned)
+        connection = HubConnection(self._settings, self._address, self._token_factory, self._secrets, relay)
         threading.Thread(target=connection.run, name="hub connect", daemon=True).start()
         try:
             async with asyncio.timeout(self._settings.connect_timeout):
-                await self._first(asyncio.shield(ear.is_open), asyncio.shield(ear.is_over), self._closing.wait())
-            if ear.is_open.done():
+                await self._first(asyncio.shield(relay.is_open), asyncio.shield(relay.is_over), self._closing.wait())
+            if relay.is_open.done():
                 self._publish("connected", retries=self._state.retries)
-                ear.is_announced.set()
-                await self._first(asyncio.shield(ear.is_over), self._closing.wait(), self._forget_retries())
+                relay.is_announced.set()
+                await self._first(asyncio.shield(relay.is_over), self._closing.wait(), self._forget_retries())
             if self._closing.is_set():
-                if ear.is_open.done():
+                if relay.is_open.done():
                     await self._say_goodbye(connection)
                 return LinkError("The connection was closed here.")
-            return ear.is_over.result()
+            return relay.is_over.result()
         except TimeoutError:
             seconds = f"{self._settings.connect_timeout:g}"
             return LinkError(f"The hub did not answer within {seconds} seconds.", "Check the URL and the hub.")
         finally:
-            ear.is_deaf = True
-            ear.is_announced.set()
+            relay.is_detached = True
+            relay.is_announced.set()
             connection.abort()
 
     async def _say_goodbye(self, connection: HubConnection) -> None:
@@ -152,7 +148,7 @@ class SignalRLink:
 
         def say() -> None:
             connection.stop()
-            _tell(said, None)
+            _set_result(said, None)
 
         threading.Thread(target=say, name="hub goodbye", daemon=True).start()
         await asyncio.wait({said}, timeout=_GOODBYE_SECONDS)
@@ -193,7 +189,7 @@ class SignalRLink:
             self._listener.state_changed(self._state)
 
 
-class _Ear:
+class _Relay:
     """Brings what a connection's threads hear to where it belongs: messages straight on, the rest to the loop."""
 
     def __init__(
@@ -207,7 +203,7 @@ class _Ear:
         self.is_over: asyncio.Future[LinkError] = loop.create_future()
         self.is_announced = threading.Event()
         """Set when the listener knows that the connection is open, or that nobody waits for that any more."""
-        self.is_deaf = False
+        self.is_detached = False
         """Set when the link has turned away from this connection."""
         self.message = listener.message
         self._loop = loop
@@ -217,21 +213,21 @@ class _Ear:
 
     def opened(self) -> None:
         # Holds the receive thread, so that a listener hears "connected" before the first message.
-        if _tell(self.is_open, None):
+        if _set_result(self.is_open, None):
             self.is_announced.wait()
 
     def unusable(self, problem: str) -> None:
-        if not self.is_deaf:
+        if not self.is_detached:
             self._listener.unusable(self._secrets.scrub(problem))
 
     def pong(self, milliseconds: float) -> None:
-        _call_in(self._loop, lambda: None if self.is_deaf else self._ping_returned(milliseconds))
+        _call_soon(self._loop, lambda: None if self.is_detached else self._ping_returned(milliseconds))
 
     def over(self, error: LinkError) -> None:
-        _tell(self.is_over, error)
+        _set_result(self.is_over, error)
 
 
-def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> bool:
+def _call_soon(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> bool:
     """Have the loop call; False when it has ended and nobody is left to be told."""
     try:
         loop.call_soon_threadsafe(call)
@@ -240,5 +236,5 @@ def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> boo
     return True
 
 
-def _tell(future: asyncio.Future[Outcome], value: Outcome) -> bool:
-    return _call_in(future.get_loop(), lambda: None if future.done() else future.set_result(value))
+def _set_result(future: asyncio.Future[Outcome], value: Outcome) -> bool:
+    return _call_soon(future.get_loop(), lambda: None if future.done() else future.set_result(value))

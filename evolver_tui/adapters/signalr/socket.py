@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
-import os
 import select
 import socket
 import ssl
@@ -15,6 +12,12 @@ import time
 from typing import Any, NoReturn, Protocol
 
 from signalrcore.transport.websockets.websocket_client import WebSocketClient
+from websockets import http11
+from websockets.client import ClientProtocol
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidHandshake
+from websockets.frames import Frame, Opcode
+from websockets.uri import WebSocketURI
 
 from evolver_tui.adapters.signalr.http import Negotiated, authorization, not_a_hub, open_socket, quoted, refusal
 from evolver_tui.adapters.signalr.settings import LinkSettings
@@ -24,35 +27,47 @@ GOODBYE = '{"type":7}\x1e'
 
 _READ_SIZE = 256 * 1024
 _HEAD_LIMIT = 16 * 1024
-_ACCEPT_KEY = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _GOODBYE_SECONDS = 0.5
-_TEXT, _CLOSE, _PING, _PONG = 0x1, 0x8, 0x9, 0xA
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Receiver(Protocol):
+    """Who is told what one connection hears. Every call comes from a thread of the connection."""
+
+    def opened(self) -> None:
+        """The handshake is done. May block."""
+
+    def message(self, arguments: list[object]) -> None:
+        """One invocation of the subscribed method. May block."""
+
+    def unusable(self, problem: str) -> None:
+        """Something arrived that cannot be used."""
+
+    def pong(self, milliseconds: float) -> None:
+        """The hub answered a ping."""
+
+    def over(self, error: LinkError) -> None:
+        """The connection is over, and why. Called once, last, also when it never came about."""
 
 
 class SocketOwner(Protocol):
     """The connection that a WebSocket belongs to."""
 
     settings: LinkSettings
+    receiver: Receiver
 
     @property
     def negotiated(self) -> Negotiated:
-        """What negotiation led to."""
+        """What negotiation led to; there once the WebSocket is being opened."""
 
     def socket_opened(self, opened: socket.socket) -> None:
-        """A socket is in use. Raises LinkError when the connection was cut already."""
-
-    def pong(self, milliseconds: float) -> None:
-        """The hub answered a ping."""
-
-    def unusable(self, problem: str) -> None:
-        """Something arrived that cannot be used."""
+        """A socket is in use, which `abort` is to cut. Raises LinkError when the connection was cut already."""
 
     def end(self, error: LinkError) -> None:
-        """The receive thread ends, and why."""
+        """Tell the receiver why it is over."""
 
     def abort(self) -> None:
-        """Cut the connection."""
+        """Cut the connection in whatever state it is; returns at once, callable from any thread."""
 
 
 class HubSocket(WebSocketClient):  # type: ignore[misc]
@@ -89,58 +104,49 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
             OSError: the network failed.
         """
         self.sock = self.create_socket()
-        key = base64.b64encode(os.urandom(16)).decode("ascii")
-        self.sock.sendall(self._upgrade_request(key))
-        head = self._read_head()
-        self._check_upgrade(head, key)
+        negotiated = self._owner.negotiated
+        at = negotiated.address.with_query(id=negotiated.connection_id)
+        handshake = ClientProtocol(WebSocketURI(at.is_secure, at.host, at.port, at.path, at.query))
+        request = handshake.connect()
+        request.headers.update(authorization(negotiated.token))
+        self.sock.sendall(request.serialize())
+        self._check_upgrade(handshake, self._read_head())
         self.sock.setblocking(False)
         self.running = True
         self.recv_thread = threading.Thread(target=self.run, name="hub link", daemon=True)
         self.recv_thread.start()
 
-    def _upgrade_request(self, key: str) -> bytes:
-        negotiated = self._owner.negotiated
-        headers = {
-            "Host": negotiated.address.place,
-            "Upgrade": "websocket",
-            "Connection": "Upgrade",
-            "Sec-WebSocket-Key": key,
-            "Sec-WebSocket-Version": "13",
-            **authorization(negotiated.token),
-        }
-        target = negotiated.address.with_query(id=negotiated.connection_id).request_target
-        lines = [f"GET {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
-        return "\r\n".join(lines).encode("ascii")
-
     def _read_head(self) -> str:
         while (end := self._buffer.find(b"\r\n\r\n")) < 0:
             chunk = self.sock.recv(_HEAD_LIMIT)
             if not chunk:
-                raise LinkError(f"{self._owner.negotiated.address.place} broke off the connection.")
+                raise LinkError(f"{self._owner.negotiated.address.authority} broke off the connection.")
             self._buffer += chunk
             if len(self._buffer) > _HEAD_LIMIT:
-                raise not_a_hub(self._owner.negotiated.address.place, "its answer is endless")
+                raise not_a_hub(self._owner.negotiated.address.authority, "its answer is endless")
         head = self._buffer[:end].decode("latin-1")
         del self._buffer[: end + 4]
         return head
 
-    def _check_upgrade(self, head: str, key: str) -> None:
+    def _check_upgrade(self, handshake: ClientProtocol, head: str) -> None:
         negotiated = self._owner.negotiated
-        place = negotiated.address.place
+        authority = negotiated.address.authority
         status_line, *lines = head.split("\r\n")
         words = status_line.split(" ", 2)
         if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
-            raise not_a_hub(place, "it does not answer in HTTP")
+            raise not_a_hub(authority, "it does not answer in HTTP")
         status = int(words[1])
         if status in (404, 409):
             # It negotiated a moment ago, so it is a hub: it restarted, or this is another server behind the same name.
-            raise LinkError(f"The hub at {place} does not know the connection it just negotiated ({status}).")
+            raise LinkError(f"The hub at {authority} does not know the connection it just negotiated ({status}).")
         if status != 101:
-            raise refusal(status, place, bool(negotiated.token))
-        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        digest = hashlib.sha1(key.encode("ascii") + _ACCEPT_KEY, usedforsecurity=False).digest()
-        if headers.get("sec-websocket-accept") != base64.b64encode(digest).decode("ascii"):
-            raise not_a_hub(place, "it does not open a WebSocket")
+            raise refusal(status, authority, bool(negotiated.token))
+        fields = (line.partition(":") for line in lines)
+        try:
+            headers = Headers((name.strip(), value.strip()) for name, _, value in fields)
+            handshake.process_response(http11.Response(status, "", headers))
+        except InvalidHandshake:
+            raise not_a_hub(authority, "it does not open a WebSocket") from None
 
     # --- receiving
 
@@ -215,7 +221,7 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
         is_final, opcode = bool(first & 0x80), first & 0x0F
         if first & 0x70:
             raise LinkError("The hub broke the WebSocket protocol: it uses an extension that nobody agreed on.")
-        if opcode >= _CLOSE:
+        if opcode >= Opcode.CLOSE:
             if not is_final or len(payload) > 125:
                 raise LinkError("The hub broke the WebSocket protocol: a control frame is too long.")
             self._take_control(opcode, payload)
@@ -230,13 +236,13 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
             self.on_message(self, _text(whole))
 
     def _take_control(self, opcode: int, payload: bytes) -> None:
-        if opcode == _PING:
-            self.send(payload, _PONG)
-        elif opcode == _PONG:
+        if opcode == Opcode.PING:
+            self.send(payload, Opcode.PONG)
+        elif opcode == Opcode.PONG:
             if self._ping_sent_at is not None:
-                self._owner.pong((time.monotonic() - self._ping_sent_at) * 1000)
+                self._owner.receiver.pong((time.monotonic() - self._ping_sent_at) * 1000)
                 self._ping_sent_at = None
-        elif opcode == _CLOSE:
+        elif opcode == Opcode.CLOSE:
             self._farewell(payload[:2])
             code = int.from_bytes(payload[:2]) if len(payload) >= 2 else 1005
             said = payload[2:].decode("utf-8", "replace")
@@ -244,13 +250,13 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
 
     def _refuse_size(self, size: int) -> NoReturn:
         problem = f"The hub sent a message of {size:,} bytes; the limit is {self._frame_limit:,}."
-        self._owner.unusable(problem)
+        self._owner.receiver.unusable(problem)
         self._farewell(struct.pack(">H", 1009))
         raise LinkError(problem, "Raise the frame limit in the config if that is what the hub should send.")
 
     # --- sending
 
-    def send(self, message: str | bytes, opcode: int = _TEXT) -> None:
+    def send(self, message: str | bytes, opcode: int = Opcode.TEXT) -> None:
         """Send one masked frame. Callable from any thread.
 
         Raises:
@@ -262,11 +268,11 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
     def send_ping(self) -> None:
         """Send a WebSocket ping, whose answer tells the round trip."""
         self._ping_sent_at = time.monotonic()
-        self.send(b"evolver", _PING)
+        self.send(b"evolver", Opcode.PING)
 
     def _send(self, message: str | bytes, opcode: int, patience: float) -> None:
         payload = message.encode("utf-8") if isinstance(message, str) else message
-        unsent = memoryview(_client_frame(opcode, payload))
+        unsent = memoryview(Frame(Opcode(opcode), payload).serialize(mask=True))
         if not self._sending.acquire(timeout=patience):
             raise LinkError("The hub takes nothing in.")
         try:
@@ -289,7 +295,7 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
         """Say goodbye where the hub still takes it in; half a second at most."""
         if self.running:
             try:
-                self._send(GOODBYE, _TEXT, _GOODBYE_SECONDS)
+                self._send(GOODBYE, Opcode.TEXT, _GOODBYE_SECONDS)
             except (LinkError, OSError):
                 return
             self._farewell(struct.pack(">H", 1000))
@@ -300,22 +306,9 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
 
     def _farewell(self, code: bytes) -> None:
         try:
-            self._send(code, _CLOSE, _GOODBYE_SECONDS)
+            self._send(code, Opcode.CLOSE, _GOODBYE_SECONDS)
         except (LinkError, OSError):
             pass
-
-
-def _client_frame(opcode: int, payload: bytes) -> bytes:
-    length = len(payload)
-    if length < 126:
-        header = struct.pack(">BB", 0x80 | opcode, 0x80 | length)
-    elif length < 65536:
-        header = struct.pack(">BBH", 0x80 | opcode, 0x80 | 126, length)
-    else:
-        header = struct.pack(">BBQ", 0x80 | opcode, 0x80 | 127, length)
-    mask = os.urandom(4)
-    key = (mask * (length // 4 + 1))[:length]
-    return header + mask + (int.from_bytes(payload) ^ int.from_bytes(key)).to_bytes(length)
 
 
 def _text(payload: bytes | bytearray) -> str:

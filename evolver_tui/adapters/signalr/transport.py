@@ -12,7 +12,7 @@ import math
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 from signalrcore.helpers import Helpers
 from signalrcore.hub.base_hub_connection import BaseHubConnection
@@ -36,7 +36,7 @@ from evolver_tui.adapters.signalr.http import (
     quoted,
 )
 from evolver_tui.adapters.signalr.settings import LinkSettings
-from evolver_tui.adapters.signalr.socket import HubSocket
+from evolver_tui.adapters.signalr.socket import HubSocket, Receiver
 from evolver_tui.core.errors import EvolverError, LinkEnded, LinkError
 from evolver_tui.core.safe_text import safe_text
 
@@ -44,25 +44,6 @@ SIGNALRCORE_VERSION = "1.0.2"
 
 _RECORD_END = "\x1e"
 _IGNORED_TYPES = frozenset({2, 3, 4, 5, 6, 8, 9})
-
-
-class Receiver(Protocol):
-    """Who is told what one connection hears. Every call comes from a thread of the connection."""
-
-    def opened(self) -> None:
-        """The handshake is done. May block."""
-
-    def message(self, arguments: list[object]) -> None:
-        """One invocation of the subscribed method. May block."""
-
-    def unusable(self, problem: str) -> None:
-        """Something arrived that cannot be used."""
-
-    def pong(self, milliseconds: float) -> None:
-        """The hub answered a ping."""
-
-    def over(self, error: LinkError) -> None:
-        """The connection is over, and why. Called once, last, also when it never came about."""
 
 
 def quiet_vendor_log() -> None:
@@ -73,7 +54,7 @@ def quiet_vendor_log() -> None:
 
 
 class HubConnection(BaseHubConnection):  # type: ignore[misc]
-    """One attempt at one connection; used once. `run` blocks, so give it a thread."""
+    """One attempt at one connection, and the owner of its socket; used once. `run` blocks, so give it a thread."""
 
     def __init__(
         self,
@@ -103,7 +84,6 @@ class HubConnection(BaseHubConnection):  # type: ignore[misc]
 
     @property
     def negotiated(self) -> Negotiated:
-        """What negotiation led to; there once the WebSocket is being opened."""
         assert self._negotiated is not None
         return self._negotiated
 
@@ -118,16 +98,7 @@ class HubConnection(BaseHubConnection):  # type: ignore[misc]
         except Exception as error:  # noqa: BLE001 - whatever the vendor makes of a strange answer is the hub's doing
             self.end(LinkEnded(f"The hub's answer cannot be understood ({type(error).__name__})."))
 
-    def pong(self, milliseconds: float) -> None:
-        """The hub answered a ping."""
-        self.receiver.pong(milliseconds)
-
-    def unusable(self, problem: str) -> None:
-        """Something arrived that cannot be used."""
-        self.receiver.unusable(problem)
-
     def end(self, error: LinkError) -> None:
-        """Tell the receiver why it is over."""
         if self.transport is not None:
             self.transport.connection_checker.stop()
         if self._open_socket is not None:
@@ -135,7 +106,6 @@ class HubConnection(BaseHubConnection):  # type: ignore[misc]
         self.receiver.over(error)
 
     def abort(self) -> None:
-        """Cut the connection in whatever state it is; returns at once, callable from any thread."""
         self.is_aborted = True
         if self.transport is not None:
             self.transport.connection_checker.stop()
@@ -147,7 +117,6 @@ class HubConnection(BaseHubConnection):  # type: ignore[misc]
                 pass
 
     def socket_opened(self, opened: socket.socket) -> None:
-        """Remember the socket in use, so that `abort` can cut it."""
         self._open_socket = opened
         if self.is_aborted:
             raise LinkError("The connection was cut here.")
@@ -240,13 +209,13 @@ class HubTransport(WebsocketTransport):  # type: ignore[misc]
             self._client.send(json.dumps(answer) + _RECORD_END)
 
     def _take_handshake(self, record: str) -> None:
-        place = self._owner.negotiated.address.place
+        authority = self._owner.negotiated.address.authority
         try:
             answer = json.loads(record)
         except (ValueError, RecursionError):
-            raise not_a_hub(place, "its answer to the handshake is not JSON") from None
+            raise not_a_hub(authority, "its answer to the handshake is not JSON") from None
         if not isinstance(answer, dict) or "type" in answer:
-            raise not_a_hub(place, "it does not answer the handshake")
+            raise not_a_hub(authority, "it does not answer the handshake")
         if answer.get("error"):
             raise LinkEnded(f"The hub refuses the handshake: {quoted(answer['error'])}.")
         self.handshake_received = True

@@ -14,9 +14,9 @@ from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
 from langgraph.types import Command, Interrupt
 
-from evolver_tui.adapters.routines.langgraph import GraphRoutine
 from evolver_tui.adapters.routines.langgraph.answers import Answers
 from evolver_tui.adapters.routines.langgraph.checkpoints import JournalSaver
+from evolver_tui.adapters.routines.langgraph.graph_routine import GraphRoutine
 from evolver_tui.adapters.routines.langgraph.handover import Handover
 from evolver_tui.adapters.routines.langgraph.json_values import to_json_value
 from evolver_tui.adapters.routines.langgraph.unfinished import check_way
