@@ -16,8 +16,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evolver_tui.core.address import Address
-from evolver_tui.core.claim import AUTHOR, AUTHOR_NAME
 from evolver_tui.core.errors import UsageError
+from evolver_tui.core.job import AUTHOR, AUTHOR_NAME
 from evolver_tui.core.suggest import did_you_mean
 from evolver_tui.settings.config import BackendConfig, Config, load_config
 from evolver_tui.settings.paths import Paths, absolute, find_paths, node_folder

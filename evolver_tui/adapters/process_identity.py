@@ -16,6 +16,8 @@ from functools import cache
 from glob import glob
 from pathlib import Path
 
+from evolver_tui.core.worker_identity import WorkerIdentity
+
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _NETWORK_CARDS = "/sys/class/net/*/device"
 _SYSCTLS = ("kern.bootsessionuuid", "kern.hostuuid", "kern.boottime")
@@ -24,18 +26,18 @@ _NO_MARKS = str.maketrans(":@", "__")
 
 
 def this_process() -> str:
-    """`host@run:pid:start`, which no other process has, now or later."""
+    """The `WorkerIdentity` of this process, as text."""
     return _identity(os.getpid())
 
 
 @cache
 def _identity(pid: int) -> str:
-    return f"{_host()}:{pid}:{_start_of(pid) or '0'}"
+    return WorkerIdentity.of(_place(), pid, _start_of(pid) or "0").text
 
 
 def is_here(owner: str) -> bool:
     """Whether `owner` was a process among those that this one sees, so that its end can be noticed."""
-    return owner.partition(":")[0] == _host()
+    return WorkerIdentity(owner).place == _place()
 
 
 def is_gone(owner: str) -> bool:
@@ -44,7 +46,8 @@ def is_gone(owner: str) -> bool:
     False wherever that cannot be known: another host, a name of another form, a process that this user may not look
     at, a system that does not say. Then the lease has to run out.
     """
-    pid, _, start = owner.partition(":")[2].partition(":")
+    worker = WorkerIdentity(owner)
+    pid, start = worker.pid, worker.start
     return is_here(owner) and bool(start) and pid.isascii() and pid.isdigit() and _has_ended(int(pid), start)
 
 
@@ -63,7 +66,7 @@ def _has_ended(pid: int, start: str) -> bool:
 
 
 @cache
-def _host() -> str:
+def _place() -> str:
     """The host's name, and a digest of what tells its processes from all others.
 
     The name is for people: cloned machines share it. Where the system does not say which run of which machine it is, a

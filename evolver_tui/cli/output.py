@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from evolver_tui.cli.exit_codes import ExitCode
-from evolver_tui.core.safe_text import safe_block
+from evolver_tui.core.safe_text import safe_block, safe_text
 
 _DEEPEST = 100
+LONGEST_VALUE = 4_000
+"""Characters of one JSON value that people are shown; scripts are given all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,11 @@ def json_text(value: object, indent: int | None = None) -> str:
         return json.dumps(value, indent=indent, allow_nan=False)
     except (ValueError, RecursionError):
         return json.dumps(_plain(value, _DEEPEST), indent=indent)
+
+
+def short(value: object) -> str:
+    """A JSON value as one line for people."""
+    return safe_text(value if isinstance(value, str) else json_text(value), LONGEST_VALUE)
 
 
 def _plain(value: object, depth: int) -> object:

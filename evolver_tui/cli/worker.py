@@ -64,7 +64,7 @@ def run(options: WorkerOptions) -> int:
     """Work until told to end."""
     import asyncio
 
-    from evolver_tui.core.claim import AUTHOR, AUTHOR_NAME
+    from evolver_tui.core.job import AUTHOR, AUTHOR_NAME
     from evolver_tui.engine.worker_run import run_worker
     from evolver_tui.wiring import Work, make_session
 

@@ -6,23 +6,27 @@ A bundle comes from another machine. Its checksum tells that it is whole, not th
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Mapping
-from enum import StrEnum
-from typing import Any, Final, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Final
 
-from evolver_tui.core.job import JobState, QuestionKind
-from evolver_tui.core.node import FindingLevel, Risk
-
-Shape: TypeAlias = "Callable[[object], bool] | dict[str, Shape] | list[Shape]"
-"""A rule for one value; or an object's keys with their shapes, where a key that ends in `?` may be absent; or the one
-shape of every item of a list."""
+from evolver_tui.core.job import JobState
+from evolver_tui.core.question_kinds import KINDS, kind_of
+from evolver_tui.core.shape import (
+    Shape,
+    integer,
+    is_anything,
+    is_id,
+    is_name,
+    is_object,
+    is_plain,
+    is_text,
+    is_time,
+    misfit,
+    or_null,
+)  # fmt: skip
 
 DEEPEST: Final = 200
 """Levels of nesting: what is deeper could not be read back wherever the program stands when it does."""
-_LATEST: Final = 32_503_680_000.0
-"""The year 3000 in seconds since 1970: a time beyond is a mistake, and few calendars can write it."""
-_LONGEST_NAME: Final = 600
 _HIGHEST_FENCE: Final = 2**62
 _HIGHEST_ATTEMPT: Final = 2**31 - 1
 
@@ -33,31 +37,8 @@ def check_parts(body: Mapping[str, Any]) -> str:
     Args:
         body: no deeper than `DEEPEST`.
     """
-    problem = _misfit(body, _BUNDLE, "")
+    problem = misfit(body, _BUNDLE, "")
     return problem if problem else _mismatch(body["job_state"])
-
-
-def _misfit(value: object, shape: Shape, path: str) -> str:
-    if callable(shape):
-        return "" if shape(value) else path
-    if isinstance(shape, list):
-        if not isinstance(value, list):
-            return path
-        found = (_misfit(item, shape[0], f"{path}[{index}]") for index, item in enumerate(value))
-        return next(filter(None, found), "")
-    if not isinstance(value, dict):
-        return path
-    for name, part in shape.items():
-        key = name.removesuffix("?")
-        place = f"{path}.{key}".lstrip(".")
-        if key not in value:
-            if name == key:
-                return place
-            continue
-        problem = _misfit(value[key], part, place)
-        if problem:
-            return problem
-    return ""
 
 
 def _mismatch(job_state: Mapping[str, Any]) -> str:
@@ -72,10 +53,9 @@ def _mismatch(job_state: Mapping[str, Any]) -> str:
     if job_state["status"] == JobState.PAUSED.value and len(open_points) != 1:
         return "job_state.status"
     for point in open_points:
-        if point["kind"] == QuestionKind.REVIEW.value:
-            problem = _misfit(point["subject"], _REVIEW, "job_state.pause_points.subject")
-            if problem or set(point["subject"]["draft"]) - set(_DRAFT):
-                return problem or "job_state.pause_points.subject.draft"
+        problem = kind_of(point["kind"]).misfit(point["subject"], "job_state.pause_points.subject")
+        if problem:
+            return problem
     return "" if _holds_plain_numbers(job_state) else "job_state"
 
 
@@ -103,113 +83,44 @@ def is_deeper(value: object, most: int) -> bool:
     return True
 
 
-# --- rules -----------------------------------------------------------------------------------------------------------
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_plain(value: object) -> bool:
-    """Text that every database takes as it is."""
-    return isinstance(value, str) and "\0" not in value and not re.search("[\ud800-\udfff]", value)
-
-
-def _is_name(value: object) -> bool:
-    """Text that every database's index takes as it is."""
-    return isinstance(value, str) and len(value) <= _LONGEST_NAME and _is_plain(value)
-
-
-def _is_id(value: object) -> bool:
-    """What can name a file or an object anywhere."""
-    return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", value) is not None
-
-
-def _is_object(value: object) -> bool:
-    return isinstance(value, dict)
-
-
-def _is_anything(value: object) -> bool:
-    return True
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
-
-
-def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _LATEST
-
-
-def _integer(lowest: int, highest: int) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
-
-
-def _one_of(words: type[StrEnum]) -> Callable[[object], bool]:
-    known = {member.value for member in words}
-    return lambda value: isinstance(value, str) and value in known
-
-
-def _or_null(rule: Callable[[object], bool]) -> Callable[[object], bool]:
-    return lambda value: value is None or rule(value)
+def _is_kind(value: object) -> bool:
+    return isinstance(value, str) and value in KINDS
 
 
 _JOURNAL_ENTRY: Final[dict[str, Shape]] = {
-    "name": _is_name,
-    "value": _is_anything,
-    "at": _is_time,
-    "digest?": _is_plain,
+    "name": is_name,
+    "value": is_anything,
+    "at": is_time,
+    "digest?": is_plain,
 }
 _PAUSE_POINT: Final[dict[str, Shape]] = {
-    "name": _is_name,
-    "kind": _one_of(QuestionKind),
-    "message": _is_text,
-    "requested_schema": _is_object,
-    "subject": _is_object,
-    "asked_at": _is_time,
-    "answered_at": _or_null(_is_time),
-    "answered_by": _or_null(_is_text),
-    "answer": _or_null(_is_object),
+    "name": is_name,
+    "kind": _is_kind,
+    "message": is_text,
+    "requested_schema": is_object,
+    "subject": is_object,
+    "asked_at": is_time,
+    "answered_at": or_null(is_time),
+    "answered_by": or_null(is_text),
+    "answer": or_null(is_object),
 }
 _BUNDLE: Final[dict[str, Shape]] = {
-    "id": _is_id,
-    "exported_at": _is_time,
-    "exported_by": _is_text,
-    "host": _is_text,
-    "flow": {"flow_id": _is_plain, "source_hash": _is_plain},
+    "id": is_id,
+    "exported_at": is_time,
+    "exported_by": is_text,
+    "host": is_text,
+    "flow": {"flow_id": is_plain, "source_hash": is_plain},
     "job_state": {
-        "fence": _integer(0, _HIGHEST_FENCE),
+        "fence": integer(0, _HIGHEST_FENCE),
         "status": lambda value: value in (JobState.PAUSED.value, JobState.PENDING.value),
-        "pause_reason": _is_plain,
-        "attempt": _integer(1, _HIGHEST_ATTEMPT),
-        "created_at": _is_time,
-        "task": _is_object,
+        "pause_reason": is_plain,
+        "attempt": integer(1, _HIGHEST_ATTEMPT),
+        "created_at": is_time,
+        "task": is_object,
         "journal": [_JOURNAL_ENTRY],
         "pause_points": [_PAUSE_POINT],
-        "deferred_events": [{"event_name": _is_text, "data": _is_object, "timestamp": _is_time}],
-        "shared_data": _is_object,
-        "shared_log": [_is_object],
+        "deferred_events": [{"event_name": is_text, "data": is_object, "timestamp": is_time}],
+        "shared_data": is_object,
+        "shared_log": [is_object],
     },
-}
-_DRAFT: Final[dict[str, Shape]] = {
-    "node_id": _is_text,
-    "title": _is_text,
-    "code": _is_text,
-    "tools_used": [_is_text],
-    "complexity": _is_text,
-    "author": _is_text,
-    "seconds": _is_number,
-    "tokens": _or_null(_integer(0, 2**53)),
-}
-_FINDING: Final[dict[str, Shape]] = {
-    "check": _is_text,
-    "level": _one_of(FindingLevel),
-    "message": _is_text,
-    "line": _integer(0, 2**31 - 1),
-}
-_REVIEW: Final[dict[str, Shape]] = {
-    "draft": _DRAFT,
-    "report": {"findings": [_FINDING], "capabilities": [_is_text], "tools": [_is_text], "risk": _one_of(Risk)},
-    "version": _integer(1, 2**31 - 1),
-    "attempt": _integer(1, 2**31 - 1),
 }

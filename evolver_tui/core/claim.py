@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
+from evolver_tui.core.job import AUTHOR
 from evolver_tui.core.routine_state import DeferredEvent, SharedState
 from evolver_tui.core.task import Task
-
-AUTHOR: Final = ""
-"""The built-in author's name among the names of routines, as the database has it."""
-AUTHOR_NAME: Final = "author"
-"""What a person calls it."""
+from evolver_tui.core.worker_identity import WorkerIdentity
 
 BUILT_IN_ROUTINES: Mapping[str, str] = {AUTHOR: ""}
 """What a worker that knows the built-in author alone tells `claim`."""
@@ -22,7 +19,7 @@ BUILT_IN_ROUTINES: Mapping[str, str] = {AUTHOR: ""}
 class LeftBehind:
     """A worker that held a job and neither ended it nor gave it back."""
 
-    owner: str
+    owner: WorkerIdentity
     """The process, as it named itself in `claim`."""
     has_ended: bool
     """Whether its end is proven; if not, its lease came to an end, and it may live."""
@@ -33,12 +30,8 @@ class LeftBehind:
 
     def __str__(self) -> str:
         """Which process it was and how it left, as a part of a sentence."""
-        host, _, rest = self.owner.partition(":")
-        pid = rest.partition(":")[0]
-        process = f"process {pid} on {host.partition('@')[0]}" if pid else self.owner or "a worker without a name"
         how = "ended in the middle of it" if self.has_ended else "was not heard of until its lease was over"
-        how = self.how or how
-        return f"{process} {how}"
+        return f"{self.owner.shown} {self.how or how}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +65,8 @@ class Claim:
     """Name to JSON value of every journaled step, and to the answer of every answered question."""
     digests: Mapping[str, str] = field(default_factory=dict)
     """Name to the digest of the arguments with which a step was done; without those of which it is not known."""
-    routine: str = ""
-    """Which routine works on it; empty for the built-in author."""
+    routine: str = AUTHOR
+    """Which routine works on it."""
     source_hash: str = ""
     """Of the routine's source, as this worker named it when it took the job; kept with the job."""
     source_changed: bool = False

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from evolver_tui.core.worker_identity import NOBODY, WorkerIdentity
 
 if TYPE_CHECKING:  # the first frame shows rows and no tasks
     from evolver_tui.core.task import Task
+
+
+AUTHOR: Final = ""
+"""The built-in author's name among the names of routines, as the database has it."""
+AUTHOR_NAME: Final = "author"
+"""What a person calls it."""
+
+
+def is_built_in(routine: str) -> bool:
+    """Whether a routine's name is that of the built-in author, and of no plug-in."""
+    return routine == AUTHOR
 
 
 class JobState(StrEnum):
@@ -43,7 +56,10 @@ class Outcome(StrEnum):
 
 
 class QuestionKind(StrEnum):
-    """What is wanted of the person: facts for the routine, or a decision about a draft."""
+    """What is wanted of the person: facts for the routine, or a decision about a draft.
+
+    A text that is neither may stand where a kind does: another program, or a later version, knows more of them.
+    """
 
     QUESTION = "question"
     REVIEW = "review"
@@ -69,8 +85,8 @@ class QueueRow:
     priority: str
     state: JobState
     outcome: Outcome | None
-    asks: QuestionKind | None
-    """What a paused job waits for."""
+    asks: str | None
+    """What a paused job waits for: the name of a kind of question."""
     since: float
     """Seconds since 1970 when the job came into this state."""
     node: str
@@ -123,12 +139,12 @@ class JobDetail:
     """Why it failed, in words; empty otherwise."""
     attempt: int
     """1 for the first run, one more for each retry."""
-    routine: str = ""
-    """The plug-in that works on it; empty for the built-in author."""
+    routine: str = AUTHOR
+    """What works on it: the built-in author, or the plug-in of this name."""
     pause_reason: str = ""
     """Why it waits: `user_input`, `review`, or what the routine said; empty while it does not."""
-    owner: str = ""
-    """The process that works on it, as `host:pid:start`; empty while nobody does."""
+    owner: WorkerIdentity = NOBODY
+    """The process that works on it; nobody while it waits."""
     bundle: str = ""
     """The id of the bundle that it left in, or came in; empty for one that never moved."""
     deferred_events: int = 0

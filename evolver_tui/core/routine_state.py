@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from evolver_tui.core.question import QuestionKind
-
 
 @dataclass(frozen=True, slots=True)
 class DeferredEvent:
@@ -50,7 +48,8 @@ class Pause:
     """A question that a job asked, and its answer where there is one. Times are seconds since 1970."""
 
     question: str
-    kind: QuestionKind
+    kind: str
+    """The name of its kind."""
     message: str
     asked_at: float
     answered_at: float | None

@@ -16,6 +16,7 @@ from typing import Any
 
 from evolver_tui.core import signal_catalogue as signals
 from evolver_tui.core.errors import StoreBroken, StoreError
+from evolver_tui.core.question_kinds import KINDS
 from evolver_tui.core.signal import PayloadT, Signal, SignalType
 from evolver_tui.core.times import utc_text
 from evolver_tui.engine.garbage_collection import spare_what_stays
@@ -97,8 +98,8 @@ class Headless:
         self._on(signals.JOB_RESUMED, self._processing)
         self._on(signals.NODE_WRITTEN, self._generated)
         self._on(signals.NODE_SAVED, self._saved)
-        self._on(signals.REVIEW_REQUESTED, self._waiting)
-        self._on(signals.QUESTION_ASKED, self._waiting)
+        for kind in KINDS.values():
+            self._on(kind.asked, self._waiting)
         self._on(signals.TASK_COMPLETED, self._completed)
         self._on(signals.TASK_FAILED, self._failed)
         self._on(signals.INTAKE_ERROR, self._queue_error)
@@ -287,7 +288,7 @@ class Headless:
         self._event("workflow_saved", node_id=payload["node_id"], task_id=_task_id(signal))
 
     def _waiting(self, payload: signals.Asked, signal: Signal) -> None:
-        waits_for = "review" if signal.name == signals.REVIEW_REQUESTED.name else "answer"
+        waits_for = next(kind.wanted for kind in KINDS.values() if kind.asked.name == signal.name)
         self._event("task_waiting", task_id=_task_id(signal), waits_for=waits_for, message=payload["message"])
 
     def _completed(self, _: signals.TaskCompleted | signals.TaskFailed, signal: Signal) -> None:

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from evolver_tui.core.bundle import Bundle
-from evolver_tui.core.decision import Decision, DecisionKind
-from evolver_tui.core.errors import NodeChanged, NodeError, NotWaiting, QuestionError
-from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, QuestionKind, check_content, read_form
+from evolver_tui.core.decision import Decision
+from evolver_tui.core.errors import NotWaiting
+from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
+from evolver_tui.core.question_kinds import KINDS, kind_of
 from evolver_tui.core.signal import Observation, Signal
 from evolver_tui.core.signal_catalogue import (
     JOB_CANCELLED,
     JOB_EXPORTED,
     JOB_IMPORTED,
     JOB_RESTORED,
-    QUESTION_ANSWERED,
-    REVIEW_DECIDED,
     TASK_RETRIED,
     JobImported,
-    QuestionAnswered,
-    ReviewDecided,
 )
 from evolver_tui.engine.author.library import Library
-from evolver_tui.engine.author.review import ReviewSubject
 from evolver_tui.engine.inbox_store import InboxStore
+from evolver_tui.engine.question_kinds import as_of_now
 from evolver_tui.engine.signals import SignalBus
 
 
@@ -68,9 +63,9 @@ class Inbox:
         self._on_cancel = on_cancel
         self._has_session = has_session
 
-    async def subject_of(self, question: OpenQuestion) -> ReviewSubject:
-        """What a review is about, as of now. Raises KeyError, TypeError, ValueError, NodeError."""
-        return await ReviewSubject.of(question).as_of_now(self._library, question.task_id)
+    async def as_of_now(self, question: OpenQuestion) -> OpenQuestion:
+        """The same question, about what its subject is beside the library at this moment. Raises NodeError."""
+        return await as_of_now(question, self._library)
 
     async def decide(self, question_id: int, decision: Decision) -> None:
         """Decide a review.
@@ -80,18 +75,7 @@ class Inbox:
             NodeChanged: an approve that names other bytes than the draft's, or other ones than it would replace.
             NodeError: an approve of a draft that a check forbids, an edit without code, or a response without words.
         """
-        question = await self._open_question(question_id, QuestionKind.REVIEW)
-        if question is not None:
-            subject = await self.subject_of(question)
-            _check_decision(decision, subject)
-            decision = replace(decision, by=self._person)
-            if decision.kind is DecisionKind.APPROVE:
-                decision = replace(decision, replaces=subject.replaced_sha256)
-            node_id = subject.draft.node_id
-            payload: ReviewDecided = {"kind": decision.kind.value, "by": decision.by, "node_id": node_id}
-            if decision.reason:
-                payload["reason"] = decision.reason
-            await self._settle(question, decision.to_json_value(), REVIEW_DECIDED(payload))
+        await self.reply(question_id, decision)
 
     async def answer(self, question_id: int, answer: Answer) -> None:
         """Answer a question; `cancel` leaves it open.
@@ -102,17 +86,27 @@ class Inbox:
         """
         if answer.action is AnswerAction.CANCEL:
             return
-        question = await self._open_question(question_id, QuestionKind.QUESTION)
-        if question is not None:
-            if answer.action is AnswerAction.ACCEPT:
-                answer = _checked_answer(question, answer)
-            payload: QuestionAnswered = {
-                "question": question.question.name,
-                "by": self._person,
-                "action": answer.action.value,
-                "content": dict(answer.content),
-            }
-            await self._settle(question, answer.to_json_value(), QUESTION_ANSWERED(payload))
+        await self.reply(question_id, answer)
+
+    async def reply(self, question_id: int, answer: object) -> None:
+        """Answer a question of any kind with what such a question is answered with.
+
+        Raises:
+            AlreadyAnswered, NotWaiting: somebody was faster, or the question wants an answer of another kind.
+            EvolverError: the answer does not fit, as the kind says.
+        """
+        question = await self._store.question(question_id)
+        if question is None:  # answered or unknown: the store knows which, and by whom
+            await self._store.answer(question_id, {}, "", self._session_id)
+            return
+        kind = kind_of(question.question.kind)
+        if not isinstance(answer, kind.answer_type):
+            fitting = next((each.name for each in KINDS.values() if isinstance(answer, each.answer_type)), "that")
+            raise NotWaiting(f"This job waits for a {kind.name}, not a {fitting}.")
+        reply = kind.reply(await self.as_of_now(question), answer, self._person)
+        session_id, signals = await self._told(question.job, reply.told)
+        await self._store.answer(question.id, reply.value, self._person, session_id, signals)
+        self._tell(signals)
 
     async def retry(self, job: int) -> None:
         """Queue a failed job again; what it had finished is kept. Raises NotWaiting."""
@@ -167,44 +161,6 @@ class Inbox:
         session_id = self._session_id if self._has_session else detail.session_id
         return session_id, (self._bus.stamp(observation, task_id=detail.row.task_id, job=job, session_id=session_id),)
 
-    async def _open_question(self, question_id: int, kind: QuestionKind) -> OpenQuestion | None:
-        question = await self._store.question(question_id)
-        if question is None:  # answered or unknown: the store knows which, and by whom
-            await self._store.answer(question_id, {}, "", self._session_id)
-            return None
-        if question.question.kind is not kind:
-            raise NotWaiting(f"This job waits for a {question.question.kind.value}, not a {kind.value}.")
-        return question
-
-    async def _settle(self, question: OpenQuestion, value: Mapping[str, Any], observation: Observation) -> None:
-        session_id, signals = await self._told(question.job, observation)
-        await self._store.answer(question.id, value, self._person, session_id, signals)
-        self._tell(signals)
-
     def _tell(self, signals: Sequence[Signal]) -> None:
         self._bus.relay(signals)
         self._on_change()
-
-
-def _check_decision(decision: Decision, subject: ReviewSubject) -> None:
-    if decision.kind is DecisionKind.APPROVE:
-        if decision.sha256 != subject.draft.sha256:
-            raise NodeChanged("The draft is not the one that was read.", "Read it again, then decide.")
-        if decision.replaces not in (None, subject.replaced_sha256):
-            raise NodeChanged(
-                f"{subject.draft.node_id} has changed in the library.", "See what this draft replaces, then decide."
-            )
-        if not subject.report.can_be_approved:
-            raise NodeError("A check forbids to approve this draft.", "Edit it, or reject it with a reason.")
-    if decision.kind is DecisionKind.EDIT and not decision.code.strip():
-        raise NodeError("The edited code is empty.", "Nothing was changed.")
-    if decision.kind is DecisionKind.RESPOND and not decision.reason.strip():
-        raise NodeError("The response has no words.", "Nothing was changed.")
-
-
-def _checked_answer(question: OpenQuestion, answer: Answer) -> Answer:
-    fields = read_form(question.question.requested_schema)
-    content, problems = check_content(fields, answer.content)
-    if problems:
-        raise QuestionError("; ".join(f"{name} {problem}" for name, problem in problems.items()) + ".")
-    return Answer(AnswerAction.ACCEPT, content)

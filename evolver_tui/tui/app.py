@@ -155,8 +155,8 @@ class EvolverApp(KeyApp[int]):
 
     def _make_session(self) -> Session:
         """Make the session in a thread; what only a session needs of the console is imported there as well."""
-        import evolver_tui.tui.screens.desk.deeds
-        import evolver_tui.tui.screens.desk.panes.card_content  # noqa: F401 - so that the first card waits for no import
+        # So that the first card waits for no import.
+        from evolver_tui.tui.screens.desk.panes import card_content, draft_card, question_card  # noqa: F401
 
         return self._session_factory()
 

@@ -119,7 +119,7 @@ async def test_exports(tmp_path: Path, format: str) -> None:
         session.bus.emit(Observation(f"{tag}{text}", {f"{tag}{text}": f"{tag}{text}"}))
     await watch.until("task.failed", len(packs))
     waiting = await session.store.open_questions()
-    review = next(each for each in waiting if each.question.kind is QuestionKind.REVIEW)
+    review = next(each for each in waiting if each.question.kind == QuestionKind.REVIEW)
     await session.inbox.decide(review.id, Decision(DecisionKind.REJECT, reason="".join(packs)))
     await session.close()
     await export_session(make_store(place), "latest", format, tmp_path / "out", [])

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from evolver_tui.core.job import JobState
-from evolver_tui.engine.author.review import ReviewSubject
+from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.engine.session import Session
 from evolver_tui.wiring import NO_WORK
 from tests.benchmarks.workplace import silent_provider

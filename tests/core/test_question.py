@@ -10,15 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evolver_tui.core.errors import QuestionError
-from evolver_tui.core.question import (
-    Choice,
-    FormField,
-    Question,
-    QuestionKind,
-    check_content,
-    check_question,
-    read_form,
-)
+from evolver_tui.core.form import Choice, FormField, check_content, read_form
+from evolver_tui.core.question import Question, QuestionKind
+from evolver_tui.core.question_kinds import check_question
 
 SCHEMA: dict[str, Any] = {
     "type": "object",

@@ -12,6 +12,7 @@ from evolver_tui.core.errors import AlreadyAnswered, NodeChanged, NodeError, Not
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeRecord
 from evolver_tui.core.question import Answer, AnswerAction
+from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.engine.author.library import Approval
 from tests.support.sessions import (
     GENERATE,
@@ -185,7 +186,7 @@ async def test_a_draft_says_what_it_would_replace_and_an_approve_binds_that(tmp_
         await watch.until("node.saved")
         with pytest.raises(NodeChanged, match="has changed in the library"):
             await session.inbox.decide(second.id, approval(before))
-        now = await session.inbox.subject_of(second)
+        now = ReviewSubject.of(await session.inbox.as_of_now(second))
         assert now.replaces is not None
         assert (now.version, now.replaces.task_id, now.replaces.decided_by) == (2, "task-1", "ada")
         await session.inbox.decide(second.id, approval(now))
@@ -287,8 +288,6 @@ async def test_a_restart_goes_on_where_the_routine_stopped(tmp_path: Path) -> No
         await watch.until("question.asked")
     async with running(place) as (session, watch):
         question = await open_question(session, "task-1")
-        from evolver_tui.engine.author.review import ReviewSubject
-
         await session.inbox.decide(question.id, approval(ReviewSubject.of(question)))
         await watch.until("task.completed", task_id="task-1")
         assert "llm.generation_start" not in watch.names()

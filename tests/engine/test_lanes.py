@@ -16,8 +16,8 @@ from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import StoreError
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, Question
+from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.task import Task
-from evolver_tui.engine.author.review import ReviewSubject
 from evolver_tui.engine.durable.lanes import MOST, Lane
 from evolver_tui.engine.durable.routine import Result, Run
 from evolver_tui.engine.durable.worker import Worker

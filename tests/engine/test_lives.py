@@ -34,7 +34,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
 
 
 def forget() -> None:
-    process_identity._host.cache_clear()
+    process_identity._place.cache_clear()
     process_identity._identity.cache_clear()
 
 

@@ -13,6 +13,7 @@ from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import NotWaiting, StaleLease
 from evolver_tui.core.job import JobState, Outcome, QueueCounts
 from evolver_tui.core.question import Answer, AnswerAction, Question, QuestionKind
+from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.routine_state import DeferredEvent, Progress
 from evolver_tui.core.signal import Signal
 from evolver_tui.engine.store import Store
@@ -172,7 +173,7 @@ async def test_a_plainly_rejected_draft_is_there_again_and_can_be_approved(tmp_p
     await restored(tmp_path, SUMMARIZE, reject)
     async with running(place_in(tmp_path)) as (session, watch):
         (asked,) = await session.store.open_questions()
-        sha256 = (await session.inbox.subject_of(asked)).draft.sha256
+        sha256 = ReviewSubject.of(await session.inbox.as_of_now(asked)).draft.sha256
         await session.inbox.decide(asked.id, Decision(DecisionKind.APPROVE, sha256=sha256))
         await watch.until("node.saved")
 

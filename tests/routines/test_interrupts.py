@@ -9,7 +9,8 @@ import pytest
 
 from evolver_tui.adapters.routines.langgraph.interrupts import LONGEST_MESSAGE, UnfitAnswer, form_of
 from evolver_tui.core.errors import RoutineError
-from evolver_tui.core.question import Answer, AnswerAction, check_content, read_form
+from evolver_tui.core.form import check_content, read_form
+from evolver_tui.core.question import Answer, AnswerAction
 
 ONE = {"name": "pay", "args": {"sum": 3}}
 TWO = {"name": "mail", "args": {}}

@@ -25,8 +25,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from evolver_tui.core.question import Answer, AnswerAction, QuestionKind
+from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.signal import Signal
-from evolver_tui.engine.author.review import ReviewSubject
 from tests.support.provider_server import SSE_HEAD, openai_events
 from tests.support.sessions import approval, place_in, running, send
 
@@ -236,7 +236,7 @@ async def _review_for_ever(home: Path, tasks: Sequence[Mapping[str, Any]]) -> No
         await send(session, {"tasks": tasks})
         while True:
             for question in await session.store.open_questions():
-                if question.question.kind is QuestionKind.REVIEW:
+                if question.question.kind == QuestionKind.REVIEW:
                     await session.inbox.decide(question.id, approval(ReviewSubject.of(question)))
                     tell("decided", question=question.id)
                 else:

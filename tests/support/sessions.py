@@ -12,8 +12,8 @@ from evolver_tui.core.address import Address
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.job import QueueRow
 from evolver_tui.core.question import OpenQuestion
+from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.signal import Signal
-from evolver_tui.engine.author.review import ReviewSubject
 from evolver_tui.engine.session import Session
 from evolver_tui.wiring import Place, Work, find_place, make_session
 

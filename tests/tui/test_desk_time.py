@@ -16,7 +16,7 @@ from evolver_tui.engine.author.author import LiveDraft
 from evolver_tui.tui.decision_keys import NOT_ALONE
 from evolver_tui.tui.drawing.code_view import CodeDocument
 from evolver_tui.tui.drawing.formatting import duration, rate
-from evolver_tui.tui.drawing.page import CardContent, Page
+from evolver_tui.tui.drawing.page import CardContent, MessageIdentity, Page, QuestionIdentity, ReviewIdentity
 from evolver_tui.tui.screens.desk.panes.review_card import SECONDS_UNASKED
 from tests.support.desk_fixtures import SMALL, Console, HandClock, console
 from tests.support.routine_process import install
@@ -50,7 +50,9 @@ async def at_card(desk: Console, *tasks: dict[str, Any]) -> None:
     """Receive tasks that all end at a person, and go to the first one's card."""
     await desk.receive(*tasks)
     await until_needs(desk, len(tasks))
-    await desk.until(lambda: desk.desk.card.content.identity[0] in ("review", "question"), "what needs a person")
+    await desk.until(
+        lambda: isinstance(desk.desk.card.content.identity, ReviewIdentity | QuestionIdentity), "what needs a person"
+    )
     await desk.press("enter")
     desk.clock.seconds += 1
 
@@ -408,7 +410,9 @@ async def test_a_small_terminal_gives_the_card_that_is_read_more_room(tmp_path: 
 async def test_code_is_counted_in_its_lines_and_text_in_rows(tmp_path: Path) -> None:
     async with console(tmp_path, size=SMALL) as desk:
         code = CodeDocument("\n".join(["x = 1"] * 6 + ["y = " + "1 + " * 300] + ["z = 1"] * 9))
-        desk.desk.card.show(CardContent(("test",), "t", "", (Page("Code", code), Page("Other", code)), job=1))
+        desk.desk.card.show(
+            CardContent(MessageIdentity("test", ()), "t", "", (Page("Code", code), Page("Other", code)), job=1)
+        )
         await desk.press("tab")
         tab = desk.desk.card._place_words
         assert tab() == "1-6 of 16 lines"

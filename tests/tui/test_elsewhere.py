@@ -11,6 +11,7 @@ from evolver_tui.adapters.database.database import Database
 from evolver_tui.core.job import JobState, Outcome, QueueCounts, QueueRow
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.tui.drawing.formatting import moment
+from evolver_tui.tui.drawing.page import QuestionIdentity
 from evolver_tui.tui.drawing.styles import PLAIN_MARKS, Marks
 from evolver_tui.tui.modals import ConfirmModal, QuestionModal, ReasonModal
 from evolver_tui.tui.screens.desk.panes.queue_row import decided_line, row_line, state_words
@@ -79,7 +80,7 @@ async def test_an_open_question_closes_politely(
         await desk.press(*"half a ".replace(" ", "_"))
         words = await settle(other, await question_about(desk, "task-9"))
         await until_back(desk)
-        await desk.until(lambda: desk.desk.card.content.identity[0] != "question", "another card")
+        await desk.until(lambda: not isinstance(desk.desk.card.content.identity, QuestionIdentity), "another card")
         assert heard == [words]
 
 

@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from evolver_tui.core.job import QuestionKind
 from evolver_tui.core.question import OpenQuestion, Question
+from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.tui.actions import ACTIONS
 from evolver_tui.tui.modals import InboxModal, QuestionModal
 from evolver_tui.tui.modals.inbox_list import STEP, InboxList, Waiting
@@ -322,7 +323,9 @@ async def test_what_a_strangers_review_is_about_may_be_anything() -> None:
         {}, {"draft": 7}, {"draft": {"node_id": ["x"]}}, {"draft": {"node_id": "x"}, "report": None, "version": "1"}
     ]  # fmt: skip
     for subject in subjects:
-        asked = OpenQuestion(1, 1, "t", "n", "k", Question("q", "Well?", {}, QuestionKind.REVIEW, subject), 0.0)
+        question = Question("q", "Well?", {}, QuestionKind.REVIEW, subject)
+        read = kind_of(question.kind).read_subject(subject)
+        asked = OpenQuestion(1, 1, "t", "n", "k", question, 0.0, subject=read)
         assert (Waiting.of(asked).node, Waiting.of(asked).risk) == ("", "")
 
 

@@ -20,6 +20,7 @@ from evolver_tui.engine.author.author import LiveDraft
 from evolver_tui.engine.session import Session
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.desk_settings import DeskSettings
+from evolver_tui.tui.drawing.page import LiveIdentity
 from evolver_tui.tui.modals.inbox_list import InboxList
 from evolver_tui.wiring import make_session
 from tests.support.routine_process import install
@@ -210,7 +211,7 @@ def test_card_of_a_job_that_is(snap_compare: Any, tmp_path: Path, state: str) ->
             assert author is not None
             code = '"""Sorts forms."""\n\nimport json\n\n\ndef main() -> None:\n    data = json.l'
             author.live = LiveDraft(card.content.job, "task-1", code, 1, NOON)
-            await stage._until(pilot, lambda: card.content.identity[0] == "live")
+            await stage._until(pilot, lambda: isinstance(card.content.identity, LiveIdentity))
         await pilot.press("enter", "plus")  # alone: the signals beside it tell the worker's own time
         await pilot.pause(0.3)
 

@@ -33,7 +33,8 @@ from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.claim import ALL_ROOM, BUILT_IN_ROUTINES, Claim, Room
 from evolver_tui.core.errors import NotWaiting, StoreBroken, StoreError
 from evolver_tui.core.job import JobDetail, JobState, Outcome, QueueCounts, QueueKey, QueueRow
-from evolver_tui.core.question import OpenQuestion, Question, QuestionKind
+from evolver_tui.core.question import OpenQuestion, Question
+from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.routine_state import NO_PROGRESS, Pause, Progress, SharedState
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
@@ -263,7 +264,7 @@ class Database(Store):
         what = f"The question {name!a}"
         subject_json = encoding.to_json(question.subject, what)
         form_json = encoding.to_json(question.requested_schema, what)
-        reason = reason or ("review" if question.kind is QuestionKind.REVIEW else "user_input")
+        reason = reason or kind_of(question.kind).reason
         columns = work.progress_columns(progress)
         return await self._write(
             work.pause, job, fence, name, question, subject_json, form_json, reason, columns, session_id, signals

@@ -12,9 +12,11 @@ from evolver_tui.adapters.database.models import jobs, journal, questions, talli
 from evolver_tui.adapters.database.queue_peek import ROW_COLUMNS, queue_counts, queue_row
 from evolver_tui.adapters.database.ranks import Section
 from evolver_tui.core.job import JobDetail, JobState, QueueCounts, QueueKey, QueueRow
-from evolver_tui.core.question import OpenQuestion, Question, QuestionKind
+from evolver_tui.core.question import OpenQuestion, Question
+from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.routine_state import Pause, SharedState
 from evolver_tui.core.task import Task, kept_id
+from evolver_tui.core.worker_identity import WorkerIdentity
 
 _row_place = tuple_(jobs.c.rank, jobs.c.seq)
 _ROWS: Final = select(*(jobs.c[name] for name in ROW_COLUMNS))
@@ -109,7 +111,7 @@ def job_detail(connection: Connection, job: int) -> JobDetail | None:
     was_cancelled = line.state is JobState.CANCELLED  # its row keeps what it needs to be restored
     return JobDetail(
         line, Task.from_json(found.raw_json), found.received_at, found.error, found.attempt, found.routine,
-        "" if was_cancelled else found.pause_reason, found.lease_owner or "", found.bundle,
+        "" if was_cancelled else found.pause_reason, WorkerIdentity(found.lease_owner or ""), found.bundle,
         0 if was_cancelled else len(encoding.to_deferred(found.deferred_json)), found.session_id,
     )  # fmt: skip
 
@@ -130,7 +132,7 @@ def pauses_of(connection: Connection, job: int) -> Sequence[Pause]:
     of_job = select(questions).where(questions.c.job == job).order_by(questions.c.asked_at, questions.c.id)
     return [
         Pause(
-            found.name, QuestionKind(found.kind), found.message, found.asked_at, found.answered_at,
+            found.name, found.kind, found.message, found.asked_at, found.answered_at,
             found.answered_by or "", encoding.from_json(found.answer_json) if found.answer_json else None,
         )
         for found in connection.execute(of_job)
@@ -166,10 +168,10 @@ def _open_question(found: Row[*tuple[Any, ...]]) -> OpenQuestion:
         name=found.name,
         message=found.message,
         requested_schema=encoding.from_json(found.form_json),
-        kind=QuestionKind(found.kind),
+        kind=found.kind,
         subject=encoding.from_json(found.subject_json),
     )
     return OpenQuestion(
         found.id, found.job, found.task_id, found.task_name, found.task_type, question, found.asked_at,
-        found.pause_reason,
+        found.pause_reason, kind_of(question.kind).read_subject(question.subject),
     )  # fmt: skip

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from evolver_tui.core.job import JobState, Outcome, QuestionKind, QueueCounts, QueueRow
+from evolver_tui.core.job import JobState, Outcome, QueueCounts, QueueRow
 
 LAYOUT: Final = 3
 """The layout of the database that is read here."""
@@ -26,7 +26,7 @@ def queue_row(values: Sequence[Any]) -> QueueRow:
     job, rank, task_id, task_name, task_type, priority, state, outcome, asks, since, node = values
     return QueueRow(
         job, rank, task_id, task_name, task_type, priority, JobState(state), Outcome(outcome) if outcome else None,
-        QuestionKind(asks) if asks else None, since, node,
+        asks or None, since, node,
     )  # fmt: skip
 
 

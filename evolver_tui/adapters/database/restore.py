@@ -12,7 +12,8 @@ from evolver_tui.adapters.database.models import jobs
 from evolver_tui.adapters.database.transaction import Transaction, standing
 from evolver_tui.adapters.database.work import pending_again
 from evolver_tui.core.errors import NotWaiting
-from evolver_tui.core.job import JobState, Outcome, QuestionKind
+from evolver_tui.core.job import JobState, Outcome
+from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
 
@@ -104,11 +105,10 @@ def _forget_answer(transaction: Transaction, job: int, asked: _Asked) -> None:
 def _again(transaction: Transaction, job: int, ended: _Ended, asked: _Asked | None) -> dict[str, Any]:
     """The columns of a job that waits again: for a person where it asked something, else for a worker."""
     if asked is not None:
-        usual = "review" if asked.kind == QuestionKind.REVIEW.value else "user_input"
         return {
             "state": JobState.PAUSED,
             "asks": asked.kind,
-            "pause_reason": ended.pause_reason or usual,
+            "pause_reason": ended.pause_reason or kind_of(asked.kind).reason,
             "since": transaction.now,
             "rank": ranks.paused_rank(asked.asked_at),
         }

@@ -24,6 +24,7 @@ from evolver_tui.core.question import Question
 from evolver_tui.core.routine_state import Progress
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
+from evolver_tui.core.worker_identity import WorkerIdentity
 from evolver_tui.engine.durable.endings import LONGEST_LEASE_SECONDS, goes_alone, is_free
 
 ProgressColumns = Mapping[str, Any]
@@ -134,7 +135,7 @@ def _left_behind(found: _Queued) -> LeftBehind | None:
     if found.state != JobState.RUNNING.value:
         return None
     owner = found.lease_owner or ""
-    return LeftBehind(owner, is_gone(owner), found.takeovers + 1)
+    return LeftBehind(WorkerIdentity(owner), is_gone(owner), found.takeovers + 1)
 
 
 def _is_waiting(routines: Mapping[str, str], room: Room) -> tuple[str, tuple[str, ...]]:
@@ -291,7 +292,7 @@ def pause(
     job waits for a worker instead.
     """
     texts = {
-        "kind": question.kind.value,
+        "kind": str(question.kind),
         "message": encoding.plain(question.message),
         "form_json": form_json,
         "subject_json": subject_json,
@@ -304,7 +305,7 @@ def pause(
         transaction.log(session_id, signals)
         return before.id
     asked_at = transaction.now if before is None else before.asked_at
-    waiting = {"state": JobState.PAUSED, "asks": question.kind.value, "pause_reason": encoding.plain(reason)}
+    waiting = {"state": JobState.PAUSED, "asks": str(question.kind), "pause_reason": encoding.plain(reason)}
     try:
         _write_held(
             transaction, job, fence, since=transaction.now, rank=ranks.paused_rank(asked_at), **waiting, **_NO_LEASE,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evolver_tui.cli.jobs.views import form_lines
+from evolver_tui.cli.jobs.form_lines import form_lines
 from evolver_tui.core.errors import QuestionError, UsageError
-from evolver_tui.core.question import FormField, Question, check_content, read_form
+from evolver_tui.core.form import FormField, check_content, read_form
+from evolver_tui.core.question import Question
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.suggest import nearest
 

@@ -7,15 +7,17 @@ from typing import Any
 
 from evolver_tui.cli.jobs import views
 from evolver_tui.cli.jobs.answers import FormInput, answer_content
+from evolver_tui.cli.jobs.question_kinds import text_of
 from evolver_tui.cli.jobs.views import JobView
 from evolver_tui.cli.output import Result, table
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import NodeChanged, NodeError, NotWaiting, UsageError
-from evolver_tui.core.job import JobDetail, JobState, QueueKey, QueueRow
-from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, QuestionKind
+from evolver_tui.core.job import JobDetail, JobState, QueueKey, QueueRow, is_built_in
+from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
+from evolver_tui.core.question_kinds import kind_of
+from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.times import utc_text
-from evolver_tui.engine.author.review import ReviewSubject
 from evolver_tui.engine.inbox import Inbox
 from evolver_tui.engine.store import Store
 
@@ -149,11 +151,7 @@ async def answer_job(store: Store, inbox: Inbox, name: str, content: FormInput, 
         raise UsageError("To decline is to give no answer.", "Leave out either --decline or the fields.")
     detail = await find_job(store, name)
     question = await _open_question(store, detail)
-    if question.question.kind is not QuestionKind.QUESTION:
-        raise NotWaiting(
-            f"{job_label(detail.row)} waits for a review, not for an answer.",
-            "Use `evolver-tui jobs approve`, `reject`, `respond` or `edit`.",
-        )
+    _expect(Answer, question, detail)
     answer = (
         Answer(AnswerAction.DECLINE)
         if decline
@@ -167,7 +165,9 @@ async def answer_job(store: Store, inbox: Inbox, name: str, content: FormInput, 
 
 def _worker(detail: JobDetail) -> str:
     """Who can go on with a job."""
-    return f"a worker that knows the routine {safe_text(detail.routine, 100)}" if detail.routine else "a worker"
+    if is_built_in(detail.routine):
+        return "a worker"
+    return f"a worker that knows the routine {safe_text(detail.routine, 100)}"
 
 
 async def _open_question(store: Store, detail: JobDetail) -> OpenQuestion:
@@ -198,7 +198,7 @@ async def approve_job(store: Store, inbox: Inbox, name: str, sha256: str | None 
         AlreadyAnswered, NotWaiting: somebody was faster, or there is nothing to decide.
     """
     detail, question, _ = await _review(store, name)
-    subject = await inbox.subject_of(question)
+    subject = ReviewSubject.of(await inbox.as_of_now(question))
     draft = subject.draft
     if sha256 is not None and sha256.lower() != draft.sha256:
         raise NodeChanged(
@@ -241,15 +241,18 @@ async def decide_job(store: Store, inbox: Inbox, name: str, decision: Decision) 
 async def _review(store: Store, name: str) -> tuple[JobDetail, OpenQuestion, ReviewSubject]:
     detail = await find_job(store, name)
     question = await _open_question(store, detail)
-    if question.question.kind is not QuestionKind.REVIEW:
-        raise NotWaiting(
-            f"{job_label(detail.row)} asks a question and waits for no review.",
-            f"Use `evolver-tui jobs answer {detail.row.job}`.",
-        )
-    subject = views.subject_of(question)
-    if subject is None:
+    _expect(Decision, question, detail)
+    if not isinstance(question.subject, ReviewSubject):
         raise NodeError(f"The review of job {detail.row.job} holds no draft.", "Use `evolver-tui jobs cancel`.")
-    return detail, question, subject
+    return detail, question, question.subject
+
+
+def _expect(answer_type: type, question: OpenQuestion, detail: JobDetail) -> None:
+    """Make sure that a question is answered in this way. Raises NotWaiting."""
+    kind = question.question.kind
+    if kind_of(kind).answer_type is not answer_type:
+        text = text_of(kind)
+        raise NotWaiting(f"{job_label(detail.row)} {text.waits}", text.way_out.format(job=detail.row.job))
 
 
 # --- ending, trying again, moving ------------------------------------------------------------------------------------

@@ -13,11 +13,11 @@ from evolver_tui.cli.inputs import read_python_file
 from evolver_tui.cli.output import Result, table
 from evolver_tui.core.errors import NodeError, UsageError
 from evolver_tui.core.node import CheckReport, Finding, FindingLevel, NodeDraft, NodeRecord, sha256_of, slug
+from evolver_tui.core.question_kinds.review import UNREVIEWED
 from evolver_tui.core.router_answer import MOST_CODE_BYTES
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import utc_text
 from evolver_tui.engine.author.library import Approval
-from evolver_tui.engine.author.review import UNREVIEWED
 from evolver_tui.engine.checks.checks import check_draft
 
 

@@ -13,6 +13,7 @@ from evolver_tui.core.errors import BackendError, NodeError, NodeReplaced
 from evolver_tui.core.job import Outcome
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeVersion
 from evolver_tui.core.question import AnswerAction, Question, QuestionKind
+from evolver_tui.core.question_kinds.review import UNREVIEWED, ReviewSubject
 from evolver_tui.core.router_answer import PartialCode, RouterAnswer, parse
 from evolver_tui.core.signal_catalogue import (
     LLM_GENERATION_COMPLETE,
@@ -35,7 +36,7 @@ from evolver_tui.core.tool import ToolDefinition
 from evolver_tui.engine.author.backend import Backend, Prompt, Usage
 from evolver_tui.engine.author.library import Approval, Library
 from evolver_tui.engine.author.prompt import author_prompt
-from evolver_tui.engine.author.review import UNREVIEWED, ReviewSubject, subject_in
+from evolver_tui.engine.author.review import subject_in
 from evolver_tui.engine.checks.checks import check_draft
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.durable.routine import Result, Run

@@ -21,8 +21,9 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from evolver_tui.core.address import show_addresses
-from evolver_tui.core.claim import AUTHOR, LeftBehind
+from evolver_tui.core.claim import LeftBehind
 from evolver_tui.core.errors import EvolverError, StoreError
+from evolver_tui.core.job import is_built_in
 
 # --- leases
 
@@ -53,7 +54,7 @@ SUSPECT_TAKEOVERS: Final = 2
 
 def goes_alone(routine: str, takeovers: int) -> bool:
     """Whether a job is held with no other beside it: a plug-in's may be what ends its process, and all in it."""
-    return routine != AUTHOR and takeovers >= SUSPECT_TAKEOVERS
+    return not is_built_in(routine) and takeovers >= SUSPECT_TAKEOVERS
 
 
 def given_up(left_behind: LeftBehind, last_step: str | None) -> str:

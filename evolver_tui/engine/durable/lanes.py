@@ -14,7 +14,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
-from evolver_tui.core.claim import AUTHOR, Claim, Room
+from evolver_tui.core.claim import Claim, Room
+from evolver_tui.core.job import is_built_in
 from evolver_tui.engine.durable.endings import goes_alone
 from evolver_tui.engine.durable.routine import Result
 
@@ -98,4 +99,4 @@ class Lanes:
 
 
 def _lane_of(routine: str) -> Lane:
-    return Lane.AUTHOR if routine == AUTHOR else Lane.PLUG_INS
+    return Lane.AUTHOR if is_built_in(routine) else Lane.PLUG_INS

@@ -23,17 +23,15 @@ from evolver_tui.core.address import show_addresses
 from evolver_tui.core.claim import Claim
 from evolver_tui.core.errors import RoutineError, StepTimeout, StoreError
 from evolver_tui.core.job import Outcome
-from evolver_tui.core.question import Answer, Question, QuestionKind, check_question
+from evolver_tui.core.question import Answer, Question
+from evolver_tui.core.question_kinds import check_question, kind_of
 from evolver_tui.core.routine_state import DeferredEvent, Progress
 from evolver_tui.core.signal import LEVELS, Level, Observation, Signal, SignalContext
 from evolver_tui.core.signal_catalogue import (
     JOB_PAUSED,
-    QUESTION_ASKED,
-    REVIEW_REQUESTED,
     STEP_ARGUMENTS_CHANGED,
     STEP_MAY_HAVE_BEGUN,
     STEP_RETRIED,
-    Asked,
 )
 from evolver_tui.core.task import Task
 from evolver_tui.engine.clock import Clock
@@ -61,10 +59,6 @@ RESULT: Final = "(result)"
 def is_own_name(name: str) -> bool:
     """Whether an entry of the journal is the runtime's own: neither a step nor a question of the routine."""
     return name == RESULT or name.startswith((VALUE, BEGAN, UNSURE))
-
-
-_REVIEWED: Final = frozenset(("draft", "report", "version", "attempt"))
-"""What the subject of a review has to hold, so that a person can decide it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,15 +291,11 @@ class Run:
             self._reach(question.name)
             answer: dict[str, Any] = self._journal[question.name]
             return answer
-        is_review = question.kind is QuestionKind.REVIEW
-        if is_review and not question.subject.keys() >= _REVIEWED:
-            raise RoutineError(
-                f"The review {question.name!a} holds no draft.", "Ask a question with a form, or give the draft."
-            )
-        reason = reason or ("review" if is_review else "user_input")
-        asked: Asked = {"question": question.name, "message": question.message}
+        kind = kind_of(question.kind)
+        kind.check(question)
+        reason = reason or kind.reason
         signals = (
-            self._stamp(REVIEW_REQUESTED(asked) if is_review else QUESTION_ASKED(asked)),
+            self._stamp(kind.asked({"question": question.name, "message": question.message})),
             self._stamp(JOB_PAUSED({"reason": reason, "question": question.name})),
         )
         progress = self.take_progress()

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from evolver_tui.core.claim import Claim, LeftBehind
 from evolver_tui.core.errors import EvolverError, RoutineError, StaleLease, StoreBroken, StoreError
-from evolver_tui.core.job import JobState, Outcome
+from evolver_tui.core.job import AUTHOR_NAME, JobState, Outcome, is_built_in
 from evolver_tui.core.routine_state import DeferredEvent, Progress
 from evolver_tui.core.signal import Observation, Signal, SignalContext
 from evolver_tui.core.signal_catalogue import (
@@ -265,9 +265,10 @@ class Worker:
 
     async def _takes_over(self, claim: Claim, left_behind: LeftBehind) -> bool:
         """Tell who left the job behind; False where that happened so often that it fails instead."""
-        left_behind = replace(left_behind, how=self._lost.get(left_behind.owner, ""))
+        owner = left_behind.owner.text
+        left_behind = replace(left_behind, how=self._lost.get(owner, ""))
         payload: JobTakenOver = {
-            "worker": left_behind.owner,
+            "worker": owner,
             "has_ended": left_behind.has_ended,
             "takeovers": left_behind.takeovers,
         }
@@ -286,7 +287,8 @@ class Worker:
             await self._insist(lambda: self._store.emit_deferred(claim.job, claim.fence, self._session_id, signals))
             self._bus.relay(signals)
         if claim.source_changed:
-            self._bus.emit(ROUTINE_SOURCE_CHANGED({"routine": claim.routine or "author"}), **_context(claim))
+            routine = AUTHOR_NAME if is_built_in(claim.routine) else claim.routine
+            self._bus.emit(ROUTINE_SOURCE_CHANGED({"routine": routine}), **_context(claim))
 
     async def _result(self, run: Run, claim: Claim) -> Result:
         result = await self._routines[claim.routine](run, claim.task)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from evolver_tui.tui.drawing.styles import Line, wrap_words
 
 if TYPE_CHECKING:
+    from evolver_tui.core.job import JobState
     from evolver_tui.tui.drawing.code_view import CodeDocument
-    from evolver_tui.tui.screens.desk.panes.card_content import Review
+    from evolver_tui.tui.drawing.review import Review
 
 
 class TextPage(NamedTuple):
@@ -34,10 +36,56 @@ class Page(NamedTuple):
     """Line number to the ink of the mark beside it (code only)."""
 
 
+class Identity:
+    """What a card shows."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MessageIdentity(Identity):
+    """No job, but words."""
+
+    title: str
+    paragraphs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveIdentity(Identity):
+    """The code that is being written for a job."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobIdentity(Identity):
+    """How a job stands, in this run of it."""
+
+    job: int
+    state: JobState
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionIdentity(Identity):
+    """A question with a form."""
+
+    question: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewIdentity(Identity):
+    """A draft, and what it would take the place of."""
+
+    question: int
+    sha256: str
+    replaced_sha256: str
+
+
 class CardContent(NamedTuple):
     """Everything the card shows of one job."""
 
-    identity: tuple[Any, ...]
+    identity: Identity
     """Equal for contents that show the same thing: the reader's place is kept then."""
     title: str
     subtitle: str
@@ -51,7 +99,7 @@ class CardContent(NamedTuple):
 
 def message_content(title: str, paragraphs: Sequence[tuple[str, str]]) -> CardContent:
     """A card that shows no job but says something."""
-    return CardContent((title, *paragraphs), title, "", (Page("", TextPage(tuple(paragraphs))),))
+    return CardContent(MessageIdentity(title, tuple(paragraphs)), title, "", (Page("", TextPage(tuple(paragraphs))),))
 
 
 @lru_cache(maxsize=8)  # asked for again with every line that is drawn

@@ -12,7 +12,7 @@ from textual.events import DescendantFocus
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from evolver_tui.core.question import FormField, check_content
+from evolver_tui.core.form import FormField, check_content
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.tui.modals.inputs import ChoiceList, ChoiceRow, Chooser, TextInput
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.style import Style
 from textual import events
 from textual.message import Message
 
-from evolver_tui.core.job import QuestionKind
-from evolver_tui.core.node import NodeVersion
+from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import age
 from evolver_tui.tui.drawing.formatting import moment
 from evolver_tui.tui.drawing.pane import Pane
 from evolver_tui.tui.drawing.styles import Line, Marks, Piece, fill, fit, wrap_words
+from evolver_tui.tui.question_kinds import view_of
 
 if TYPE_CHECKING:
     from evolver_tui.core.question import OpenQuestion
@@ -28,8 +28,6 @@ HEAD_ROWS, DETAIL_ROWS = 1, 4
 _LEAST_ROWS = 6
 """With fewer lines than this left for the list, the detail gives way."""
 _GAP = 2
-_WHY = {"user_input": "question"}
-"""Why a job waits, where the word of the record is not one for a person."""
 _LONGEST = 500
 """Characters of a stranger's text that are looked at for one cell of the table."""
 
@@ -40,7 +38,7 @@ class Waiting(NamedTuple):
     id: int
     """The question's number."""
     job: int
-    kind: QuestionKind
+    kind: str
     task_id: str
     task_name: str
     task_type: str
@@ -50,6 +48,7 @@ class Waiting(NamedTuple):
     """What the checks call its risk."""
     message: str
     reason: str
+    """Why its job waits, in a word for a person."""
     asked_at: float
 
     @classmethod
@@ -58,16 +57,14 @@ class Waiting(NamedTuple):
         question = asked.question
         return cls(
             asked.id, asked.job, question.kind, asked.task_id, asked.task_name, asked.task_type,
-            *_subject(question.subject), question.message, asked.reason, asked.asked_at,
+            *view_of(question.kind).about(asked), question.message, _reason(asked), asked.asked_at,
         )  # fmt: skip
 
 
-def _subject(subject: Mapping[str, Any]) -> tuple[str, str]:
-    """Node and risk; a plug-in's review may be about anything."""
-    match subject:
-        case {"draft": {"node_id": str(node)}, "report": {"risk": str(risk)}, "version": int(version)}:
-            return str(NodeVersion(node, version)), risk
-    return "", ""
+def _reason(asked: OpenQuestion) -> str:
+    """Why its job waits: the name of its kind, or what the routine said."""
+    kind = kind_of(asked.question.kind)
+    return kind.name if asked.reason == kind.reason else asked.reason
 
 
 class InboxList(Pane):
@@ -306,9 +303,9 @@ class Columns(NamedTuple):
     def row(self, row: Waiting, is_selected: bool, now: float, marks: Marks) -> Line:
         """One row."""
         text = "strong" if is_selected else "text"
-        mark = marks.review if row.kind is QuestionKind.REVIEW else marks.asks
-        wants, why = row.node or row.message, _WHY.get(row.reason, row.reason)
-        task, name, wants, why = (safe_text(part, _LONGEST) for part in (row.task_id, row.task_name, wants, why))
+        mark = view_of(row.kind).mark(marks)
+        wants = row.node or row.message
+        task, name, wants, why = (safe_text(part, _LONGEST) for part in (row.task_id, row.task_name, wants, row.reason))
         cells = ((task, self.task, text), (name, self.name, "text"), (wants, self.wants, text))
         pieces: list[Piece] = [(f" {mark} ", "needs")]
         pieces += [(fill(words, width) + " " * _GAP, ink) for words, width, ink in cells if width]

@@ -13,7 +13,9 @@ from textual.events import Key
 from textual.widgets import Static
 
 from evolver_tui.core.errors import QuestionError
-from evolver_tui.core.question import Answer, AnswerAction, FormField, OpenQuestion, read_form
+from evolver_tui.core.form import FormField, read_form
+from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
+from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.tui.actions import ACTIONS, Action
 from evolver_tui.tui.modals.confirm_modal import ConfirmModal
@@ -22,9 +24,6 @@ from evolver_tui.tui.modals.modal import Clock, Modal
 
 FIELD_LIMIT = 100
 """Fields of a form that is shown; each is a handful of widgets."""
-
-_USUAL_REASONS = ("", "user_input", "review")
-"""Why a job waits where its routine says nothing else."""
 
 _DECLINE = next(action for action in ACTIONS if action.id == "question.decline")
 
@@ -120,7 +119,7 @@ class QuestionModal(Modal[Answer | None]):
 
     def _about(self) -> str:
         about = [safe_text(self.question.task_name, 200), safe_text(self.question.task_type, 60)]
-        if self.question.reason not in _USUAL_REASONS:
+        if self.question.reason != kind_of(self.question.question.kind).reason:
             about.append(safe_text(self.question.reason, 100))
         if self._wall_time is not None:
             about.append(f"asked {_ago(self._wall_time - self.question.asked_at)}")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from evolver_tui.core.errors import QuestionError, RoutineError
-from evolver_tui.core.question import Answer, AnswerAction, read_form
+from evolver_tui.core.form import read_form
+from evolver_tui.core.question import Answer, AnswerAction
 
 LONGEST_MESSAGE = 8000
 """Characters of a question's message; a graph may interrupt with its whole state."""

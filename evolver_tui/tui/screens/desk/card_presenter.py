@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING
 
 from evolver_tui.core.errors import EvolverError
 from evolver_tui.core.job import JobState
-from evolver_tui.core.question import QuestionKind
 from evolver_tui.core.times import age
 from evolver_tui.tui.drawing.code_view import CodeDocument
 from evolver_tui.tui.drawing.formatting import count
-from evolver_tui.tui.drawing.page import message_content
-from evolver_tui.tui.screens.desk.panes.card_content import CardFacts, content_of, with_ages
+from evolver_tui.tui.drawing.page import LiveIdentity, message_content
+from evolver_tui.tui.screens.desk.panes.card_content import content_of, with_ages
+from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts
 from evolver_tui.tui.screens.desk.panes.review_card import live_content
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueRow
     from evolver_tui.core.question import OpenQuestion
     from evolver_tui.engine.author.author import LiveDraft
-    from evolver_tui.engine.author.review import ReviewSubject
     from evolver_tui.engine.session import Session
     from evolver_tui.tui.screens.desk.job_monitor import News
     from evolver_tui.tui.screens.desk.screen import Desk
@@ -75,23 +74,22 @@ class CardKeeper:
             self._waiting.is_open_again(question.id)  # where it was settled before, its job was restored
         await self._tell_settled_elsewhere(row, question)
         journal = await store.journal(row.job) if row.state != "paused" else {}
-        subject = await self._subject(question)
+        question = await self._as_of_now(question)
         selected, live = desk.queue.selected, self._session.live_draft
         if detail is None or selected is None or selected.job != row.job or (live and live.job == row.job):
             return
         retry = self._news.retry_of(row.job)
         knows = self._session.workers.knows(detail.routine)
-        self._facts = CardFacts(detail, question, journal, desk.settings.nodes_folder, subject, retry, knows)
+        self._facts = CardFacts(detail, question, journal, desk.settings.nodes_folder, retry, knows)
         desk.card.show(content_of(self._facts, desk.settings.now(), desk.card.marks))
         desk.show_keys()
 
-    async def _subject(self, question: OpenQuestion | None) -> ReviewSubject | None:
-        """What a review is about, beside the library as it is now; None where the card has to say what is wrong."""
-        if question is None or question.question.kind is not QuestionKind.REVIEW:
-            return None
-        with contextlib.suppress(KeyError, TypeError, ValueError, EvolverError):
-            return await self._session.inbox.subject_of(question)
-        return None
+    async def _as_of_now(self, question: OpenQuestion | None) -> OpenQuestion | None:
+        """A question beside the library as it is now; as it was asked where the library cannot be read."""
+        if question is not None:
+            with contextlib.suppress(EvolverError):
+                return await self._session.inbox.as_of_now(question)
+        return question
 
     async def _tell_settled_elsewhere(self, row: QueueRow, question: OpenQuestion | None) -> None:
         """Say what became of the question that was on the card, when this job asks another one or none."""
@@ -117,8 +115,8 @@ class CardKeeper:
         if live is not None and selected is not None and live.job == selected.job:
             self._show_live(live, selected)
             return
-        kind, job, *_ = (*self._desk.card.content.identity, 0)
-        if kind == "live" and self._news.retry_of(job) is not None:
+        identity = self._desk.card.content.identity
+        if isinstance(identity, LiveIdentity) and self._news.retry_of(identity.job) is not None:
             self._wanted.set()  # what was written broke off
         second = int(self._desk.settings.now())
         if second != self._second:
@@ -145,7 +143,8 @@ class CardKeeper:
 
     def _move_ages(self) -> None:
         facts, card = self._facts, self._desk.card
-        if facts is None or card.content.job != facts.detail.row.job or card.content.identity[0] == "live":
+        is_live = isinstance(card.content.identity, LiveIdentity)
+        if facts is None or is_live or card.content.job != facts.detail.row.job:
             return
         self._facts = facts = replace(facts, retry=self._news.retry_of(card.content.job))
         content = with_ages(card.content, facts, self._desk.settings.now(), card.marks)
@@ -164,5 +163,5 @@ class CardKeeper:
         parts = [f"attempt {retry.failed + 1}"] if retry is not None else []
         parts += [count(document.line_count, "line"), age(self._desk.settings.now() - since)]
         words = f" {card.marks.dot} ".join(parts)
-        if has_grown or card.content.identity != ("live", live.job) or card.content.subtitle != words:
+        if has_grown or card.content.identity != LiveIdentity(live.job) or card.content.subtitle != words:
             card.show(live_content(live.job, live.task_id, document, words), follow=True)

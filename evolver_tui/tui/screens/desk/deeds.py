@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import StoreError
-from evolver_tui.core.job import JobState, QuestionKind
+from evolver_tui.core.job import JobState
 from evolver_tui.core.node import Risk
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.engine.session import Session
+from evolver_tui.tui.drawing.review import Review
 from evolver_tui.tui.editor import edit_text
+from evolver_tui.tui.question_kinds import view_of
 from evolver_tui.tui.screens.desk.hub_deeds import HubDeeds
-from evolver_tui.tui.screens.desk.panes.card_content import Review
 from evolver_tui.tui.screens.desk.waiting import WaitingDeeds, next_needing, not_kept
 
 if TYPE_CHECKING:
@@ -234,10 +235,8 @@ class Deeds:
         match row.state:
             case JobState.RUNNING:
                 return "The task ends. What is being written for it at this moment is lost; finished steps are kept."
-            case JobState.PAUSED if row.asks is QuestionKind.REVIEW:
-                return "The task ends. Its draft is not saved."
             case JobState.PAUSED:
-                return "The task ends. Its question is not answered, and nothing is written for it."
+                return f"The task ends. {view_of(row.asks).if_cancelled}"
         return "The task ends. Nothing is written for it."
 
     # --- the session

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evolver_tui.tui.drawing.page import QuestionIdentity
+
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueCounts, QueueRow
     from evolver_tui.core.link_state import LinkState
@@ -50,7 +52,7 @@ def reason_of_state(
             return review.reason_against_approval
         case _ if action_id in DECISIONS and review is None:
             return "There is no draft to decide about on the card."
-        case "card.answer" | "question.decline" if content.identity[0] != "question":
+        case "card.answer" | "question.decline" if not isinstance(content.identity, QuestionIdentity):
             return "There is no question on the card."
         case "job.retry" if selected is None or selected.state != "failed":
             return "Only a failed task can be retried."

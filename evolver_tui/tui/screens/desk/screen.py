@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from evolver_tui.core.link_state import LinkState
     from evolver_tui.engine.session import Session
     from evolver_tui.tui.attention import Attention
+    from evolver_tui.tui.drawing.review import Review
     from evolver_tui.tui.screens.desk.card_presenter import CardKeeper
     from evolver_tui.tui.screens.desk.deeds import Deed, Deeds
-    from evolver_tui.tui.screens.desk.panes.card_content import Review
 
 TICKS_PER_SECOND = 10
 

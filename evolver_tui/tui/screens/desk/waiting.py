@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evolver_tui.core.errors import AlreadyAnswered, EvolverError, NodeChanged, NotWaiting, StoreError
-from evolver_tui.core.job import JobState, QueueRow
-from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, QuestionKind
+from evolver_tui.core.job import JobState, QueueRow, is_built_in
+from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.engine.session import Session
 from evolver_tui.engine.store import Store
 from evolver_tui.tui.drawing.formatting import moment
+from evolver_tui.tui.question_kinds import view_of
 
 if TYPE_CHECKING:
     from evolver_tui.tui.modals import InboxModal, Modal
@@ -35,6 +36,11 @@ _DECIDED = {
 
 _FINAL = (AlreadyAnswered, NotWaiting, NodeChanged)
 """Why a decision cannot be written that another attempt would not change."""
+
+
+def _is_filled_in(question: OpenQuestion) -> bool:
+    """Whether a question is answered in a dialog; another is looked at on its card."""
+    return view_of(question.question.kind).is_filled_in(question)
 
 
 class WaitingDeeds:
@@ -78,15 +84,15 @@ class WaitingDeeds:
         waiting = await self._store.open_questions(1)
         if not waiting:
             self._desk.say("Nothing waits for you.")
-        elif waiting[0].question.kind is QuestionKind.REVIEW:
-            await self._show_card(waiting[0])
-        else:
+        elif _is_filled_in(waiting[0]):
             await self._ask(waiting[0])
+        else:
+            await self._show_card(waiting[0])
 
     async def answer_this(self) -> None:
         """Open the question that is on the card."""
         question = await self._store.open_question_of(self._desk.card.content.job)
-        if question is not None and question.question.kind is QuestionKind.QUESTION:
+        if question is not None and _is_filled_in(question):
             await self._ask(question)
 
     async def decline_this(self) -> None:
@@ -94,7 +100,7 @@ class WaitingDeeds:
         from evolver_tui.tui.modals.question_modal import decline_modal
 
         question = await self._store.open_question_of(self._desk.card.content.job)
-        if question is None or question.question.kind is not QuestionKind.QUESTION:
+        if question is None or not _is_filled_in(question):
             return
         modal = decline_modal(question, await self._if_declined(question), self._now)
         if await self.show_about(question, modal):
@@ -104,7 +110,7 @@ class WaitingDeeds:
     async def _if_declined(self, question: OpenQuestion) -> str:
         """What becomes of a job whose question is declined."""
         detail = await self._store.job(question.job)
-        if detail is not None and detail.routine:
+        if detail is not None and not is_built_in(detail.routine):
             return (
                 f"The routine {safe_text(detail.routine, 100)} is told that there will be no answer, and does what it "
                 "was written to do then. What you filled in is not kept."
@@ -165,11 +171,11 @@ class WaitingDeeds:
         question = await self._store.question(question_id)
         if question is None:
             self._desk.say("That was settled a moment ago.")
-        elif question.question.kind is QuestionKind.REVIEW:
+        elif _is_filled_in(question):
+            await self._ask(question)
+        else:
             await self._show_card(question)
             inbox.withdraw()
-        else:
-            await self._ask(question)
 
     async def _show_card(self, question: OpenQuestion) -> None:
         row = await self._store.row(question.job)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from evolver_tui.core.job import JobState, Outcome, QuestionKind, QueueCounts, QueueRow
+from evolver_tui.core.job import JobState, Outcome, QueueCounts, QueueRow
 from evolver_tui.core.node import NodeVersion
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.times import age
 from evolver_tui.tui.drawing.styles import Line, Marks, Piece, fill, fit, width_of
+from evolver_tui.tui.question_kinds import view_of
 from evolver_tui.tui.screens.desk.receipts import fit_receipt
 
 _LONGEST_NAME = 400
@@ -46,7 +47,7 @@ def decided_line(counts: QueueCounts | None, width: int, marks: Marks) -> Line:
 def _mark(row: QueueRow, marks: Marks) -> tuple[str, str]:
     match row.state:
         case JobState.PAUSED:
-            return (marks.review if row.asks is QuestionKind.REVIEW else marks.asks), "needs"
+            return view_of(row.asks).mark(marks), "needs"
         case JobState.RUNNING:
             return marks.running, "run"
         case JobState.PENDING:
@@ -70,10 +71,8 @@ def state_words(row: QueueRow, now: float, is_unsaved: bool = False) -> Piece:
     """How a job stands at a moment, in a word or two; `is_unsaved`: what was approved could not be saved."""
     elapsed = f"{age(now - row.since):>3}"  # always as wide, so that nothing moves when it gets longer
     match row.state:
-        case JobState.PAUSED if row.asks is QuestionKind.REVIEW:
-            return f"review {elapsed}", "dim"
         case JobState.PAUSED:
-            return f"asks {elapsed}", "dim"
+            return f"{view_of(row.asks).word} {elapsed}", "dim"
         case JobState.RUNNING:
             return elapsed, "dim"
         case JobState.PENDING:

@@ -10,14 +10,14 @@ from textual import events
 
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.drawing.formatting import count
-from evolver_tui.tui.drawing.page import CardContent, Page, TextPage, message_content
+from evolver_tui.tui.drawing.page import CardContent, LiveIdentity, Page, TextPage, message_content
 from evolver_tui.tui.drawing.pane import Pane
 from evolver_tui.tui.drawing.styles import Line, Piece, fit, line_width, spread
 from evolver_tui.tui.screens.desk.receipts import fit_receipt
 
 if TYPE_CHECKING:
     from evolver_tui.tui.drawing.code_view import CodeDocument
-    from evolver_tui.tui.screens.desk.panes.card_content import Review
+    from evolver_tui.tui.drawing.review import Review
 
 SECONDS_BEFORE_DECIDING = 0.3
 """A draft has to have been on the screen for so long, and no decision key pressed, before one can decide about it."""
@@ -382,4 +382,4 @@ def set_out(phrases: Sequence[Line], width: int, rows: int = 2) -> list[Line]:
 def live_content(job: int, task_id: str, document: CodeDocument, subtitle: str) -> CardContent:
     """The card of a job whose code is being written at this moment."""
     title = f"{safe_text(task_id, 64)} is being written"
-    return CardContent(("live", job), title, subtitle, (Page("Code", document),), job=job)
+    return CardContent(LiveIdentity(job), title, subtitle, (Page("Code", document),), job=job)

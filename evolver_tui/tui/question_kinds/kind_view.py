@@ -1,0 +1,52 @@
+"""How a kind of question looks in the console, and how it is opened.
+
+Rows of the queue are drawn with this before anything is known of questions, so that what a card needs is imported when
+there is one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from evolver_tui.core.question import OpenQuestion
+    from evolver_tui.tui.drawing.page import CardContent, Page
+    from evolver_tui.tui.drawing.styles import Marks
+    from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts
+
+
+class KindView:
+    """A kind that is answered by filling in its form, and every kind that has no view of its own."""
+
+    word = "asks"
+    """What its job does, in the queue, before how long it has."""
+    if_cancelled = "Its question is not answered, and nothing is written for it."
+    """What becomes of it when its job is cancelled."""
+    has_dialog = True
+    """Whether it is answered in a dialog; where it is not, its card is where that is done."""
+
+    def mark(self, marks: Marks) -> str:
+        """Before its row."""
+        return marks.asks
+
+    def about(self, asked: OpenQuestion) -> tuple[str, str]:
+        """The node that it is about, and the risk of that; empty texts for none."""
+        return "", ""
+
+    def is_filled_in(self, asked: OpenQuestion) -> bool:
+        """Whether this very question can be answered in a dialog here."""
+        from evolver_tui.core.question import Unreadable
+
+        return self.has_dialog and not isinstance(asked.subject, Unreadable)
+
+    def card(self, facts: CardFacts, asked: OpenQuestion, now: float, marks: Marks) -> CardContent:
+        """Its job's card. Its subject was read."""
+        from evolver_tui.tui.screens.desk.panes.question_card import question_content
+
+        return question_content(facts, asked, now, marks)
+
+    def page_with_age(self, facts: CardFacts, asked: OpenQuestion, now: float, marks: Marks) -> Page | None:
+        """The page of its card that says for how long something has been so; None where no page does."""
+        from evolver_tui.tui.screens.desk.panes.question_card import question_page
+
+        return question_page(facts, asked, now, marks)

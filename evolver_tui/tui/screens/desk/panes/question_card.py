@@ -1,0 +1,45 @@
+"""The card of a question with a form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evolver_tui.core.errors import QuestionError
+from evolver_tui.core.form import read_form
+from evolver_tui.core.question import OpenQuestion
+from evolver_tui.core.safe_text import safe_block, safe_text
+from evolver_tui.core.times import age
+from evolver_tui.tui.drawing.page import CardContent, Page, QuestionIdentity, TextPage
+from evolver_tui.tui.drawing.styles import Marks
+from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts, task_page
+
+
+def question_page(facts: CardFacts, asked: OpenQuestion, now: float, marks: Marks) -> Page:
+    """What is asked, in full, and for how long its job has waited by now."""
+    return Page("Question", TextPage(tuple(_paragraphs(asked, facts.worker, now, marks))))
+
+
+def _paragraphs(asked: OpenQuestion, worker: str, now: float, marks: Marks) -> Iterator[tuple[str, str]]:
+    for line in safe_block(asked.question.message).split("\n"):
+        yield line, "strong"
+    yield "", "text"
+    try:
+        for form_field in read_form(asked.question.requested_schema):
+            needed = " (needed)" if form_field.required else ""
+            yield f"{marks.dot} {safe_text(form_field.title, 200)}{needed}", "text"
+            yield from ((f"    {safe_text(choice.title, 200)}", "dim") for choice in form_field.choices[:20])
+    except QuestionError as error:
+        yield safe_text(error), "error"
+    yield "", "text"
+    yield f"T{worker[1:]} has waited for {age(now - asked.asked_at)}.", "dim"
+
+
+def question_content(facts: CardFacts, asked: OpenQuestion, now: float, marks: Marks) -> CardContent:
+    """The question and the task."""
+    return CardContent(
+        identity=QuestionIdentity(asked.id),
+        title=f"{safe_text(asked.task_id, 64)} asks",
+        subtitle="enter answers",
+        pages=(question_page(facts, asked, now, marks), Page("Task", task_page(facts))),
+        job=facts.detail.row.job,
+    )
