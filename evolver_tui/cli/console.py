@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
 
     from evolver_tui.core.job import QueueCounts, QueueRow
-    from evolver_tui.settings.keymap import Action
+    from evolver_tui.settings.keymap import KeyBinding
     from evolver_tui.tui.desk_settings import DeskSettings
     from evolver_tui.wiring import Place
 
@@ -76,12 +76,12 @@ def run(options: ConsoleOptions) -> int:
     return ExitCode.DONE if result is None else result
 
 
-def actions() -> dict[str, Action]:
+def actions() -> dict[str, KeyBinding]:
     """What keys can do, by id."""
-    from evolver_tui.settings.keymap import Action
+    from evolver_tui.settings.keymap import KeyBinding
     from evolver_tui.tui.actions import ACTIONS
 
-    return {action.id: Action(action.key, action.panes, action.help) for action in ACTIONS}
+    return {action.id: KeyBinding(action.key, action.panes, action.help) for action in ACTIONS}
 
 
 def _desk_settings(options: ConsoleOptions, place: Place) -> DeskSettings:

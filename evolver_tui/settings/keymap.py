@@ -41,7 +41,7 @@ _NAMED = sorted(_SPECIAL | _PUNCTUATION)
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class KeyBinding:
     """What a key can do."""
 
     key: str
@@ -53,7 +53,7 @@ class Action:
 
 
 def check_keymap(
-    actions: Mapping[str, Action], overrides: Mapping[str, str], source: str = "config.toml"
+    actions: Mapping[str, KeyBinding], overrides: Mapping[str, str], source: str = "config.toml"
 ) -> dict[str, str]:
     """Hold a person's keys against the actions that there are.
 
@@ -75,7 +75,7 @@ def check_keymap(
 
 
 def read_keymap(
-    actions: Mapping[str, Action], overrides: Mapping[str, str], source: str = "config.toml"
+    actions: Mapping[str, KeyBinding], overrides: Mapping[str, str], source: str = "config.toml"
 ) -> tuple[dict[str, str], list[ConfigError]]:
     """As `check_keymap`, but tells all that is wrong; such keys are left out."""
     keymap: dict[str, str] = {}
@@ -108,7 +108,7 @@ def _meant(action: str, actions: Iterable[str]) -> str:
     return did_you_mean(action, actions, "actions")
 
 
-def clashes(actions: Mapping[str, Action], overrides: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+def clashes(actions: Mapping[str, KeyBinding], overrides: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     """Pairs of actions that one key would do in one place, with the key."""
     keys = {name: set(split_keys(overrides.get(name, action.key))) for name, action in actions.items()}
     for first, second in combinations(actions, 2):

@@ -122,10 +122,9 @@ def bindings_for(overrides: Mapping[str, str], actions: Sequence[Action] = ACTIO
     """
     if not overrides:
         return tuple(actions)
-    from evolver_tui.settings.keymap import Action as BoundAction
-    from evolver_tui.settings.keymap import check_keymap
+    from evolver_tui.settings.keymap import KeyBinding, check_keymap
 
-    keys = check_keymap({action.id: BoundAction(action.key, action.panes) for action in actions}, overrides)
+    keys = check_keymap({action.id: KeyBinding(action.key, action.panes) for action in actions}, overrides)
     return tuple(action._replace(key=keys.get(action.id, action.key)) for action in actions)
 
 

@@ -6,16 +6,16 @@ import pytest
 
 from evolver_tui.core.errors import ConfigError, EvolverError
 from evolver_tui.core.suggest import did_you_mean, nearest
-from evolver_tui.settings.keymap import Action, check_keymap, clashes, read_keymap, split_keys
+from evolver_tui.settings.keymap import KeyBinding, check_keymap, clashes, read_keymap, split_keys
 
 # --- keys ----------------------------------------------------------------------------------------------------------
 
 ACTIONS = {
-    "review.approve": Action("a", ("card",)),
-    "review.reject": Action("r", ("card",)),
-    "queue.archive": Action("a", ("queue",)),
-    "app.help": Action("question_mark"),
-    "move.down": Action("j,down", ("queue", "card")),
+    "review.approve": KeyBinding("a", ("card",)),
+    "review.reject": KeyBinding("r", ("card",)),
+    "queue.archive": KeyBinding("a", ("queue",)),
+    "app.help": KeyBinding("question_mark"),
+    "move.down": KeyBinding("j,down", ("queue", "card")),
 }
 
 
