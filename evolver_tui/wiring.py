@@ -198,8 +198,8 @@ def make_session(
     def make_workers(session: Session) -> Iterator[AnyWorker]:
         theirs = {name: plug_ins.routines[name] for name in names if name != AUTHOR}
         ours: dict[str, Routine] = {} if work.is_isolated else dict(theirs)
-        if author is not None:
-            ours[AUTHOR] = author
+        if session.author is not None:
+            ours[AUTHOR] = session.author
         if ours:
             from evolver_tui.adapters.process_identity import this_process
             from evolver_tui.engine.durable.worker import Worker

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from evolver_tui.cli.arguments import Subparsers, call, place_arguments
 from evolver_tui.cli.exit_codes import ExitCode
 from evolver_tui.cli.options import Options
+from evolver_tui.cli.output import tell
 from evolver_tui.core.errors import EvolverError, UsageError
 
 if TYPE_CHECKING:
@@ -67,9 +66,8 @@ def run(options: ConnectOptions) -> int:
 
 
 def write_event(event: Mapping[str, Any]) -> None:
-    """Write an event as a line on stderr. Whoever read the events may be gone: the work goes on."""
-    with contextlib.suppress(OSError):
-        print(_line(event), file=sys.stderr, flush=True)
+    """Write an event as a line on standard error."""
+    tell(_line(event))
 
 
 def _end(result: Mapping[str, Any], code: ExitCode) -> ExitCode:

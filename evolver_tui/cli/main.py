@@ -14,7 +14,6 @@ from typing import Any, TextIO
 
 from evolver_tui.cli.exit_codes import ExitCode
 from evolver_tui.cli.options import Options
-from evolver_tui.cli.output import say
 from evolver_tui.core.address import show_addresses
 from evolver_tui.core.errors import EvolverError, UsageError
 
@@ -46,18 +45,24 @@ def _call(run: Callable[[Any], int], options: Options) -> int:
             raise UsageError("--demo goes with the console, `worker`, `jobs` and `export`.")
         return run(options)
     except UsageError as error:
-        say(f"evolver-tui: {error}", sys.stderr)
+        _complain(str(error))
         return ExitCode.WRONG_USAGE
     except EvolverError as error:
-        say(f"evolver-tui: {error}", sys.stderr)
+        _complain(str(error))
         return ExitCode.FAILED
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:  # the reader of our output is gone: nobody is left to be told
         return ExitCode.FAILED
     except OSError as error:
-        say(f"evolver-tui: The system refused: {show_addresses(str(error))}.", sys.stderr)
+        _complain(f"The system refused: {show_addresses(str(error))}.")
         return ExitCode.FAILED
+
+
+def _complain(sentence: str) -> None:
+    from evolver_tui.cli.output import say
+
+    say(f"evolver-tui: {sentence}", sys.stderr)
 
 
 def _mend_standard_streams() -> None:

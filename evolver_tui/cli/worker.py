@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from evolver_tui.cli.arguments import Subparsers, add_json_argument, call, place_or_demo_arguments
 from evolver_tui.cli.exit_codes import ExitCode
 from evolver_tui.cli.options import Options
+from evolver_tui.cli.output import json_text, tell
 
 if TYPE_CHECKING:
     from evolver_tui.core.signal import Signal
@@ -72,34 +71,26 @@ def run(options: WorkerOptions) -> int:
     if options.routine:
         routines = tuple(AUTHOR if name == AUTHOR_NAME else name for name in dict.fromkeys(options.routine))
     session = make_session(options.find_place(), work=Work(routines, options.concurrency), pace=0.0)
-    tell = _tell_as_json if options.json else _tell
-    session.bus.registry.register_all(tell)
+    session.bus.registry.register_all(_tell_as_json if options.json else _tell)
     return ExitCode.DONE if asyncio.run(run_worker(session)) else ExitCode.INTERRUPTED
 
 
 def _tell(signal: Signal) -> None:
     """One line for people."""
+    from datetime import datetime
+
     from evolver_tui.core.safe_text import safe_text
 
     told = " ".join(f"{name}={value}" for name, value in signal.payload.items() if name in _TOLD and value)
     when = datetime.fromtimestamp(signal.timestamp).strftime("%H:%M:%S")
     words = (when, signal.name, signal.context.get("task_id", ""), told)
-    _write(" ".join(filter(None, (safe_text(word, 500) for word in words))))
+    tell(" ".join(filter(None, (safe_text(word, 500) for word in words))))
 
 
 def _tell_as_json(signal: Signal) -> None:
-    from evolver_tui.cli.output import json_text
     from evolver_tui.core.signal import SignalEmittedEvent
 
-    _write(json_text(SignalEmittedEvent.from_signal(signal).to_dict()))
-
-
-def _write(line: str) -> None:
-    """Whoever read it may be gone: the work goes on."""
-    import contextlib
-
-    with contextlib.suppress(OSError):
-        print(line, file=sys.stderr, flush=True)
+    tell(json_text(SignalEmittedEvent.from_signal(signal).to_dict()))
 
 
 def _number(text: str) -> int:

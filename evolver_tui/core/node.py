@@ -8,13 +8,14 @@ import re
 import sys
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from evolver_tui.core.errors import NodeError
 
 _NODE_ID = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_NODE_VERSION = re.compile(rf"({_NODE_ID.pattern}) v([1-9][0-9]{{0,8}})")
 _DEVICE_NAMES = {"con", "prn", "aux", "nul", *(f"{name}{n}" for name in ("com", "lpt") for n in range(1, 10))}
 _RESERVED = _DEVICE_NAMES | {"index", "versions", "node_runtime", "nodes", "main", "test_main"}
 
@@ -31,6 +32,23 @@ def check_node_id(node_id: str) -> str:
     if node_id in _RESERVED or keyword.iskeyword(node_id) or node_id in sys.stdlib_module_names:
         raise NodeError(f"{node_id!r} is a reserved name.", "Choose another id for the node.")
     return node_id
+
+
+@dataclass(frozen=True, slots=True)
+class NodeVersion:
+    """A version of a node, shown as `<node id> v<version>`."""
+
+    node_id: str
+    version: int
+
+    def __str__(self) -> str:
+        return f"{self.node_id} v{self.version}"
+
+    @classmethod
+    def read(cls, text: str) -> NodeVersion | None:
+        """The inverse of `str`; None for any other text."""
+        found = _NODE_VERSION.fullmatch(text)
+        return cls(found[1], int(found[2])) if found else None
 
 
 def slug(text: str, fallback: str = "node") -> str:
@@ -136,16 +154,7 @@ class NodeDraft:
 
     def to_json_value(self) -> dict[str, Any]:
         """The draft as JSON."""
-        return {
-            "node_id": self.node_id,
-            "title": self.title,
-            "code": self.code,
-            "tools_used": list(self.tools_used),
-            "complexity": self.complexity,
-            "author": self.author,
-            "seconds": self.seconds,
-            "tokens": self.tokens,
-        }
+        return {**asdict(self), "tools_used": list(self.tools_used)}
 
     @classmethod
     def from_json_value(cls, value: Mapping[str, Any]) -> NodeDraft:
@@ -174,6 +183,11 @@ class NodeRecord:
     task_id: str
     lineage: Mapping[str, Any] = field(default_factory=dict)
     """`parent`: the version that this one replaced, or null; `derived_from`: node ids."""
+
+    @property
+    def node_version(self) -> NodeVersion:
+        """Which version of which node this is."""
+        return NodeVersion(self.node_id, self.version)
 
     def to_json_value(self) -> dict[str, Any]:
         """`node.json`'s content."""

@@ -19,7 +19,7 @@ from evolver_tui.core.errors import StoreBroken, StoreError
 from evolver_tui.core.question_kinds import KINDS
 from evolver_tui.core.signal import PayloadT, Signal, SignalType
 from evolver_tui.core.times import utc_text
-from evolver_tui.engine.collector import spare_what_stays
+from evolver_tui.engine.garbage_collection import spare_what_stays
 from evolver_tui.engine.intake import HubMessage
 from evolver_tui.engine.session import Session
 from evolver_tui.settings.connect_config import ConnectConfig

@@ -6,7 +6,7 @@ import asyncio
 import signal as process_signal
 
 from evolver_tui.core.errors import StoreError
-from evolver_tui.engine.collector import spare_what_stays
+from evolver_tui.engine.garbage_collection import spare_what_stays
 from evolver_tui.engine.session import Session
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -172,14 +172,7 @@ class Config:
 
 
 SECTIONS: Mapping[str, type[Any]] = {
-    "hub": HubConfig,
-    "backend": BackendConfig,
-    "author": AuthorConfig,
-    "worker": WorkerConfig,
-    "desk": DeskConfig,
-    "library": LibraryConfig,
-    "database": DatabaseConfig,
-    "langgraph": LangGraphConfig,
+    each.name: type(each.default) for each in fields(Config) if each.default is not MISSING
 }
 _TABLES = (*SECTIONS, "routines", "keys")
 
@@ -294,13 +287,16 @@ class _Reader:
         way_out = f"Put it under [{homes[0]}]." if homes else f"Sections are [{'], ['.join(_TABLES)}]."
         self._wrong(f"{quoted(name)} stands outside of any section.", way_out)
 
+    def _table(self, name: str, found: object) -> dict[str, Any]:
+        if isinstance(found, dict):
+            return found
+        self._wrong(f"{name} has to be a section, and is {_found(found)}.", f"Write [{name}] on a line of its own.")
+        return {}
+
     def _section(self, name: str, kind: type[Any], found: object) -> Any:
-        if not isinstance(found, dict):
-            self._wrong(f"{name} has to be a section, and is {_found(found)}.", f"Write [{name}] on a line of its own.")
-            return kind()
         known = _fields_of(kind)
         values = {}
-        for key, value in found.items():
+        for key, value in self._table(name, found).items():
             if key not in known:
                 self._wrong(f"[{name}] has no key {quoted(key)}.", did_you_mean(key, known, "keys"))
                 continue
@@ -318,13 +314,8 @@ class _Reader:
         return kind(**values)
 
     def _routines(self, found: object) -> dict[str, str]:
-        if not isinstance(found, dict):
-            self._wrong(
-                f"routines has to be a section, and is {_found(found)}.", "Write [routines] on a line of its own."
-            )
-            return {}
         routines: dict[str, str] = {}
-        for name, target in found.items():
+        for name, target in self._table("routines", found).items():
             problem = a_routine(name)
             if problem is not None:
                 self._wrong(f"[routines] {quoted(name)} has to be {problem}.", 'Example: triage = "triage:work".')
@@ -340,11 +331,8 @@ class _Reader:
         return routines
 
     def _keys(self, found: object, prefix: str = "") -> dict[str, str]:
-        if not isinstance(found, dict):
-            self._wrong(f"keys has to be a section, and is {_found(found)}.", "Write [keys] on a line of its own.")
-            return {}
         keys: dict[str, str] = {}
-        for name, value in found.items():
+        for name, value in self._table("keys", found).items():
             action = prefix + name
             # TOML reads a dotted name without quotes as a table in a table.
             entries = self._keys(value, f"{action}.") if isinstance(value, dict) else {action: value}
@@ -470,8 +458,3 @@ def show_config(config: Config, source: Path | None = None, actions: Mapping[str
         lines.append(f"# {line}" if own is None else line)
     lines += [f"{toml(name)} = {toml(key)}" for name, key in config.keys.items() if name not in (actions or {})]
     return "\n".join(lines) + "\n"
-
-
-def example_config() -> str:
-    """A config file with every setting at its default, to start from."""
-    return show_config(Config())

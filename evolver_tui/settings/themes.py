@@ -34,17 +34,8 @@ SIZE_LIMIT = 64 * 1024
 """Bytes of a theme file; a real one has about two thousand."""
 
 COLORS = (
-    "background",
-    "foreground",
-    "surface",
-    "panel",
-    "primary",
-    "secondary",
-    "accent",
-    "success",
-    "warning",
-    "error",
-)
+    "background", "foreground", "surface", "panel", "primary", "secondary", "accent", "success", "warning", "error",
+)  # fmt: skip
 
 OWN_VARIABLES: Mapping[str, str] = {
     "queue-needs": "warning",
@@ -66,58 +57,23 @@ OWN_VARIABLES: Mapping[str, str] = {
 }
 """The console's own variables, and the colour of `[colors]` that each takes in a theme that leaves it out."""
 
-STANDARD_VARIABLES = frozenset(
-    {
-        "block-cursor-background",
-        "block-cursor-blurred-background",
-        "block-cursor-blurred-foreground",
-        "block-cursor-foreground",
-        "block-hover-background",
-        "border",
-        "border-blurred",
-        "button-color-foreground",
-        "button-foreground",
-        "footer-background",
-        "footer-description-background",
-        "footer-description-foreground",
-        "footer-foreground",
-        "footer-item-background",
-        "footer-key-background",
-        "footer-key-foreground",
-        "foreground-disabled",
-        "foreground-muted",
-        "input-cursor-background",
-        "input-cursor-foreground",
-        "input-selection-background",
-        "input-selection-foreground",
-        "link-background-hover",
-        "link-color",
-        "link-color-hover",
-        "screen-selection-background",
-        "screen-selection-foreground",
-        "scrollbar",
-        "scrollbar-active",
-        "scrollbar-background",
-        "scrollbar-background-active",
-        "scrollbar-background-hover",
-        "scrollbar-corner-color",
-        "scrollbar-hover",
-        "surface-active",
-        "text",
-        "text-disabled",
-        "text-muted",
-    }
-)
+STANDARD_VARIABLES = frozenset({
+    "block-cursor-background", "block-cursor-blurred-background", "block-cursor-blurred-foreground",
+    "block-cursor-foreground", "block-hover-background", "border", "border-blurred", "button-color-foreground",
+    "button-foreground", "footer-background", "footer-description-background", "footer-description-foreground",
+    "footer-foreground", "footer-item-background", "footer-key-background", "footer-key-foreground",
+    "foreground-disabled", "foreground-muted", "input-cursor-background", "input-cursor-foreground",
+    "input-selection-background", "input-selection-foreground", "link-background-hover", "link-color",
+    "link-color-hover", "screen-selection-background", "screen-selection-foreground", "scrollbar",
+    "scrollbar-active", "scrollbar-background", "scrollbar-background-active", "scrollbar-background-hover",
+    "scrollbar-corner-color", "scrollbar-hover", "surface-active", "text", "text-disabled", "text-muted",
+})  # fmt: skip
 """Variables of the toolkit's own widgets that a theme may set to a colour."""
 
-STYLE_VARIABLES = frozenset(
-    {
-        "block-cursor-blurred-text-style",
-        "block-cursor-text-style",
-        "button-focus-text-style",
-        "input-cursor-text-style",
-    }
-)
+STYLE_VARIABLES = frozenset({
+    "block-cursor-blurred-text-style", "block-cursor-text-style", "button-focus-text-style",
+    "input-cursor-text-style",
+})  # fmt: skip
 """Variables that take words of `STYLE_WORDS` instead of a colour."""
 
 STYLE_WORDS = frozenset({"none", "bold", "italic", "underline", "strike", "reverse"})

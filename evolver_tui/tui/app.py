@@ -202,7 +202,7 @@ class EvolverApp(KeyApp[int]):
             return
         finally:
             gc.enable()  # off since the start, see the command line
-        from evolver_tui.engine.collector import spare_what_stays
+        from evolver_tui.engine.garbage_collection import spare_what_stays
 
         spare_what_stays()
         self._session = session

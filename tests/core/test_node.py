@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evolver_tui.core.errors import NodeError
-from evolver_tui.core.node import check_node_id, slug
+from evolver_tui.core.node import NodeVersion, check_node_id, slug
 
 
 @pytest.mark.parametrize("node_id", ["a", "summarize_blog_post", "x9", "a" * 64])
@@ -34,3 +34,16 @@ def test_an_id_stays_near_to_its_text() -> None:
     assert slug("Résumé: Blog-Post №1") == "resume_blog_post_no1"
     assert slug("123 go") == "node_123_go"
     assert slug("json") == "json_node"
+
+
+def test_a_version_is_read_as_it_is_shown() -> None:
+    version = NodeVersion("summarize_post", 12)
+    assert str(version) == "summarize_post v12"
+    assert NodeVersion.read(str(version)) == version
+
+
+@pytest.mark.parametrize(
+    "text", ["", "summarize_post", "summarize_post v0", "a v1 v2", "../a v1", "a v1\n", "a v\u0661"]
+)
+def test_other_text_is_no_version(text: str) -> None:
+    assert NodeVersion.read(text) is None

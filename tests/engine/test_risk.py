@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from evolver_tui.core.node import Risk
 from evolver_tui.engine.checks import harmless_names
 from evolver_tui.engine.checks.capabilities import _GUARDED, reaches
-from evolver_tui.engine.checks.names import Names, Tree
+from evolver_tui.engine.checks.name_resolution import Names, Tree
 from tests.engine.test_checks import NODE, check, with_lines
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evolver_tui.adapters.llm.refusals import Problem, read_problem
+from evolver_tui.adapters.llm.failures import Problem, read_problem
 from evolver_tui.adapters.llm.sse import SseDecoder
 
 

@@ -22,7 +22,6 @@ from evolver_tui.settings.config import (
     DeskConfig,
     HubConfig,
     check_config,
-    example_config,
     load_config,
     show_config,
 )
@@ -347,8 +346,8 @@ def test_show_explains_every_setting_and_marks_the_defaults(tmp_path: Path) -> N
 
 
 def test_example_is_a_config_of_defaults(paths: Paths) -> None:
-    assert load_config(write(paths, example_config())) == Config()
-    assert set(tomllib.loads(example_config())) == {*SECTIONS, "routines", "keys"}
+    assert load_config(write(paths, show_config(Config()))) == Config()
+    assert set(tomllib.loads(show_config(Config()))) == {*SECTIONS, "routines", "keys"}
 
 
 # --- the person ----------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from tests.support.choice_kind import TASK, Choice
 from tests.support.databases import ELSEWHERE, LEASE, add, opened
 from tests.support.desk_fixtures import console
 from tests.support.sessions import place_in
-from tests.support.waiting_fixtures import until_back, until_needs, until_open
+from tests.support.waiting_fixtures import until_back, until_needs
 
 pytestmark = pytest.mark.anyio
 
@@ -42,14 +42,14 @@ async def test_a_registered_kind_looks_like_a_question_and_is_answered_like_one(
         await desk.until(lambda: "task-c asks" in desk.text() and "Which colour?" in desk.text(), "its card")
         assert "? task-c" in desk.text()
         await desk.press("i")
-        await until_open(desk, InboxModal)
+        await desk.until_open(InboxModal)
         await desk.until(lambda: " choice " in desk.text(), "its row, and why it waits")
         await desk.press("enter")
-        await until_open(desk, QuestionModal)
-        await desk.press("3", "enter")
+        await desk.until_open(QuestionModal)
+        await desk.answer("3")
         await desk.until(lambda: "There is no such option." in desk.text(), "why it is not taken")
-        await desk.press("backspace", "2", "enter")
-        await until_open(desk, InboxModal)
+        await desk.answer("backspace", "2")
+        await desk.until_open(InboxModal)
         answer = (await desk.session.store.journal(1))["pick"]
         assert answer == {"action": "accept", "content": {"number": 2}}
 
@@ -65,7 +65,7 @@ async def test_a_kind_that_is_not_known_is_shown_and_no_key_answers_it(tmp_path:
             assert desk.app.screen is desk.desk
         assert desk.desk.pane_in_focus == "card"
         await desk.decide("i")
-        await until_open(desk, InboxModal)
+        await desk.until_open(InboxModal)
         await desk.until(lambda: "Which one?" in desk.text(), "its row")
         await desk.press("enter")
         await until_back(desk)

@@ -14,7 +14,7 @@ from evolver_tui.tui.context import ViewContext
 from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.tui.drawing.pane import Pane
 from evolver_tui.tui.drawing.styles import Line
-from evolver_tui.tui.modals import HelpModal
+from evolver_tui.tui.modals import ConnectModal, HelpModal
 from evolver_tui.tui.view_screen import ViewScreen
 from evolver_tui.tui.views import VIEWS, View
 from evolver_tui.wiring import make_session
@@ -62,7 +62,7 @@ async def test_keys_go_from_view_to_view_and_mean_what_they_mean_there(tmp_path:
     )
     async with app.run_test(size=(120, 40)) as pilot:
         desk = Console(app, pilot, clock, place)
-        await desk.until(lambda: getattr(app.screen, "is_armed", False), "the connect dialog")
+        await desk.until_open(ConnectModal)
         await desk.press("escape")
         await desk.until(lambda: app.screen is app.desk, "the desk")
         await desk.press("1")
@@ -74,7 +74,7 @@ async def test_keys_go_from_view_to_view_and_mean_what_they_mean_there(tmp_path:
         await desk.press("a")
         assert desk.notices[-1] == "Hey!"
         await desk.press("question_mark")
-        await desk.until(lambda: isinstance(app.screen, HelpModal) and app.screen.is_armed, "the help")
+        await desk.until_open(HelpModal)
         assert "Say it." in desk.text()
         assert "Approve the draft" not in desk.text()
         await desk.press("escape")

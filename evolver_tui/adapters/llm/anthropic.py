@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from evolver_tui.adapters.llm.http import BackendSettings, HttpBackend, Stop
-from evolver_tui.adapters.llm.refusals import Problem
+from evolver_tui.adapters.llm.failures import Problem
+from evolver_tui.adapters.llm.http import BackendSettings, HttpBackend, Stop, token_count
 from evolver_tui.core.address import Address
 from evolver_tui.engine.author.backend import Prompt, Usage
 from evolver_tui.engine.clock import Clock
@@ -21,7 +21,7 @@ _STOPS: Mapping[object, Stop] = {
 _INPUT_COUNTS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
 
-class AnthropicDialect:
+class AnthropicApi:
     """Streams messages of the version 2023-06-01."""
 
     path = "/v1/messages"
@@ -33,7 +33,6 @@ class AnthropicDialect:
         self._takes_temperature = True
 
     def body(self, model: str, prompt: Prompt) -> dict[str, Any]:
-        """The request."""
         body: dict[str, Any] = {
             "model": model,
             "max_tokens": prompt.max_tokens,
@@ -54,7 +53,6 @@ class AnthropicDialect:
         return True
 
     def reader(self) -> AnthropicReader:
-        """A reader for one answer."""
         return AnthropicReader()
 
 
@@ -72,7 +70,6 @@ class AnthropicReader:
         return Usage(sum(read) if read else None, self._counts.get("output_tokens"))
 
     def read(self, event: Mapping[str, Any]) -> str:
-        """The text of an event."""
         match event:
             case {"type": "message_start", "message": {**message}}:
                 self._take_usage(message.get("usage"))
@@ -88,16 +85,15 @@ class AnthropicReader:
             case {"type": "message", "content": [*blocks]}:
                 self._take_usage(event.get("usage"))
                 self.stop = _stop(event.get("stop_reason"))
-                return "".join(filter(None, map(_text_of, blocks)))
+                return "".join(map(_text_of, blocks))
         return ""
 
     def _take_usage(self, usage: object) -> None:
         if not isinstance(usage, Mapping):
             return
         for name in (*_INPUT_COUNTS, "output_tokens"):
-            value = usage.get(name)
-            if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-                self._counts[name] = value
+            if (count := token_count(usage, name)) is not None:
+                self._counts[name] = count
 
 
 def _text_of(block: object) -> str:
@@ -116,4 +112,4 @@ class AnthropicBackend(HttpBackend):
 
     def __init__(self, settings: BackendSettings, clock: Clock) -> None:
         base_url = settings.base_url.for_connecting().strip().rstrip("/").removesuffix("/v1")
-        super().__init__(replace(settings, base_url=Address(base_url)), AnthropicDialect(), clock)
+        super().__init__(replace(settings, base_url=Address(base_url)), AnthropicApi(), clock)

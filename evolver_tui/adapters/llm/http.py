@@ -1,8 +1,8 @@
 """What the backends behind HTTP share: one request, its event stream, and every way it can fail, in words.
 
-A vendor's module brings a `Dialect`: where to post, what to post, and how to read the events that come back. All else
-is here, so that timeouts, limits and refusals mean the same whoever is asked. Retrying is the engine's business; an
-error says whether it can help and how long to wait.
+A vendor's module brings a `ProviderApi`: where to post, what to post, and how to read the events that come back. All
+else is here, so that timeouts, limits and refusals mean the same whoever is asked. Retrying is the engine's business;
+an error says whether it can help and how long to wait.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from evolver_tui.adapters.llm.refusals import Problem, Provider, read_problem, refusal
+from evolver_tui.adapters.llm.failures import Problem, Provider, read_problem, refusal
 from evolver_tui.adapters.llm.sse import BodyDecoder
 from evolver_tui.core.address import Address, show_addresses
 from evolver_tui.core.errors import BackendError
@@ -88,7 +88,7 @@ class AnswerReader(Protocol):
         """What the provider counted so far."""
 
 
-class Dialect(Protocol):
+class ProviderApi(Protocol):
     """One vendor's wire format. Keeps what a server turned out not to understand."""
 
     path: str
@@ -141,9 +141,9 @@ class _ApiKey(httpx.Auth):
 class HttpBackend:
     """A `Backend` that posts to a provider and streams what it answers."""
 
-    def __init__(self, settings: BackendSettings, dialect: Dialect, clock: Clock) -> None:
+    def __init__(self, settings: BackendSettings, api: ProviderApi, clock: Clock) -> None:
         self._settings = settings
-        self._dialect = dialect
+        self._api = api
         self._clock = clock
         self._client: httpx.AsyncClient | None = None
         self._client_lock = asyncio.Lock()
@@ -170,7 +170,7 @@ class HttpBackend:
         key = await self._key()
         provider = self._provider(key)
         deadline = asyncio.get_running_loop().time() + self._settings.total_timeout
-        reader = self._dialect.reader()
+        reader = self._api.reader()
         length, blank = 0, True
         with self._in_words(provider):
             response = await self._open(prompt, key, provider, deadline)
@@ -188,9 +188,9 @@ class HttpBackend:
         yield reader.usage
 
     async def _key(self) -> _ApiKey:
-        dialect = self._dialect
+        api = self._api
         # In a thread, because a keyring may wait for a person to unlock it.
-        key = _ApiKey(await asyncio.to_thread(self._settings.api_key), dialect.key_header, dialect.key_prefix)
+        key = _ApiKey(await asyncio.to_thread(self._settings.api_key), api.key_header, api.key_prefix)
         if not key.can_travel:
             raise BackendError(
                 f"The key in {self._settings.api_key_name} holds characters that no request can carry.",
@@ -230,17 +230,17 @@ class HttpBackend:
             ) from None
 
     async def _open(self, prompt: Prompt, key: _ApiKey, provider: Provider, deadline: float) -> httpx.Response:
-        """Post until the answer begins; again only where the dialect can do without what was refused."""
+        """Post until the answer begins; again only where the API can do without what was refused."""
         # No variable holds the whole address: tracebacks may show variables.
         if "@" in self._settings.base_url.for_connecting():
             raise provider.key_in_address()
         if not _is_address(self._settings.base_url):
             raise provider.bad_address()
         client = await self._ready_client(provider)
-        headers = {**self._dialect.headers, "content-type": "application/json", "accept": "text/event-stream"}
+        headers = {**self._api.headers, "content-type": "application/json", "accept": "text/event-stream"}
         prompt = self._fitted(prompt)
         while True:
-            content = json.dumps(self._dialect.body(self._settings.model, prompt)).encode()
+            content = json.dumps(self._api.body(self._settings.model, prompt)).encode()
             request = client.build_request("POST", self._url(), headers=headers, content=content)
             async with asyncio.timeout_at(deadline):
                 response = await client.send(request, stream=True, auth=key, follow_redirects=False)
@@ -249,11 +249,11 @@ class HttpBackend:
             async with aclosing(response), asyncio.timeout_at(deadline):
                 body = await _first_bytes(response, MOST_PROBLEM_BYTES)
             problem = read_problem(response.status_code, response.headers, body, self._clock.now())
-            if not self._dialect.adapt(problem):
+            if not self._api.adapt(problem):
                 raise refusal(provider, problem)
 
     def _url(self) -> str:
-        return self._settings.base_url.for_connecting().strip().rstrip("/") + self._dialect.path
+        return self._settings.base_url.for_connecting().strip().rstrip("/") + self._api.path
 
     def _fitted(self, prompt: Prompt) -> Prompt:
         temperature = self._settings.temperature
@@ -300,6 +300,12 @@ class HttpBackend:
             raise (provider.no_tls() if _is_about_tls(error) else provider.unreachable()) from None
         except (httpx.TransportError, httpx.DecodingError, httpx.StreamError):
             raise provider.broke_off() from None
+
+
+def token_count(usage: Mapping[str, Any], name: str) -> int | None:
+    """A count among what a provider counted; None where it is missing or is none."""
+    value = usage.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def _judge(provider: Provider, stop: Stop | None, blank: bool) -> None:

@@ -54,7 +54,6 @@ def write_node(plan: NodePlan) -> str:
     template = _GENERATE_AND_TRANSLATE if plan.task_type == "generate" and plan.translates else _BY_TYPE[plan.task_type]
     hints, docstrings = plan.wants("has_type_hints"), plan.wants("has_docstrings")
     parts = {
-        "origin": _ORIGIN,
         "comments": "\n".join(_comments(plan)),
         "languages": _languages(plan, hints),
         "default": "LANGUAGES" if plan.languages else "[]",
@@ -111,18 +110,17 @@ def _guard(plan: NodePlan) -> str:
     return textwrap.indent(textwrap.dedent(code), "    ").rstrip(" ")
 
 
-_ORIGIN = """\
+def _program(docstring: str, main: str, translate: str = "") -> Template:
+    """What all programs have around what each does. `translate` is the inside of the function by this name."""
+    if translate:
+        head = "def translate($text, $source, $target)$returns_text:$translate_docstring"
+        translate = f"$languages\n\n{head}\n{translate}"
+    return Template(f'''\
+"""{docstring}
 By the offline author, from a template: no language model took part.
 Sent back, it understands: empty input, docstrings, type hints.
 """
 
-_SUMMARIZE = Template(
-    '''\
-"""Summarize a text.
-
-In: content (or text), id. Out: result, task_id, task_type.
-$origin"""
-
 $comments
 
 import json
@@ -131,81 +129,25 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 from node_runtime import call_tool
-
-
-def main()$none:$main_docstring
-    task = json.load(sys.stdin)
-    task_id = task.get("id", "unknown")
-    content = task.get("content", task.get("text", ""))
-$guard
-    summary = call_tool("summarizer", content)
-
-    print(json.dumps({"result": summary, "task_id": task_id, "task_type": "summarize"}))
-
-
-if __name__ == "__main__":
-    main()
-'''
-)
-
-_GENERATE = Template(
-    '''\
-"""Generate a text.
-
-In: prompt (or description), id.
-Out: result, translations (none), task_id, task_type.
-$origin"""
-
-$comments
-
-import json
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent.parent.parent))
-from node_runtime import call_tool
-
+{translate}
 
 def main()$none:$main_docstring
     task = json.load(sys.stdin)
     task_id = task.get("id", "unknown")
-    prompt = task.get("prompt", task.get("description", ""))
-$guard
-    content = call_tool("content_generator", prompt)
-
-    print(json.dumps({"result": content, "translations": {}, "task_id": task_id, "task_type": "generate"}))
-
+{main}
 
 if __name__ == "__main__":
     main()
-'''
-)
+''')
 
-_GENERATE_AND_TRANSLATE = Template(
-    '''\
-"""Generate a text and translate it.
+
+_GENERATE_AND_TRANSLATE = _program(
+    """\
+Generate a text and translate it.
 
 In: prompt (or description), translationLanguages, id.
-Out: result, translations (by target language), task_id, task_type.
-$origin"""
-
-$comments
-
-import json
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent.parent.parent))
-from node_runtime import call_tool
-$languages
-
-def translate($text, $source, $target)$returns_text:$translate_docstring
-    return call_tool("quick_translator", f"Translate from {source} to {target}: {text}")
-
-
-def main()$none:$main_docstring
-    task = json.load(sys.stdin)
-    task_id = task.get("id", "unknown")
+Out: result, translations (by target language), task_id, task_type.""",
+    """\
     prompt = task.get("prompt", task.get("description", ""))
     languages = task.get("translationLanguages") or $default
 $guard
@@ -218,39 +160,47 @@ $guard
 
     result = {"result": content, "translations": translations}
     print(json.dumps({**result, "task_id": task_id, "task_type": "generate"}))
-
-
-if __name__ == "__main__":
-    main()
-'''
+""",
+    """\
+    return call_tool("quick_translator", f"Translate from {source} to {target}: {text}")
+""",
 )
 
-_TRANSLATE = Template(
-    '''\
-"""Translate a text.
+_BY_TYPE = {
+    "summarize": _program(
+        """\
+Summarize a text.
+
+In: content (or text), id. Out: result, task_id, task_type.""",
+        """\
+    content = task.get("content", task.get("text", ""))
+$guard
+    summary = call_tool("summarizer", content)
+
+    print(json.dumps({"result": summary, "task_id": task_id, "task_type": "summarize"}))
+""",
+    ),
+    "generate": _program(
+        """\
+Generate a text.
+
+In: prompt (or description), id.
+Out: result, translations (none), task_id, task_type.""",
+        """\
+    prompt = task.get("prompt", task.get("description", ""))
+$guard
+    content = call_tool("content_generator", prompt)
+
+    print(json.dumps({"result": content, "translations": {}, "task_id": task_id, "task_type": "generate"}))
+""",
+    ),
+    "translate": _program(
+        """\
+Translate a text.
 
 In: text (or content), translationLanguages, id.
-Out: translations (named like de_to_en), task_id, task_type.
-$origin"""
-
-$comments
-
-import json
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent.parent.parent))
-from node_runtime import call_tool
-$languages
-
-def translate($text, $source, $target)$returns_text:$translate_docstring
-    request = {"text": text, "source_language": source, "target_language": target}
-    return call_tool("nmt_translator", json.dumps(request))
-
-
-def main()$none:$main_docstring
-    task = json.load(sys.stdin)
-    task_id = task.get("id", "unknown")
+Out: translations (named like de_to_en), task_id, task_type.""",
+        """\
     text = task.get("text", task.get("content", ""))
     languages = task.get("translationLanguages") or $default
 $guard
@@ -260,11 +210,10 @@ $guard
         translations[f"{source}_to_{target}"] = translate(text, source, target)
 
     print(json.dumps({"translations": translations, "task_id": task_id, "task_type": "translate"}))
-
-
-if __name__ == "__main__":
-    main()
-'''
-)
-
-_BY_TYPE = {"summarize": _SUMMARIZE, "generate": _GENERATE, "translate": _TRANSLATE}
+""",
+        """\
+    request = {"text": text, "source_language": source, "target_language": target}
+    return call_tool("nmt_translator", json.dumps(request))
+""",
+    ),
+}

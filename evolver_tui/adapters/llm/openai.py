@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from evolver_tui.adapters.llm.http import BackendSettings, HttpBackend, Stop
-from evolver_tui.adapters.llm.refusals import Problem
+from evolver_tui.adapters.llm.failures import Problem
+from evolver_tui.adapters.llm.http import BackendSettings, HttpBackend, Stop, token_count
 from evolver_tui.engine.author.backend import Prompt, Usage
 from evolver_tui.engine.clock import Clock
 
@@ -21,7 +21,7 @@ _OPTIONAL_FIELDS = ("stream_options", "max_tokens", "max_completion_tokens", "te
 """In this order: whoever refuses max_tokens names its successor beside it."""
 
 
-class OpenAIDialect:
+class OpenAIApi:
     """Streams, and asks for the usage count in the last event.
 
     Fields that a server turns out not to take are left out from then on.
@@ -36,7 +36,6 @@ class OpenAIDialect:
         self._refused: set[str] = set()
 
     def body(self, model: str, prompt: Prompt) -> dict[str, Any]:
-        """The request."""
         system = [{"role": "system", "content": prompt.system}] if prompt.system else []
         fields: dict[str, Any] = {
             "temperature": prompt.temperature,
@@ -63,7 +62,6 @@ class OpenAIDialect:
         return False
 
     def reader(self) -> OpenAIReader:
-        """A reader for one answer."""
         return OpenAIReader()
 
 
@@ -76,8 +74,7 @@ class OpenAIReader:
 
     @property
     def usage(self) -> Usage:
-        """What the provider counted."""
-        return Usage(count(self._usage.get("prompt_tokens")), count(self._usage.get("completion_tokens")))
+        return Usage(token_count(self._usage, "prompt_tokens"), token_count(self._usage, "completion_tokens"))
 
     def read(self, event: Mapping[str, Any]) -> str:
         """The text of the first choice."""
@@ -103,13 +100,8 @@ def _stop(reason: object, *, refused: bool) -> Stop:
     return "cut" if reason == "length" else "complete"
 
 
-def count(value: object) -> int | None:
-    """A count of tokens, or None for anything else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
 class OpenAIBackend(HttpBackend):
     """A `Backend` behind an OpenAI-compatible server; `base_url` ends before /chat/completions, mostly with /v1."""
 
     def __init__(self, settings: BackendSettings, clock: Clock) -> None:
-        super().__init__(settings, OpenAIDialect(), clock)
+        super().__init__(settings, OpenAIApi(), clock)

@@ -30,7 +30,7 @@ from typing import Any
 from evolver_tui.adapters.nodes.folder import LARGEST_FILE, NodeFolder, to_bytes, to_json, to_text
 from evolver_tui.adapters.nodes.safe_folder import SafeFolder
 from evolver_tui.core.errors import NodeChanged, NodeError, NodeReplaced
-from evolver_tui.core.node import CheckReport, NodeDraft, NodeRecord, check_node_id
+from evolver_tui.core.node import CheckReport, NodeDraft, NodeRecord, NodeVersion, check_node_id
 from evolver_tui.core.times import utc_text
 from evolver_tui.engine.author.library import Approval
 
@@ -145,7 +145,7 @@ class NodeFiles:
             old_code = node.stored(before)[1] if before > 0 else ""
             new_code = node.stored(after)[1]
         lines = difflib.unified_diff(
-            old_code.splitlines(), new_code.splitlines(), f"{node_id} v{before}", f"{node_id} v{after}", lineterm=""
+            old_code.splitlines(), new_code.splitlines(), str(NodeVersion(node_id, before)), str(NodeVersion(node_id, after)), lineterm=""
         )
         return "".join(f"{line}\n" for line in lines)
 
@@ -281,7 +281,7 @@ class NodeFiles:
 def _since_the_approval(node_id: str, current: NodeRecord | None) -> str:
     if current is None:
         return f"{node_id} has left the library since the approval."
-    return f"{node_id} v{current.version}, made for task {current.task_id!a}, came into the library since the approval."
+    return f"{current.node_version}, made for task {current.task_id!a}, came into the library since the approval."
 
 
 def _unknown(node_id: str) -> NodeError:

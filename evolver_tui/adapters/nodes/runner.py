@@ -200,7 +200,7 @@ async def _run_in(
     clock: Callable[[], float],
 ) -> RunResult:
     started = clock()
-    stdout, stderr = _Kept(limits.output_bytes), _Kept(limits.output_bytes)
+    stdout, stderr = _Capture(limits.output_bytes), _Capture(limits.output_bytes)
     async with contextlib.AsyncExitStack() as opened:
         ours, theirs = socket.socketpair()
         try:
@@ -212,8 +212,8 @@ async def _run_in(
             theirs.close()
         child = _Child(process, asyncio.get_running_loop())
         opened.push_async_callback(child.end)
-        for kept, pipe in ((stdout, process.stdout), (stderr, process.stderr)):
-            opened.callback((await _read_pipe(kept, pipe)).close)
+        for capture, pipe in ((stdout, process.stdout), (stderr, process.stderr)):
+            opened.callback((await _read_pipe(capture, pipe)).close)
         reader, writer = await asyncio.open_connection(sock=ours, limit=tools.longest_line)
         opened.callback(writer.transport.abort)
         serving = asyncio.create_task(tools.serve(reader, writer))
@@ -331,7 +331,7 @@ class _Child:
             loop.call_soon_threadsafe(self._ended.set_result, None)
 
 
-class _Kept(asyncio.Protocol):
+class _Capture(asyncio.Protocol):
     """Reads a stream to its end and keeps its beginning."""
 
     def __init__(self, limit: int) -> None:
@@ -350,7 +350,7 @@ class _Kept(asyncio.Protocol):
             self.ended.set_result(None)
 
 
-async def _read_pipe(protocol: _Kept, pipe: IO[bytes] | None) -> asyncio.ReadTransport:
+async def _read_pipe(protocol: _Capture, pipe: IO[bytes] | None) -> asyncio.ReadTransport:
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, pipe)
     return transport
 
@@ -358,7 +358,7 @@ async def _read_pipe(protocol: _Kept, pipe: IO[bytes] | None) -> asyncio.ReadTra
 # --- what came of it -----------------------------------------------------------------------------------------------
 
 
-def _judge(stdout: _Kept, stderr: bytes, exit_code: int, limits: RunLimits) -> tuple[dict[str, Any] | None, str]:
+def _judge(stdout: _Capture, stderr: bytes, exit_code: int, limits: RunLimits) -> tuple[dict[str, Any] | None, str]:
     if exit_code == -signal.SIGXCPU:
         return None, f"It used more than {limits.cpu_seconds} seconds of processor time and was ended."
     if exit_code < 0:

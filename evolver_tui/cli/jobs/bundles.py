@@ -6,10 +6,9 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from evolver_tui.adapters.bundles.storage import ENDING, FOLDER, JobStorage
-from evolver_tui.cli.jobs.transfer import BundleSource, BundleTarget
 from evolver_tui.core.address import Address
 from evolver_tui.core.bundle import MOST_BYTES, Bundle
 from evolver_tui.core.errors import BundleError, StoreError, UsageError
@@ -64,7 +63,7 @@ class StreamTarget:
     """Standard output."""
 
     def bundle_id(self) -> str:
-        """Nothing lies in a stream."""
+        """Empty: no bundle lies in a stream."""
         return ""
 
     def write(self, bundle: Bundle) -> str:
@@ -103,7 +102,7 @@ class StorageTarget:
         self._storage = JobStorage(_folder_of(address))
 
     def bundle_id(self) -> str:
-        """Each bundle has a key of its own: nothing is in its way."""
+        """Empty: each bundle has a key of its own, and none is in its way."""
         return ""
 
     def write(self, bundle: Bundle) -> str:
@@ -159,6 +158,13 @@ class StorageSource:
         if was_there:
             return True, f"{shown} is removed."
         return False, f"Somebody else removed {shown} meanwhile: see that the job does not run elsewhere as well."
+
+
+BundleTarget: TypeAlias = FileTarget | StreamTarget | StorageTarget
+"""Where a bundle can be written. Calls block."""
+
+BundleSource: TypeAlias = FileSource | StorageSource
+"""Where a bundle lies. Calls block."""
 
 
 def target(file: str | None, storage: Address | None) -> BundleTarget:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from evolver_tui.cli.arguments import (
     IntermixedParser,
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from evolver_tui.cli.output import Result
     from evolver_tui.engine.inbox import Inbox
     from evolver_tui.engine.store import Store
-
-T = TypeVar("T")
 
 
 class JobsOptions(Options):
@@ -126,25 +124,19 @@ def run(options: JobsOptions) -> int:
 
 
 def _result(options: JobsOptions, store: Store, inbox: Inbox) -> Result:
-    """What was asked for, done. Everything is read from files and standard input before the database is opened."""
-    from evolver_tui.cli.jobs import bundles, transfer
+    """What was asked for, done."""
+    from evolver_tui.cli.jobs import bundles, operations, transfer
 
     match options.verb:
         case "export":
-            target = bundles.target(options.output, options.to)
-            held = target.bundle_id()
-            exported = _opened(store, lambda: transfer.export_job(store, inbox, options.id, held))
-            return transfer.write_bundle(exported, target)
+            return transfer.export_job(store, inbox, options.id, bundles.target(options.output, options.to))
         case "import":
-            source = bundles.source(options.file, options.source)
-            bundle = source.read()
-            imported = _opened(store, lambda: transfer.import_job(store, inbox, bundle))
-            return transfer.finish_import(imported, source)
-    return _opened(store, _work(options, store, inbox))
+            return transfer.import_job(store, inbox, bundles.source(options.file, options.source))
+    return operations.with_open(store, _work(options, store, inbox))
 
 
 def _work(options: JobsOptions, store: Store, inbox: Inbox) -> Callable[[], Awaitable[Result]]:
-    """What is to be done while the database is open."""
+    """What is to be done with the database open. Files and standard input are read here, before that."""
     import time
 
     from evolver_tui.cli import inputs
@@ -178,20 +170,6 @@ def _work(options: JobsOptions, store: Store, inbox: Inbox) -> Callable[[], Awai
         case "retry":
             return lambda: operations.retry_job(store, inbox, options.id)
     return lambda: operations.restore_job(store, inbox, options.id)
-
-
-def _opened(store: Store, work: Callable[[], Awaitable[T]]) -> T:
-    """Do this with the database open."""
-    import asyncio
-
-    async def do() -> T:
-        await store.open()
-        try:
-            return await work()
-        finally:
-            await store.close()
-
-    return asyncio.run(do())
 
 
 def _states(text: str) -> Sequence[JobState]:

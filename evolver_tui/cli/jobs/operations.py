@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
 
 from evolver_tui.cli.jobs import views
 from evolver_tui.cli.jobs.answers import FormInput, answer_content
@@ -23,6 +24,21 @@ from evolver_tui.engine.store import Store
 
 _PAGE = 1_000
 
+T = TypeVar("T")
+
+
+def with_open(store: Store, work: Callable[[], Awaitable[T]]) -> T:
+    """Do this while the store is open."""
+
+    async def do() -> T:
+        await store.open()
+        try:
+            return await work()
+        finally:
+            await store.close()
+
+    return asyncio.run(do())
+
 
 # --- finding ---------------------------------------------------------------------------------------------------------
 
@@ -35,10 +51,10 @@ async def find_job(store: Store, name: str) -> JobDetail:
         UsageError: one job has this number and another this task id.
     """
     kind, separator, rest = name.partition(":")
-    is_said = bool(separator) and kind in ("job", "task")
-    wanted = rest if is_said else name
-    by_number = await _by_number(store, wanted) if not is_said or kind == "job" else None
-    by_task = await job_of_task(store, wanted) if not is_said or kind == "task" else None
+    is_kind_given = bool(separator) and kind in ("job", "task")
+    wanted = rest if is_kind_given else name
+    by_number = await _by_number(store, wanted) if not is_kind_given or kind == "job" else None
+    by_task = await job_of_task(store, wanted) if not is_kind_given or kind == "task" else None
     if by_number is not None and by_task is not None and by_number.row.job != by_task.row.job:
         shown = safe_text(wanted, 40)
         raise UsageError(
@@ -84,11 +100,9 @@ async def list_jobs(store: Store, states: Collection[JobState], limit: int, now:
         rows += [row for row in page if not states or row.state in states]
         key = page[-1].key
     del rows[limit:]
-    cells = [views.row_cells(row, now) for row in rows]
-    text = table(("JOB", "STATE", "AGE", "TASK", "NAME"), cells) if cells else ""
+    cells = [("JOB", "STATE", "AGE", "TASK", "NAME"), *(views.row_cells(row, now) for row in rows)]
     kind = f" {' or '.join(sorted(states))}" if states else ""
-    message = f"There is no{kind} job." if not rows else _truncation(len(rows), there)
-    return Result({"jobs": [views.row_value(row) for row in rows], "total": there}, text, message)
+    return _listing([views.row_value(row) for row in rows], there, cells, f"There is no{kind} job.")
 
 
 async def _count(store: Store, states: Collection[JobState]) -> int:
@@ -109,14 +123,17 @@ async def list_questions(store: Store, limit: int, now: float) -> Result:
     """What needs a person, asked longest ago first."""
     questions = await store.open_questions(limit)
     there = max(len(questions), (await store.counts()).needs_you)
-    cells = [views.open_cells(question, now) for question in questions]
-    text = table(("JOB", "FOR", "AGE", "TASK", "QUESTION"), cells) if cells else ""
-    message = "Nothing needs you." if not questions else _truncation(len(questions), there)
-    return Result({"jobs": [views.open_value(question) for question in questions], "total": there}, text, message)
+    cells = [("JOB", "FOR", "AGE", "TASK", "QUESTION"), *(views.open_cells(question, now) for question in questions)]
+    return _listing([views.open_value(question) for question in questions], there, cells, "Nothing needs you.")
 
 
-def _truncation(shown: int, there: int) -> str:
-    return f"{shown:,} of {there:,} are shown; --limit shows more." if shown < there else ""
+def _listing(jobs: Sequence[Mapping[str, Any]], there: int, cells: Sequence[Sequence[str]], if_none: str) -> Result:
+    """Jobs of which so many are there, and their table with its head."""
+    value = {"jobs": jobs, "total": there}
+    if not jobs:
+        return Result(value, message=if_none)
+    cut = f"{len(jobs):,} of {there:,} are shown; --limit shows more." if len(jobs) < there else ""
+    return Result(value, table(cells), cut)
 
 
 async def show_job(store: Store, name: str, now: float) -> Result:
@@ -152,11 +169,8 @@ async def answer_job(store: Store, inbox: Inbox, name: str, content: FormInput, 
     detail = await find_job(store, name)
     question = await _open_question(store, detail)
     _expect(Answer, question, detail)
-    answer = (
-        Answer(AnswerAction.DECLINE)
-        if decline
-        else Answer(AnswerAction.ACCEPT, answer_content(question.question, content))
-    )
+    accept = None if decline else Answer(AnswerAction.ACCEPT, answer_content(question.question, content))
+    answer = accept or Answer(AnswerAction.DECLINE)
     await inbox.answer(question.id, answer)
     did = "The question was declined" if decline else "The answer is kept"
     value = {**_identity(detail.row), "question": question.question.name, **answer.to_json_value()}
@@ -262,18 +276,14 @@ async def cancel_job(store: Store, inbox: Inbox, name: str) -> Result:
     """End a job, whether it waits or runs. Raises NotWaiting."""
     detail = await find_job(store, name)
     await inbox.cancel(detail.row.job)
-    return Result(
-        {**_identity(detail.row), "state": JobState.CANCELLED.value}, message=f"{job_label(detail.row)} is cancelled."
-    )
+    return _state(detail.row, JobState.CANCELLED, "is cancelled")
 
 
 async def retry_job(store: Store, inbox: Inbox, name: str) -> Result:
     """Queue a failed job again; what it had finished is kept. Raises NotWaiting."""
     detail = await find_job(store, name)
     await inbox.retry(detail.row.job)
-    return Result(
-        {**_identity(detail.row), "state": JobState.PENDING.value}, message=f"{job_label(detail.row)} is queued again."
-    )
+    return _state(detail.row, JobState.PENDING, "is queued again")
 
 
 async def restore_job(store: Store, inbox: Inbox, name: str) -> Result:
@@ -282,7 +292,12 @@ async def restore_job(store: Store, inbox: Inbox, name: str) -> Result:
     await inbox.restore(detail.row.job)
     row = await store.row(detail.row.job) or detail.row
     again = "waits for a person again" if row.state is JobState.PAUSED else "is queued again"
-    return Result({**_identity(row), "state": row.state.value}, message=f"{job_label(row)} is restored: it {again}.")
+    return _state(row, row.state, f"is restored: it {again}")
+
+
+def _state(row: QueueRow, state: JobState, what: str) -> Result:
+    """Where a job stands now, and how that is said of it."""
+    return Result({**_identity(row), "state": state.value}, message=f"{job_label(row)} {what}.")
 
 
 def _identity(row: QueueRow) -> dict[str, Any]:

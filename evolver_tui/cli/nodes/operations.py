@@ -62,7 +62,7 @@ def list_nodes(library: NodeFiles) -> Result:
         for r, changed in zip(survey.records, changes, strict=True)
     ]
     head = ("NODE", "VERSION", "REVIEW", "RISK", "TYPE", "TITLE")
-    lines = [table(head, cells) if cells else "There is no node yet."]
+    lines = [table([head, *cells]) if cells else "There is no node yet."]
     lines += [safe_text(problem, 300) for problem in survey.problems]
     nodes = [
         {**r.to_json_value(), "reviewed": not _is_unreviewed(r), "changed": changed}
@@ -105,7 +105,7 @@ def show_node(library: NodeFiles, node_id: str) -> Result:
         "code": code,
     }
     lines = [
-        f"{record.node_id} v{record.version}   {safe_text(record.title, 100)}",
+        f"{record.node_version}   {safe_text(record.title, 100)}",
         f"risk {record.risk.value}   type {safe_text(record.task_type, 40)}   "
         f"tools {safe_text(', '.join(record.tools) or 'none', 300)}",
         f"reaches {', '.join(record.capabilities) or 'nothing that was found'}   "
@@ -132,7 +132,7 @@ def rollback_node(library: NodeFiles, node_id: str, version: str, decided_by: st
     assert number is not None
     record = library.rollback(node_id, number, decided_by)
     same = "is current, with its approved bytes" if record.version == number else f"has the bytes of v{number} again"
-    return Result(record.to_json_value(), f"{node_id} v{record.version} {same}.")
+    return Result(record.to_json_value(), f"{record.node_version} {same}.")
 
 
 def check_file(file: Path, known_tools: Collection[str]) -> Result:
@@ -179,7 +179,7 @@ def import_file(
     record = library.add(draft, report, approval, ("imported",))
     lines = [
         *_report_lines(report),
-        f"{record.node_id} v{record.version} is in the library, risk {record.risk.value}.",
+        f"{record.node_version} is in the library, risk {record.risk.value}.",
     ]
     value = {"imported": True, "node": record.to_json_value(), "report": report.to_json_value()}
     return Result(value, "\n".join(lines))

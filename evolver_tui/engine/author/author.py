@@ -11,7 +11,7 @@ from typing import Any
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import BackendError, NodeError, NodeReplaced
 from evolver_tui.core.job import Outcome
-from evolver_tui.core.node import CheckReport, NodeDraft
+from evolver_tui.core.node import CheckReport, NodeDraft, NodeVersion
 from evolver_tui.core.question import AnswerAction, Question, QuestionKind
 from evolver_tui.core.question_kinds.review import UNREVIEWED, ReviewSubject
 from evolver_tui.core.router_answer import PartialCode, RouterAnswer, parse
@@ -253,7 +253,9 @@ class Author:
             return dict(payload)
 
         saved = await run.step(name, save, draft.sha256, task_type)
-        return Result(Outcome.APPROVED, f"{saved['node_id']} v{saved['version']}") if saved["node_id"] else None
+        return (
+            Result(Outcome.APPROVED, str(NodeVersion(saved["node_id"], saved["version"]))) if saved["node_id"] else None
+        )
 
 
 def _may_be_saved_unread(subject: ReviewSubject) -> bool:

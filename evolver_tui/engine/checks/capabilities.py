@@ -15,7 +15,8 @@ from typing import Any
 
 from evolver_tui.core.node import Risk
 from evolver_tui.engine.checks import harmless_names
-from evolver_tui.engine.checks.names import PYTHONS_OWN, Names, Tree, own_attributes
+from evolver_tui.engine.checks.harmless_names import words
+from evolver_tui.engine.checks.name_resolution import PYTHONS_OWN, Names, Tree, own_attributes
 
 HIGH = frozenset({"dynamic_import", "eval", "file_writes", "hidden_text", "introspection", "network", "processes"})
 """Capabilities that make a node's risk high; any other makes it medium."""
@@ -51,10 +52,6 @@ def risk_of(capabilities: Collection[str]) -> Risk:
     if not HIGH.isdisjoint(capabilities):
         return Risk.HIGH
     return Risk.MEDIUM if capabilities else Risk.LOW
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
 
 
 def _table(**paths: str) -> dict[str, str]:
@@ -118,7 +115,7 @@ _HELD_AS = {"bltns": "builtins", "operator": "operator", "op": "operator", "stdl
 """Modules of which another one has a name of its own."""
 _OPENERS = {"open": 1, "io.open": 1, "codecs.open": 1, "gzip.open": 1, "bz2.open": 1, "lzma.open": 1}
 _CALLED_WITH_NAME = ("getattr", "setattr", "delattr")
-_INTERNALS = _words(
+_INTERNALS = words(
     "__subclasses__ __globals__ __builtins__ __code__ __closure__ __mro__ __bases__ __base__ __dict__ __getattribute__ "
     "__loader__ __spec__ __import__ __self__ __func__ __wrapped__ __reduce__ __reduce_ex__ __defaults__ __kwdefaults__ "
     "f_globals f_locals f_builtins f_back f_code gi_frame gi_code cr_frame ag_frame tb_frame"
@@ -137,13 +134,13 @@ _GUARDED = harmless_names.GUARDED | {path.rpartition(".")[2] for path in _REACHE
 """Attributes that a node's own one by the same name does not hide."""
 _FORMS: dict[str, tuple[int, frozenset[str]]] = {
     "functools.wraps": (1, frozenset()),
-    "logging.Formatter": (2, _words("fmt datefmt")),
-    "logging.basicConfig": (0, _words("level stream format datefmt force")),
+    "logging.Formatter": (2, words("fmt datefmt")),
+    "logging.basicConfig": (0, words("level stream format datefmt force")),
 }
 """Functions that are harmless only when called like this: so many arguments by position, and these by name."""
 _BY_PLACE = ("dataclasses.dataclass", "dataclasses.field")
 """Harmless only where a class is written down: called on what code has made, they run text as code."""
-_MATCHED_WHOLE = _words("bool bytearray bytes dict float frozenset int list set str tuple")
+_MATCHED_WHOLE = words("bool bytearray bytes dict float frozenset int list set str tuple")
 _FIELD = re.compile(r"\.([A-Za-z_]\w*)")
 _SELVES = ("self", "cls", "other")
 

@@ -12,7 +12,7 @@ from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.suggest import nearest
 from evolver_tui.engine.checks.capabilities import HIGH, PHRASES, Reach, reaches, risk_of
 from evolver_tui.engine.checks.hidden_text import far_right, foreign_names, hidden_characters
-from evolver_tui.engine.checks.names import Names, Tree
+from evolver_tui.engine.checks.name_resolution import Names, Tree
 from evolver_tui.engine.checks.tool_use import ToolUse, read_tool_use
 
 _PASS, _NOTE, _FAIL = FindingLevel.PASS, FindingLevel.NOTE, FindingLevel.FAIL

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """The words of a text, which is how tables of names are written."""
     return frozenset(text.split())
 
 
 MODULES: Mapping[str, frozenset[str]] = {
-    module: _words(names)
+    module: words(names)
     for module, names in {
         "__future__": "absolute_import annotations division generator_stop nested_scopes print_function "
         "unicode_literals with_statement",
@@ -138,7 +139,7 @@ MODULES: Mapping[str, frozenset[str]] = {
 }
 """Each module whose import says nothing, with its names that say nothing. Submodules are modules of their own here."""
 
-BUILTINS = _words(
+BUILTINS = words(
     "ArithmeticError AssertionError AttributeError BaseException BaseExceptionGroup BlockingIOError BrokenPipeError "
     "BufferError BytesWarning ChildProcessError ConnectionAbortedError ConnectionError ConnectionRefusedError "
     "ConnectionResetError DeprecationWarning EOFError Ellipsis EncodingWarning EnvironmentError Exception "
@@ -157,7 +158,7 @@ BUILTINS = _words(
 )
 """Names of Python itself that say nothing."""
 
-ATTRIBUTES = _words(
+ATTRIBUTES = words(
     # Texts, bytes and arrays
     "capitalize casefold center count decode encode endswith expandtabs find fromhex hex index isalnum isalpha "
     "isascii isdecimal isdigit isidentifier islower isnumeric isprintable isspace istitle isupper join ljust lower "
@@ -223,14 +224,14 @@ ATTRIBUTES = _words(
 Three are left to engine/capabilities, since their form decides: `format`, and `replace` and `copy`, which paths have.
 """
 
-DUNDERS = _words(
+DUNDERS = words(
     "__cause__ __context__ __doc__ __enter__ __eq__ __exit__ __hash__ __init__ __init_subclass__ __iter__ "
     "__len__ __members__ __name__ __new__ __next__ __post_init__ __qualname__ __repr__ __str__ __suppress_context__ "
     "__version__"
 )
 """Attributes with two underscores that may be read."""
 
-DEFINABLE = _words(
+DEFINABLE = words(
     "__abs__ __add__ __aenter__ __aexit__ __aiter__ __all__ __and__ __anext__ __author__ __bool__ __bytes__ __call__ "
     "__contains__ __copyright__ __date__ __delitem__ __description__ __doc__ __email__ __enter__ __eq__ __exit__ "
     "__float__ __floordiv__ __format__ __ge__ __getitem__ __gt__ __hash__ __iadd__ __index__ __init__ __int__ "
@@ -240,7 +241,7 @@ DEFINABLE = _words(
 )
 """Names with two underscores that a node may give to something of its own."""
 
-GUARDED = _words(
+GUARDED = words(
     # Functions, frames, generators, code and modules
     "ag_await ag_code ag_frame cr_await cr_code cr_frame cr_origin f_back f_builtins f_code f_generator f_globals "
     "f_locals f_trace fdel fget fset func gi_code gi_frame gi_yieldfrom tb_frame tb_next cell_contents mro obj "

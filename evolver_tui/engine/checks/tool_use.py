@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from evolver_tui.engine.checks.names import Names, Tree
+from evolver_tui.engine.checks.name_resolution import Names, Tree
 
 _CHAIN = "node_runtime.ToolChain()"
 

@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any
 
 from evolver_tui.core.job import JobState, Outcome
-from evolver_tui.core.node import NodeDraft
+from evolver_tui.core.node import NodeDraft, NodeVersion
 from evolver_tui.core.question import Unreadable
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import age
@@ -92,10 +92,12 @@ def _state_paragraphs(facts: CardFacts, now: float) -> Iterator[tuple[str, str]]
             yield "", "text"
             yield f"Failed {ago} ago, in run {detail.attempt}. It can be retried: see the keys below.", "dim"
         case JobState.COMPLETED if row.outcome is Outcome.APPROVED:
-            node_id, _, version = safe_text(row.node, 100).rpartition(" v")
-            yield f"Approved {ago} ago and saved as version {version}.", "text"
-            yield f"{safe_text(facts.nodes_folder)}{node_id}/main.py", "strong"
-            yield f"evolver-tui run {node_id} < input.json", "dim"
+            if (saved := NodeVersion.read(row.node)) is None:
+                yield f"Approved {ago} ago and saved as {safe_text(row.node, 100)}.", "text"
+            else:
+                yield f"Approved {ago} ago and saved as version {saved.version}.", "text"
+                yield f"{safe_text(facts.nodes_folder)}{saved.node_id}/main.py", "strong"
+                yield f"evolver-tui run {saved.node_id} < input.json", "dim"
         case JobState.COMPLETED if row.outcome is Outcome.REJECTED:
             yield f"Rejected {ago} ago; nothing was saved.", "text"
         case JobState.COMPLETED if row.outcome is Outcome.SKIPPED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evolver_tui.core.job import JobState, Outcome, QueueCounts, QueueRow
+from evolver_tui.core.node import NodeVersion
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.times import age
 from evolver_tui.tui.drawing.styles import Fragment, Line, Symbols, fill, fit, width_of
@@ -79,7 +80,8 @@ def state_words(row: QueueRow, now: float, is_unsaved: bool = False) -> Fragment
         case JobState.FAILED:
             return ("not saved" if is_unsaved else "failed"), "error"
         case JobState.COMPLETED if row.outcome is Outcome.APPROVED:
-            return safe_text(row.node.rpartition(" ")[2], 8), "dim"
+            saved = NodeVersion.read(row.node)
+            return safe_text(f"v{saved.version}" if saved else row.node, 8), "dim"
         case JobState.COMPLETED if row.outcome is not None:
             return row.outcome.value, "dim"
     return row.state.value, "dim"
