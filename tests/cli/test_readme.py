@@ -11,10 +11,10 @@ import pytest
 from evolver_tui.cli.exit_codes import ExitCode
 from evolver_tui.cli.parser import make_parser
 from evolver_tui.settings.keymap import split_keys
-from evolver_tui.tui import actions
+from evolver_tui.tui import views
 from tests.support.processes import REPOSITORY
 
-KEYS_OF_ACTIONS = {action.id: action.keys for action in actions.ACTIONS}
+KEYS_OF_ACTIONS = {action.id: action.keys for action in views.ACTIONS}
 
 Command = tuple[str, ...]
 
