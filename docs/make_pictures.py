@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.desk_settings import DeskSettings
-from evolver_tui.wiring import Demo, find_place, make_session
+from evolver_tui.wiring import Demo, find_workspace, make_session
 
 PICTURES = Path(__file__).with_name("pictures")
 NEEDING = 11
@@ -29,7 +29,7 @@ ASKING = ["j"] * 3
 
 async def picture(name: str, theme: str, size: tuple[int, int], keys: Sequence[str], folder: Path) -> None:
     """One picture of the demo, after its hub has sent everything and these keys were pressed."""
-    place = find_place(str(folder), str(folder / "nodes"), None, {"USER": "ada"}, is_demo=True)
+    place = find_workspace(str(folder), str(folder / "nodes"), None, {"USER": "ada"}, is_demo=True)
     demo = Demo(place, is_alone=True, tasks_a_second=20)
     settings = DeskSettings(theme=theme, starts_with_sample=True, sample_hub=demo.start, reviewer="ada")
     app = EvolverApp(lambda: make_session(place, pace=0.0), lambda: ([], None), settings)

@@ -1,6 +1,6 @@
 """Puts a session together from config and adapters: the same one for the console, for `connect` and for scripts.
 
-Finding the place costs nothing. Making a session imports the vendors, so the console does it after its first frame.
+Finding the workspace costs nothing. Making a session imports the vendors, so the console does it after its first frame.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ APPROVAL_WARNINGS: Mapping[str, str] = {
 """What such a rule does not protect from, for whoever starts it."""
 
 
-class Place(NamedTuple):
+class Workspace(NamedTuple):
     """Where this run lives: its config and its folders."""
 
     paths: Paths
@@ -99,9 +99,9 @@ class Place(NamedTuple):
         return secret(name, self.environ, self.paths)
 
 
-def find_place(
+def find_workspace(
     home: str | None, nodes: str | None, database: Address | None, environ: Mapping[str, str], *, is_demo: bool = False
-) -> Place:
+) -> Workspace:
     """Read the config and find every folder. The demo never touches the config's database.
 
     Raises:
@@ -113,7 +113,7 @@ def find_place(
     if is_demo:  # no model is asked and no money spent by a look around
         config = replace(config, backend=BackendConfig())
     chosen = nodes or config.library.nodes
-    return Place(
+    return Workspace(
         paths=paths,
         config=config,
         environ=environ,
@@ -158,7 +158,7 @@ NO_WORK = Work(routines=())
 
 
 def make_session(
-    place: Place,
+    workspace: Workspace,
     *,
     work: Work = Work(),
     for_session: str | None = None,
@@ -188,12 +188,12 @@ def make_session(
     from evolver_tui.engine.signals import get_signal_registry
 
     clock = clock or SystemClock()
-    plug_ins = known_routines(place)
+    plug_ins = known_routines(workspace)
     names = _routines_of(work, plug_ins.routines)
-    library = make_library(place)
-    tools = known_tools(place)
-    backend = make_backend(place, clock, pace) if AUTHOR in names else None
-    author = _make_author(place, backend, library, tools, clock, auto_review) if backend is not None else None
+    library = make_library(workspace)
+    tools = known_tools(workspace)
+    backend = make_backend(workspace, clock, pace) if AUTHOR in names else None
+    author = _make_author(workspace, backend, library, tools, clock, auto_review) if backend is not None else None
 
     def make_workers(session: Session) -> Iterator[AnyWorker]:
         theirs = {name: plug_ins.routines[name] for name in names if name != AUTHOR}
@@ -206,14 +206,14 @@ def make_session(
 
             yield Worker(
                 session.store, ours, session.bus, clock, session_id=session.id, owner=this_process(),
-                max_takeovers=place.config.worker.max_takeovers, concurrency=work.concurrency, lost=lost,
+                max_takeovers=workspace.config.worker.max_takeovers, concurrency=work.concurrency, lost=lost,
                 on_broken=session.store_broke, on_change=on_change,
             )  # fmt: skip
         if work.is_isolated and theirs:
             from evolver_tui.adapters.worker_process.supervisor import WorkerProcess
 
-            begin = _beginning(place, session.id, sorted(theirs), work.concurrency)
-            environ = {**os.environ, **place.environ}
+            begin = _beginning(workspace, session.id, sorted(theirs), work.concurrency)
+            environ = {**os.environ, **workspace.environ}
             yield WorkerProcess(
                 session.store, session.bus, clock, theirs, begin, environ, on_broken=session.store_broke
             )  # fmt: skip
@@ -223,18 +223,18 @@ def make_session(
         SessionParts(
             id=for_session or new_session_id(clock.now()),
             host=platform.node(),
-            person=place.reviewer,
-            store=make_store(place),
+            person=workspace.reviewer,
+            store=make_store(workspace),
             backend=backend,
             library=library,
             author=author,
-            make_link=_link_maker(place, clock, method or place.config.hub.method),
+            make_link=_link_maker(workspace, clock, method or workspace.config.hub.method),
             make_workers=lambda session: tuple(make_workers(session)),
             clock=clock,
             registry=get_signal_registry(),
             new_id=_new_id,
-            exports=place.paths.exports,
-            secrets=lambda: known_secrets(place),
+            exports=workspace.paths.exports,
+            secrets=lambda: known_secrets(workspace),
             generate=generate,
             is_recorded=for_session is None,
             notices=notices,
@@ -254,7 +254,7 @@ def _routines_of(work: Work, plug_ins: Collection[str]) -> Collection[str]:
 
 
 def _make_author(
-    place: Place,
+    workspace: Workspace,
     backend: Backend,
     library: NodeFiles,
     tools: ToolFolder,
@@ -263,15 +263,17 @@ def _make_author(
 ) -> Author:
     from evolver_tui.engine.author.author import Author, AuthorLimits
 
-    limits = AuthorLimits(place.config.author.max_rejects, place.config.author.write_attempts)
+    limits = AuthorLimits(workspace.config.author.max_rejects, workspace.config.author.write_attempts)
     return Author(backend, library, clock, tuple(tools.tools.values()), limits, auto_review)
 
 
-def _beginning(place: Place, session_id: str, routines: Sequence[str], concurrency: int) -> dict[str, Any]:
+def _beginning(workspace: Workspace, session_id: str, routines: Sequence[str], concurrency: int) -> dict[str, Any]:
     """What a worker process has to know; it stands on no command line, since an address may hold a password."""
-    database = place.database.for_connecting() if isinstance(place.database, Address) else str(place.database)
-    where = {"home": place.home, "nodes": str(place.nodes), "database": database, "is_demo": place.is_demo}
-    return {"place": where, "session": session_id, "routines": routines, "concurrency": concurrency}
+    database = (
+        workspace.database.for_connecting() if isinstance(workspace.database, Address) else str(workspace.database)
+    )
+    where = {"home": workspace.home, "nodes": str(workspace.nodes), "database": database, "is_demo": workspace.is_demo}
+    return {"workspace": where, "session": session_id, "routines": routines, "concurrency": concurrency}
 
 
 def new_session_id(now: float) -> str:
@@ -286,82 +288,82 @@ def _new_id() -> str:
     return str(uuid.uuid4())
 
 
-def make_store(place: Place) -> Store:
-    """The database of this place."""
+def make_store(workspace: Workspace) -> Store:
+    """The database of this workspace."""
     from evolver_tui.adapters.database.database import Database
 
-    return Database(place.database)
+    return Database(workspace.database)
 
 
-def demo_hint(place: Place, *, only_if_empty: bool = False) -> str:
+def demo_hint(workspace: Workspace, *, only_if_empty: bool = False) -> str:
     """Where to look when nothing was found here: a sentence if the demo's database holds something, else nothing.
 
     Args:
-        only_if_empty: say it only while the database of this place holds no job.
+        only_if_empty: say it only while the database of this workspace holds no job.
     """
     from evolver_tui.adapters.database.queue_peek import peek
 
-    if place.database != place.paths.database:
+    if workspace.database != workspace.paths.database:
         return ""
-    here = peek(place.paths.database)[1]
+    here = peek(workspace.paths.database)[1]
     if only_if_empty and here is not None and here.total:
         return ""
-    counts = peek(place.paths.demo_database)[1]
+    counts = peek(workspace.paths.demo_database)[1]
     if counts is None or not counts.total:
         return ""
     jobs = "a job" if counts.total == 1 else f"{counts.total:,} jobs"
     return f"The demo's own database holds {jobs}: add --demo."
 
 
-def make_inbox(place: Place, store: Store) -> Inbox:
-    """What a person may do with this place's jobs in a process that runs no session."""
+def make_inbox(workspace: Workspace, store: Store) -> Inbox:
+    """What a person may do with this workspace's jobs in a process that runs no session."""
     from evolver_tui.engine.inbox import Inbox
     from evolver_tui.engine.signals import SignalBus, get_signal_registry
 
     bus = SignalBus(COMMANDS, time.time, lambda signals: store.log(signals, COMMANDS), get_signal_registry())
     return Inbox(
-        store, bus, session_id=COMMANDS, person=place.reviewer, host=platform.node(),
-        new_id=_new_id, library=make_library(place), has_session=False,
+        store, bus, session_id=COMMANDS, person=workspace.reviewer, host=platform.node(),
+        new_id=_new_id, library=make_library(workspace), has_session=False,
     )  # fmt: skip
 
 
-def make_library(place: Place) -> NodeFiles:
-    """The node library of this place."""
+def make_library(workspace: Workspace) -> NodeFiles:
+    """The node library of this workspace."""
     from evolver_tui.adapters.nodes.library import NodeFiles
 
-    return NodeFiles(place.nodes, time.time)
+    return NodeFiles(workspace.nodes, time.time)
 
 
-def make_runner(place: Place) -> NodeRunner:
-    """What runs this place's nodes, with their tools on the configured backend."""
+def make_runner(workspace: Workspace) -> NodeRunner:
+    """What runs this workspace's nodes, with their tools on the configured backend."""
     from evolver_tui.adapters.llm.offline import offline_tool_reply
     from evolver_tui.adapters.nodes.runner import NodeRunner
     from evolver_tui.adapters.system_clock import SystemClock
 
-    backend = make_backend(place, SystemClock())
+    backend = make_backend(workspace, SystemClock())
     answers = None if backend.info.is_offline else backend
-    return NodeRunner(make_library(place), known_tools(place).tools, answers, offline_tool_reply)
+    return NodeRunner(make_library(workspace), known_tools(workspace).tools, answers, offline_tool_reply)
 
 
-def known_tools(place: Place) -> ToolFolder:
+def known_tools(workspace: Workspace) -> ToolFolder:
     """The built-in tools and the user's own, and what is wrong with files that hold none."""
     from evolver_tui.settings.tool_files import load_tools
     from evolver_tui.tools.definitions import BUILT_IN_TOOLS
 
-    return load_tools(place.paths.tools, BUILT_IN_TOOLS)
+    return load_tools(workspace.paths.tools, BUILT_IN_TOOLS)
 
 
-def known_routines(place: Place) -> FoundRoutines:
+def known_routines(workspace: Workspace) -> FoundRoutines:
     """The routines of the config and of installed packages, not imported yet, and what is wrong with others."""
     from evolver_tui.adapters.routines.plugins import find_routines
 
-    config = place.config
-    return find_routines(config.routines, place.paths.config / "routines", tracing=config.langgraph.tracing)
+    config = workspace.config
+    return find_routines(config.routines, workspace.paths.config / "routines", tracing=config.langgraph.tracing)
 
 
-def make_backend(place: Place, clock: Clock, pace: float = 0.0) -> Backend:
+def make_backend(workspace: Workspace, clock: Clock, pace: float = 0.0) -> Backend:
     """The backend that the config chooses."""
-    chosen = place.config.backend
+    chosen = workspace.config.backend
     if chosen.kind == "offline":
         from evolver_tui.adapters.llm.offline import OfflineBackend
 
@@ -373,7 +375,7 @@ def make_backend(place: Place, clock: Clock, pace: float = 0.0) -> Backend:
         kind=chosen.kind,
         base_url=chosen.base_url or Address(DEFAULT_BASE_URLS[chosen.kind]),
         model=chosen.model,
-        api_key=lambda: place.secret(chosen.key_variable),
+        api_key=lambda: workspace.secret(chosen.key_variable),
         api_key_name=chosen.key_variable,
         temperature=chosen.temperature,
         connect_timeout=chosen.connect_timeout,
@@ -390,14 +392,14 @@ def make_backend(place: Place, clock: Clock, pace: float = 0.0) -> Backend:
     return AnthropicBackend(settings, clock)
 
 
-def known_secrets(place: Place) -> list[str]:
+def known_secrets(workspace: Workspace) -> list[str]:
     """The secrets that this run may have used: what an export must not contain."""
-    names = (place.config.hub.token_env, place.config.backend.key_variable)
-    found = [place.secret(name) for name in names]
-    for address in (place.database, place.config.hub.url, place.config.backend.base_url):
+    names = (workspace.config.hub.token_env, workspace.config.backend.key_variable)
+    found = [workspace.secret(name) for name in names]
+    for address in (workspace.database, workspace.config.hub.url, workspace.config.backend.base_url):
         found += address.secrets if isinstance(address, Address) else ()
-    if isinstance(place.database, Address):
-        found.append(place.environ.get("PGPASSWORD"))
+    if isinstance(workspace.database, Address):
+        found.append(workspace.environ.get("PGPASSWORD"))
     return [value for value in found if value]
 
 
@@ -408,8 +410,8 @@ class Demo:
     take, sample-1.
     """
 
-    def __init__(self, place: Place, *, is_alone: bool, tasks_a_second: float = 1.0) -> None:
-        self._place = place
+    def __init__(self, workspace: Workspace, *, is_alone: bool, tasks_a_second: float = 1.0) -> None:
+        self._workspace = workspace
         self._rate = tasks_a_second
         self._id_prefix = "task-" if is_alone else "sample-"
         self._hub: SampleHub | None = None
@@ -421,7 +423,7 @@ class Demo:
         from evolver_tui.adapters.sample_hub.hub import SampleHub, SampleHubSettings
 
         if self._hub is None:
-            file = self._place.database_file
+            file = self._workspace.database_file
             counts = peek(file)[1] if file is not None else None
             start_number = counts.total + 1 if counts else 1
             feed = FeedSettings(rate=self._rate, start_number=start_number, id_prefix=self._id_prefix)
@@ -430,11 +432,11 @@ class Demo:
         return Address(self._hub.url)
 
 
-def _link_maker(place: Place, clock: Clock, method: str) -> LinkMaker:
-    hub = place.config.hub
+def _link_maker(workspace: Workspace, clock: Clock, method: str) -> LinkMaker:
+    hub = workspace.config.hub
 
     def token() -> str:
-        return place.secret(hub.token_env) or ""
+        return workspace.secret(hub.token_env) or ""
 
     def make_link(url: Address, listener: LinkListener) -> Link:
         from evolver_tui.adapters.signalr.link import SignalRLink

@@ -34,22 +34,22 @@ class IntermixedParser(Parser):
         return self.parse_known_intermixed_args(args, namespace)
 
 
-def place_arguments() -> Parser:
-    """A parent of every parser whose command works in a place. What is not given is as in `Options`."""
-    places = Parser(add_help=False)
-    places.add_argument("--home", metavar="DIR", default=argparse.SUPPRESS, help="keep config, data and cache here")
-    places.add_argument("--nodes", metavar="DIR", default=argparse.SUPPRESS, help="the node library")
-    places.add_argument(
+def workspace_arguments() -> Parser:
+    """A parent of every parser whose command works in a workspace. What is not given is as in `Options`."""
+    parser = Parser(add_help=False)
+    parser.add_argument("--home", metavar="DIR", default=argparse.SUPPRESS, help="keep config, data and cache here")
+    parser.add_argument("--nodes", metavar="DIR", default=argparse.SUPPRESS, help="the node library")
+    parser.add_argument(
         "--database", metavar="URL", type=Address, default=argparse.SUPPRESS, help="e.g. sqlite:////path/evolver.db"
     )
-    return places
+    return parser
 
 
-def place_or_demo_arguments() -> Parser:
+def workspace_or_demo_arguments() -> Parser:
     """A parent of the parsers whose commands read the demo's database as well."""
-    places = Parser(add_help=False, parents=[place_arguments()])
-    places.add_argument("--demo", action="store_true", default=argparse.SUPPRESS, help="in the demo's own database")
-    return places
+    parser = Parser(add_help=False, parents=[workspace_arguments()])
+    parser.add_argument("--demo", action="store_true", default=argparse.SUPPRESS, help="in the demo's own database")
+    return parser
 
 
 def add_json_argument(parser: argparse.ArgumentParser) -> None:

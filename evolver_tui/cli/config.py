@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from evolver_tui.cli.arguments import Subparsers, call, place_arguments
+from evolver_tui.cli.arguments import Subparsers, call, workspace_arguments
 from evolver_tui.cli.console import actions
 from evolver_tui.cli.exit_codes import ExitCode
 from evolver_tui.cli.options import Options
@@ -21,7 +21,7 @@ class ConfigOptions(Options):
 
 def add_parser(commands: Subparsers) -> None:
     """Add the command."""
-    parser = commands.add_parser("config", parents=[place_arguments()], help="the config that is in force")
+    parser = commands.add_parser("config", parents=[workspace_arguments()], help="the config that is in force")
     parser.add_argument("what", choices=("show", "path", "check"))
     call(run, ConfigOptions, parser)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from evolver_tui.cli.arguments import Subparsers, call, place_arguments
+from evolver_tui.cli.arguments import Subparsers, call, workspace_arguments
 from evolver_tui.cli.exit_codes import ExitCode
 from evolver_tui.cli.options import Options
 from evolver_tui.cli.output import tell
@@ -25,7 +25,7 @@ class ConnectOptions(Options):
 def add_parser(commands: Subparsers) -> None:
     """Add the command."""
     parser = commands.add_parser(
-        "connect", parents=[place_arguments()], help="headless: JSON config on stdin, events on stderr",
+        "connect", parents=[workspace_arguments()], help="headless: JSON config on stdin, events on stderr",
         description="Headless: JSON config on stdin, events on stderr, the result on stdout.",
         epilog="--approve low saves a draft unread when a reading of its code found only names that are known to be "
         "harmless. That is no protection: it does not show what a draft does with the task's data and the tools, nor "
@@ -88,7 +88,7 @@ def _run_headless(options: ConnectOptions, config: ConnectConfig) -> HeadlessRes
     from evolver_tui.wiring import APPROVAL_WARNINGS, APPROVALS, make_session
 
     session = make_session(
-        options.find_place(),
+        options.find_workspace(),
         method=config.hub_name,
         generate=config.auto_generate_workflows,
         auto_review=APPROVALS[options.approve],

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from evolver_tui.core.job import QueueCounts, QueueRow
     from evolver_tui.settings.keymap import KeyBinding
     from evolver_tui.tui.desk_settings import DeskSettings
-    from evolver_tui.wiring import Place
+    from evolver_tui.wiring import Workspace
 
 SECONDS_A_THREAD_HOLDS_ON = 0.001
 """Python's own 5 ms would let a busy hub's threads keep a key waiting for several of these."""
@@ -57,21 +57,21 @@ def run(options: ConsoleOptions) -> int:
         )
     if not sys.stderr.isatty():
         _draw_on_standard_output()
-    place = options.find_place()
+    workspace = options.find_workspace()
     _check_hub(options.hub)
-    if place.config.keys:
-        _check_keys(place)
-    place.paths.create()
+    if workspace.config.keys:
+        _check_keys(workspace)
+    workspace.paths.create()
     os.environ.setdefault("TEXTUAL_FPS", "120")  # read once, when Textual is imported
     gc.disable()  # until the session is open: what is made in between stays, and looking through it takes a while
 
     from evolver_tui.tui.app import EvolverApp
     from evolver_tui.wiring import NO_WORK, Work, make_session
 
-    settings = _desk_settings(options, place)
+    settings = _desk_settings(options, workspace)
     sys.setswitchinterval(SECONDS_A_THREAD_HOLDS_ON)
     work = NO_WORK if options.no_worker else Work()
-    app = EvolverApp(lambda: make_session(place, work=work), lambda: _first_rows(place.database_file), settings)
+    app = EvolverApp(lambda: make_session(workspace, work=work), lambda: _first_rows(workspace.database_file), settings)
     result = app.run()
     return ExitCode.DONE if result is None else result
 
@@ -84,30 +84,30 @@ def actions() -> dict[str, KeyBinding]:
     return key_bindings(ACTIONS)
 
 
-def _desk_settings(options: ConsoleOptions, place: Place) -> DeskSettings:
+def _desk_settings(options: ConsoleOptions, workspace: Workspace) -> DeskSettings:
     from evolver_tui.settings.config import DeskConfig
     from evolver_tui.settings.person import editor_command
     from evolver_tui.settings.state import load_state, save_state
     from evolver_tui.tui.desk_settings import DeskSettings
     from evolver_tui.wiring import Demo
 
-    state_file = place.paths.state_file
+    state_file = workspace.paths.state_file
     remembered = load_state(state_file)
-    desk = place.config.desk
+    desk = workspace.config.desk
     return DeskSettings(
         theme=options.theme or (desk.theme if desk.theme != DeskConfig().theme else remembered.theme) or desk.theme,
-        user_themes=place.paths.themes,
-        key_overrides=place.config.keys,
-        connect_url=None if options.demo else _hub_of(options.hub or place.config.hub.url or remembered.hub_url),
+        user_themes=workspace.paths.themes,
+        key_overrides=workspace.config.keys,
+        connect_url=None if options.demo else _hub_of(options.hub or workspace.config.hub.url or remembered.hub_url),
         starts_with_sample=options.demo,
         remembered_url=remembered.hub_url,
         remember_url=lambda url: save_state(state_file, load_state(state_file)._replace(hub_url=url)),
         remember_theme=lambda name: save_state(state_file, load_state(state_file)._replace(theme=name)),
-        sample_hub=Demo(place, is_alone=options.demo).start,
+        sample_hub=Demo(workspace, is_alone=options.demo).start,
         editor=lambda: editor_command(desk, os.environ),
-        reviewer=place.reviewer,
-        nodes_folder=str(place.nodes),
-        copy_file=place.paths.data / "copied.txt",
+        reviewer=workspace.reviewer,
+        nodes_folder=str(workspace.nodes),
+        copy_file=workspace.paths.data / "copied.txt",
         has_title=desk.title,
         has_bell=desk.bell,
         plain=desk.ascii,
@@ -123,11 +123,11 @@ def _draw_on_standard_output() -> None:
     setattr(sys, stream, os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding))
 
 
-def _check_keys(place: Place) -> None:
+def _check_keys(workspace: Workspace) -> None:
     """Refuse keys that cannot be used, with the file's whole path."""
     from evolver_tui.settings.keymap import check_keymap
 
-    check_keymap(actions(), place.config.keys, str(place.paths.config_file))
+    check_keymap(actions(), workspace.config.keys, str(workspace.paths.config_file))
 
 
 def _first_rows(database: Path | None) -> tuple[list[QueueRow], QueueCounts | None]:

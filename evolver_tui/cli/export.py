@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evolver_tui.cli.arguments import Subparsers, call, place_or_demo_arguments
+from evolver_tui.cli.arguments import Subparsers, call, workspace_or_demo_arguments
 from evolver_tui.cli.exit_codes import ExitCode
 from evolver_tui.cli.options import Options
 from evolver_tui.core.errors import UsageError
@@ -22,7 +22,7 @@ class ExportOptions(Options):
 
 def add_parser(commands: Subparsers) -> None:
     """Add the command."""
-    parser = commands.add_parser("export", parents=[place_or_demo_arguments()], help="a session's log as a file")
+    parser = commands.add_parser("export", parents=[workspace_or_demo_arguments()], help="a session's log as a file")
     parser.add_argument("session", nargs="?", default="latest")
     parser.add_argument("--format", default="jsonl", help="jsonl, json or md")
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="default: standard output")
@@ -36,10 +36,12 @@ def run(options: ExportOptions) -> int:
     from evolver_tui.engine.export import SessionUnknown, export_session
     from evolver_tui.wiring import demo_hint, known_secrets, make_store
 
-    place = options.find_place()
-    export = export_session(make_store(place), options.session, options.format, options.output, known_secrets(place))
+    workspace = options.find_workspace()
+    export = export_session(
+        make_store(workspace), options.session, options.format, options.output, known_secrets(workspace)
+    )
     try:
         asyncio.run(export)
     except SessionUnknown as error:
-        raise UsageError(error.message, f"{error.way_out} {demo_hint(place)}".rstrip()) from None
+        raise UsageError(error.message, f"{error.way_out} {demo_hint(workspace)}".rstrip()) from None
     return ExitCode.DONE

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from evolver_tui.core.address import Address
 
 if TYPE_CHECKING:
-    from evolver_tui.wiring import Place
+    from evolver_tui.wiring import Workspace
 
 
 class Options(SimpleNamespace):
@@ -23,8 +23,8 @@ class Options(SimpleNamespace):
     database: Address | None = None
     demo: bool = False
 
-    def find_place(self) -> Place:
+    def find_workspace(self) -> Workspace:
         """The config and the folders. Raises UsageError, ConfigError."""
-        from evolver_tui.wiring import find_place
+        from evolver_tui.wiring import find_workspace
 
-        return find_place(self.home, self.nodes, self.database, os.environ, is_demo=self.demo)
+        return find_workspace(self.home, self.nodes, self.database, os.environ, is_demo=self.demo)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from evolver_tui import __version__
 from evolver_tui.cli import config, connect, console, export, hub, worker
-from evolver_tui.cli.arguments import Parser, Subparsers, place_arguments
+from evolver_tui.cli.arguments import Parser, Subparsers, workspace_arguments
 from evolver_tui.cli.jobs import command as jobs
 from evolver_tui.cli.nodes import command as nodes
 
@@ -25,7 +25,7 @@ COMMANDS: tuple[Command, ...] = (connect, worker, hub, nodes, jobs, export, conf
 def make_parser() -> Parser:
     """What reads the arguments; without a command they are the console's."""
     parser = Parser(
-        prog="evolver-tui", parents=[place_arguments()],
+        prog="evolver-tui", parents=[workspace_arguments()],
         description="The console: supervise an agent that writes code. Without a command it opens in this terminal.",
     )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"evolver-tui {__version__}")

@@ -6,7 +6,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from evolver_tui.cli.arguments import Subparsers, add_json_argument, call, place_or_demo_arguments
+from evolver_tui.cli.arguments import Subparsers, add_json_argument, call, workspace_or_demo_arguments
 from evolver_tui.cli.exit_codes import ExitCode
 from evolver_tui.cli.options import Options
 from evolver_tui.cli.output import json_text, tell
@@ -44,7 +44,7 @@ class WorkerOptions(Options):
 def add_parser(commands: Subparsers) -> None:
     """Add the command."""
     parser = commands.add_parser(
-        "worker", parents=[place_or_demo_arguments()], help="work on what waits, without a screen",
+        "worker", parents=[workspace_or_demo_arguments()], help="work on what waits, without a screen",
         description="Works on what waits in the queue until Ctrl+C or SIGTERM, which lets what is held come to its "
         "next stop; a second one gives it back. What is done is told on standard error.",
     )  # fmt: skip
@@ -70,7 +70,7 @@ def run(options: WorkerOptions) -> int:
     routines = None
     if options.routine:
         routines = tuple(AUTHOR if name == AUTHOR_NAME else name for name in dict.fromkeys(options.routine))
-    session = make_session(options.find_place(), work=Work(routines, options.concurrency), pace=0.0)
+    session = make_session(options.find_workspace(), work=Work(routines, options.concurrency), pace=0.0)
     session.bus.registry.register_all(_tell_as_json if options.json else _tell)
     return ExitCode.DONE if asyncio.run(run_worker(session)) else ExitCode.INTERRUPTED
 

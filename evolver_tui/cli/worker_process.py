@@ -14,7 +14,7 @@ from evolver_tui.core.address import Address
 from evolver_tui.core.errors import EvolverError
 from evolver_tui.engine.durable.worker import Worker
 from evolver_tui.engine.session import Session
-from evolver_tui.wiring import Work, find_place, make_session
+from evolver_tui.wiring import Work, find_workspace, make_session
 
 SECONDS_TO_END: Final = 5.0
 """How long this process outlives its supervisor: its routines may keep the loop busy."""
@@ -33,13 +33,13 @@ def main(descriptor: int) -> None:
 
 async def _work(channel: Channel, messages: Iterator[dict[str, Any]], begin: dict[str, Any]) -> None:
     try:
-        where = begin["place"]
-        place = find_place(
+        where = begin["workspace"]
+        workspace = find_workspace(
             where["home"], where["nodes"], Address(where["database"]), os.environ, is_demo=where["is_demo"]
         )  # fmt: skip
         work = Work(begin["routines"], concurrency=begin["concurrency"], is_isolated=False)
         session = make_session(
-            place, work=work, for_session=begin["session"], lost=begin["lost"],
+            workspace, work=work, for_session=begin["session"], lost=begin["lost"],
             on_change=lambda worker: _tell_state(channel, worker),
         )  # fmt: skip
         session.bus.registry.register_all(lambda signal: channel.send(**signal_message(signal)))

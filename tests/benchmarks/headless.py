@@ -7,12 +7,12 @@ import os
 import sys
 
 from evolver_tui.core.address import Address
-from evolver_tui.wiring import find_place, make_session
+from evolver_tui.wiring import find_workspace, make_session
 
 
 async def run(hub_url: str) -> None:
     """Open the session, connect (with an empty URL: do not), and go on until killed."""
-    place = find_place(None, None, None, os.environ)
+    place = find_workspace(None, None, None, os.environ)
     place.paths.create()
     session = make_session(place)
     await session.open()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from evolver_tui.wiring import find_place
+from evolver_tui.wiring import find_workspace
 from tests.cli.test_headless import says
 from tests.support.processes import Connect, environment, run_command
 from tests.support.sessions import SUMMARIZE, running, send
@@ -38,7 +38,7 @@ def after_a_demo(tmp_path: Path) -> Path:
     """A home in which nothing but the demo was looked at."""
 
     async def look_around() -> None:
-        place = find_place(str(tmp_path), str(tmp_path / "nodes"), None, {"USER": "ada"}, is_demo=True)
+        place = find_workspace(str(tmp_path), str(tmp_path / "nodes"), None, {"USER": "ada"}, is_demo=True)
         async with running(place) as (session, watch):
             await send(session, SUMMARIZE)
             await watch.until("review.requested")

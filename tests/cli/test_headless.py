@@ -37,7 +37,7 @@ from tests.support.processes import (
     whole_answer,
 )
 from tests.support.provider_server import ProviderServer, status
-from tests.support.sessions import GENERATE, SUMMARIZE, TRANSLATE, place_in
+from tests.support.sessions import GENERATE, SUMMARIZE, TRANSLATE, workspace_in
 
 FIELDS = {
     "connected": {"hub_url", "status", "library", "attempt"},
@@ -392,7 +392,7 @@ def test_a_reader_of_the_events_that_goes_away_does_not_stop_the_work(tmp_path: 
 async def test_two_signals_before_anything_is_open_are_no_mistake(tmp_path: Path) -> None:
     events: list[Mapping[str, Any]] = []
     with in_thread(a_hub(SUMMARIZE)) as hub:
-        session = make_session(place_in(tmp_path), pace=0.0)
+        session = make_session(workspace_in(tmp_path), pace=0.0)
         headless = Headless(session, ConnectConfig(Address(hub.url)), events.append)
         headless.shut_down()
         headless.shut_down()

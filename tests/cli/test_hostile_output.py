@@ -23,7 +23,7 @@ from evolver_tui.engine.author.library import Approval
 from evolver_tui.engine.export import export_session
 from evolver_tui.engine.headless import Headless
 from evolver_tui.settings.connect_config import ConnectConfig
-from evolver_tui.wiring import Place, make_library, make_session, make_store
+from evolver_tui.wiring import Workspace, make_library, make_session, make_store
 from tests.support.hostile import (
     ODD_NAME,
     as_kept,
@@ -35,7 +35,7 @@ from tests.support.hostile import (
 )
 from tests.support.hubs import Peer, RawHub, hub_process
 from tests.support.processes import environment
-from tests.support.sessions import Watch, place_in, send
+from tests.support.sessions import Watch, send, workspace_in
 from tests.support.terminal import ESCAPE, look
 from tests.support.terminal import console as start_console
 
@@ -43,10 +43,10 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def odd_place(tmp_path: Path) -> Place:
+def odd_workspace(tmp_path: Path) -> Workspace:
     """A home with hostile words in its config and one node that says them everywhere; its second version too."""
     config = "[desk]\nreviewer = 'a [/] \\x1b b'\n[backend]\nmodel = '[@click=app.quit]x $error {0}'\n[keys]\n"
-    place = place_in(tmp_path, config + "'[@click=app.quit]' = 'a'\n")
+    place = workspace_in(tmp_path, config + "'[@click=app.quit]' = 'a'\n")
     library = make_library(place)
     words = "".join(as_kept(pack) for pack in bundles(150))
     for version in ("1", "2"):
@@ -58,10 +58,12 @@ def odd_place(tmp_path: Path) -> Place:
     return place
 
 
-def test_commands_about_nodes_and_config(odd_place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_about_nodes_and_config(
+    odd_workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = str(tmp_path / "code.py")
     shutil.copy(file, tmp_path / (odd_file := "\x1b]0;x\x07[@click=app.quit]\u202e\udcff.py"))
-    place = ("--home", str(tmp_path), "--nodes", str(odd_place.nodes))
+    place = ("--home", str(tmp_path), "--nodes", str(odd_workspace.nodes))
     nodes = [
         ("list",), ("show", "odd"), ("diff", "odd", "1", "2"), ("check", file), ("check", str(tmp_path / odd_file)),
         ("import", str(tmp_path / odd_file)), ("rollback", "odd", "1"),
@@ -109,7 +111,7 @@ def as_typed(text: str) -> str:
 
 @pytest.mark.parametrize("format", ["jsonl", "json", "md"])
 async def test_exports(tmp_path: Path, format: str) -> None:
-    place = place_in(tmp_path, environ={"USER": "ada [/] \x1b]0;x\x07 | <b>"})
+    place = workspace_in(tmp_path, environ={"USER": "ada [/] \x1b]0;x\x07 | <b>"})
     session = repeating_session(place)
     watch = Watch(session)
     await session.open()
@@ -147,7 +149,7 @@ async def test_headless_events_and_result(tmp_path: Path, capsys: pytest.Capture
         peer.read_to_end()
 
     with RawHub(hub_script) as hub:
-        session = make_session(place_in(tmp_path), pace=0.0, auto_review=lambda report: True)
+        session = make_session(workspace_in(tmp_path), pace=0.0, auto_review=lambda report: True)
         headless = Headless(
             session, ConnectConfig(Address(hub.url), output_file=str(tmp_path / "out.json")), write_event
         )

@@ -17,7 +17,7 @@ from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.node import sha256_of
 from evolver_tui.core.question import Question
 from evolver_tui.engine.store import Store
-from evolver_tui.wiring import find_place
+from evolver_tui.wiring import find_workspace
 from tests.support.bundles import CODE, LANGUAGE, RAW, asking, claimed, reviewed
 from tests.support.databases import add, opened, sql, task
 from tests.support.hostile import assert_harmless, bundles
@@ -446,7 +446,7 @@ def test_wrong_usage_ends_in_two_and_one_sentence(jobs: Jobs, arguments: list[st
 async def test_a_running_session_takes_an_answered_job_up_at_once(jobs: Jobs, url: str) -> None:
     jobs.url = url
     jobs.home.mkdir()
-    place = find_place(str(jobs.home), str(jobs.home / "nodes"), Address(url), {"USER": "ada"})
+    place = find_workspace(str(jobs.home), str(jobs.home / "nodes"), Address(url), {"USER": "ada"})
     async with running(place) as (session, watch):
         await send(session, GENERATE, {"id": "unclear", "taskName": "What?"})
         await watch.until("question.asked", task_id="unclear")

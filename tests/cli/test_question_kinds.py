@@ -16,7 +16,7 @@ from evolver_tui.engine.store import Store
 from tests.support.bundles import claimed
 from tests.support.choice_kind import TASK, Choice, install_chooser
 from tests.support.job_desk import Jobs
-from tests.support.sessions import place_in, running, send
+from tests.support.sessions import running, send, workspace_in
 
 STRANGE = "bal\x1b[2Jlot"
 
@@ -40,7 +40,7 @@ def worked(jobs: Jobs, until: str, *tasks: object) -> list[Signal]:
     """A session works here until this is told; what was told."""
 
     async def work() -> list[Signal]:
-        async with running(place_in(jobs.home)) as (session, watch):
+        async with running(workspace_in(jobs.home)) as (session, watch):
             if tasks:
                 await send(session, {"tasks": list(tasks)})
             await watch.until(until)

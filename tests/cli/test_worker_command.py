@@ -21,7 +21,16 @@ from evolver_tui.wiring import NO_WORK
 from tests.benchmarks.workplace import silent_provider
 from tests.support.processes import environment
 from tests.support.routine_process import PLUGINS, install
-from tests.support.sessions import PATIENCE_SECONDS, SUMMARIZE, approval, open_question, place_in, row_of, running, send
+from tests.support.sessions import (
+    PATIENCE_SECONDS,
+    SUMMARIZE,
+    approval,
+    open_question,
+    row_of,
+    running,
+    send,
+    workspace_in,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -63,7 +72,7 @@ async def until_in(session: Session, task_id: str, state: JobState) -> None:
 
 
 async def test_worker_does_what_a_console_without_one_leaves(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path), work=NO_WORK) as (session, _):
+    async with running(workspace_in(tmp_path), work=NO_WORK) as (session, _):
         await send(session, SUMMARIZE)
         with worker(tmp_path, "--nodes", str(tmp_path / "nodes")) as process:
             await until_in(session, "task-1", JobState.PAUSED)
@@ -82,7 +91,7 @@ async def test_worker_does_what_a_console_without_one_leaves(tmp_path: Path) -> 
 
 async def test_worker_of_one_routine_leaves_the_others(tmp_path: Path) -> None:
     install(tmp_path, '[routines]\nasks = "busy:asks"\n', PLUGINS / "busy.py")
-    async with running(place_in(tmp_path), work=NO_WORK) as (session, _):
+    async with running(workspace_in(tmp_path), work=NO_WORK) as (session, _):
         await send(session, {"tasks": [SUMMARIZE, {"id": "t", "taskName": "A task", "routine": "asks"}]})
         with worker(tmp_path, "--routine", "asks", "--json") as process:
             await until_in(session, "t", JobState.PAUSED)
@@ -97,7 +106,7 @@ async def test_worker_of_one_routine_leaves_the_others(tmp_path: Path) -> None:
 async def test_several_new_jobs_are_worked_on_at_once_where_that_was_asked_for(tmp_path: Path) -> None:
     with silent_provider() as url:
         config = f'[backend]\nkind = "openai"\nbase_url = "{url}"\nmodel = "silent"\napi_key_env = "PATH"\n'
-        async with running(place_in(tmp_path, config), work=NO_WORK) as (session, _):
+        async with running(workspace_in(tmp_path, config), work=NO_WORK) as (session, _):
             await send(session, {"tasks": [{**SUMMARIZE, "id": str(number)} for number in range(4)]})
             with worker(tmp_path, "--concurrency", "3") as process:
 
@@ -116,7 +125,7 @@ async def test_several_new_jobs_are_worked_on_at_once_where_that_was_asked_for(t
 
 
 async def test_worker_whose_database_is_replaced_ends_with_a_sentence(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path), work=NO_WORK) as (session, _):
+    async with running(workspace_in(tmp_path), work=NO_WORK) as (session, _):
         with worker(tmp_path) as process:
             assert process.stderr is not None
             assert "session.started" in await asyncio.to_thread(process.stderr.readline)

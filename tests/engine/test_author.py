@@ -20,18 +20,18 @@ from tests.support.sessions import (
     TRANSLATE,
     approval,
     open_question,
-    place_in,
     review_of,
     row_of,
     running,
     send,
+    workspace_in,
 )
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_an_approved_draft_lies_in_the_library(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path)) as (session, watch):
+    async with running(workspace_in(tmp_path)) as (session, watch):
         await send(session, {"tasks": [SUMMARIZE]})
         question, subject = await review_of(session, watch, "task-1")
         assert (subject.draft.author, subject.draft.tokens, subject.version) == ("offline", None, 1)
@@ -49,7 +49,7 @@ async def test_an_approved_draft_lies_in_the_library(tmp_path: Path) -> None:
 
 
 async def test_the_steps_are_told_in_order(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path)) as (session, watch):
+    async with running(workspace_in(tmp_path)) as (session, watch):
         await send(session, SUMMARIZE)
         question, subject = await review_of(session, watch, "task-1")
         await session.inbox.decide(question.id, approval(subject))
@@ -62,7 +62,7 @@ async def test_the_steps_are_told_in_order(tmp_path: Path) -> None:
 
 
 async def test_tasks_are_taken_by_priority_then_arrival_and_the_queue_goes_on_past_a_review(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path)) as (session, watch):
+    async with running(workspace_in(tmp_path)) as (session, watch):
         await send(session, [TRANSLATE, SUMMARIZE, GENERATE])
         await watch.until("review.requested", 3)
         started = [signal.context["task_id"] for signal in watch.heard if signal.name == "task.started"]
@@ -70,7 +70,7 @@ async def test_tasks_are_taken_by_priority_then_arrival_and_the_queue_goes_on_pa
 
 
 async def test_a_reject_with_a_reason_is_written_again_with_it(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path)) as (session, watch):
+    async with running(workspace_in(tmp_path)) as (session, watch):
         await send(session, SUMMARIZE)
         question, first = await review_of(session, watch, "task-1")
         await session.inbox.decide(question.id, Decision(DecisionKind.REJECT, reason="Handle empty input."))
@@ -80,7 +80,7 @@ async def test_a_reject_with_a_reason_is_written_again_with_it(tmp_path: Path) -
 
 
 async def test_the_fourth_reject_ends_the_task(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path)) as (session, watch):
+    async with running(workspace_in(tmp_path)) as (session, watch):
         await send(session, SUMMARIZE)
         for count in range(1, 5):
             question, subject = await review_of(session, watch, "task-1", count)
@@ -91,7 +91,7 @@ async def test_the_fourth_reject_ends_the_task(tmp_path: Path) -> None:
 
 
 async def test_a_plain_reject_ends_the_task(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path)) as (session, watch):
+    async with running(workspace_in(tmp_path)) as (session, watch):
         await send(session, SUMMARIZE)
         question, _ = await review_of(session, watch, "task-1")
         await session.inbox.decide(question.id, Decision(DecisionKind.REJECT))
@@ -99,7 +99,7 @@ async def test_a_plain_reject_ends_the_task(tmp_path: Path) -> None:
 
 
 async def test_an_edit_is_checked_and_reviewed_again_and_only_then_saved(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path)) as (session, watch):
+    async with running(workspace_in(tmp_path)) as (session, watch):
         await send(session, SUMMARIZE)
         question, subject = await review_of(session, watch, "task-1")
         edited = subject.draft.code + "\n# checked by a person\n"
@@ -112,7 +112,7 @@ async def test_an_edit_is_checked_and_reviewed_again_and_only_then_saved(tmp_pat
 
 
 async def test_code_that_a_check_forbids_cannot_be_approved(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path)) as (session, watch):
+    async with running(workspace_in(tmp_path)) as (session, watch):
         await send(session, SUMMARIZE)
         question, _ = await review_of(session, watch, "task-1")
         await session.inbox.decide(question.id, Decision(DecisionKind.EDIT, code="def broken(:\n"))
@@ -123,7 +123,7 @@ async def test_code_that_a_check_forbids_cannot_be_approved(tmp_path: Path) -> N
 
 
 async def test_an_approve_binds_the_bytes_that_were_read(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path)) as (session, watch):
+    async with running(workspace_in(tmp_path)) as (session, watch):
         await send(session, SUMMARIZE)
         question, _ = await review_of(session, watch, "task-1")
         with pytest.raises(NodeChanged):
@@ -131,7 +131,7 @@ async def test_an_approve_binds_the_bytes_that_were_read(tmp_path: Path) -> None
 
 
 async def test_the_first_decision_counts_and_the_second_person_is_told(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path)) as (session, watch):
+    async with running(workspace_in(tmp_path)) as (session, watch):
         await send(session, SUMMARIZE)
         question, subject = await review_of(session, watch, "task-1")
         await session.inbox.decide(question.id, approval(subject))
@@ -140,7 +140,7 @@ async def test_the_first_decision_counts_and_the_second_person_is_told(tmp_path:
 
 
 async def test_a_task_without_a_type_is_asked_about_and_goes_on_with_the_answer(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path)) as (session, watch):
+    async with running(workspace_in(tmp_path)) as (session, watch):
         await send(session, {"id": "task-9", "taskName": "Product page"})
         await watch.until("question.asked")
         question = await open_question(session, "task-9")
@@ -156,7 +156,7 @@ async def test_a_task_without_a_type_is_asked_about_and_goes_on_with_the_answer(
 
 
 async def test_a_translation_asks_for_its_languages_when_the_kind_is_all_that_was_said(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path)) as (session, watch):
+    async with running(workspace_in(tmp_path)) as (session, watch):
         await send(session, {"id": "task-9", "taskName": "Product page"})
         await watch.until("question.asked")
         question = await open_question(session, "task-9")
@@ -177,7 +177,7 @@ RENAMED = {**SUMMARIZE, "id": "task-7"}  # the same node id, another task
 
 
 async def test_a_draft_says_what_it_would_replace_and_an_approve_binds_that(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path)) as (session, watch):
+    async with running(workspace_in(tmp_path)) as (session, watch):
         await send(session, [SUMMARIZE, RENAMED])
         first, subject = await review_of(session, watch, "task-1")
         second, before = await review_of(session, watch, "task-7")
@@ -198,7 +198,7 @@ async def test_a_draft_whose_place_was_taken_after_its_approval_is_reviewed_agai
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As by a console on another machine that saves into the same folder."""
-    async with running(place_in(tmp_path)) as (session, watch):
+    async with running(workspace_in(tmp_path)) as (session, watch):
         await send(session, SUMMARIZE)
         question, subject = await review_of(session, watch, "task-1")
         other = Approval("grace", "2026-01-31T12:30:00Z", "elsewhere", "summarize")
@@ -225,7 +225,7 @@ async def test_a_draft_whose_place_was_taken_after_its_approval_is_reviewed_agai
 
 async def test_a_draft_that_is_in_the_library_already_says_its_version(tmp_path: Path) -> None:
     for home in ("one", "two"):  # two queues, one library: as a demo that is looked at twice
-        place = place_in(tmp_path / home)._replace(nodes=tmp_path / "nodes")
+        place = workspace_in(tmp_path / home)._replace(nodes=tmp_path / "nodes")
         async with running(place) as (session, watch):
             await send(session, SUMMARIZE)
             question, subject = await review_of(session, watch, "task-1")
@@ -235,12 +235,12 @@ async def test_a_draft_that_is_in_the_library_already_says_its_version(tmp_path:
 
 
 async def test_no_rule_replaces_what_a_person_approved(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path)) as (session, watch):
+    async with running(workspace_in(tmp_path)) as (session, watch):
         await send(session, SUMMARIZE)
         question, subject = await review_of(session, watch, "task-1")
         await session.inbox.decide(question.id, approval(subject))
         await watch.until("task.completed")
-    async with running(place_in(tmp_path), auto_review=lambda report: True) as (session, watch):
+    async with running(workspace_in(tmp_path), auto_review=lambda report: True) as (session, watch):
         await send(session, [RENAMED, GENERATE])
         await watch.until("task.completed", task_id="task-2")
         _, subject = await review_of(session, watch, "task-7")
@@ -252,7 +252,7 @@ async def test_no_rule_replaces_what_a_person_approved(tmp_path: Path) -> None:
 
 
 async def test_a_declined_question_ends_the_task(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path)) as (session, watch):
+    async with running(workspace_in(tmp_path)) as (session, watch):
         await send(session, {"id": "task-9", "taskName": "Product page"})
         await watch.until("question.asked")
         question = await open_question(session, "task-9")
@@ -261,7 +261,7 @@ async def test_a_declined_question_ends_the_task(tmp_path: Path) -> None:
 
 
 async def test_completed_and_repeated_tasks_are_kept_visible_and_not_worked_on(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path)) as (session, watch):
+    async with running(workspace_in(tmp_path)) as (session, watch):
         await send(session, [{**TRANSLATE, "status": "completed"}, SUMMARIZE])
         await review_of(session, watch, "task-1")
         await send(session, [SUMMARIZE])
@@ -272,7 +272,7 @@ async def test_completed_and_repeated_tasks_are_kept_visible_and_not_worked_on(t
 
 
 async def test_a_message_that_is_no_task_is_said_and_the_next_one_is_taken(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path)) as (session, watch):
+    async with running(workspace_in(tmp_path)) as (session, watch):
         await send(session, "gibberish")
         await send(session, SUMMARIZE)
         rejected = await watch.until("hub.message_rejected")
@@ -281,7 +281,7 @@ async def test_a_message_that_is_no_task_is_said_and_the_next_one_is_taken(tmp_p
 
 
 async def test_a_restart_goes_on_where_the_routine_stopped(tmp_path: Path) -> None:
-    place = place_in(tmp_path)
+    place = workspace_in(tmp_path)
     async with running(place) as (session, watch):
         await send(session, [SUMMARIZE, {"id": "task-9"}])
         await review_of(session, watch, "task-1")
@@ -294,7 +294,7 @@ async def test_a_restart_goes_on_where_the_routine_stopped(tmp_path: Path) -> No
 
 
 async def test_a_headless_rule_saves_what_has_no_flags_and_tags_it(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path), auto_review=lambda report: True) as (session, watch):
+    async with running(workspace_in(tmp_path), auto_review=lambda report: True) as (session, watch):
         await send(session, SUMMARIZE)
         await watch.until("task.completed", outcome="approved")
         record = session.library.latest("summarize_blog_post")

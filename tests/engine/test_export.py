@@ -15,7 +15,7 @@ from evolver_tui.core.task import Task
 from evolver_tui.engine.durable.routine import RESULT, Run
 from evolver_tui.engine.export import write_export
 from tests.engine.test_worker import at_work, drained
-from tests.support.sessions import GENERATE, SUMMARIZE, approval, place_in, review_of, running, send
+from tests.support.sessions import GENERATE, SUMMARIZE, approval, review_of, running, send, workspace_in
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +25,7 @@ HOSTILE = "\x1b]52;c;eA==\x07 | [x](javascript:1) ``` \u202e"
 
 async def exported(folder: Path, format: str, times: int = 1) -> list[str]:
     """The texts of exports of one finished session in which a hub's token had leaked into a task."""
-    place = place_in(folder, environ={"EVOLVER_HUB_TOKEN": TOKEN})
+    place = workspace_in(folder, environ={"EVOLVER_HUB_TOKEN": TOKEN})
     async with running(place) as (session, watch):
         await send(session, {**SUMMARIZE, "note": f"use {TOKEN} or sk-abcdefghijklmnop1234", "x": HOSTILE}, GENERATE)
         question, subject = await review_of(session, watch, "task-1")
@@ -84,7 +84,7 @@ async def test_markdown_is_readable_and_nothing_in_it_breaks_out_of_its_place(tm
 
 
 async def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path)) as (session, _):
+    async with running(workspace_in(tmp_path)) as (session, _):
         with pytest.raises(UsageError, match="jsonl, json, md"):
             await session.export("pdf")
         with pytest.raises(UsageError, match="no session 'nobody'"):

@@ -30,7 +30,7 @@ from tests.support.processes import (
     half_answer,
     whole_answer,
 )
-from tests.support.sessions import place_in
+from tests.support.sessions import workspace_in
 
 LONGEST_DELAY_SECONDS = 0.012
 
@@ -49,7 +49,7 @@ class Past:
 
     def __init__(self, home: Path, seed: int) -> None:
         self.home = home
-        place_in(home, OFTEN_KILLED)
+        workspace_in(home, OFTEN_KILLED)
         self.tasks: list[dict[str, Any]] = []
         self.queued: set[str] = set()
         self.answered: set[int] = set()

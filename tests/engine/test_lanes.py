@@ -30,11 +30,11 @@ from tests.support.sessions import (
     Watch,
     approval,
     open_question,
-    place_in,
     review_of,
     row_of,
     running,
     send,
+    workspace_in,
 )
 
 pytestmark = pytest.mark.anyio
@@ -100,7 +100,7 @@ class Busy:
 @asynccontextmanager
 async def busy(folder: Path, *reviewed: str, questions: tuple[str, ...] = ()) -> AsyncIterator[Busy]:
     with PatientModel() as model:
-        async with running(place_in(folder, model.config)) as (session, watch):
+        async with running(workspace_in(folder, model.config)) as (session, watch):
             try:
                 await send(session, {"tasks": [task(task_id) for task_id in reviewed]})
                 reviews = {task_id: await review_of(session, watch, task_id) for task_id in reviewed}
@@ -187,7 +187,7 @@ async def test_what_was_answered_waits_for_its_turn_at_the_model_and_goes_before
 
 
 async def test_a_reject_with_a_reason_is_written_at_once_where_the_model_is_free(tmp_path: Path) -> None:
-    async with running(place_in(tmp_path)) as (session, watch):
+    async with running(workspace_in(tmp_path)) as (session, watch):
         await send(session, task("one"))
         question, _ = await review_of(session, watch, "one")
         await session.inbox.decide(question.id, Decision(DecisionKind.REJECT, reason="Shorter, please."))
@@ -199,7 +199,7 @@ async def test_a_reject_with_a_reason_is_written_at_once_where_the_model_is_free
 
 
 async def test_another_session_takes_what_waits_for_a_model_that_is_busy_here(tmp_path: Path) -> None:
-    async with busy(tmp_path, "one", "two") as desk, running(place_in(tmp_path)) as (_, watch):
+    async with busy(tmp_path, "one", "two") as desk, running(workspace_in(tmp_path)) as (_, watch):
         await desk.decide("one", DecisionKind.REJECT, reason="Shorter, please.")
         await watch.until("llm.generation_start", task_id="one")
         await desk.decide("two", DecisionKind.APPROVE)

@@ -33,7 +33,7 @@ from tests.support.control_tokens import TOKENS
 from tests.support.processes import HARMLESS, node_answer
 from tests.support.provider_asking import backend_at
 from tests.support.provider_server import SSE_HEAD, ProviderServer, Request, anthropic_events, openai_answer
-from tests.support.sessions import place_in, running, send
+from tests.support.sessions import running, send, workspace_in
 
 pytestmark = pytest.mark.anyio
 
@@ -70,7 +70,7 @@ async def test_a_task_an_answer_a_reason_a_word_and_a_draft_reach_the_author_as_
     answer = json.dumps({**json.loads(node_answer("one")), "workflow_code": code})
     async with ProviderServer(*[[openai_answer(answer)]] * 3) as server:
         config = f'[backend]\nkind = "openai"\nmodel = "m"\nbase_url = "{server.url}/v1"\n'
-        async with running(place_in(tmp_path, config)) as (session, watch):
+        async with running(workspace_in(tmp_path, config)) as (session, watch):
             await send(session, task)
             await watch.until("question.asked")
             (question,) = await session.store.open_questions()

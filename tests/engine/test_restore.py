@@ -19,7 +19,7 @@ from evolver_tui.core.signal import Signal
 from evolver_tui.engine.store import Store
 from tests.support.databases import LEASE, add, check_whole, claim, names, opened, pause, sql, task
 from tests.support.job_desk import Jobs
-from tests.support.sessions import SUMMARIZE, place_in, running, send
+from tests.support.sessions import SUMMARIZE, running, send, workspace_in
 
 pytestmark = pytest.mark.anyio
 
@@ -150,7 +150,7 @@ async def test_a_restored_job_can_be_ended_again_and_restored_again(url: str) ->
 
 async def restored(place: Path, message: dict[str, Any], end: Callable[[Any, int], Awaitable[None]]) -> None:
     """Let the author ask, end its job by an answer, restore it, and see the same question again."""
-    async with running(place_in(place)) as (session, watch):
+    async with running(workspace_in(place)) as (session, watch):
         await send(session, message)
         await watch.until("job.paused")
         (asked,) = await session.store.open_questions()
@@ -171,7 +171,7 @@ async def test_a_plainly_rejected_draft_is_there_again_and_can_be_approved(tmp_p
         await session.inbox.decide(question, Decision(DecisionKind.REJECT))
 
     await restored(tmp_path, SUMMARIZE, reject)
-    async with running(place_in(tmp_path)) as (session, watch):
+    async with running(workspace_in(tmp_path)) as (session, watch):
         (asked,) = await session.store.open_questions()
         sha256 = ReviewSubject.of(await session.inbox.as_of_now(asked)).draft.sha256
         await session.inbox.decide(asked.id, Decision(DecisionKind.APPROVE, sha256=sha256))
@@ -183,7 +183,7 @@ async def test_a_declined_question_of_the_author_is_asked_again(tmp_path: Path) 
         await session.inbox.answer(question, Answer(AnswerAction.DECLINE))
 
     await restored(tmp_path, NO_LANGUAGES, decline)
-    async with running(place_in(tmp_path)) as (session, watch):
+    async with running(workspace_in(tmp_path)) as (session, watch):
         (asked,) = await session.store.open_questions()
         await session.inbox.answer(asked.id, Answer(AnswerAction.ACCEPT, {"languages": "de->en"}))
         await watch.until("review.requested")

@@ -18,7 +18,7 @@ from evolver_tui.core.task import Task
 from evolver_tui.engine.durable.endings import Retry
 from evolver_tui.engine.durable.routine import RESULT, Result, Routine, Run, digest_of, source_hash
 from tests.engine.test_worker import Bench, at_work, drained
-from tests.support.sessions import PATIENCE_SECONDS, place_in, row_of, running, send
+from tests.support.sessions import PATIENCE_SECONDS, row_of, running, send, workspace_in
 
 pytestmark = pytest.mark.anyio
 
@@ -499,7 +499,7 @@ async def test_the_reason_of_a_pause_is_kept_while_it_waits(tmp_path: Path) -> N
 
 
 async def test_a_waiting_job_is_cancelled_and_its_question_cannot_be_answered(tmp_path: Path) -> None:
-    place = place_in(tmp_path)
+    place = workspace_in(tmp_path)
     async with running(place) as (session, watch):
         await send(session, {"id": "one", "taskName": "Something"})
         asked = await watch.until("question.asked", task_id="one")

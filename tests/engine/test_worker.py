@@ -27,7 +27,7 @@ from evolver_tui.tools.definitions import BUILT_IN_TOOLS
 from tests.support.processes import node_answer
 from tests.support.provider_asking import backend_at
 from tests.support.provider_server import RESET, SSE_HEAD, ProviderServer, Step, openai_answer, openai_events, status
-from tests.support.sessions import PATIENCE_SECONDS, open_question, place_in, row_of, running, send
+from tests.support.sessions import PATIENCE_SECONDS, open_question, row_of, running, send, workspace_in
 
 pytestmark = pytest.mark.anyio
 
@@ -447,7 +447,7 @@ async def test_a_model_that_never_delivers_fails_the_job_and_leaves_nothing_to_a
 async def test_a_retried_task_goes_on_from_what_was_answered(tmp_path: Path) -> None:
     async with ProviderServer([status(403)], [openai_answer(node_answer("task-9"))]) as server:
         config = f'[backend]\nkind = "openai"\nmodel = "m"\nbase_url = "{server.url}/v1"\n'
-        async with running(place_in(tmp_path, config)) as (session, watch):
+        async with running(workspace_in(tmp_path, config)) as (session, watch):
             await send(session, {"id": "task-9", "taskName": "Product page"})
             await watch.until("question.asked")
             question = await open_question(session, "task-9")

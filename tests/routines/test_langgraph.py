@@ -28,7 +28,7 @@ from evolver_tui.engine.session import Session
 from tests.support.hubs import free_port
 from tests.support.processes import OFTEN_KILLED, PATIENCE_SECONDS, environment, in_thread
 from tests.support.routine_process import PLUGINS, Working, end_leases, install
-from tests.support.sessions import SUMMARIZE, Watch, open_question, place_in, row_of, running, send
+from tests.support.sessions import SUMMARIZE, Watch, open_question, row_of, running, send, workspace_in
 from tests.support.terminal import console
 
 pytestmark = pytest.mark.anyio
@@ -99,7 +99,7 @@ class Work:
 async def at_work(
     home: Path, routine: str = "", *, database: str | None = None, **fields: object
 ) -> AsyncIterator[Work]:
-    async with running(place_in(home, database=database)) as (session, watch):
+    async with running(workspace_in(home, database=database)) as (session, watch):
         if routine:
             await send(session, {"tasks": [a_task(routine, **fields)]})
         yield Work(session, watch)

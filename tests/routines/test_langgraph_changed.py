@@ -16,7 +16,7 @@ from evolver_tui.core.question import Answer, AnswerAction
 from evolver_tui.engine.durable.routine import RESULT
 from evolver_tui.engine.session import Session
 from tests.support.routine_process import install
-from tests.support.sessions import Watch, open_question, place_in, row_of, running, send
+from tests.support.sessions import Watch, open_question, row_of, running, send, workspace_in
 
 pytestmark = pytest.mark.anyio
 
@@ -110,7 +110,7 @@ class Job:
 async def waiting(home: Path, source: str, database: str | None = None) -> AsyncIterator[Job]:
     """The job of a graph that was started with this source."""
     write(home, source)
-    async with running(place_in(home, database=database)) as (session, watch):
+    async with running(workspace_in(home, database=database)) as (session, watch):
         await send(session, {"tasks": [{"id": "t", "taskName": "A task", "routine": "g"}]})
         yield Job(session, watch)
 
@@ -237,7 +237,7 @@ async def test_wording_of_a_helper_counts_too(home: Path) -> None:
         await job.asked()
     write(home, "TEXT = 'Delete all?'\n", "wording")
     del sys.modules["wording"], sys.modules["changing"]  # as another process
-    async with running(place_in(home)) as (session, watch):
+    async with running(workspace_in(home)) as (session, watch):
         job = Job(session, watch)
         await job.answer("yes")
         text = await job.asked()

@@ -24,7 +24,7 @@ from evolver_tui.engine.session import Session
 from evolver_tui.settings.config import check_config
 from tests.support.processes import environment
 from tests.support.routine_process import install
-from tests.support.sessions import Watch, open_question, place_in, row_of, running, send
+from tests.support.sessions import Watch, open_question, row_of, running, send, workspace_in
 
 pytestmark = pytest.mark.anyio
 
@@ -56,7 +56,7 @@ def a_task(task_id: str = "t", routine: str = "mine", **fields: object) -> dict[
 
 @asynccontextmanager
 async def at_work(home: Path, *tasks: dict[str, Any]) -> AsyncIterator[tuple[Session, Watch]]:
-    async with running(place_in(home)) as (session, watch):
+    async with running(workspace_in(home)) as (session, watch):
         if tasks:
             await send(session, {"tasks": list(tasks)})
         yield session, watch

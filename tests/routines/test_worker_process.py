@@ -25,7 +25,16 @@ from evolver_tui.engine.session import Session
 from evolver_tui.wiring import NO_WORK, Work, make_session
 from tests.support.processes import environment, in_thread
 from tests.support.routine_process import PLUGINS, Working, install
-from tests.support.sessions import PATIENCE_SECONDS, SUMMARIZE, Watch, open_question, place_in, row_of, running, send
+from tests.support.sessions import (
+    PATIENCE_SECONDS,
+    SUMMARIZE,
+    Watch,
+    open_question,
+    row_of,
+    running,
+    send,
+    workspace_in,
+)
 
 ROUTINES = ("spins", "exits", "crashes", "asks", "leaves_a_thread")
 CONFIG = "[routines]\n" + "".join(f'{name} = "busy:{name}"\n' for name in ROUTINES)
@@ -45,7 +54,7 @@ def a_task(routine: str, folder: Path, task_id: str = "t") -> dict[str, Any]:
 
 @asynccontextmanager
 async def at_work(home: Path, *tasks: dict[str, Any], **options: Any) -> AsyncIterator[tuple[Session, Watch]]:
-    async with running(place_in(home), **{"work": Work(), **options}) as (session, watch):
+    async with running(workspace_in(home), **{"work": Work(), **options}) as (session, watch):
         if tasks:
             await send(session, {"tasks": list(tasks)})
         yield session, watch
@@ -231,7 +240,7 @@ async def test_session_without_a_worker_leaves_every_job_to_others(home: Path) -
 @pytest.mark.anyio
 async def test_unknown_routine_is_refused_with_the_nearest_name(home: Path) -> None:
     with pytest.raises(UsageError, match=r"There is no routine 'spin'\. Did you mean 'spins'\?"):
-        make_session(place_in(home), work=Work(("spin",)))
+        make_session(workspace_in(home), work=Work(("spin",)))
 
 
 def test_connect_tells_of_a_job_that_its_workers_died_over(home: Path) -> None:

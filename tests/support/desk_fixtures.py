@@ -22,8 +22,8 @@ from evolver_tui.tui.modals import Modal
 from evolver_tui.tui.screens.desk.panes.queue_pane import QueuePane
 from evolver_tui.tui.screens.desk.screen import Desk
 from evolver_tui.tui.themes import variable_defaults
-from evolver_tui.wiring import Place, make_session
-from tests.support.sessions import PATIENCE_SECONDS, place_in, send
+from evolver_tui.wiring import Workspace, make_session
+from tests.support.sessions import PATIENCE_SECONDS, send, workspace_in
 
 WIDE, SMALL = (120, 40), (80, 24)
 
@@ -55,7 +55,7 @@ class Console:
     app: EvolverApp
     pilot: Pilot[int]
     clock: HandClock
-    place: Place
+    place: Workspace
 
     @property
     def desk(self) -> Desk:
@@ -139,7 +139,7 @@ async def console(
     **settings: Any,
 ) -> AsyncIterator[Console]:
     """The console on a home under `folder`, with the connect dialog closed once its session is open."""
-    place, clock = place_in(folder), HandClock()
+    place, clock = workspace_in(folder), HandClock()
     chosen = DeskSettings(monotonic=clock, **settings)
     app = EvolverApp(make or (lambda: make_session(place, pace=0.0)), lambda: first, chosen)
     async with app.run_test(size=size) as pilot:

@@ -23,7 +23,7 @@ from evolver_tui.core.task import Task
 from evolver_tui.engine.author.author import Author
 from evolver_tui.engine.durable.routine import Result, Run
 from evolver_tui.engine.session import Session
-from evolver_tui.wiring import Place, make_session
+from evolver_tui.wiring import Workspace, make_session
 
 HOSTILE: dict[str, str] = {
     # escape sequences
@@ -259,7 +259,7 @@ class Repeat:
         return await repeat(run, task)
 
 
-def repeating_session(place: Place) -> Session:
+def repeating_session(place: Workspace) -> Session:
     """A real session whose routine says what its tasks say."""
     return Session(dataclasses.replace(make_session(place)._parts, author=cast(Author, Repeat())))
 

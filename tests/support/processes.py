@@ -28,7 +28,7 @@ from evolver_tui.core.question import Answer, AnswerAction, QuestionKind
 from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.signal import Signal
 from tests.support.provider_server import SSE_HEAD, openai_events
-from tests.support.sessions import approval, place_in, running, send
+from tests.support.sessions import approval, running, send, workspace_in
 
 PATIENCE_SECONDS = 30.0
 """Only a hang takes so long."""
@@ -225,7 +225,7 @@ async def _review_for_ever(home: Path, tasks: Sequence[Mapping[str, Any]]) -> No
     def tell(event: str, **fields: object) -> None:
         print(json.dumps({"event": event, **fields}), file=sys.stderr, flush=True)
 
-    async with running(place_in(home)) as (session, _):
+    async with running(workspace_in(home)) as (session, _):
         waiting = asyncio.Event()
 
         def hear(told: Signal) -> None:

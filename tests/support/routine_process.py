@@ -20,7 +20,7 @@ from evolver_tui.core.signal import Signal
 from evolver_tui.engine.session import Session
 from evolver_tui.wiring import Work
 from tests.support.processes import ForkedProcess, become, environment
-from tests.support.sessions import place_in, running, send
+from tests.support.sessions import running, send, workspace_in
 
 PLUGINS = Path(__file__).parent / "plugins"
 
@@ -60,7 +60,7 @@ def _work(
 
 async def _work_for_ever(home: Path, tasks: Sequence[Mapping[str, Any]]) -> None:
     work = Work(is_isolated="ISOLATED" in os.environ)
-    async with running(place_in(home, database=os.environ.get("DATABASE")), work=work) as (session, watch):
+    async with running(workspace_in(home, database=os.environ.get("DATABASE")), work=work) as (session, watch):
         if "KILL_AFTER_WRITE" in os.environ:
             _die_after_one_write(session)
 
@@ -105,7 +105,7 @@ def end_leases(home: Path) -> None:
 
 
 async def _work_on(home: Path, tasks: Sequence[Mapping[str, Any]]) -> None:
-    async with running(place_in(home)) as (session, watch):
+    async with running(workspace_in(home)) as (session, watch):
         await send(session, {"tasks": tasks})
         await session.workers.drained()
         print(json.dumps([[told.name, told.payload] for told in watch.heard], default=str))

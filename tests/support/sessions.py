@@ -15,7 +15,7 @@ from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.signal import Signal
 from evolver_tui.engine.session import Session
-from evolver_tui.wiring import Place, Work, find_place, make_session
+from evolver_tui.wiring import Work, Workspace, find_workspace, make_session
 
 PATIENCE_SECONDS = 20.0
 """Only a hang takes so long."""
@@ -37,15 +37,17 @@ TRANSLATE = {
 }
 
 
-def place_in(
+def workspace_in(
     folder: Path, config: str = "", environ: Mapping[str, str] | None = None, database: str | None = None
-) -> Place:
+) -> Workspace:
     """A place under `folder` with this config file, and the database there or another."""
     if config:
         (folder / "config").mkdir(parents=True, exist_ok=True)
         (folder / "config" / "config.toml").write_text(config)
     nodes = str(folder / "nodes")
-    return find_place(str(folder), nodes, Address(database) if database else None, {"USER": "ada", **(environ or {})})
+    return find_workspace(
+        str(folder), nodes, Address(database) if database else None, {"USER": "ada", **(environ or {})}
+    )
 
 
 class Watch:
@@ -84,7 +86,7 @@ class Watch:
 
 
 @asynccontextmanager
-async def running(place: Place, **options: Any) -> AsyncIterator[tuple[Session, Watch]]:
+async def running(place: Workspace, **options: Any) -> AsyncIterator[tuple[Session, Watch]]:
     """An open session without a hub, and what it says. Plug-ins run in this process, as in one that is theirs."""
     session = make_session(place, **{"pace": 0.0, "work": Work(is_isolated=False), **options})
     watch = Watch(session)

@@ -26,7 +26,7 @@ from evolver_tui.adapters.nodes.library import NodeFiles
 from tests.support.console_process import Point
 from tests.support.hubs import Peer, RawHub
 from tests.support.processes import OFTEN_KILLED, Connect, environment
-from tests.support.sessions import SUMMARIZE, place_in, running, send
+from tests.support.sessions import SUMMARIZE, running, send, workspace_in
 from tests.support.terminal import ENTER, SMALL, Terminal, console, look
 
 HIGH = (120, 60)
@@ -330,7 +330,7 @@ def filled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (home / name).chmod(0o700)
 
     async def fill() -> None:
-        async with running(place_in(home, OFTEN_KILLED)) as (session, watch):
+        async with running(workspace_in(home, OFTEN_KILLED)) as (session, watch):
             await send(session, SUMMARIZE)
             await watch.until("review.requested")
 

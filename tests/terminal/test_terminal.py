@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.hubs import free_port
 from tests.support.processes import environment
-from tests.support.sessions import GENERATE, SUMMARIZE, place_in, running, send
+from tests.support.sessions import GENERATE, SUMMARIZE, running, send, workspace_in
 from tests.support.terminal import (
     CTRL_C,
     ENTER,
@@ -45,7 +45,7 @@ def filled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("filled")
 
     async def fill() -> None:
-        async with running(place_in(home)) as (session, watch):
+        async with running(workspace_in(home)) as (session, watch):
             for task, signal_name in ((NO_LANGUAGES, "question.asked"), (GENERATE, "review.requested")):
                 await send(session, task)
                 await watch.until(signal_name)

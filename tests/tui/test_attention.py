@@ -14,7 +14,7 @@ from tests.support.databases import add as add_tasks
 from tests.support.databases import opened, pause, tasks
 from tests.support.desk_fixtures import console
 from tests.support.processes import environment
-from tests.support.sessions import GENERATE, SUMMARIZE, place_in
+from tests.support.sessions import GENERATE, SUMMARIZE, workspace_in
 from tests.support.terminal import console as start_console
 from tests.support.waiting_fixtures import (
     ASKS,
@@ -112,7 +112,7 @@ async def test_the_console_rings_only_when_the_terminal_said_that_it_lost_the_fo
 
 def test_a_real_terminal_gets_title_and_bell_and_its_title_back(tmp_path: Path) -> None:
     async def add_question(task_id: str) -> None:
-        file = place_in(tmp_path).database_file
+        file = workspace_in(tmp_path).database_file
         assert file is not None
         async with opened(file) as database:
             await add_tasks(database, *tasks(task_id))

@@ -32,7 +32,7 @@ from evolver_tui.tui.drawing.pane import Pane
 from evolver_tui.tui.modals import ConfirmModal, ConnectModal, Modal, QuestionModal, ReasonModal, SignalModal
 from evolver_tui.tui.screens.desk.actions.questions import DECLINE
 from evolver_tui.tui.views import ACTIONS
-from evolver_tui.wiring import Place
+from evolver_tui.wiring import Workspace
 from tests.support.hostile import (
     HUGE_LINE,
     MANY_LINES,
@@ -50,7 +50,7 @@ from tests.support.hostile import (
 )
 from tests.support.hubs import Peer, RawHub
 from tests.support.modal_host import stay
-from tests.support.sessions import PATIENCE_SECONDS, Watch, place_in, send
+from tests.support.sessions import PATIENCE_SECONDS, Watch, send, workspace_in
 
 pytestmark = pytest.mark.anyio
 
@@ -61,7 +61,7 @@ MEDIUM = (120, 50)
 
 @asynccontextmanager
 async def console(
-    place: Place, size: tuple[int, int] = MEDIUM, **settings: Any
+    place: Workspace, size: tuple[int, int] = MEDIUM, **settings: Any
 ) -> AsyncIterator[tuple[EvolverApp, Pilot[int], Session, Watch]]:
     """The console over a real session whose routine is this one, with the hub of the settings or one that is away."""
     session = repeating_session(place)
@@ -149,7 +149,7 @@ def shown_card(app: EvolverApp) -> bool:
 
 
 async def test_tasks_questions_drafts_and_errors(tmp_path: Path) -> None:
-    place = place_in(tmp_path / ODD_NAME, environ={"USER": "ada[/]\x1b]0;x\x07"})
+    place = workspace_in(tmp_path / ODD_NAME, environ={"USER": "ada[/]\x1b]0;x\x07"})
     packs = bundles(300)
     alone = [task_of(f"{tag}{text}", "keep", status="completed") for tag, text in numbered()]
     packed = [task_of(pack, does) for pack in packs for does in ("ask", "draft", "fail")]
@@ -179,7 +179,7 @@ async def test_tasks_questions_drafts_and_errors(tmp_path: Path) -> None:
 
 
 async def test_dialogs(tmp_path: Path) -> None:
-    async with console(place_in(tmp_path)) as (app, pilot, _, _):
+    async with console(workspace_in(tmp_path)) as (app, pilot, _, _):
         for words in bundles(300):
             asked = OpenQuestion(1, 1, words, words, words, question_of(words), 0.0)
             await assert_modal_shows(
@@ -205,7 +205,7 @@ async def assert_modal_shows(app: EvolverApp, pilot: Pilot[int], modal: Modal[An
 
 
 async def test_signals_and_searches(tmp_path: Path) -> None:
-    async with console(place_in(tmp_path), LARGE) as (app, pilot, session, _):
+    async with console(workspace_in(tmp_path), LARGE) as (app, pilot, session, _):
         feed, queue = app.desk.feed, app.desk.queue
         for tag, text in numbered():
             session.bus.emit(Observation(f"{tag}{text}", {"v": f"{tag}{text}", text: {text: text}}))
@@ -249,7 +249,7 @@ async def go_to_pane(pilot: Pilot[int], pane: Pane) -> None:
 
 
 async def test_notices_and_an_export_to_an_odd_place(tmp_path: Path) -> None:
-    place = place_in(tmp_path / ODD_NAME)
+    place = workspace_in(tmp_path / ODD_NAME)
     themes = place.paths.themes
     themes.mkdir(parents=True)
     (themes / "\x1b]0;x\x07[@click=app.quit]x.toml").write_text("name = [")
@@ -287,7 +287,7 @@ async def test_what_a_hub_says_when_it_hangs_up_and_its_address(tmp_path: Path) 
         peer.read_to_end()
 
     with RawHub(say_goodbye) as hub:
-        async with console(place_in(tmp_path)) as (app, pilot, session, watch):
+        async with console(workspace_in(tmp_path)) as (app, pilot, session, watch):
             for number, words in enumerate(packs, 1):
                 await session.connect(Address(hub.url))
                 await watch.until("hub.ended", number)
@@ -298,7 +298,7 @@ async def test_what_a_hub_says_when_it_hangs_up_and_its_address(tmp_path: Path) 
 
 @pytest.mark.parametrize("words", [HUGE_LINE, MANY_LINES], ids=["1 MB in a line", "100,000 lines"])
 async def test_an_endless_text_stops_nothing(tmp_path: Path, words: str) -> None:
-    async with console(place_in(tmp_path)) as (app, pilot, session, watch):
+    async with console(workspace_in(tmp_path)) as (app, pilot, session, watch):
         await send(session, task_of(words, "ask"), task_of(words[:MOST_CODE_BYTES], "draft"), task_of(words, "fail"))
         await watch.until("task.failed")
         session.bus.emit(Observation("any", {"v": words}))

@@ -13,7 +13,7 @@ from evolver_tui.tui.modals import InboxModal, QuestionModal
 from tests.support.choice_kind import TASK, Choice
 from tests.support.databases import ELSEWHERE, LEASE, add, opened
 from tests.support.desk_fixtures import console
-from tests.support.sessions import place_in
+from tests.support.sessions import workspace_in
 from tests.support.waiting_fixtures import until_back, until_needs
 
 pytestmark = pytest.mark.anyio
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 async def waits(home: Path, question: Question) -> None:
     """A job there that asks this, of a routine that is elsewhere."""
-    file = place_in(home).database_file
+    file = workspace_in(home).database_file
     assert file is not None
     file.parent.mkdir(parents=True)
     async with opened(file) as database:

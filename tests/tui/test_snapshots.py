@@ -24,7 +24,7 @@ from evolver_tui.tui.modals.inbox_list import InboxList
 from evolver_tui.tui.screens.desk.card import LiveIdentity
 from evolver_tui.wiring import make_session
 from tests.support.routine_process import install
-from tests.support.sessions import GENERATE, SUMMARIZE, TRANSLATE, place_in
+from tests.support.sessions import GENERATE, SUMMARIZE, TRANSLATE, workspace_in
 
 pytestmark = pytest.mark.skipif(
     sys.version_info[:2] != (3, 11) or os.environ.get("NO_COLOR") is not None,
@@ -68,7 +68,7 @@ class Stage:
     """An app whose session is real and whose clock stands; no hub is chosen."""
 
     def __init__(self, folder: Path, theme: str = "evolver-dark", **settings: Any) -> None:
-        self.session: Session = make_session(place_in(folder), pace=0.0, clock=StandingClock())
+        self.session: Session = make_session(workspace_in(folder), pace=0.0, clock=StandingClock())
         told = DeskSettings(
             theme=theme, reviewer="ada", nodes_folder="nodes", now=lambda: NOON, monotonic=hurried, **settings
         )

@@ -15,7 +15,7 @@ from evolver_tui.wiring import make_session
 from tests.support.databases import sql
 from tests.support.desk_fixtures import Console, console
 from tests.support.servers import PostgreSQLServer
-from tests.support.sessions import SUMMARIZE, place_in
+from tests.support.sessions import SUMMARIZE, workspace_in
 from tests.support.waiting_fixtures import ASKS, hear, question_about, until_back, until_needs, until_open
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +43,7 @@ def server(own_server: PostgreSQLServer) -> Iterator[PostgreSQLServer]:
 @asynccontextmanager
 async def console_on(folder: Path, server: PostgreSQLServer, code: str = "") -> AsyncIterator[Console]:
     """A console on a new database of this server; `code` is what its editor writes."""
-    place = place_in(folder, database=server.new_database())
+    place = workspace_in(folder, database=server.new_database())
     script = f"import sys; open(sys.argv[1], 'a').write({code!r})"
     settings = {"make": lambda: make_session(place, pace=0.0), "editor": lambda: (sys.executable, "-c", script)}
     async with console(folder, **settings) as desk:  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from evolver_tui.tui.view_screen import ViewScreen
 from evolver_tui.tui.views import VIEWS, View
 from evolver_tui.wiring import make_session
 from tests.support.desk_fixtures import Console, HandClock
-from tests.support.sessions import place_in
+from tests.support.sessions import workspace_in
 
 pytestmark = pytest.mark.anyio
 
@@ -56,7 +56,7 @@ VIEW = View("probe", "2", "Probe", (SHOUT,), Probe)
 
 
 async def test_keys_go_from_view_to_view_and_mean_what_they_mean_there(tmp_path: Path) -> None:
-    place, clock = place_in(tmp_path), HandClock()
+    place, clock = workspace_in(tmp_path), HandClock()
     app = EvolverApp(
         lambda: make_session(place, pace=0.0), lambda: ([], None), DeskSettings(monotonic=clock), (*VIEWS, VIEW)
     )

@@ -13,7 +13,7 @@ from evolver_tui.cli.arguments import (
     Subparsers,
     add_json_argument,
     call,
-    place_or_demo_arguments,
+    workspace_or_demo_arguments,
 )
 from evolver_tui.cli.options import Options
 from evolver_tui.core.address import Address
@@ -56,11 +56,11 @@ def add_parser(commands: Subparsers) -> None:
     verbs: argparse._SubParsersAction[Any] = jobs.add_subparsers(
         metavar="VERB", required=True, parser_class=IntermixedParser
     )
-    places = place_or_demo_arguments()
+    shared = workspace_or_demo_arguments()
 
     def add(verb: str, help_text: str, *, has_id: bool = True) -> Parser:
         description = f"{help_text[0].upper()}{help_text[1:]}."
-        parser: Parser = verbs.add_parser(verb, parents=[places], help=help_text, description=description)
+        parser: Parser = verbs.add_parser(verb, parents=[shared], help=help_text, description=description)
         if has_id:
             parser.add_argument("id", metavar="ID", help="a job's number or its task's id (job:ID, task:ID)")
         add_json_argument(parser)
@@ -112,14 +112,16 @@ def run(options: JobsOptions) -> int:
     from evolver_tui.cli.output import show
     from evolver_tui.wiring import demo_hint, make_inbox, make_store
 
-    place = options.find_place()
-    store = make_store(place)
+    workspace = options.find_workspace()
+    store = make_store(workspace)
     try:
-        result = _result(options, store, make_inbox(place, store))
+        result = _result(options, store, make_inbox(workspace, store))
     except NotWaiting as error:
-        raise NotWaiting(error.message, f"{error.way_out} {demo_hint(place, only_if_empty=True)}".rstrip()) from None
+        raise NotWaiting(
+            error.message, f"{error.way_out} {demo_hint(workspace, only_if_empty=True)}".rstrip()
+        ) from None
     if options.verb == "list" and not result.text:
-        result = replace(result, message=f"{result.message} {demo_hint(place, only_if_empty=True)}".strip())
+        result = replace(result, message=f"{result.message} {demo_hint(workspace, only_if_empty=True)}".strip())
     return show(result, as_json=options.json)
 
 

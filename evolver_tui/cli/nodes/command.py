@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evolver_tui.cli.arguments import Subparsers, add_json_argument, call, place_arguments
+from evolver_tui.cli.arguments import Subparsers, add_json_argument, call, workspace_arguments
 from evolver_tui.cli.options import Options
 from evolver_tui.core.errors import UsageError
 
 if TYPE_CHECKING:
     from evolver_tui.cli.output import Result
-    from evolver_tui.wiring import Place
+    from evolver_tui.wiring import Workspace
 
 
 class RunOptions(Options):
@@ -36,8 +36,8 @@ class NodesOptions(Options):
 
 def add_parser(commands: Subparsers) -> None:
     """Add both commands."""
-    places = place_arguments()
-    run = commands.add_parser("run", parents=[places], help="run an approved node: JSON in, JSON out")
+    shared = workspace_arguments()
+    run = commands.add_parser("run", parents=[shared], help="run an approved node: JSON in, JSON out")
     run.add_argument("node")
     call(run_node, RunOptions, run)
 
@@ -51,7 +51,7 @@ def add_parser(commands: Subparsers) -> None:
         ("check", ("file",), "what the checks say about a file"),
         ("import", ("file",), "a file as a node, after its checks"),
     ):
-        parser = verbs.add_parser(verb, parents=[places], help=help_text)
+        parser = verbs.add_parser(verb, parents=[shared], help=help_text)
         for name in positional:
             parser.add_argument(name.lstrip("?"), nargs="?" if name.startswith("?") else None)
         add_json_argument(parser)
@@ -67,7 +67,7 @@ def run_node(options: RunOptions) -> int:
     from evolver_tui.cli.output import say
     from evolver_tui.wiring import make_runner
 
-    runner = make_runner(_place_with_library(options))
+    runner = make_runner(_workspace_with_library(options))
     code, output, problem = asyncio.run(operations.run_node(options.node, runner, read_standard_input()))
     sys.stdout.buffer.write(output)
     sys.stdout.flush()
@@ -89,8 +89,8 @@ def _result(options: NodesOptions) -> Result:
     from evolver_tui.cli.nodes import operations
     from evolver_tui.wiring import known_tools, make_library
 
-    place = options.find_place() if options.verb in ("check", "import") else _place_with_library(options)
-    library = make_library(place)
+    workspace = options.find_workspace() if options.verb in ("check", "import") else _workspace_with_library(options)
+    library = make_library(workspace)
     match options.verb:
         case "list":
             return operations.list_nodes(library)
@@ -99,16 +99,16 @@ def _result(options: NodesOptions) -> Result:
         case "diff":
             return operations.diff_nodes(library, options.node, options.a, options.b)
         case "rollback":
-            return operations.rollback_node(library, options.node, options.version, place.reviewer)
+            return operations.rollback_node(library, options.node, options.version, workspace.reviewer)
         case "check":
-            return operations.check_file(Path(options.file), known_tools(place).tools)
-    tools = known_tools(place).tools
-    return operations.import_file(library, Path(options.file), tools, time.time, place.reviewer)
+            return operations.check_file(Path(options.file), known_tools(workspace).tools)
+    tools = known_tools(workspace).tools
+    return operations.import_file(library, Path(options.file), tools, time.time, workspace.reviewer)
 
 
-def _place_with_library(options: Options) -> Place:
-    """The place, for what reads its library: a folder that was mistyped is not taken for an empty one."""
-    place = options.find_place()
-    if options.nodes and not os.path.lexists(place.nodes):
-        raise UsageError(f"There is no folder {place.nodes}.", "Name the library's folder with --nodes DIR.")
-    return place
+def _workspace_with_library(options: Options) -> Workspace:
+    """The workspace, for what reads its library: a folder that was mistyped is not taken for an empty one."""
+    workspace = options.find_workspace()
+    if options.nodes and not os.path.lexists(workspace.nodes):
+        raise UsageError(f"There is no folder {workspace.nodes}.", "Name the library's folder with --nodes DIR.")
+    return workspace
