@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_headless import a_hub
+from tests.support.connect_runs import a_hub
 from tests.support.processes import PATIENCE_SECONDS, Connect, environment, in_thread, run_command
 from tests.support.sessions import SUMMARIZE
 

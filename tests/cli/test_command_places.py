@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from evolver_tui.wiring import find_workspace
-from tests.cli.test_headless import says
+from tests.support.connect_runs import says
 from tests.support.processes import Connect, environment, run_command
 from tests.support.sessions import SUMMARIZE, running, send
 from tests.support.terminal import Terminal

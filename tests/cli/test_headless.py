@@ -21,7 +21,7 @@ from evolver_tui.core.address import Address
 from evolver_tui.engine.headless import Headless
 from evolver_tui.settings.connect_config import ConnectConfig
 from evolver_tui.wiring import make_session
-from tests.engine.test_risk import JSON_CODECS, RE_BUILTINS
+from tests.support.connect_runs import a_hub, says
 from tests.support.hubs import Peer, RawHub, free_port, http_response
 from tests.support.processes import (
     FLAGGED,
@@ -37,6 +37,7 @@ from tests.support.processes import (
     whole_answer,
 )
 from tests.support.provider_server import ProviderServer, status
+from tests.support.reaching_drafts import JSON_CODECS, RE_BUILTINS
 from tests.support.sessions import GENERATE, SUMMARIZE, TRANSLATE, workspace_in
 
 FIELDS = {
@@ -66,25 +67,8 @@ FIELDS = {
 RESULT = {"success", "hub_url", "hub_name", "total_messages", "tasks_received", "errors", "tasks"}
 
 
-def a_hub(*tasks: Mapping[str, Any], batch: int = 1) -> SampleHub:
-    """A hub that sends these, as fast as it can."""
-    return SampleHub(SampleHubSettings(FeedSettings(tasks, rate=0, batch=batch)))
-
-
 def tasks_named(*names: str) -> list[dict[str, Any]]:
     return [{"id": name, "taskName": f"The task {name}", "llmTaskType": "summarize"} for name in names]
-
-
-def says(*arguments: Sequence[object]) -> RawHub:
-    """A hub that calls TaskHub with each of these argument lists."""
-
-    def talk(peer: Peer) -> None:
-        peer.shake_hands()
-        for some in arguments:
-            peer.send({"type": 1, "target": "TaskHub", "arguments": list(some)})
-        peer.read_to_end()
-
-    return RawHub(talk)
 
 
 def check_form(events: Sequence[Event]) -> None:

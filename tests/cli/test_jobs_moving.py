@@ -22,8 +22,8 @@ from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.job import JobState
 from evolver_tui.engine.inbox import Inbox
 from evolver_tui.engine.store import Store
-from tests.cli.test_headless import a_hub, says
 from tests.support.bundles import RAW, asking, claimed, reviewed, with_checksum
+from tests.support.connect_runs import a_hub, says
 from tests.support.databases import add, check_whole, task
 from tests.support.hostile import assert_harmless, bundles
 from tests.support.job_desk import Jobs

@@ -10,42 +10,9 @@ from hypothesis import strategies as st
 
 from evolver_tui.core.node import CheckReport, FindingLevel, Risk
 from evolver_tui.core.router_answer import MOST_CODE_BYTES
-from evolver_tui.engine.checks.checks import check_draft
+from tests.support.drafts import NODE, check, with_lines
 
-TOOLS = ("summarizer", "content_generator", "quick_translator", "nmt_translator")
-
-NODE = """\
-import json
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent.parent.parent))
-from node_runtime import call_tool
-
-
-def main():
-    input_data = json.load(sys.stdin)
-    translations = {}
-    content = call_tool('content_generator', input_data.get('prompt', ''))
-    for pair in input_data.get('translationLanguages', []):
-        prompt = f"Translate from {pair['from']} to {pair['to']}: {content}"
-        translations[pair['to']] = call_tool('quick_translator', prompt)
-    print(json.dumps({'result': content.replace('a', 'b'), 'translations': translations}))
-
-
-if __name__ == '__main__':
-    main()
-"""
 LINES = NODE.count("\n")
-
-
-def check(code: str) -> CheckReport:
-    return check_draft(code, TOOLS)
-
-
-def with_lines(*lines: str) -> CheckReport:
-    """A node of the usual kind with further lines at its end."""
-    return check(NODE + "\n".join(lines) + "\n")
 
 
 def said(report: CheckReport, level: FindingLevel) -> list[tuple[int, str]]:

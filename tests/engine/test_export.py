@@ -14,8 +14,8 @@ from evolver_tui.core.errors import StoreError, UsageError
 from evolver_tui.core.task import Task
 from evolver_tui.engine.durable.routine import RESULT, Run
 from evolver_tui.engine.export import write_export
-from tests.engine.test_worker import at_work, drained
 from tests.support.sessions import GENERATE, SUMMARIZE, approval, review_of, running, send, workspace_in
+from tests.support.worker_bench import at_work, drained
 
 pytestmark = pytest.mark.anyio
 

@@ -23,7 +23,6 @@ from evolver_tui.engine.durable.routine import Result, Run
 from evolver_tui.engine.durable.worker import Worker
 from evolver_tui.engine.session import Session
 from evolver_tui.engine.signals import SignalBus, SignalRegistry
-from tests.engine.test_worker import Clock, Heard
 from tests.support.processes import HARMLESS, Model, whole_answer
 from tests.support.sessions import (
     PATIENCE_SECONDS,
@@ -36,6 +35,7 @@ from tests.support.sessions import (
     send,
     workspace_in,
 )
+from tests.support.worker_bench import Clock, Heard
 
 pytestmark = pytest.mark.anyio
 

@@ -20,7 +20,8 @@ from evolver_tui.core.node import Risk
 from evolver_tui.engine.checks import harmless_names
 from evolver_tui.engine.checks.capabilities import _GUARDED, reaches
 from evolver_tui.engine.checks.name_resolution import Names, Tree
-from tests.engine.test_checks import NODE, check, with_lines
+from tests.support.drafts import NODE, check, with_lines
+from tests.support.reaching_drafts import JSON_CODECS, RE_BUILTINS
 
 
 def _words(text: str) -> frozenset[str]:
@@ -38,33 +39,6 @@ def reached(code: str) -> list[tuple[str, str]]:
 
 
 # --- modules that are attributes of modules ------------------------------------------------------------------------
-
-JSON_CODECS = """\
-import json
-import sys
-
-
-def main():
-    data = json.load(sys.stdin)
-    result = json.codecs.open('out.txt', 'w').write(str(data))
-    print(json.dumps({"result": str(result)}))
-
-
-main()
-"""
-RE_BUILTINS = """\
-import json
-import re
-import sys
-
-
-def main():
-    data = json.load(sys.stdin)
-    print(json.dumps({"result": re.enum.bltns.eval(data["text"])}))
-
-
-main()
-"""
 
 
 @pytest.mark.parametrize(

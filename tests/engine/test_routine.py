@@ -17,8 +17,8 @@ from evolver_tui.core.question import Answer, AnswerAction, Question
 from evolver_tui.core.task import Task
 from evolver_tui.engine.durable.endings import Retry
 from evolver_tui.engine.durable.routine import RESULT, Result, Routine, Run, digest_of, source_hash
-from tests.engine.test_worker import Bench, at_work, drained
 from tests.support.sessions import PATIENCE_SECONDS, row_of, running, send, workspace_in
+from tests.support.worker_bench import Bench, at_work, drained
 
 pytestmark = pytest.mark.anyio
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,125 +13,23 @@ import pytest
 from evolver_tui.adapters.database.database import Database
 from evolver_tui.adapters.nodes.library import NodeFiles
 from evolver_tui.core.errors import StaleLease
-from evolver_tui.core.job import JobState, Outcome, QueueCounts, QueueRow
+from evolver_tui.core.job import JobState, Outcome, QueueCounts
 from evolver_tui.core.question import Answer, AnswerAction
-from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
 from evolver_tui.engine.author.author import Author
 from evolver_tui.engine.durable.endings import LEASE_SECONDS
-from evolver_tui.engine.durable.routine import Result, Routine, Run
+from evolver_tui.engine.durable.routine import Result, Run
 from evolver_tui.engine.durable.worker import Worker
-from evolver_tui.engine.signals import SignalBus, SignalRegistry
 from evolver_tui.tools.definitions import BUILT_IN_TOOLS
 from tests.support.processes import node_answer
 from tests.support.provider_asking import backend_at
 from tests.support.provider_server import RESET, SSE_HEAD, ProviderServer, Step, openai_answer, openai_events, status
 from tests.support.sessions import PATIENCE_SECONDS, open_question, row_of, running, send, workspace_in
+from tests.support.worker_bench import Clock, at_work, drained
 
 pytestmark = pytest.mark.anyio
 
 DONE = Result(Outcome.APPROVED)
-
-
-class Clock:
-    """Time that passes only when a test says so, or at once where nobody has to wait."""
-
-    def __init__(self, *, passes_at_once: bool = False) -> None:
-        self.slept: list[float] = []
-        self._passes_at_once = passes_at_once
-        self._seconds = 1_800_000_000.0
-        self._passed = asyncio.Event()
-        self._fell_asleep = asyncio.Event()
-
-    def now(self) -> float:
-        return self._seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self._fell_asleep.set()
-        if self._passes_at_once:
-            self._seconds += seconds
-            return
-        until = self._seconds + seconds
-        while self._seconds < until:
-            await self._passed.wait()
-
-    async def until_asleep(self, count: int) -> None:
-        """Wait until somebody has gone to sleep so many times."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while len(self.slept) < count:
-                self._fell_asleep.clear()
-                await self._fell_asleep.wait()
-
-    def advance(self, seconds: float) -> None:
-        self._seconds += seconds
-        self._passed.set()
-        self._passed = asyncio.Event()
-
-
-class Heard(list[Signal]):
-    """What was told, in order."""
-
-    def __init__(self, registry: SignalRegistry) -> None:
-        super().__init__()
-        self._news = asyncio.Event()
-        registry.register_all(self._hear)
-
-    def _hear(self, signal: Signal) -> None:
-        self.append(signal)
-        self._news.set()
-
-    def of(self, name: str) -> list[Signal]:
-        return [signal for signal in self if signal.name == name]
-
-    async def until(self, name: str, count: int = 1) -> Signal:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while len(self.of(name)) < count:
-                self._news.clear()
-                await self._news.wait()
-        return self.of(name)[count - 1]
-
-
-@dataclass
-class Bench:
-    """A worker at work, its database, and what it tells."""
-
-    worker: Worker
-    store: Database
-    heard: Heard
-    clock: Clock
-
-    async def row(self, task_id: str) -> QueueRow:
-        return next(row for row in await self.store.rows_after(None, 100) if row.task_id == task_id)
-
-    async def error_of(self, task_id: str) -> str:
-        detail = await self.store.job((await self.row(task_id)).job)
-        assert detail is not None
-        return detail.error
-
-
-@asynccontextmanager
-async def at_work(
-    folder: Path, routine: Routine, *task_ids: str, make_store: Callable[[Path], Database] = Database
-) -> AsyncIterator[Bench]:
-    """A worker that runs this routine on these tasks."""
-    store = make_store(folder / "evolver.db")
-    await store.open()
-    registry = SignalRegistry()
-    clock = Clock()
-    bus = SignalBus("s", clock.now, lambda signals: store.log(signals, "s"), registry)
-    heard = Heard(registry)
-    tasks = [Task.from_raw({"id": task_id, "llmTaskType": "summarize"}) for task_id in task_ids]
-    await store.add_tasks(tasks, "s", generate=True, signals_of=lambda added: ())
-    worker = Worker(store, {"": routine}, bus, clock, session_id="s", owner="here")
-    work = asyncio.create_task(worker.run())
-    try:
-        yield Bench(worker, store, heard, clock)
-    finally:
-        worker.interrupt()
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await work
-        await store.close()
 
 
 @asynccontextmanager
@@ -144,11 +41,6 @@ async def elsewhere(folder: Path) -> AsyncIterator[Database]:
         yield store
     finally:
         await store.close()
-
-
-async def drained(worker: Worker) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        await worker.drained()
 
 
 def locked(folder: Path) -> sqlite3.Connection:

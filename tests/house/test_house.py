@@ -111,19 +111,8 @@ def test_a_vendor_that_is_loaded_by_its_name_is_known_to_one_place(vendor: str, 
     assert {str(path.relative_to(ROOT)) for path in files if statement.search(path.read_text("utf-8"))} <= {place}
 
 
-IMPORTED_AS_YET = {
-    "test_checks": {"test_risk"},
-    "test_headless": {"test_command_line", "test_command_places", "test_jobs_moving"},
-    "test_risk": {"test_headless"},
-    "test_terminal": {"test_readme_tour", "test_two_consoles"},
-    "test_unsaved": {"test_broken_on_desk"},
-    "test_worker": {"test_export", "test_lanes", "test_routine"},
-}
-"""Tests that lend their helpers, and to which others. What is shared belongs below `tests/support`."""
-
-
-def test_no_further_test_imports_a_test() -> None:
+def test_no_test_imports_a_test() -> None:
+    """What is shared stands below `tests/support`."""
     statement = re.compile(r"^\s*(?:from|import) tests(?:\.\w+)*\.(test_\w+)", re.MULTILINE)
     for path in (ROOT / "tests").rglob("*.py"):
-        for lender in statement.findall(path.read_text("utf-8")):
-            assert path.stem in IMPORTED_AS_YET.get(lender, ()), f"{path} imports {lender}"
+        assert statement.findall(path.read_text("utf-8")) == [], path

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.support.processes import PATIENCE_SECONDS, REPOSITORY, environment
-from tests.terminal.test_terminal import approve_task_1, leave, started
+from tests.support.terminal_steps import approve_task_1, leave, started
 
 README = (REPOSITORY / "README.md").read_text()
 

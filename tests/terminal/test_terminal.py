@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 
 from tests.support.hubs import free_port
-from tests.support.processes import environment
 from tests.support.sessions import GENERATE, SUMMARIZE, running, send, workspace_in
 from tests.support.terminal import (
     CTRL_C,
@@ -28,15 +27,13 @@ from tests.support.terminal import (
     SMALL,
     WIDE,
     Terminal,
-    console,
     look,
     modes_left,
 )
+from tests.support.terminal_steps import NO_LANGUAGES, approve_task_1, leave, saved_nodes, started
 
 CARDS = ("task-3 asks", "generate_email_with_translations  v1", "summarize_blog_post  v1")
 """What the cards of the filled home's three tasks are titled, in the queue's order."""
-
-NO_LANGUAGES = {"id": "task-3", "taskName": "Translate Release Notes", "llmTaskType": "translate", "priority": "low"}
 
 
 @pytest.fixture(scope="module")
@@ -63,16 +60,6 @@ def home(filled_home: Path, tmp_path: Path) -> Path:
 
 
 @contextmanager
-def started(home: Path, *arguments: str, size: tuple[int, int] = WIDE, **environ: str) -> Iterator[Terminal]:
-    """The console in a terminal; whatever happens in it, no traceback is ever written."""
-    home.mkdir(exist_ok=True)
-    place = ("--nodes", str(home / "nodes"))
-    with console(home, *place, *arguments, environ=environment(home, **environ), size=size) as terminal:
-        yield terminal
-    assert b"Traceback" not in terminal.raw
-
-
-@contextmanager
 def desk(home: Path, size: tuple[int, int] = WIDE, *, needs_you: int = 3, **environ: str) -> Iterator[Terminal]:
     """The console on the filled home, with a hub that is away, once it shows the queue and takes keys."""
     with started(home, "--hub", f"http://127.0.0.1:{free_port()}/taskhub", size=size, **environ) as terminal:
@@ -92,27 +79,10 @@ def go_to_card(terminal: Terminal, index: int) -> None:
     look()
 
 
-def leave(terminal: Terminal) -> int:
-    """`q`, and yes where a node is just being written; returns the exit code."""
-    look()
-    terminal.send("q")
-    asks = "Leave the console?"
-    terminal.wait_until(lambda screen: terminal.is_over or asks in screen, "the end")
-    if not terminal.is_over:
-        look()
-        terminal.send("y")
-    return terminal.wait()
-
-
 def assert_restored(terminal: Terminal) -> None:
     """A shell would find the terminal as it was."""
     assert b"\x1b[?1049h" in terminal.raw
     assert modes_left(terminal.raw) == []
-
-
-def saved_nodes(home: Path) -> list[str]:
-    """The ids of the nodes in the library, by its folders."""
-    return sorted(path.parent.name for path in (home / "nodes").glob("*/main.py"))
 
 
 def assert_nothing_decided(home: Path, terminal: Terminal) -> None:
@@ -122,20 +92,6 @@ def assert_nothing_decided(home: Path, terminal: Terminal) -> None:
     with contextlib.closing(sqlite3.connect(home / "data" / "evolver.db")) as database:
         assert database.execute("select count(*) from signal where name = 'review.decided'").fetchone() == (0,)
     assert saved_nodes(home) == []
-
-
-def approve_task_1(terminal: Terminal) -> None:
-    """Hold the demo's queue still, read its first task's draft and approve it."""
-    terminal.send("p")  # so that the queue holds still
-    terminal.wait_for("intake paused")
-    terminal.wait_until(lambda screen: re.search("◆ task-1 .* review", screen), "the review of task-1")
-    terminal.send("n")
-    terminal.wait_for("summarize_blog_post  v1", "risk low")
-    terminal.send(ENTER)
-    terminal.wait_for("a approve")
-    look()
-    terminal.send("a")
-    terminal.wait_until(lambda screen: re.search("✓ task-1 .* v1", screen), "the approved task-1")
 
 
 # --- the main job

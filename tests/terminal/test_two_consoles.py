@@ -13,7 +13,7 @@ import pytest
 from tests.support.hubs import free_port, hub_process
 from tests.support.processes import environment, run_command
 from tests.support.terminal import ENTER, WIDE, Terminal, console, look
-from tests.terminal.test_terminal import NO_LANGUAGES, leave, saved_nodes
+from tests.support.terminal_steps import NO_LANGUAGES, leave, saved_nodes
 
 
 @contextmanager

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.away_database import console_on
 from tests.support.desk_fixtures import Console, console
 from tests.support.servers import PostgreSQLServer
 from tests.support.sessions import SUMMARIZE
 from tests.support.waiting_fixtures import until_needs
-from tests.tui.test_unsaved import console_on
 
 pytestmark = pytest.mark.anyio
 

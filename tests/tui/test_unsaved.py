@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from evolver_tui.core.decision import DecisionKind
-from evolver_tui.tui.modals import ConfirmModal, ConnectModal, QuestionModal, ReasonModal
-from evolver_tui.wiring import make_session
+from evolver_tui.tui.modals import ConfirmModal, QuestionModal, ReasonModal
+from tests.support.away_database import console_on
 from tests.support.databases import sql
 from tests.support.desk_fixtures import Console, console
 from tests.support.servers import PostgreSQLServer
-from tests.support.sessions import SUMMARIZE, workspace_in
+from tests.support.sessions import SUMMARIZE
 from tests.support.waiting_fixtures import ASKS, hear, question_about, until_back, until_needs, until_open
 
 pytestmark = pytest.mark.anyio
@@ -38,19 +36,6 @@ def server(own_server: PostgreSQLServer) -> Iterator[PostgreSQLServer]:
     """The same, running before and after."""
     yield own_server
     own_server.start()
-
-
-@asynccontextmanager
-async def console_on(folder: Path, server: PostgreSQLServer, code: str = "") -> AsyncIterator[Console]:
-    """A console on a new database of this server; `code` is what its editor writes."""
-    place = workspace_in(folder, database=server.new_database())
-    script = f"import sys; open(sys.argv[1], 'a').write({code!r})"
-    settings = {"make": lambda: make_session(place, pace=0.0), "editor": lambda: (sys.executable, "-c", script)}
-    async with console(folder, **settings) as desk:  # type: ignore[arg-type]
-        await desk.until_open(ConnectModal)
-        await desk.press("escape")
-        await until_back(desk)
-        yield desk
 
 
 def words_of(desk: Console) -> str:
