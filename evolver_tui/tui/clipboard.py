@@ -12,6 +12,8 @@ MOST_BYTES = 74_994
 _WITHOUT_CLIPBOARD = ("", "dumb", "linux", "unknown")
 """Terminals (`TERM`) that know no OSC 52."""
 
+_TMUX_SECONDS = 1.0
+
 
 async def reason_against_clipboard(text: str, environ: Mapping[str, str]) -> str:
     """Why a text cannot be handed to the terminal's clipboard, as far as that is known; empty when it can."""
@@ -33,8 +35,9 @@ async def _tmux_takes_it() -> bool:
             "tmux", "show-options", "-sv", "set-clipboard",
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
-        output, _ = await process.communicate()
-    except OSError:
+        async with asyncio.timeout(_TMUX_SECONDS):
+            output, _ = await process.communicate()
+    except (OSError, TimeoutError):
         return False
     return output.strip() == b"on"
 
