@@ -104,19 +104,19 @@ class Inbox:
             fitting = next((each.name for each in KINDS.values() if isinstance(answer, each.answer_type)), "that")
             raise NotWaiting(f"This job waits for a {kind.name}, not a {fitting}.")
         reply = kind.reply(await self.as_of_now(question), answer, self._person)
-        session_id, signals = await self._told(question.job, reply.told)
+        session_id, signals = await self._stamped(question.job, reply.told)
         await self._store.answer(question.id, reply.value, self._person, session_id, signals)
         self._tell(signals)
 
     async def retry(self, job: int) -> None:
         """Queue a failed job again; what it had finished is kept. Raises NotWaiting."""
-        session_id, signals = await self._told(job, TASK_RETRIED({}))
+        session_id, signals = await self._stamped(job, TASK_RETRIED({}))
         await self._store.retry(job, session_id, signals)
         self._tell(signals)
 
     async def cancel(self, job: int) -> None:
         """End a job, whether it waits or runs. Raises NotWaiting."""
-        session_id, signals = await self._told(job, JOB_CANCELLED({"by": self._person}))
+        session_id, signals = await self._stamped(job, JOB_CANCELLED({"by": self._person}))
         await self._store.cancel(job, session_id, signals)
         self._tell(signals)
         self._on_cancel(job)
@@ -127,14 +127,14 @@ class Inbox:
         Raises:
             NotWaiting: it is neither, somebody restored it before, or no person's answer rejected it.
         """
-        session_id, signals = await self._told(job, JOB_RESTORED({"by": self._person}))
+        session_id, signals = await self._stamped(job, JOB_RESTORED({"by": self._person}))
         await self._store.restore(job, session_id, signals)
         self._tell(signals)
 
     async def export_job(self, job: int) -> Bundle:
         """Let a waiting job leave for another machine; the same bundle again for one that left. Raises NotWaiting."""
         bundle_id = self._new_id()
-        session_id, signals = await self._told(job, JOB_EXPORTED({"by": self._person, "bundle": bundle_id}))
+        session_id, signals = await self._stamped(job, JOB_EXPORTED({"by": self._person, "bundle": bundle_id}))
         bundle = await self._store.export_job(job, self._person, self._host, bundle_id, session_id, signals)
         if bundle.id == bundle_id:
             self._tell(signals)
@@ -153,7 +153,7 @@ class Inbox:
         self._tell(signals)
         return job
 
-    async def _told(self, job: int, observation: Observation) -> tuple[str, tuple[Signal, ...]]:
+    async def _stamped(self, job: int, observation: Observation) -> tuple[str, tuple[Signal, ...]]:
         """The session whose log tells of this, and the signal that does. Raises NotWaiting for an unknown job."""
         detail = await self._store.job(job)
         if detail is None:

@@ -102,7 +102,7 @@ class Session:
         """
         parts = self._parts
         await self.store.open()
-        self.store.watch(self._changed_elsewhere)
+        self.store.watch(self._on_foreign_change)
         self.store.watch_broken(self.store_broke)
         if parts.is_recorded:
             await self.store.start_session(self.id, Address(), parts.host)
@@ -149,7 +149,7 @@ class Session:
             self._leaving = asyncio.create_task(self.hub.hang_up())
             self.on_broken()
 
-    def _changed_elsewhere(self, has_work: bool) -> None:
+    def _on_foreign_change(self, has_work: bool) -> None:
         """Another process changed something: a job may wait, or ours may have been cancelled."""
         if has_work:
             self.workers.wake()

@@ -69,7 +69,7 @@ class Subscription:
         self._link: Link | None = None
         self._link_task: asyncio.Task[None] | None = None
         self._intake_task: asyncio.Task[None] | None = None
-        self._told: tuple[str, str, float | None] | None = None
+        self._emitted: tuple[str, str, float | None] | None = None
         self.intake: Intake
 
     def open(self, on_message: MessageHook = lambda message: None) -> None:
@@ -86,7 +86,7 @@ class Subscription:
 
     async def connect(self, url: Address) -> None:
         """Subscribe to a hub (and leave the one before). Raises UsageError for a URL that no hub can have."""
-        self._told = None
+        self._emitted = None
         link = self._make_link(url, self)
         await self.hang_up()
         self._link = link
@@ -146,10 +146,10 @@ class Subscription:
 
     def state_changed(self, state: LinkState) -> None:
         """Tell of it, unless only the ping or the count of retries moved."""
-        news = (state.phase, state.reason, state.retry_at)
-        if news == self._told:
+        change = (state.phase, state.reason, state.retry_at)
+        if change == self._emitted:
             return
-        self._told = news
+        self._emitted = change
         payload: LinkChanged = {"hub_url": str(state.url), "retries": state.retries}
         if state.reason:
             payload["reason"] = state.reason

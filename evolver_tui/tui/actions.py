@@ -112,7 +112,7 @@ class Keymap:
         self.actions = tuple(actions)
         self._by_id = {action.id: action for action in self.actions}
         self._here = {place: action for action in self.actions for place in _places(action)}
-        self._elsewhere = {key: action for action in self.actions if action.is_decision for key in action.keys}
+        self._decisions = {key: action for action in self.actions if action.is_decision for key in action.keys}
 
     def bound(self, action: Action[C_contra]) -> Action[C_contra]:
         """An action with its keys here."""
@@ -129,7 +129,7 @@ class Keymap:
 
     def find(self, pane: str, key: str) -> AnyAction | None:
         """The action, or None. A decision is found from every pane, so that the view can say what it needs."""
-        return self._here.get((pane, key)) or self._here.get(("", key)) or self._elsewhere.get(key)
+        return self._here.get((pane, key)) or self._here.get(("", key)) or self._decisions.get(key)
 
 
 def _places(action: AnyAction) -> Iterator[tuple[str, str]]:

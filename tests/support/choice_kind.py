@@ -10,7 +10,7 @@ from typing import Any, Final
 from evolver_tui.core.errors import QuestionError, RoutineError
 from evolver_tui.core.question import Answer, OpenQuestion, Question, Subject, Unreadable
 from evolver_tui.core.question_kinds import Reply
-from evolver_tui.core.question_kinds.question import FormQuestion
+from evolver_tui.core.question_kinds.question import FormKind
 from evolver_tui.core.signal import SignalType
 from evolver_tui.core.signal_catalogue import Asked
 from tests.support.routine_process import install
@@ -35,7 +35,7 @@ class Options(Subject):
     names: tuple[str, ...]
 
 
-class Choice(FormQuestion):
+class Choice(FormKind):
     """One number, of as many as there are options."""
 
     name = "choice"

@@ -34,8 +34,10 @@ class Migration(Layout, table=True):
     at: float = Field(sa_type=Double)
 
 
-class Session(Layout, table=True):
-    """One run of the console or of `connect`."""
+class SessionRow(Layout, table=True):
+    """One run of the console, of `connect` or of `evolver-tui worker`."""
+
+    __tablename__ = "session"
 
     id: str = Field(primary_key=True, sa_type=Text)
     started_at: float = Field(sa_type=Double)

@@ -107,7 +107,7 @@ class Writer:
         self._losing_session = ""
         self._failing = False
         self._closing = False
-        self._told = False
+        self._has_reported = False
         self._tried_last = False
         self._closed = False
 
@@ -354,10 +354,10 @@ class Writer:
         with self._changed:
             self._backlog = logs
             self._failing = True
-            news = bool(logs) and not self._told
-            self._told = self._told or news
+            is_first = bool(logs) and not self._has_reported
+            self._has_reported = self._has_reported or is_first
             self._changed.notify_all()
-        if news:
+        if is_first:
             self._in_loop(self._on_problem, problem)
 
     def _forget(self, logs: list[_Log], now: float) -> None:
@@ -365,7 +365,7 @@ class Writer:
             self._signals_held -= sum(entry.weight for entry in logs)
             lost = 0
             if self._failing:
-                self._failing = self._told = False
+                self._failing = self._has_reported = False
                 lost, self._signals_lost = self._signals_lost, 0
             if lost:
                 name, payload, level = SIGNALS_LOST({"signals": lost})

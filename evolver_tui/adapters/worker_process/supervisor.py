@@ -59,7 +59,7 @@ class WorkerProcess:
         self._child: Child | None = None
         self._lost: dict[str, str] = {}
         """Owner to how it ended, of each process that left a job behind."""
-        self._news = asyncio.Event()
+        self._change = asyncio.Event()
         """Set, and replaced, whenever anything here is another than before."""
         self._woken = asyncio.Event()
         self._has_nothing = False
@@ -112,7 +112,7 @@ class WorkerProcess:
         child = self._child
         for held in child.held if child is not None else ():
             if held[0] == job and child is not None:
-                self._let_go(child, held, "it did not let go of a cancelled job")
+                self._take_back(child, held, "it did not let go of a cancelled job")
 
     async def look_at_current(self) -> None:
         """Drop each job that is held and was cancelled by somebody else."""
@@ -129,11 +129,11 @@ class WorkerProcess:
         wanted = self._drains
         asked: Child | None = None
         while not (self._has_ended or self._has_nothing or self._drained >= wanted):
-            news = self._news
+            change = self._change
             if self._child is not None and self._child is not asked and self._child.owner:
                 asked = self._child
                 asked.send("drain", number=wanted)
-            await news.wait()
+            await change.wait()
 
     async def run(self) -> None:
         """Keep a process while jobs wait for it, until `stop`."""
@@ -247,7 +247,7 @@ class WorkerProcess:
                 try:
                     await self._store.renew(*held, LEASE_SECONDS)
                 except StaleLease:
-                    self._let_go(child, held, "it did not let go of a job that it no longer held")
+                    self._take_back(child, held, "it did not let go of a job that it no longer held")
                 except StoreBroken as error:
                     self._on_broken(error)
                 except StoreError:
@@ -255,15 +255,15 @@ class WorkerProcess:
 
     async def _end_when_idle(self, child: Child) -> None:
         while True:
-            news = self._news
+            change = self._change
             if child.owner and not child.held:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(news.wait(), IDLE_SECONDS)
+                    await asyncio.wait_for(change.wait(), IDLE_SECONDS)
                     continue
                 child.send("stop")
-            await self._news.wait()
+            await self._change.wait()
 
-    def _let_go(self, child: Child, held: Held, reason: str) -> None:
+    def _take_back(self, child: Child, held: Held, reason: str) -> None:
         child.send("drop", job=held[0])
         self._watch(self._kill_later(child, lambda: held in child.held, reason))
 
@@ -284,8 +284,8 @@ class WorkerProcess:
             self._child.send(do)
 
     def _changed(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+        self._change.set()
+        self._change = asyncio.Event()
 
     def _meet(self, error: StoreError) -> None:
         self.trouble = str(error)

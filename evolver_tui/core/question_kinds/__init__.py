@@ -13,12 +13,12 @@ from evolver_tui.core.errors import QuestionError
 from evolver_tui.core.form import read_form
 from evolver_tui.core.question import Question
 from evolver_tui.core.question_kinds.kind import Kind, Reply, UnknownKind
-from evolver_tui.core.question_kinds.question import FormQuestion
-from evolver_tui.core.question_kinds.review import Review
+from evolver_tui.core.question_kinds.question import FormKind
+from evolver_tui.core.question_kinds.review import ReviewKind
 
 __all__ = ("KINDS", "Kind", "Reply", "UnknownKind", "check_question", "kind_of")
 
-KINDS: Final[dict[str, Kind[Any]]] = {kind.name: kind for kind in (FormQuestion(), Review())}
+KINDS: Final[dict[str, Kind[Any]]] = {kind.name: kind for kind in (FormKind(), ReviewKind())}
 """Name to kind."""
 
 

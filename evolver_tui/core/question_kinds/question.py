@@ -10,7 +10,7 @@ from evolver_tui.core.question_kinds.kind import Kind, Reply
 from evolver_tui.core.signal_catalogue import QUESTION_ANSWERED, QuestionAnswered
 
 
-class FormQuestion(Kind[Answer]):
+class FormKind(Kind[Answer]):
     """A message and a form."""
 
     name = QuestionKind.QUESTION.value

@@ -112,7 +112,7 @@ class ReviewSubject(Subject):
         return self.replaces.sha256 if self.replaces else ""
 
 
-class Review(Kind[Decision]):
+class ReviewKind(Kind[Decision]):
     """A draft that is approved, edited, sent back or rejected."""
 
     name = QuestionKind.REVIEW.value

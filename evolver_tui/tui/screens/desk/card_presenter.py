@@ -70,7 +70,7 @@ class CardPresenter:
         question = await store.open_question_of(row.job) if row.state == "paused" else None
         if question is not None and settled_before == self._desk.questions.times_settled:
             self._desk.questions.is_open_again(question.id)  # where it was settled before, its job was restored
-        await self._tell_settled_elsewhere(row, question)
+        await self._announce_settled(row, question)
         journal = await store.journal(row.job) if row.state != "paused" else {}
         question = await self._as_of_now(question)
         selected, live = self._queue.selected, self._session.live_draft
@@ -89,7 +89,7 @@ class CardPresenter:
                 return await self._session.inbox.as_of_now(question)
         return question
 
-    async def _tell_settled_elsewhere(self, row: QueueRow, question: OpenQuestion | None) -> None:
+    async def _announce_settled(self, row: QueueRow, question: OpenQuestion | None) -> None:
         """Say what became of the question that was on the card, when this job asks another one or none."""
         before, self._on_card = self._on_card, question
         if before is None or before.job != row.job:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from evolver_tui.tui.screens.desk.receipts import Receipts
 
 
-class Layout(Protocol):
+class DeskLayout(Protocol):
     """Where the panes of the desk are, and which one has the focus."""
 
     @property
@@ -62,7 +62,7 @@ class Panes(NamedTuple):
     feed: SignalFeed
 
 
-class SessionParts(NamedTuple):
+class DeskSession(NamedTuple):
     """An open session, and what the desk keeps about it."""
 
     session: Session
@@ -75,7 +75,7 @@ class DeskContext(ViewContext):
 
     def __init__(
         self, screen: Screen[None], settings: DeskSettings, keymap: Keymap, panes: Panes, receipts: Receipts,
-        layout: Layout, way_to_card: str,
+        layout: DeskLayout, way_to_card: str,
     ) -> None:  # fmt: skip
         """Args:
         way_to_card: how to get to the card, as a sentence.
@@ -87,7 +87,7 @@ class DeskContext(ViewContext):
         self.job_changes = JobChanges()
         self.card_wanted = asyncio.Event()
         """Set whenever the selected job is to be read again."""
-        self.parts: SessionParts | None = None
+        self.parts: DeskSession | None = None
         """None until the session is open."""
         self.is_closing = False
         self.unsaved_edits: dict[int, str] = {}
@@ -233,7 +233,7 @@ class DeskContext(ViewContext):
 
     def show_receipts(self) -> None:
         """Say on the card and in the rows what became of what was decided last."""
-        self.receipts.let_go()
+        self.receipts.expire()
         note = self.receipts.latest
         if note != self._note:
             self._note = note

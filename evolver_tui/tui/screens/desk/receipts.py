@@ -110,7 +110,7 @@ class Receipts:
                 return f"cancelled, {self._restores}"
         return ""
 
-    def let_go(self) -> None:
+    def expire(self) -> None:
         """Forget what has stood there for long enough."""
         now = self._now()
         over = [job for job, each in self._given.items() if each.is_final and now - each.at >= SECONDS_SHOWN]

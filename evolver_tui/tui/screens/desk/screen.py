@@ -22,7 +22,7 @@ from evolver_tui.tui.screens.desk.actions.hub import CONNECT
 from evolver_tui.tui.screens.desk.actions.jobs import RESTORE
 from evolver_tui.tui.screens.desk.actions.layout import BACK, OPEN_CARD
 from evolver_tui.tui.screens.desk.card import message_content
-from evolver_tui.tui.screens.desk.context import DeskContext, Panes, SessionParts
+from evolver_tui.tui.screens.desk.context import DeskContext, DeskSession, Panes
 from evolver_tui.tui.screens.desk.live_updates import LiveUpdates
 from evolver_tui.tui.screens.desk.panes.hub_pane import HubPane
 from evolver_tui.tui.screens.desk.panes.queue_pane import QueuePane
@@ -102,7 +102,7 @@ class Desk(ViewScreen[DeskContext]):
 
         context = self.context
         questions = OpenQuestions(context, session.store, context.job_changes)
-        context.parts = SessionParts(session, questions, HubChoice(context, session))
+        context.parts = DeskSession(session, questions, HubChoice(context, session))
         session.store.watch(self.bridge.jobs_changed)
         self.hub.set_author(safe_text(session.author_label, 100))
         monitor = JobMonitor()
