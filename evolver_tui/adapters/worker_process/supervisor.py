@@ -89,8 +89,8 @@ class WorkerProcess:
         self._tell("wake")
 
     def wake_for_new(self) -> None:
-        """Look at the queue for new jobs, unless one is worked on."""
-        if not self.is_working:
+        """Look at the queue for new jobs. A process that runs hears of them by itself, and not at each commit."""
+        if self._child is None:
             self.wake()
 
     def stop(self) -> None:
