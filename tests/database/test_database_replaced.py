@@ -128,10 +128,14 @@ async def test_backup_that_is_copied_over_the_file_of_an_idle_console_stays_as_i
 
 
 async def test_checkpoints_of_others_are_no_foreign_writing(path: Path) -> None:
+    # SQLite before 3.51.3 can lose a commit that begins the log anew beside two checkpoints (sqlite.org, "WAL-reset
+    # bug"), so this one keeps writers out for its time.
     loop = (
-        "import sqlite3, sys; connection = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "import sqlite3, sys; open = lambda: sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60);"
+        "lock, connection = open(), open();"
         "print('ready', flush=True);"
-        "[connection.execute('PRAGMA wal_checkpoint(PASSIVE)').fetchall() for _ in iter(int, 1)]"
+        "[(lock.execute('BEGIN IMMEDIATE'), connection.execute('PRAGMA wal_checkpoint(PASSIVE)').fetchall(),"
+        " lock.execute('COMMIT')) for _ in iter(int, 1)]"
     )
     async with opened(path) as one, opened(path) as two:
         await add(one, task("a"))

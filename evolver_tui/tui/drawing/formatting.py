@@ -35,7 +35,7 @@ def bars(values: list[float], signs: str) -> str:
     return "".join(signs[round(value / highest * last)] for value in values)
 
 
-_second: tuple[int, str] = (0, "")
+_second: tuple[int, str] = (-1, "")
 
 
 def clock_time(timestamp: float) -> str:
