@@ -224,7 +224,7 @@ def make_session(
             id=for_session or new_session_id(clock.now()),
             host=platform.node(),
             person=workspace.reviewer,
-            store=make_store(workspace),
+            store=make_store(workspace, checkpoints=for_session is None),
             backend=backend,
             library=library,
             author=author,
@@ -288,11 +288,15 @@ def _new_id() -> str:
     return str(uuid.uuid4())
 
 
-def make_store(workspace: Workspace) -> Store:
-    """The database of this workspace."""
+def make_store(workspace: Workspace, *, checkpoints: bool = True) -> Store:
+    """The database of this workspace.
+
+    Args:
+        checkpoints: see `Database`.
+    """
     from evolver_tui.adapters.database.database import Database
 
-    return Database(workspace.database)
+    return Database(workspace.database, checkpoints=checkpoints)
 
 
 def demo_hint(workspace: Workspace, *, only_if_empty: bool = False) -> str:

@@ -75,6 +75,8 @@ class Database(Store):
         busy_seconds: how long to wait while another process writes to the file, or to the same rows.
         clock_shift: seconds by which this object's time differs from the database's.
         log_limit: signals that are kept in memory at most.
+        checkpoints: whether this object copies SQLite's log into the file when it grows. Of a process and those that
+            work for it, one does: two at once are what SQLite before 3.51.3 can lose a commit by.
         on_problem: told, in the event loop's thread, when the log cannot be written, and how much of it was lost.
     """
 
@@ -85,12 +87,14 @@ class Database(Store):
         busy_seconds: float = 5.0,
         clock_shift: float = 0.0,
         log_limit: int = 100_000,
+        checkpoints: bool = True,
         on_problem: Callable[[StoreError], None] = _nobody,
     ) -> None:
         self._url = Address(url) if isinstance(url, str) else url
         self._busy_seconds = busy_seconds
         self._clock_shift = clock_shift
         self._log_limit = log_limit
+        self._checkpoints = checkpoints
         self._on_problem = on_problem
         self._threads: _Threads | None = None
         self._listeners: list[Callable[[bool], None]] = []
@@ -100,7 +104,7 @@ class Database(Store):
 
     async def open(self) -> None:
         """Reach the database, bring its layout up to date, start the threads."""
-        dialect = await asyncio.to_thread(dialect_of, self._url, self._busy_seconds)
+        dialect = await asyncio.to_thread(dialect_of, self._url, self._busy_seconds, checkpoints=self._checkpoints)
 
         def migrate(connection: Connection, now: float) -> None:
             migrations.bring_up_to_date(connection, now, dialect.place)

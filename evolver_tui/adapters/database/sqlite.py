@@ -71,14 +71,16 @@ class SQLite:
 
     Args:
         busy_seconds: how long to wait while another process writes.
+        checkpoints: see `Database`.
     """
 
     errors: tuple[type[Exception], ...] = DRIVER_ERRORS
     skip_locked = ""
     has_many_writers = False
 
-    def __init__(self, path: Path, busy_seconds: float) -> None:
+    def __init__(self, path: Path, busy_seconds: float, *, checkpoints: bool = True) -> None:
         self.path = path
+        self._checkpoints = checkpoints
         self.place = str(path)
         self._busy_seconds = busy_seconds
         self._file = SameFile(path)
@@ -105,7 +107,7 @@ class SQLite:
 
     def writing(self) -> Engine:
         """Connections that take the write lock as they begin."""
-        return make_engine(self._file, self._busy_seconds, "BEGIN IMMEDIATE")
+        return make_engine(self._file, self._busy_seconds, "BEGIN IMMEDIATE", checkpoints=self._checkpoints)
 
     def reading(self) -> Engine:
         """Connections that never wait for the writer."""
@@ -209,8 +211,9 @@ class FileWatch:
 
 
 def make_engine(
-    file: SameFile, busy_seconds: float, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], *, switches: bool = True
-) -> Engine:
+    file: SameFile, busy_seconds: float, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], *,
+    switches: bool = True, checkpoints: bool = True,
+) -> Engine:  # fmt: skip
     """Connections to the file and to no other of its name, which all begin their transactions with `begin`.
 
     One that will write has to say so at its beginning: a reader that turns writer is refused at once, whatever the
@@ -218,6 +221,7 @@ def make_engine(
 
     Args:
         switches: to the write-ahead log, where the file has none yet.
+        checkpoints: copies that log into the file when it has grown.
     """
 
     # Without the write-ahead log a commit waits for readers as well, and only SQLite's own waiting covers that.
@@ -232,6 +236,8 @@ def make_engine(
         try:
             if switches:
                 _patiently(connection, "PRAGMA journal_mode = WAL", busy_seconds)
+            if not checkpoints:
+                connection.execute("PRAGMA wal_autocheckpoint = 0")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             file.check()

@@ -14,15 +14,18 @@ from evolver_tui.core.errors import StoreError, UsageError
 from evolver_tui.settings.database_url import FORMS, check_database_url, scheme_of
 
 
-def dialect_of(address: Address | Path, busy_seconds: float) -> Dialect:
+def dialect_of(address: Address | Path, busy_seconds: float, *, checkpoints: bool = True) -> Dialect:
     """What speaks with the database that a URL (or a plain path object) names.
+
+    Args:
+        checkpoints: see `Database`.
 
     Raises:
         UsageError: it is no URL, is of a database or for a driver that is not known here, or names no file.
         StoreError: the extra that it needs is not installed.
     """
     if isinstance(address, Path):
-        return SQLite(address, busy_seconds)
+        return SQLite(address, busy_seconds, checkpoints=checkpoints)
     url = address.for_connecting()
     check_database_url(url)
     _, _, rest = url.partition("://")
@@ -33,7 +36,7 @@ def dialect_of(address: Address | Path, busy_seconds: float) -> Dialect:
     if scheme_of(url) == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
             raise UsageError("The database has to be a file.", f"Write it as {FORMS}.")
-        return SQLite(Path(parsed.database), busy_seconds)
+        return SQLite(Path(parsed.database), busy_seconds, checkpoints=checkpoints)
     try:
         from evolver_tui.adapters.database.postgresql import PostgreSQL
     except ImportError:
