@@ -54,6 +54,8 @@ class Action(NamedTuple, Generic[C_contra]):
     """Whether its key works while text is typed."""
     is_on: Callable[[C_contra], bool] | None = None
     """Whether what it switches is on."""
+    view_label: str = ""
+    """The name of the view that it shows, for the status line; empty for everything else."""
     title_when_on: str = ""
     """What the key line says then instead of `title`; it stands there before all others."""
 

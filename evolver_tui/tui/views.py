@@ -33,8 +33,9 @@ class View(NamedTuple):
         """The action that shows it."""
         name = self.label.lower()
         return Action(
-            f"view.{self.id}", self.key, name, f"Show the {name}.", "Desk", lambda view: view.switch_view(self.id)
-        )
+            f"view.{self.id}", self.key, name, f"Show the {name}.", "Desk", lambda view: view.switch_view(self.id),
+            view_label=self.label,
+        )  # fmt: skip
 
 
 def _desk(settings: DeskSettings, keymap: Keymap) -> ViewScreen[Any]:

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,12 @@ def test_no_test_imports_a_test() -> None:
     statement = re.compile(r"^\s*(?:from|import) tests(?:\.\w+)*\.(test_\w+)", re.MULTILINE)
     for path in (ROOT / "tests").rglob("*.py"):
         assert statement.findall(path.read_text("utf-8")) == [], path
+
+
+def test_every_room_of_an_adapter_is_held_apart_from_the_others() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (apart,) = [set(contract["modules"]) for contract in contracts if contract["type"] == "independence"]
+    rooms = {
+        f"evolver_tui.adapters.{path.parent.name}" for path in (ROOT / "evolver_tui/adapters").glob("*/__init__.py")
+    }
+    assert rooms == apart

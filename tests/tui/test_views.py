@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from textual.app import ComposeResult
 
-from evolver_tui.tui.actions import Action, Keymap
+from evolver_tui.settings.keymap import clashes
+from evolver_tui.tui.actions import Action, Keymap, key_bindings
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.context import ViewContext
 from evolver_tui.tui.desk_settings import DeskSettings
@@ -16,7 +17,7 @@ from evolver_tui.tui.drawing.pane import Pane
 from evolver_tui.tui.drawing.styles import Line
 from evolver_tui.tui.modals import ConnectModal, HelpModal
 from evolver_tui.tui.view_screen import ViewScreen
-from evolver_tui.tui.views import VIEWS, View
+from evolver_tui.tui.views import ACTIONS, VIEWS, View, keymap_of
 from evolver_tui.wiring import make_session
 from tests.support.desk_fixtures import Console, HandClock
 from tests.support.sessions import workspace_in
@@ -84,3 +85,18 @@ async def test_keys_go_from_view_to_view_and_mean_what_they_mean_there(tmp_path:
         await desk.until(lambda: isinstance(app.screen, Probe), "the other view again")
         assert app.session is not None
         await app.session.close(finish_current=False)
+
+
+def test_no_two_actions_of_a_view_have_one_key_in_one_place() -> None:
+    for view in VIEWS:
+        keymap = keymap_of(view, VIEWS, ACTIONS)
+        assert list(clashes(key_bindings(keymap.actions), {})) == []
+
+
+async def test_the_status_line_names_each_view_with_its_key(tmp_path: Path) -> None:
+    settings = DeskSettings(now=lambda: 0.0, monotonic=HandClock(), key_overrides={"view.probe": "f6"})
+    workspace = workspace_in(tmp_path)
+    app = EvolverApp(lambda: make_session(workspace), lambda: ([], None), settings, (*VIEWS, VIEW))
+    async with app.run_test(size=(120, 40)):
+        row = "".join(segment.text for segment in app.desk.status.render_line(0))
+        assert row.rstrip().endswith("1 Desk f6 Probe")

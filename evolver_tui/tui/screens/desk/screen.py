@@ -53,7 +53,8 @@ class Desk(ViewScreen[DeskContext]):
         super().__init__(classes=" ".join([*guessed, *(["-plain"] if settings.plain else [])]))
         plain, now, monotonic = settings.plain, settings.now, settings.monotonic
         receipts = Receipts(monotonic, keymap.shown_key(RESTORE))
-        self.status = StatusLine(plain=plain)
+        views = [(action.shown_key, action.view_label) for action in keymap.actions if action.view_label]
+        self.status = StatusLine(views, plain=plain)
         self.queue = QueuePane(now, monotonic, receipts.words_of, plain=plain)
         selection_keys = f"{keymap.shown_key(COPY)} copies, {keymap.shown_key(BACK)} ends it"
         self.card = ReviewCard(monotonic, selection_keys, plain=plain)

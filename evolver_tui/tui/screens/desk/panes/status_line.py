@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.style import Style
@@ -36,8 +36,12 @@ class Status(NamedTuple):
 class StatusLine(Pane):
     """One row, drawn again when it reads differently."""
 
-    def __init__(self, *, plain: bool = False) -> None:
+    def __init__(self, views: Sequence[tuple[str, str]], *, plain: bool = False) -> None:
+        """Args:
+        views: key and label of each.
+        """
         super().__init__(plain=plain, id="status")
+        self._views = views
         self._status = Status()
 
     def update(self, status: Status) -> None:
@@ -54,12 +58,12 @@ class StatusLine(Pane):
                 break
             left += group
         status = self._status
-        view: list[Fragment] = [("1", "strong"), (" Desk ", "text")]
+        views = [part for key, label in self._views for part in ((key, "strong"), (f" {label} ", "text"))]
         if not status.session_id:
-            return spread(left, view, width), None
-        session: list[Fragment] = [(f"{status.session_id}  ", "dim"), *view]
+            return spread(left, views, width), None
+        session: list[Fragment] = [(f"{status.session_id}  ", "dim"), *views]
         fits = line_width(left) + line_width(session) < width
-        return spread(left, session if fits else view, width), None
+        return spread(left, session if fits else views, width), None
 
     def _groups(self, width: int) -> Iterator[list[Fragment]]:
         status = self._status
