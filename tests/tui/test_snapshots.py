@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from evolver_tui.adapters import process_identity
 from evolver_tui.core.errors import StoreError
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.engine.author.author import LiveDraft
@@ -23,6 +24,7 @@ from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.tui.modals.inbox_list import InboxList
 from evolver_tui.tui.screens.desk.card import LiveIdentity
 from evolver_tui.wiring import make_session
+from tests.benchmarks.workplace import silent_provider
 from tests.support.routine_process import install
 from tests.support.sessions import GENERATE, SUMMARIZE, TRANSLATE, workspace_in
 
@@ -216,6 +218,37 @@ def test_card_of_a_job_that_is(snap_compare: Any, tmp_path: Path, state: str) ->
         await pilot.pause(0.3)
 
     assert snap_compare(stage.app, terminal_size=WIDE, run_before=steps)
+
+
+@pytest.fixture
+def named_host(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose name is the same wherever pictures are drawn."""
+    monkeypatch.setattr("platform.node", lambda: "workstation")
+    identity_of_this_process_anew()
+    yield
+    monkeypatch.undo()
+    identity_of_this_process_anew()
+
+
+def identity_of_this_process_anew() -> None:
+    process_identity._place.cache_clear()
+    process_identity._identity.cache_clear()
+
+
+def test_card_of_a_job_that_runs(snap_compare: Any, tmp_path: Path, named_host: None) -> None:
+    with silent_provider() as url:
+        config = f'[backend]\nkind = "openai"\nbase_url = "{url}"\nmodel = "silent"\napi_key_env = "PATH"\n'
+        workspace_in(tmp_path, config)
+        stage = Stage(tmp_path)
+
+        async def steps(pilot: Pilot[int]) -> None:
+            await stage.opened(pilot)
+            await asyncio.to_thread(stage.session.hub.message, [SUMMARIZE])
+            await stage._until(pilot, lambda: state_of(stage) == "running" and stage.app.desk.card.content.job > 0)
+            await pilot.press("enter", "plus")  # alone: the signals beside it tell the worker's own time
+            await pilot.pause(0.3)
+
+        assert snap_compare(stage.app, terminal_size=WIDE, run_before=steps)
 
 
 def state_of(stage: Stage) -> str:
