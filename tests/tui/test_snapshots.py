@@ -61,6 +61,21 @@ def _greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
+@pytest.fixture(autouse=True)
+def _workstation(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose name is the same wherever pictures are drawn."""
+    monkeypatch.setattr("platform.node", lambda: "workstation")
+    identity_of_this_process_anew()
+    yield
+    monkeypatch.undo()
+    identity_of_this_process_anew()
+
+
+def identity_of_this_process_anew() -> None:
+    process_identity._place.cache_clear()
+    process_identity._identity.cache_clear()
+
+
 def hurried() -> float:
     """The time that a card has to be seen passes ten times as fast."""
     return 10 * time.monotonic()
@@ -220,22 +235,7 @@ def test_card_of_a_job_that_is(snap_compare: Any, tmp_path: Path, state: str) ->
     assert snap_compare(stage.app, terminal_size=WIDE, run_before=steps)
 
 
-@pytest.fixture
-def named_host(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A machine whose name is the same wherever pictures are drawn."""
-    monkeypatch.setattr("platform.node", lambda: "workstation")
-    identity_of_this_process_anew()
-    yield
-    monkeypatch.undo()
-    identity_of_this_process_anew()
-
-
-def identity_of_this_process_anew() -> None:
-    process_identity._place.cache_clear()
-    process_identity._identity.cache_clear()
-
-
-def test_card_of_a_job_that_runs(snap_compare: Any, tmp_path: Path, named_host: None) -> None:
+def test_card_of_a_job_that_runs(snap_compare: Any, tmp_path: Path) -> None:
     with silent_provider() as url:
         config = f'[backend]\nkind = "openai"\nbase_url = "{url}"\nmodel = "silent"\napi_key_env = "PATH"\n'
         workspace_in(tmp_path, config)
