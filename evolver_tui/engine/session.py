@@ -153,7 +153,7 @@ class Session:
         """Another process changed something: a job may wait, or ours may have been cancelled."""
         if has_work:
             self.workers.wake()
-        self._looking = asyncio.create_task(self.workers.look_at_current())
+        self._looking = asyncio.create_task(self.workers.drop_cancelled(self.store))
 
     def _log(self, signals: Sequence[Signal]) -> None:
         self.store.log(signals, self.id)

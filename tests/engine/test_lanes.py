@@ -21,6 +21,7 @@ from evolver_tui.core.task import Task
 from evolver_tui.engine.durable.lanes import MOST, Lane
 from evolver_tui.engine.durable.routine import Result, Run
 from evolver_tui.engine.durable.worker import Worker
+from evolver_tui.engine.durable.workers import Workers
 from evolver_tui.engine.session import Session
 from evolver_tui.engine.signals import SignalBus, SignalRegistry
 from tests.support.processes import HARMLESS, Model, whole_answer
@@ -343,7 +344,7 @@ async def test_answered_plug_ins_run_some_at_a_time_beside_the_author_and_keep_n
         bench.may_end.set()
         await in_time(draining)
         assert len(bench.heard.of("task.completed")) == len(PLUGS) + 2
-        assert not bench.worker.is_working
+        assert not bench.worker.held
 
 
 @pytest.mark.parametrize("end", [Worker.interrupt, Worker.stop])
@@ -372,7 +373,7 @@ async def test_only_the_cancelled_job_is_dropped(tmp_path: Path, from_elsewhere:
         job = next(row.job for row in await bench.store.rows_after(None, 10) if row.task_id == "plug-0")
         await bench.store.cancel(job, "s")
         if from_elsewhere:
-            await bench.worker.look_at_current()
+            await Workers((bench.worker,)).drop_cancelled(bench.store)
         else:
             bench.worker.drop(job)
         bench.may_end.set()

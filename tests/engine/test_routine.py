@@ -17,6 +17,7 @@ from evolver_tui.core.question import Answer, AnswerAction, Question
 from evolver_tui.core.task import Task
 from evolver_tui.engine.durable.endings import Retry
 from evolver_tui.engine.durable.routine import RESULT, Result, Routine, Run, digest_of, source_hash
+from evolver_tui.engine.durable.workers import Workers
 from tests.support.sessions import PATIENCE_SECONDS, row_of, running, send, workspace_in
 from tests.support.worker_bench import Bench, at_work, drained
 
@@ -535,7 +536,8 @@ async def test_a_running_job_is_cancelled_and_its_worker_takes_the_next(tmp_path
         job = (await bench.row("one")).job
         if from_elsewhere:
             looking: list[asyncio.Task[None]] = []
-            bench.store.watch(lambda has_work: looking.append(asyncio.create_task(bench.worker.look_at_current())))
+            ours = Workers((bench.worker,))
+            bench.store.watch(lambda has_work: looking.append(asyncio.create_task(ours.drop_cancelled(bench.store))))
             other = Database(tmp_path / "evolver.db")
             await other.open()
             await other.cancel(job, "s")

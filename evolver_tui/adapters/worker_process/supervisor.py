@@ -14,7 +14,6 @@ from typing import Any, Final
 from evolver_tui.adapters.worker_process.channel import signal_of
 from evolver_tui.adapters.worker_process.child import Child, Held
 from evolver_tui.core.errors import StaleLease, StoreBroken, StoreError
-from evolver_tui.core.job import JobState
 from evolver_tui.core.signal_catalogue import WORKER_ENDED, WORKER_ERROR, WorkerEnded
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.durable.endings import LEASE_SECONDS, RENEW_SECONDS
@@ -67,16 +66,17 @@ class WorkerProcess:
         self._drains = 0
         self._drained = -1
         self._failed_starts = 0
-        self._stopping = self._has_ended = False
+        self._stopping = asyncio.Event()
+        self._is_interrupted = self._has_ended = False
         self._watching: set[asyncio.Task[None]] = set()
         self.trouble = ""
 
     # --- what its session asks
 
     @property
-    def is_working(self) -> bool:
-        """Whether the process holds a job."""
-        return self._child is not None and bool(self._child.held)
+    def held(self) -> Collection[Held]:
+        """Job and fence of each claim that the process holds."""
+        return self._child.held if self._child is not None else ()
 
     def knows(self, routine: str) -> bool:
         """Whether it can run a routine."""
@@ -95,13 +95,14 @@ class WorkerProcess:
 
     def stop(self) -> None:
         """Take no further job; those that are held run on to their next stop."""
-        self._stopping = True
+        self._stopping.set()
         self._tell("stop")
         self._woken.set()
 
     def interrupt(self) -> None:
         """Stop, and give back what is held; a process that does not is killed."""
-        self._stopping = True
+        self._is_interrupted = True
+        self._stopping.set()
         self._tell("interrupt")
         self._woken.set()
         if self._child is not None:
@@ -109,18 +110,9 @@ class WorkerProcess:
 
     def drop(self, job: int) -> None:
         """Stop working on a job that was cancelled; a process that does not is killed."""
-        child = self._child
-        for held in child.held if child is not None else ():
-            if held[0] == job and child is not None:
-                self._take_back(child, held, "it did not let go of a cancelled job")
-
-    async def look_at_current(self) -> None:
-        """Drop each job that is held and was cancelled by somebody else."""
-        for job, _ in self._child.held if self._child is not None else ():
-            with contextlib.suppress(StoreError):
-                row = await self._store.row(job)
-                if row is not None and row.state is JobState.CANCELLED:
-                    self.drop(job)
+        if self._child is not None:
+            for held in [held for held in self._child.held if held[0] == job]:
+                self._take_back(self._child, held, "it did not let go of a cancelled job")
 
     async def drained(self) -> None:
         """Wait until no job waits for it, or it stopped."""
@@ -138,7 +130,7 @@ class WorkerProcess:
     async def run(self) -> None:
         """Keep a process while jobs wait for it, until `stop`."""
         try:
-            while not self._stopping:
+            while not self._stopping.is_set():
                 self._woken.clear()
                 seconds = await self._seconds_to_wait()
                 if seconds == 0.0:
@@ -176,8 +168,10 @@ class WorkerProcess:
             return
         self._child = child
         child.send("begin", lost=self._lost, **self._begin)
-        if self._stopping:
-            child.send("stop")
+        if self._is_interrupted:  # while it was started
+            self.interrupt()
+        elif self._stopping.is_set():
+            self.stop()
         beside = [asyncio.create_task(work) for work in (self._renew_leases(child), self._end_when_idle(child))]
         failed = ""
         try:
@@ -194,7 +188,7 @@ class WorkerProcess:
                 task.cancel()
             self._child = None
         self._take_leave(child, how)
-        if not child.owner and not self._stopping:
+        if not (child.owner or self._stopping.is_set()):
             last = child.last_words[-1:] or (how,)
             await self._wait_after_failure(failed or f"The process for routines could not begin: {last[0]}")
         self._changed()
@@ -230,14 +224,8 @@ class WorkerProcess:
         seconds = min(FIRST_WAIT_SECONDS * 2**self._failed_starts, LONGEST_WAIT_SECONDS)
         self._failed_starts += 1
         self._changed()
-        stopping = asyncio.create_task(self._stopped())
-        await asyncio.wait({stopping}, timeout=seconds)
-        stopping.cancel()
-
-    async def _stopped(self) -> None:
-        while not self._stopping:
-            await self._woken.wait()
-            self._woken.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _renew_leases(self, child: Child) -> None:
         """Hold what the process holds, however busy it is; it lets go of what somebody else has taken over."""

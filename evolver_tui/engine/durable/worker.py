@@ -101,11 +101,6 @@ class Worker:
         """Whether jobs that were given back here may still wait for their turn at the model."""
 
     @property
-    def is_working(self) -> bool:
-        """Whether a job is held by this worker."""
-        return bool(self._lanes)
-
-    @property
     def held(self) -> Sequence[tuple[int, int]]:
         """Job and fence of each claim that it holds."""
         return [(held.claim.job, held.claim.fence) for held in self._lanes]
@@ -142,14 +137,6 @@ class Worker:
         for held in self._lanes:
             if held.routine is not None:
                 held.routine.cancel()
-
-    async def look_at_current(self) -> None:
-        """Drop each job that is held and was cancelled by somebody else."""
-        for held in self._lanes:
-            with contextlib.suppress(StoreError):
-                row = await self._store.row(held.claim.job)
-                if row is not None and row.state is JobState.CANCELLED:
-                    self.drop(held.claim.job)
 
     def drop(self, job: int) -> None:
         """Stop working on a job that was cancelled; what comes of it is not written."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
+
+from evolver_tui.core.errors import StoreError
+from evolver_tui.core.job import JobState
+from evolver_tui.engine.readers import QueueReader
 
 
 class AnyWorker(Protocol):
     """Something that takes jobs from the queue and works on them, from `run` to `stop`."""
 
     @property
-    def is_working(self) -> bool:
-        """Whether it holds a job."""
+    def held(self) -> Collection[tuple[int, int]]:
+        """Job and fence of each claim that it holds."""
 
     @property
     def trouble(self) -> str:
@@ -35,9 +40,6 @@ class AnyWorker(Protocol):
 
     def drop(self, job: int) -> None:
         """Stop working on a job that was cancelled; what comes of it is not written."""
-
-    async def look_at_current(self) -> None:
-        """Drop each job that is held and was cancelled by somebody else."""
 
     async def drained(self) -> None:
         """Wait until no job waits that it could work on, or it stopped."""
@@ -68,7 +70,7 @@ class Workers:
     @property
     def is_working(self) -> bool:
         """Whether a job is held."""
-        return any(worker.is_working for worker in self._workers)
+        return any(worker.held for worker in self._workers)
 
     @property
     def trouble(self) -> str:
@@ -104,10 +106,14 @@ class Workers:
         for worker in self._workers:
             worker.drop(job)
 
-    async def look_at_current(self) -> None:
-        """Drop each job that is held and was cancelled by somebody else."""
+    async def drop_cancelled(self, queue: QueueReader) -> None:
+        """Stop working on each job that is held and was cancelled by somebody else."""
         for worker in self._workers:
-            await worker.look_at_current()
+            for job, _ in tuple(worker.held):
+                with contextlib.suppress(StoreError):  # the next change asks again
+                    row = await queue.row(job)
+                    if row is not None and row.state is JobState.CANCELLED:
+                        worker.drop(job)
 
     async def drained(self) -> None:
         """Wait until no job waits that one of them could work on."""
