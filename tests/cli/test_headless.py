@@ -482,7 +482,7 @@ def test_run_that_is_asked_to_end_does_not_wait_for_ever_for_a_locked_database(t
         Connect(tmp_path, {"hub_url": hub.url, "duration_seconds": 600, "auto_generate_workflows": True}) as process,
     ):
         process.until("task_queued", 3)
-        (database,) = tmp_path.rglob("evolver.db")
+        database = tmp_path / "data" / "evolver.db"
         with closing(sqlite3.connect(database, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             process.interrupt()  # one signal
@@ -501,7 +501,7 @@ def test_damaged_database_ends_the_run_with_its_result(tmp_path: Path) -> None:
         Connect(tmp_path, {"hub_url": hub.url, "duration_seconds": 600, "auto_generate_workflows": True}) as process,
     ):
         process.until("task_queued", 3)
-        (database,) = tmp_path.rglob("evolver.db")
+        database = tmp_path / "data" / "evolver.db"
         replacement = database.with_name("backup.db")
         replacement.write_bytes(database.read_bytes())
         replacement.replace(database)

@@ -198,11 +198,16 @@ def test_migration_waits_for_whoever_reads_an_older_file(tmp_path: Path) -> None
         reader.executescript((FOLDER / "layout_1_sqlite.sql").read_text())
         reader.execute("BEGIN")
         assert reader.execute("SELECT count(*) FROM job").fetchone() == (COUNTS.total,)
-        opening = threads.submit(lambda: asyncio.run(Database(path, busy_seconds=60.0).open()))
+        opening = threads.submit(lambda: asyncio.run(open_and_close(path)))
         while not (opening.done() or _lets_nobody_begin_to_read(path)):
             time.sleep(0.01)
         reader.execute("COMMIT")
         opening.result()
+
+
+async def open_and_close(path: Path) -> None:
+    async with opened(path, busy_seconds=60.0):
+        pass
 
 
 def _lets_nobody_begin_to_read(path: Path) -> bool:

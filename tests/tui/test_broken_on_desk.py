@@ -26,8 +26,7 @@ def replace(path: Path) -> None:
 
 
 def database_in(folder: Path) -> Path:
-    (path,) = folder.rglob("evolver.db")
-    return path
+    return folder / "data" / "evolver.db"
 
 
 def words_of(desk: Console) -> str:
