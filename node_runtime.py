@@ -12,7 +12,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["ToolChain", "call_tool", "call_tools_parallel"]
+__all__ = ["ToolChain", "call_llm", "call_tool", "call_tools_parallel"]
 
 _MOST_AT_ONCE = 8
 
@@ -23,8 +23,9 @@ def call_tool(tool_name: str, prompt: str, **kwargs: Any) -> str:
     Args:
         tool_name: the tool's name.
         prompt: what the tool works on.
-        **kwargs: `temperature`, `max_tokens`, `system_prompt`, `timeout` (seconds), and values for further
-            placeholders in the tool's prompt template. `disable_tracking` is accepted and means nothing here.
+        **kwargs: `temperature`, `max_tokens`, `system_prompt` (each in place of the tool's), `timeout` (seconds), and
+            values for further placeholders in the tool's prompt template. `disable_tracking` is accepted and means
+            nothing here.
 
     Returns:
         The answer, always text.
@@ -46,6 +47,23 @@ def call_tool(tool_name: str, prompt: str, **kwargs: Any) -> str:
             "There are no tools here. Run this node with `evolver-tui run NODE`, or install evolver-tui in this Python."
         ) from None
     return call_by_hand(str(tool_name), str(prompt), kwargs, offline_tool_reply)
+
+
+def call_llm(model: str, prompt: str, **kwargs: Any) -> str:
+    """Ask the language model that evolver-tui is configured with, by the tool `llm`. Safe in any thread.
+
+    Args:
+        model: which model the node's author had in mind. Which one answers is for the person in charge to say.
+        prompt: what it is asked.
+        **kwargs: as for `call_tool`.
+
+    Returns:
+        The answer, always text.
+
+    Raises:
+        What `call_tool` raises.
+    """
+    return call_tool("llm", prompt, **kwargs)
 
 
 def call_tools_parallel(calls: Sequence[Sequence[Any] | Mapping[str, Any]]) -> list[str]:

@@ -16,9 +16,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from evolver_tui.settings.workspace import find_workspace
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.desk_settings import DeskSettings
-from evolver_tui.wiring import Demo, find_workspace, make_session
+from evolver_tui.wiring import Demo, make_session
 
 PICTURES = Path(__file__).with_name("pictures")
 NEEDING = 11
@@ -31,7 +32,7 @@ async def picture(name: str, theme: str, size: tuple[int, int], keys: Sequence[s
     """One picture of the demo, after its hub has sent everything and these keys were pressed."""
     place = find_workspace(str(folder), str(folder / "nodes"), None, {"USER": "ada"}, is_demo=True)
     demo = Demo(place, is_alone=True, tasks_a_second=20)
-    settings = DeskSettings(theme=theme, starts_with_sample=True, sample_hub=demo.start, reviewer="ada")
+    settings = DeskSettings(theme=theme, starts_with_sample=True, sample_hub=demo.start)
     app = EvolverApp(lambda: make_session(place, pace=0.0), lambda: ([], None), settings)
     async with app.run_test(size=size) as pilot:
         while (counts := app.desk.queue.counts) is None or counts.needs_you < NEEDING:

@@ -12,7 +12,7 @@ docs/routines.md has the whole of it.
 from __future__ import annotations
 
 from evolver_tui.adapters.routines.langgraph.graph_routine import GraphRoutine
-from evolver_tui.core.errors import EvolverError, RoutineError, StaleLease, StepTimeout
+from evolver_tui.core.errors import EvolverError, RoutineError, SharedFault, StaleLease, StepTimeout
 from evolver_tui.core.job import Outcome
 from evolver_tui.core.question import Answer, AnswerAction, Question, QuestionKind
 from evolver_tui.core.task import LanguagePair, Task
@@ -33,6 +33,7 @@ __all__ = (
     "Routine",
     "RoutineError",
     "Run",
+    "SharedFault",
     "StaleLease",
     "StepTimeout",
     "Suspended",

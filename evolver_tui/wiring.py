@@ -1,6 +1,6 @@
 """Puts a session together from config and adapters: the same one for the console, for `connect` and for scripts.
 
-Finding the workspace costs nothing. Making a session imports the vendors, so the console does it after its first frame.
+Making a session imports the vendors, so the console does it after its first frame.
 """
 
 from __future__ import annotations
@@ -9,19 +9,16 @@ import os
 import platform
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import UsageError
 from evolver_tui.core.job import AUTHOR, AUTHOR_NAME
 from evolver_tui.core.suggest import did_you_mean
-from evolver_tui.settings.config import BackendConfig, Config, load_config
-from evolver_tui.settings.paths import Paths, absolute, find_paths, node_folder
-from evolver_tui.settings.person import reviewer_name
+from evolver_tui.settings.workspace import Workspace
 
 if TYPE_CHECKING:
     from evolver_tui.adapters.nodes.library import NodeFiles
@@ -36,8 +33,10 @@ if TYPE_CHECKING:
     from evolver_tui.engine.durable.workers import AnyWorker
     from evolver_tui.engine.inbox import Inbox
     from evolver_tui.engine.link import Link, LinkListener, LinkMaker
+    from evolver_tui.engine.node_runs import NodeRuns
+    from evolver_tui.engine.sandbox import Sandbox
     from evolver_tui.engine.session import Session
-    from evolver_tui.engine.store import Store
+    from evolver_tui.engine.store import ReadStore, Store
     from evolver_tui.settings.tool_files import ToolFolder
 
 OFFLINE_PACE_SECONDS = 0.02
@@ -47,99 +46,6 @@ DEFAULT_BASE_URLS = {"openai": "https://api.openai.com/v1", "anthropic": "https:
 
 COMMANDS = "jobs"
 """What stands in a session's place for jobs that `evolver-tui jobs import` let in; no session is ever called so."""
-
-APPROVALS: Mapping[str, AutoReview | None] = {
-    "all": lambda report: True,
-    "low": lambda report: report.risk == "low",
-    "none": None,
-}
-"""The rules of `connect --approve`: which drafts are saved without a person."""
-
-APPROVAL_WARNINGS: Mapping[str, str] = {
-    "all": "Every draft is saved unread, whatever it reaches. Use --approve none, and each waits for a person.",
-    "low": (
-        "Drafts of low risk are saved unread. Low means that a reading of the code found only names that are known to "
-        "be harmless. It does not say what a draft does with the task's data or the tools, nor what a name turns out "
-        "to be at run time, and no sandbox holds a node that is run. Use --approve none, and each waits for a person."
-    ),
-}
-"""What such a rule does not protect from, for whoever starts it."""
-
-
-class Workspace(NamedTuple):
-    """Where this run lives: its config and its folders."""
-
-    paths: Paths
-    config: Config
-    environ: Mapping[str, str]
-    database: Address | Path
-    """A URL, or SQLite's file."""
-    nodes: Path
-    home: str | None = None
-    """The one folder for config, data and cache, where one was named."""
-    is_demo: bool = False
-
-    @property
-    def database_file(self) -> Path | None:
-        """SQLite's file; None for a database elsewhere."""
-        if isinstance(self.database, Path):
-            return self.database
-        scheme, separator, path = self.database.for_connecting().partition(":///")
-        return Path(path) if separator and scheme.startswith("sqlite") else None
-
-    @property
-    def reviewer(self) -> str:
-        """The name that decisions are kept under."""
-        return reviewer_name(self.config.desk, self.environ)
-
-    def secret(self, name: str) -> str | None:
-        """Find a secret by the name of its environment variable; None where there is none. Blocks: see `secret`."""
-        from evolver_tui.settings.secrets import secret
-
-        return secret(name, self.environ, self.paths)
-
-
-def find_workspace(
-    home: str | None, nodes: str | None, database: Address | None, environ: Mapping[str, str], *, is_demo: bool = False
-) -> Workspace:
-    """Read the config and find every folder. The demo never touches the config's database.
-
-    Raises:
-        UsageError: a folder or the database cannot be meant so.
-        ConfigError: the config file cannot be used.
-    """
-    paths = find_paths(Path(home) if home else None, environ)
-    config = load_config(paths.config_file)
-    if is_demo:  # no model is asked and no money spent by a look around
-        config = replace(config, backend=BackendConfig())
-    chosen = nodes or config.library.nodes
-    return Workspace(
-        paths=paths,
-        config=config,
-        environ=environ,
-        database=_database(database)
-        or (paths.demo_database if is_demo else _database(config.database.url) or paths.database),
-        nodes=node_folder(Path(chosen) if chosen else None, Path(), paths),
-        home=home,
-        is_demo=is_demo,
-    )
-
-
-def _database(given: Address | None) -> Address | Path | None:
-    if not given:
-        return None
-    from evolver_tui.settings.database_url import FORMS, check_database_url, is_misspelt_url
-
-    text = given.for_connecting()
-    if "://" in text:
-        check_database_url(text)
-        return given
-    if is_misspelt_url(text):
-        raise UsageError(
-            "This is neither a database's URL nor the path of a file.",
-            f"Write a URL as {FORMS}, and a path that looks like one with ./ in front.",
-        )
-    return absolute(Path(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +75,8 @@ def make_session(
     auto_review: AutoReview | None = None,
     pace: float = OFFLINE_PACE_SECONDS,
     clock: Clock | None = None,
+    sandbox: Sandbox | None = None,
+    runs: NodeRuns | None = None,
 ) -> Session:
     """A session with everything that it needs, not yet opened.
 
@@ -176,12 +84,14 @@ def make_session(
         work: which jobs are worked on here.
         for_session: the session of another process that this one works for; None makes one.
         lost: owner to how it ended, of workers whose end somebody has seen.
-        on_change: called when what the worker of this process holds, or its trouble, is another than before.
+        on_change: called when what the worker of this process holds, or what does not work, is another than before.
         method: the client method to subscribe to; None takes the config's.
         generate: False keeps tasks without working on them.
         auto_review: which drafts are approved without asking; None asks a person about each.
         pace: seconds between two pieces of the offline author's text.
         clock: None takes the machine's.
+        sandbox: what holds the nodes that are run here; None takes the machine's.
+        runs: what tries drafts; None runs them in that sandbox.
     """
     from evolver_tui.adapters.system_clock import SystemClock
     from evolver_tui.engine.session import Session, SessionParts
@@ -191,9 +101,12 @@ def make_session(
     plug_ins = known_routines(workspace)
     names = _routines_of(work, plug_ins.routines)
     library = make_library(workspace)
+    library.follow_soon()
     tools = known_tools(workspace)
     backend = make_backend(workspace, clock, pace) if AUTHOR in names else None
-    author = _make_author(workspace, backend, library, tools, clock, auto_review) if backend is not None else None
+    sandbox = sandbox or make_sandbox()
+    runs = runs or make_runner(workspace, sandbox)
+    author = _make_author(workspace, backend, library, tools, clock, auto_review, runs) if backend else None
 
     def make_workers(session: Session) -> Iterator[AnyWorker]:
         theirs = {name: plug_ins.routines[name] for name in names if name != AUTHOR}
@@ -207,7 +120,7 @@ def make_session(
             yield Worker(
                 session.store, ours, session.bus, clock, session_id=session.id, owner=this_process(),
                 max_takeovers=workspace.config.worker.max_takeovers, concurrency=work.concurrency, lost=lost,
-                on_broken=session.store_broke, on_change=on_change,
+                on_broken=session.store_broke, on_change=on_change, away=session.away,
             )  # fmt: skip
         if work.is_isolated and theirs:
             from evolver_tui.adapters.worker_process.supervisor import WorkerProcess
@@ -215,7 +128,8 @@ def make_session(
             begin = _beginning(workspace, session.id, sorted(theirs), work.concurrency)
             environ = {**os.environ, **workspace.environ}
             yield WorkerProcess(
-                session.store, session.bus, clock, theirs, begin, environ, on_broken=session.store_broke
+                session.store, session.bus, clock, theirs, begin, environ, session.away,
+                on_broken=session.store_broke,
             )  # fmt: skip
 
     notices = (*(str(problem) for problem in tools.problems), *plug_ins.notices) if for_session is None else ()
@@ -224,10 +138,13 @@ def make_session(
             id=for_session or new_session_id(clock.now()),
             host=platform.node(),
             person=workspace.reviewer,
-            store=make_store(workspace, checkpoints=for_session is None),
+            store=make_store(workspace),
             backend=backend,
             library=library,
             author=author,
+            sandbox=sandbox,
+            runs=runs,
+            try_seconds=workspace.config.author.try_seconds,
             make_link=_link_maker(workspace, clock, method or workspace.config.hub.method),
             make_workers=lambda session: tuple(make_workers(session)),
             clock=clock,
@@ -260,11 +177,13 @@ def _make_author(
     tools: ToolFolder,
     clock: Clock,
     auto_review: AutoReview | None,
+    runs: NodeRuns,
 ) -> Author:
     from evolver_tui.engine.author.author import Author, AuthorLimits
 
-    limits = AuthorLimits(workspace.config.author.max_rejects, workspace.config.author.write_attempts)
-    return Author(backend, library, clock, tuple(tools.tools.values()), limits, auto_review)
+    config = workspace.config.author
+    limits = AuthorLimits(config.max_rejects, config.write_attempts, config.max_repairs, config.try_seconds)
+    return Author(backend, library, clock, tuple(tools.tools.values()), limits, auto_review, runs)
 
 
 def _beginning(workspace: Workspace, session_id: str, routines: Sequence[str], concurrency: int) -> dict[str, Any]:
@@ -288,15 +207,28 @@ def _new_id() -> str:
     return str(uuid.uuid4())
 
 
-def make_store(workspace: Workspace, *, checkpoints: bool = True) -> Store:
-    """The database of this workspace.
-
-    Args:
-        checkpoints: see `Database`.
-    """
+def make_store(workspace: Workspace) -> Store:
+    """The database of this workspace."""
     from evolver_tui.adapters.database.database import Database
 
-    return Database(workspace.database, checkpoints=checkpoints)
+    return Database(workspace.database)
+
+
+def make_reader(workspace: Workspace) -> ReadStore:
+    """The database of this workspace for what reads and changes nothing; a SQLite file is read without SQLAlchemy."""
+    file = workspace.database_file
+    if file is None:
+        return make_store(workspace)
+    from evolver_tui.adapters.database.file_reader import FileReader
+
+    return FileReader(file, lambda: make_store(workspace))
+
+
+def lacks_database(workspace: Workspace) -> bool:
+    """Whether SQLite's file is not there, or empty: a command that only reads does not make it."""
+    from evolver_tui.adapters.database.file_condition import is_absent
+
+    return workspace.database_file is not None and is_absent(workspace.database_file)
 
 
 def demo_hint(workspace: Workspace, *, only_if_empty: bool = False) -> str:
@@ -334,19 +266,34 @@ def make_inbox(workspace: Workspace, store: Store) -> Inbox:
 def make_library(workspace: Workspace) -> NodeFiles:
     """The node library of this workspace."""
     from evolver_tui.adapters.nodes.library import NodeFiles
+    from evolver_tui.settings.secrets import scrub_value
 
-    return NodeFiles(workspace.nodes, time.time)
+    return NodeFiles(workspace.nodes, time.time, lambda value: scrub_value(value, known_secrets(workspace)))
 
 
-def make_runner(workspace: Workspace) -> NodeRunner:
-    """What runs this workspace's nodes, with their tools on the configured backend."""
-    from evolver_tui.adapters.llm.offline import offline_tool_reply
+def make_runner(workspace: Workspace, sandbox: Sandbox) -> NodeRunner:
+    """What runs this workspace's nodes in a box, with their tools on the configured backend."""
+    from evolver_tui.adapters.llm.offline import dry_tool_reply, offline_tool_reply
     from evolver_tui.adapters.nodes.runner import NodeRunner
+    from evolver_tui.adapters.nodes.tool_calls import ToolLimits
     from evolver_tui.adapters.system_clock import SystemClock
+    from evolver_tui.engine.sandbox import run_limits
 
     backend = make_backend(workspace, SystemClock())
     answers = None if backend.info.is_offline else backend
-    return NodeRunner(make_library(workspace), known_tools(workspace).tools, answers, offline_tool_reply)
+    config = workspace.config.sandbox
+    limits = ToolLimits(config.tool_calls, all_bytes=config.tool_bytes, tokens=workspace.config.backend.max_tokens)
+    return NodeRunner(
+        make_library(workspace), known_tools(workspace).tools, answers, offline_tool_reply, sandbox,
+        dry_reply=dry_tool_reply, limits=run_limits(config), tool_limits=limits,
+    )  # fmt: skip
+
+
+def make_sandbox() -> Sandbox:
+    """What holds every run of a node on this machine. Make one for all runs of a session: it finds its tier once."""
+    from evolver_tui.adapters.sandbox.box import LocalSandbox
+
+    return LocalSandbox()
 
 
 def known_tools(workspace: Workspace) -> ToolFolder:
@@ -373,7 +320,7 @@ def make_backend(workspace: Workspace, clock: Clock, pace: float = 0.0) -> Backe
 
         return OfflineBackend(pace, clock)
 
-    from evolver_tui.adapters.llm.http import BackendSettings
+    from evolver_tui.adapters.llm.provider_api import BackendSettings
 
     settings = BackendSettings(
         kind=chosen.kind,
@@ -381,7 +328,9 @@ def make_backend(workspace: Workspace, clock: Clock, pace: float = 0.0) -> Backe
         model=chosen.model,
         api_key=lambda: workspace.secret(chosen.key_variable),
         api_key_name=chosen.key_variable,
+        key_header=chosen.key_header,
         temperature=chosen.temperature,
+        max_tokens=chosen.max_tokens,
         connect_timeout=chosen.connect_timeout,
         read_timeout=chosen.read_timeout,
         total_timeout=chosen.total_timeout,
@@ -433,7 +382,13 @@ class Demo:
             feed = FeedSettings(rate=self._rate, start_number=start_number, id_prefix=self._id_prefix)
             self._hub = SampleHub(SampleHubSettings(feed=feed))
             await self._hub.start()
-        return Address(self._hub.url)
+        address = Address(self._hub.url)
+        _OWN_HUBS.add(address)
+        return address
+
+
+_OWN_HUBS: Final[set[Address]] = set()
+"""The hubs in this very process, which are reached without a proxy."""
 
 
 def _link_maker(workspace: Workspace, clock: Clock, method: str) -> LinkMaker:
@@ -442,9 +397,10 @@ def _link_maker(workspace: Workspace, clock: Clock, method: str) -> LinkMaker:
     def token() -> str:
         return workspace.secret(hub.token_env) or ""
 
-    def make_link(url: Address, listener: LinkListener) -> Link:
+    def make_link(url: Address, listener: LinkListener, *, takes_samples: bool = True) -> Link:
         from evolver_tui.adapters.signalr.link import SignalRLink
         from evolver_tui.adapters.signalr.settings import MEBIBYTE, LinkSettings
+        from evolver_tui.settings.proxies import proxy_for
 
         if not url:
             raise UsageError("There is no hub to connect to.", "Name one with --hub URL, or choose one with c.")
@@ -452,9 +408,11 @@ def _link_maker(workspace: Workspace, clock: Clock, method: str) -> LinkMaker:
             url=url,
             method=method,
             redirect_hosts=hub.redirect_hosts,
+            proxy_for=(lambda url: None) if url in _OWN_HUBS else proxy_for,
             ping_interval=hub.ping_seconds,
             server_timeout=hub.timeout_seconds,
             frame_limit=hub.frame_limit_mib * MEBIBYTE,
+            takes_samples=takes_samples,
         )
         return SignalRLink(settings, listener, clock, token)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -12,6 +13,13 @@ import pytest
 if TYPE_CHECKING:
     from tests.support.database_process import Companion
     from tests.support.servers import PostgreSQLServer
+
+
+def pytest_configure() -> None:
+    """A shell has what it starts in the background ignore the keyboard's signals, and that is inherited."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from evolver_tui.cli.options import Options
+from evolver_tui.cli.output import say
 from evolver_tui.core.address import Address, show_addresses
 from evolver_tui.core.safe_text import safe_block
 
@@ -20,6 +22,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         super().error(safe_block(show_addresses(message)))
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        """Unlike argparse's own it does not hide that nobody takes the help."""
+        say(message.rstrip("\n"), sys.stderr if file is None or file is sys.stderr else sys.stdout)
 
 
 class IntermixedParser(Parser):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from pathlib import Path
@@ -18,9 +19,13 @@ if TYPE_CHECKING:
 
     from evolver_tui.core.job import QueueCounts, QueueRow
     from evolver_tui.settings.keymap import KeyBinding
+    from evolver_tui.settings.workspace import Workspace
     from evolver_tui.tui.desk_settings import DeskSettings
-    from evolver_tui.wiring import Workspace
 
+_PLAIN = "Signs are plain: the encoding is {encoding}. LC_ALL=C.UTF-8 has others."
+"""Has to fit into its row at 80 columns."""
+_FOR_TERMINALS = "\x1b[?1;2m~+-&AZaz"
+"""What every terminal takes as these bytes and no others."""
 SECONDS_A_THREAD_HOLDS_ON = 0.001
 """Python's own 5 ms would let a busy hub's threads keep a key waiting for several of these."""
 
@@ -55,6 +60,7 @@ def run(options: ConsoleOptions) -> int:
             "The console needs a terminal on standard input and output.",
             "Without one, use `evolver-tui connect < config.json`.",
         )
+    _check_encoding(sys.stdout.encoding)
     if not sys.stderr.isatty():
         _draw_on_standard_output()
     workspace = options.find_workspace()
@@ -85,12 +91,16 @@ def actions() -> dict[str, KeyBinding]:
 
 
 def _desk_settings(options: ConsoleOptions, workspace: Workspace) -> DeskSettings:
+    from evolver_tui.core.stand_ins import can_carry
     from evolver_tui.settings.config import DeskConfig
     from evolver_tui.settings.person import editor_command
     from evolver_tui.settings.state import load_state, save_state
     from evolver_tui.tui.desk_settings import DeskSettings
+    from evolver_tui.tui.drawing.symbols import SIGNS
     from evolver_tui.wiring import Demo
 
+    encoding = sys.stdout.encoding
+    can_draw = can_carry(encoding, SIGNS)
     state_file = workspace.paths.state_file
     remembered = load_state(state_file)
     desk = workspace.config.desk
@@ -103,15 +113,40 @@ def _desk_settings(options: ConsoleOptions, workspace: Workspace) -> DeskSetting
         remembered_url=remembered.hub_url,
         remember_url=lambda url: save_state(state_file, load_state(state_file)._replace(hub_url=url)),
         remember_theme=lambda name: save_state(state_file, load_state(state_file)._replace(theme=name)),
+        database=str(workspace.database),
         sample_hub=Demo(workspace, is_alone=options.demo).start,
         editor=lambda: editor_command(desk, os.environ),
-        reviewer=workspace.reviewer,
         nodes_folder=str(workspace.nodes),
+        run_options=_run_options(options, workspace),
         copy_file=workspace.paths.data / "copied.txt",
         has_title=desk.title,
         has_bell=desk.bell,
-        plain=desk.ascii,
+        plain=desk.ascii or not can_draw,
+        notices=() if can_draw or desk.ascii else (_PLAIN.format(encoding=encoding),),
     )
+
+
+def _run_options(options: ConsoleOptions, workspace: Workspace) -> str:
+    """What leads any shell to the library that this line has named."""
+    import shlex
+
+    home = f" --home {shlex.quote(os.path.abspath(os.path.expanduser(options.home)))}" if options.home else ""
+    return home + (f" --nodes {shlex.quote(str(workspace.nodes))}" if options.nodes else "")
+
+
+def _check_encoding(encoding: str) -> None:
+    """Refuse one that no terminal speaks."""
+    import codecs
+
+    encoder = codecs.getincrementalencoder(encoding)(errors="replace")
+    encoder.encode("")  # a mark at the start of a text does no harm
+    if encoder.encode(_FOR_TERMINALS) != _FOR_TERMINALS.encode("ascii"):
+        if isinstance(sys.stderr, io.TextIOWrapper):  # has that encoding as well, and the refusal is to be read
+            sys.stderr.reconfigure(encoding="ascii")
+        raise UsageError(
+            f"The console cannot be drawn in the encoding {encoding}.",
+            "Unset PYTHONIOENCODING, or set it to utf-8.",
+        )
 
 
 def _draw_on_standard_output() -> None:
@@ -120,7 +155,8 @@ def _draw_on_standard_output() -> None:
     Standard error is left to what somebody sent there: `sys.stderr` still writes to it.
     """
     stream = "__stderr__"
-    setattr(sys, stream, os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding))
+    out = sys.stdout
+    setattr(sys, stream, os.fdopen(os.dup(out.fileno()), "w", encoding=out.encoding, errors=out.errors))
 
 
 def _check_keys(workspace: Workspace) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from evolver_tui.cli.arguments import Subparsers, call, workspace_or_demo_arguments
 from evolver_tui.cli.exit_codes import ExitCode
 from evolver_tui.cli.options import Options
+from evolver_tui.cli.output import write_a_file
 from evolver_tui.core.errors import UsageError
 
 
@@ -34,11 +35,12 @@ def run(options: ExportOptions) -> int:
     import asyncio
 
     from evolver_tui.engine.export import SessionUnknown, export_session
-    from evolver_tui.wiring import demo_hint, known_secrets, make_store
+    from evolver_tui.wiring import demo_hint, known_secrets, make_reader
 
-    workspace = options.find_workspace()
+    write_a_file()
+    workspace = options.find_database()
     export = export_session(
-        make_store(workspace), options.session, options.format, options.output, known_secrets(workspace)
+        make_reader(workspace), options.session, options.format, options.output, known_secrets(workspace)
     )
     try:
         asyncio.run(export)

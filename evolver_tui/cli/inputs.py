@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from evolver_tui.core.errors import UsageError
+from evolver_tui.core.json_text import Equivocal, strict_json
 from evolver_tui.core.router_answer import MOST_CODE_BYTES
-from evolver_tui.core.safe_text import safe_text
+from evolver_tui.core.safe_text import safe_block, safe_text
 
 STANDARD_INPUT = "-"
 _MOST_ANSWER_BYTES = 1024 * 1024
@@ -21,6 +21,16 @@ def read_standard_input() -> bytes:
     if sys.stdin.isatty():
         print("Type one JSON object, then Ctrl+D.", file=sys.stderr)
     return sys.stdin.buffer.read()
+
+
+def ask_at_terminal(question: str) -> str:
+    """What a person types at the terminal of this process, whatever its standard input is; empty where none is."""
+    try:
+        with open("/dev/tty", "w", encoding="utf-8") as screen, open("/dev/tty", encoding="utf-8") as keyboard:
+            print(safe_block(question), end=" ", file=screen, flush=True)
+            return keyboard.readline().strip()
+    except (OSError, UnicodeError):
+        return ""
 
 
 def read_python_file(file: Path) -> str:
@@ -77,7 +87,9 @@ def read_answer(pairs: Sequence[str], json_content: str | None) -> Sequence[tupl
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
+        value = strict_json(text, any_number=True)
+    except Equivocal as error:
+        raise UsageError(f"The answer {error}.", "Give each key once.") from None
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):

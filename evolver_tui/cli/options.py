@@ -7,9 +7,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, ClassVar
 
 from evolver_tui.core.address import Address
+from evolver_tui.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from evolver_tui.wiring import Workspace
+    from evolver_tui.settings.workspace import Workspace
 
 
 class Options(SimpleNamespace):
@@ -25,6 +26,18 @@ class Options(SimpleNamespace):
 
     def find_workspace(self) -> Workspace:
         """The config and the folders. Raises UsageError, ConfigError."""
-        from evolver_tui.wiring import find_workspace
+        from evolver_tui.settings.workspace import find_workspace
 
         return find_workspace(self.home, self.nodes, self.database, os.environ, is_demo=self.demo)
+
+    def find_database(self) -> Workspace:
+        """The workspace, for what reads its database: a file that was mistyped is not taken for an empty one."""
+        from evolver_tui.wiring import lacks_database
+
+        workspace = self.find_workspace()
+        if self.database and lacks_database(workspace):
+            raise UsageError(
+                f"There is no database {workspace.database_file}.",
+                "Name one that is there; the console, `connect`, `worker` and `jobs import` make one.",
+            )
+        return workspace

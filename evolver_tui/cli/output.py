@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from evolver_tui.cli.exit_codes import ExitCode
+from evolver_tui.cli.standard_streams import STAND_INS, touch_output
 from evolver_tui.core.safe_text import safe_block, safe_text
+from evolver_tui.core.stand_ins import cells
 
 _DEEPEST = 100
 LONGEST_VALUE = 4_000
@@ -28,6 +31,8 @@ class Result:
     message: str = ""
     """A sentence for standard error."""
     exit_code: ExitCode = ExitCode.DONE
+    is_answer: bool = False
+    """Whether standard output is what was asked for, even where nothing stands there for people."""
 
 
 def show(result: Result, *, as_json: bool) -> ExitCode:
@@ -38,12 +43,21 @@ def show(result: Result, *, as_json: bool) -> ExitCode:
         print(json_text(result.value, indent=2))
     elif result.text or not result.message:
         say(result.text, sys.stdout)
+    elif result.is_answer:
+        touch_output()
     return result.exit_code
 
 
 def say(text: str, stream: TextIO) -> None:
-    """Write text for people."""
-    print(safe_block(text, limit=len(text)), file=stream)
+    """Write text for people. Where nobody takes sentences about the work, the work still counts."""
+    with contextlib.suppress(*((OSError,) if stream is sys.stderr else ())):
+        print(safe_block(text, limit=len(text)), file=stream)
+
+
+def write_a_file() -> None:
+    """What is written on standard output from here on is read as a file, in UTF-8, unless a terminal shows it."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8", errors=STAND_INS)
 
 
 def tell(line: str) -> None:
@@ -54,8 +68,9 @@ def tell(line: str) -> None:
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Rows in columns, the head among them."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, cells, widths)).rstrip() for cells in rows)
+    widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]
+    filled = ((cell + " " * (width - cells(cell)) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join("  ".join(row).rstrip() for row in filled)
 
 
 def json_text(value: object, indent: int | None = None) -> str:

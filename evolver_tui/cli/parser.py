@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Protocol, cast
 
 from evolver_tui import __version__
-from evolver_tui.cli import config, connect, console, export, hub, worker
+from evolver_tui.cli import console
 from evolver_tui.cli.arguments import Parser, Subparsers, workspace_arguments
-from evolver_tui.cli.jobs import command as jobs
-from evolver_tui.cli.nodes import command as nodes
 
 
 class Command(Protocol):
@@ -18,12 +18,27 @@ class Command(Protocol):
         """Add the parsers, and say by `arguments.call` what is called with what they read."""
 
 
-COMMANDS: tuple[Command, ...] = (connect, worker, hub, nodes, jobs, export, config)
-"""In the order of `--help`. What they need beyond the standard library, they import when they are called."""
+COMMANDS: Mapping[str, str] = {
+    "connect": "connect",
+    "worker": "worker",
+    "hub": "hub",
+    "run": "nodes.command",
+    "nodes": "nodes.command",
+    "jobs": "jobs.command",
+    "export": "export",
+    "config": "config",
+    "doctor": "doctor.command",
+}
+"""Each command's module, in the order of `--help`. What it needs beyond the standard library it imports when called."""
 
 
-def make_parser() -> Parser:
-    """What reads the arguments; without a command they are the console's."""
+def make_parser(only: str = "") -> Parser:
+    """What reads the arguments; without a command they are the console's.
+
+    Args:
+        only: the command that they begin with; if it is one, the others' modules are not imported.
+    """
+    modules = [COMMANDS[only]] if only in COMMANDS else dict.fromkeys(COMMANDS.values())
     parser = Parser(
         prog="evolver-tui", parents=[workspace_arguments()],
         description="The console: supervise an agent that writes code. Without a command it opens in this terminal.",
@@ -31,6 +46,6 @@ def make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"evolver-tui {__version__}")
     console.add_arguments(parser)
     commands = parser.add_subparsers(metavar="COMMAND")
-    for command in COMMANDS:
-        command.add_parser(commands)
+    for module in modules:
+        cast("Command", import_module(f"evolver_tui.cli.{module}")).add_parser(commands)
     return parser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
@@ -27,6 +28,11 @@ _TOLD: Final = (
     "how",
     "notice",
     "worker",
+    "shared",
+    "retry_in",
+    "tier",
+    "way_out",
+    "seconds",
 )
 """What of a signal's payload stands behind its name."""
 
@@ -45,8 +51,8 @@ def add_parser(commands: Subparsers) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "worker", parents=[workspace_or_demo_arguments()], help="work on what waits, without a screen",
-        description="Works on what waits in the queue until Ctrl+C or SIGTERM, which lets what is held come to its "
-        "next stop; a second one gives it back. What is done is told on standard error.",
+        description="Works on what waits in the queue until Ctrl+C, which lets what is held come to its next stop; a "
+        "second one, or SIGTERM, gives it back. What is done is told on standard error.",
     )  # fmt: skip
     parser.add_argument(
         "--concurrency", type=_number, default=1, metavar="N", help="how many new jobs are worked on at once (1)"
@@ -72,7 +78,12 @@ def run(options: WorkerOptions) -> int:
         routines = tuple(AUTHOR if name == AUTHOR_NAME else name for name in dict.fromkeys(options.routine))
     session = make_session(options.find_workspace(), work=Work(routines, options.concurrency), pace=0.0)
     session.bus.registry.register_all(_tell_as_json if options.json else _tell)
-    return ExitCode.DONE if asyncio.run(run_worker(session)) else ExitCode.INTERRUPTED
+    return ExitCode.DONE if asyncio.run(run_worker(session, _cut_off)) else ExitCode.INTERRUPTED
+
+
+def _cut_off() -> None:
+    tell("evolver-tui: Its end took too long and was cut off. What it held goes on in another worker.")
+    os._exit(ExitCode.FAILED)
 
 
 def _tell(signal: Signal) -> None:

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from evolver_tui.core.bundle_parts import DEEPEST, check_parts, is_deeper
+from evolver_tui.core.bundle_parts import check_parts
 from evolver_tui.core.errors import BundleError
+from evolver_tui.core.json_text import Equivocal, strict_json
+from evolver_tui.core.shape import DEEPEST, is_deeper
 
 FORMAT: Final = "evolver-tui job"
 VERSION: Final = 1
@@ -73,7 +75,10 @@ class Bundle:
                 cannot be used.
         """
         try:
-            body = json.loads(text if isinstance(text, str) else text.decode("utf-8-sig"))
+            text = text if isinstance(text, str) else text.decode("utf-8-sig")
+            body = strict_json(text, any_number=True)
+        except Equivocal as error:
+            raise BundleError(f"The bundle {error}.", _AGAIN) from None
         except ValueError:
             raise BundleError("The bundle is torn or is not JSON.", _AGAIN) from None
         except RecursionError:

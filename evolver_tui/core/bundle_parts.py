@@ -25,8 +25,6 @@ from evolver_tui.core.shape import (
     or_null,
 )  # fmt: skip
 
-DEEPEST: Final = 200
-"""Levels of nesting: what is deeper could not be read back wherever the program stands when it does."""
 _HIGHEST_FENCE: Final = 2**62
 _HIGHEST_ATTEMPT: Final = 2**31 - 1
 
@@ -35,7 +33,7 @@ def check_parts(body: Mapping[str, Any]) -> str:
     """Where a bundle's object is not what it has to be: a path such as `job_state.journal[2].at`; empty where it is.
 
     Args:
-        body: no deeper than `DEEPEST`.
+        body: no deeper than `shape.DEEPEST`.
     """
     problem = misfit(body, _BUNDLE, "")
     return problem if problem else _mismatch(body["job_state"])
@@ -65,21 +63,6 @@ def _holds_plain_numbers(job_state: Mapping[str, Any]) -> bool:
         json.dumps({**job_state, "task": None}, allow_nan=False)
     except ValueError:
         return False
-    return True
-
-
-def is_deeper(value: object, most: int) -> bool:
-    """Whether objects and lists lie in each other more than `most` levels deep."""
-    level = [value]
-    for _ in range(most):
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return False
     return True
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from evolver_tui.core.job import AUTHOR
 from evolver_tui.core.routine_state import DeferredEvent, SharedState
@@ -34,6 +34,14 @@ class LeftBehind:
         return f"{self.owner.shown} {self.how or how}"
 
 
+class Place(NamedTuple):
+    """Where in the queue a job waited."""
+
+    rank: int
+    since: float
+    """From when on, in seconds since 1970 by the database's clock."""
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """What a worker takes at this moment."""
@@ -44,6 +52,8 @@ class Room:
     """Whether it takes jobs that are new or wait for their turn at the model."""
     held: Collection[int] = ()
     """What it holds already: not left behind, even where the lease has ended meanwhile."""
+    apart: Collection[int] = ()
+    """Jobs that wait for something that does not work."""
 
     def resumed_of(self, routines: Collection[str]) -> Collection[str]:
         """Those of a worker's routines whose resumed jobs it takes."""
@@ -80,3 +90,5 @@ class Claim:
     """Whose work goes on with this claim; None for a job that waited."""
     takeovers: int = 0
     """How often it was taken over since a person last answered or retried it."""
+    place: Place | None = None
+    """Where it waited; None for one that somebody else held."""

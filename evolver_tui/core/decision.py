@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 
 class DecisionKind(StrEnum):
@@ -17,13 +17,17 @@ class DecisionKind(StrEnum):
     RESPOND = "respond"
 
 
+_TEXTS: Final = ("reason", "code", "sha256", "by", "typed_name")
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """One decision about one draft.
 
-    A reject with a `reason` goes back to the author; one without ends the task. An approve names by `sha256` the
+    A reject with a `reason` is sent back to the author; one without ends the task. An approve names by `sha256` the
     very bytes that were read, and by `replaces` those of the current version whose place they take: empty for a node
-    that there is not yet, None where that was not said. An edit carries the replacing `code`. `by` is who decided: a
+    that there is not yet, None where that was not said. One of a draft of high risk carries its node's name as a person
+    typed it, `typed_name`. An edit carries the replacing `code`. `by` is who decided: a
     person's name, or the rule's when nobody was asked.
     """
 
@@ -33,15 +37,16 @@ class Decision:
     sha256: str = ""
     by: str = ""
     replaces: str | None = None
+    typed_name: str = ""
 
     def to_json_value(self) -> dict[str, Any]:
         """Only what is set, as JSON."""
-        values = {"reason": self.reason, "code": self.code, "sha256": self.sha256, "by": self.by}
+        values = {name: getattr(self, name) for name in _TEXTS}
         said = {"replaces": self.replaces} if self.replaces is not None else {}
         return {"kind": self.kind.value, **{name: value for name, value in values.items() if value}, **said}
 
     @classmethod
     def from_json_value(cls, value: Mapping[str, Any]) -> Decision:
         """The inverse of `to_json_value`."""
-        texts = {name: str(value.get(name, "")) for name in ("reason", "code", "sha256", "by")}
+        texts = {name: str(value.get(name, "")) for name in _TEXTS}
         return cls(kind=DecisionKind(value["kind"]), **texts, replaces=value.get("replaces"))

@@ -5,14 +5,41 @@ Messages are whole sentences that can be shown to a person as they are; `way_out
 
 from __future__ import annotations
 
+from math import isfinite
+from typing import Final
+
+MODEL: Final = "model"
+LIBRARY: Final = "node library"
+"""What jobs of the built-in author share, as `shared` of an error names it."""
+DATABASE: Final = "database"
+"""What everything shares: any error about it names it."""
+
 
 class EvolverError(Exception):
-    """Anything that a user, a hub, a model or a machine can cause."""
+    """Anything that a user, a hub, a model or a machine can cause.
 
-    def __init__(self, message: str, way_out: str = "") -> None:
+    Args:
+        shared: what of that which jobs share does not work, e.g. `MODEL`: the job that met it waits until it does.
+            Empty where it may be the job's own doing.
+        brief: what went wrong in a few words, where there is one line for it.
+        retry_after: seconds until another try makes sense, where somebody said so.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        way_out: str = "",
+        *,
+        shared: str = "",
+        brief: str = "",
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.way_out = way_out
+        self.shared = shared
+        self.brief = brief or message.rstrip(".")
+        self.retry_after = retry_after
 
     def __str__(self) -> str:
         return f"{self.message} {self.way_out}".rstrip()
@@ -32,6 +59,10 @@ class StoreError(EvolverError):
 
 class StoreBroken(StoreError):
     """The database is damaged, replaced, gone or closed to us: another try in this run would hear the same."""
+
+
+class StoreBusy(StoreError):
+    """Another program holds the database; nothing was written, and another try may be."""
 
 
 class StaleLease(StoreError):
@@ -63,6 +94,20 @@ class StepTimeout(EvolverError):
     """A routine's step took longer than it was given."""
 
 
+class SharedFault(EvolverError):
+    """Something that a routine's jobs share does not work: they wait until one of them gets through.
+
+    Args:
+        shared: what it is, as a person calls it, e.g. "mail server".
+    """
+
+    def __init__(
+        self, message: str, way_out: str = "", *, shared: str, brief: str = "", retry_after: float | None = None
+    ) -> None:
+        wish = retry_after if isinstance(retry_after, int | float) and isfinite(retry_after) else None
+        super().__init__(str(message), str(way_out), shared=str(shared), brief=str(brief), retry_after=wish)
+
+
 class LinkError(EvolverError):
     """The hub cannot be reached or ended the connection; worth another attempt."""
 
@@ -71,19 +116,33 @@ class LinkEnded(LinkError):
     """The hub said no for good (401, 403, 404, TLS, not a hub, Close): another attempt would hear the same."""
 
 
+class SampleTasks(LinkEnded):
+    """The hub says that its tasks are made up, and nobody said that they are wanted."""
+
+
 class BackendError(EvolverError):
-    """A language model did not deliver. `retryable` says whether asking again can help."""
+    """A language model did not deliver. `retryable` says whether asking again can help.
+
+    Args:
+        is_shared: whether whatever is asked would hear the same, e.g. without a key.
+    """
 
     def __init__(
-        self, message: str, way_out: str = "", *, retryable: bool = False, retry_after: float | None = None
+        self,
+        message: str,
+        way_out: str = "",
+        *,
+        retryable: bool = False,
+        retry_after: float | None = None,
+        is_shared: bool = False,
+        brief: str = "",
     ) -> None:
-        super().__init__(message, way_out)
+        super().__init__(message, way_out, shared=MODEL if is_shared else "", brief=brief, retry_after=retry_after)
         self.retryable = retryable
-        self.retry_after = retry_after
 
 
 class AnswerUnusable(BackendError):
-    """The model answered, but not with one JSON object that holds a node; asking again can help."""
+    """The model answered, but not with one JSON object that holds a node; asking it to repeat that can help."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, "Retry, or choose another model.", retryable=True)
@@ -99,6 +158,18 @@ class NodeError(EvolverError):
 
 class NodeChanged(NodeError):
     """The bytes on disk are not the approved ones; a review has to come first."""
+
+
+class NameNotTyped(NodeError):
+    """A draft of high risk is approved by the name of its node, which was not given."""
+
+
+class SandboxError(NodeError):
+    """Nothing here can hold a program that nobody trusts, or it could not be started."""
+
+
+class NothingHolds(SandboxError):
+    """Nothing here can hold a program; a person may let programs run all the same, for as long as a session lasts."""
 
 
 class NodeReplaced(NodeError):

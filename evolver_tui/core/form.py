@@ -1,170 +1,95 @@
-"""Forms: what a question's flat JSON Schema asks to be filled in, and whether what was filled in fits."""
+"""Forms: whether what was filled in fits what a question's JSON Schema asks for.
+
+jsonschema-rs judges each value, so limits mean what JSON Schema says; its patterns end in bounded time. It is loaded
+when the first value is judged.
+"""
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NoReturn
+from contextlib import suppress
+from decimal import Decimal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from evolver_tui.core.errors import QuestionError
+from evolver_tui.core.form_fields import Choice, FormField, read_form
+from evolver_tui.core.form_schema import PLAIN, is_of, key_of, same
+from evolver_tui.core.form_words import problem
 
-FieldKind = Literal["text", "number", "integer", "boolean", "one_of", "many_of"]
-_FORMATS = {
-    "email": "an e-mail address",
-    "uri": "a URL",
-    "date": "a date such as 2026-01-31",
-    "date-time": "a time such as 2026-01-31T12:30Z",
-    "language-pairs": "language codes such as de->en, fr->es",
+if TYPE_CHECKING:
+    from jsonschema_rs import FancyRegexOptions, RegexOptions, Validator
+
+__all__ = ("Choice", "FormField", "check_content", "check_form", "default_values", "from_text", "read_form")
+
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_LONGEST_NUMBER: Final = 400
+"""Digits of a number; a double has room for 309 before its point."""
+
+LONGEST_MATCHED: Final = 100_000
+"""Characters of a text that is held against a pattern: the time grows with both."""
+
+LONGEST_BACKTRACKED: Final = 100
+"""The same for a pattern that looks around or back: there the time may grow with a power of both."""
+
+_MOST_STEPS_BACK: Final = 20_000
+
+_NOUNS: Final = {
+    "integer": "a whole number",
+    "number": "a number",
+    "text": "a text",
+    "text_or_number": "a text or number",
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One value of a one-of or many-of field, and how it is shown."""
-
-    value: str
-    title: str
-
-
-@dataclass(frozen=True, slots=True)
-class FormField:
-    """One input of a form."""
-
-    name: str
-    kind: FieldKind
-    title: str
-    description: str = ""
-    required: bool = False
-    choices: tuple[Choice, ...] = ()
-    default: Any = None
-    minimum: float | None = None
-    maximum: float | None = None
-    format: str = ""
-
-
-def read_form(requested_schema: Mapping[str, Any]) -> tuple[FormField, ...]:
-    """The inputs that a flat JSON Schema asks for, in its order; none for an empty schema.
+def check_form(requested_schema: Mapping[str, Any]) -> tuple[FormField, ...]:
+    """The fields of a form that a person can answer: as `read_form`, and every pattern and choice can be used.
 
     Raises:
-        QuestionError: it is no schema of an object of primitive properties, whatever else it is, or asks for a choice
-            where there is none.
+        QuestionError: no person could answer it; the sentence names field and keyword.
     """
-    schema: object = requested_schema  # a plug-in's, which no type checker has seen
-    is_object = isinstance(schema, Mapping) and schema.get("type", "object") == "object"
-    properties = requested_schema.get("properties", {}) if is_object else None
-    if not isinstance(properties, Mapping):
-        raise QuestionError("A question's schema has to be an object with properties.")
-    required = requested_schema.get("required", ())
-    names = {name for name in required if isinstance(name, str)} if isinstance(required, list | tuple) else set()
-    return tuple(_field(name, schema, name in names) for name, schema in properties.items())
-
-
-def _field(name: object, schema: object, required: bool) -> FormField:
-    if not isinstance(name, str) or not isinstance(schema, Mapping):
-        raise QuestionError(f"Field {name!a} of a question has no schema, or a name that is no text.")
-    kind, choices = _kind_and_choices(name, schema)
-    if kind == "one_of" and required and not choices:
-        raise QuestionError(f"Field {name!a} of a question needs a choice and has none.")
-    lowest, highest = ("minimum", "maximum")
-    if kind == "text":
-        lowest, highest = ("minLength", "maxLength")
-    elif kind == "many_of":
-        lowest, highest = ("minItems", "maxItems")
-    return FormField(
-        name=name,
-        kind=kind,
-        title=_text(schema.get("title")) or name,
-        description=_text(schema.get("description")),
-        required=required,
-        choices=choices,
-        default=schema.get("default"),
-        minimum=_number(schema.get(lowest)),
-        maximum=_number(schema.get(highest)),
-        format=_text(schema.get("format")),
-    )
-
-
-def _kind_and_choices(name: str, schema: Mapping[str, Any]) -> tuple[FieldKind, tuple[Choice, ...]]:
-    match schema.get("type"):
-        case "string" if "enum" in schema or "oneOf" in schema:
-            return "one_of", _choices(schema)
-        case "string":
-            return "text", ()
-        case "number":
-            return "number", ()
-        case "integer":
-            return "integer", ()
-        case "boolean":
-            return "boolean", ()
-        case "array" if isinstance(schema.get("items"), Mapping):
-            choices = _choices(schema["items"])
-            if choices:
-                return "many_of", choices
-    raise QuestionError(f"Field {name!a} of a question is of a kind that a form cannot show.")
-
-
-def _text(value: object) -> str:
-    """What is to be shown; nothing where a schema has something else in the place of a text."""
-    return value if isinstance(value, str) else ""
-
-
-def _choices(schema: Mapping[str, Any]) -> tuple[Choice, ...]:
-    options = schema.get("oneOf") or schema.get("anyOf")
-    if isinstance(options, list):
-        return tuple(
-            Choice(_value(option["const"]), _text(option.get("title")) or _value(option["const"]))
-            for option in options
-            if isinstance(option, Mapping) and "const" in option
-        )
-    values = schema.get("enum")
-    if not isinstance(values, list):
-        return ()
-    titles = schema.get("enumNames")
-    if not isinstance(titles, list) or len(titles) != len(values):
-        titles = values
-    return tuple(
-        Choice(_value(value), _text(title) or _value(value)) for value, title in zip(values, titles, strict=True)
-    )
-
-
-def _value(value: object) -> str:
-    try:
-        return str(value) if value is None or isinstance(value, str | int | float) else _refuse_choice()
-    except ValueError:  # a number of thousands of digits
-        return _refuse_choice()
-
-
-def _refuse_choice() -> NoReturn:
-    raise QuestionError("A choice in a question's schema is no plain value.")
-
-
-def _number(value: object) -> float | None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    try:
-        return float(value)
-    except OverflowError:
-        raise QuestionError("A limit in a question's schema is beyond every number.") from None
+    fields = read_form(requested_schema)
+    for form_field in fields:
+        validator = _judge(form_field).validator
+        values = [choice.value for choice in form_field.choices] if form_field.kind == "one_of" else []
+        if values and not any(validator.is_valid(_judged(value)) for value in values):
+            name = form_field.name
+            raise QuestionError(f"Field {name!a} of a question has choices (enum, const) that other keywords refuse.")
+    return fields
 
 
 def check_content(fields: Sequence[FormField], values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """Hold what a person typed against a form.
 
+    A name that is missing was left out, and so was an empty text, unless it takes a default back. What may be null and
+    has to be there, or had a default that was taken back, is null then.
+
     Args:
-        values: field name to text, number, boolean, choice value or list of choice values; text for a number is read.
+        values: field name to text, number, boolean, None, choice value or list of choice values; text for a number or
+            for a choice is read.
 
     Returns:
         The content in the types the schema wants, and a problem in words for each field that does not fit.
+
+    Raises:
+        QuestionError: a field has a pattern that is none.
     """
     content: dict[str, Any] = {}
     problems: dict[str, str] = {}
     for form_field in fields:
         value = values.get(form_field.name)
-        if value is None or value == "" or value == []:
-            if form_field.required:
+        is_given = form_field.name in values
+        if not is_given or _is_nothing(form_field, value):
+            is_taken_back = is_given and form_field.is_nullable and form_field.has_default
+            if not form_field.required and not is_taken_back:
+                continue
+            if not form_field.is_nullable or (form_field.kind == "one_of" and not is_taken_back):
                 problems[form_field.name] = "is needed"
-            continue
+                continue
+            value = None
         try:
             content[form_field.name] = _checked(form_field, value)
         except ValueError as error:
@@ -172,55 +97,171 @@ def check_content(fields: Sequence[FormField], values: Mapping[str, Any]) -> tup
     return content, problems
 
 
+def default_values(fields: Sequence[FormField]) -> dict[str, Any]:
+    """What stands in a form that nobody touched."""
+    return {form_field.name: form_field.default for form_field in fields if form_field.has_default}
+
+
+def from_text(form_field: FormField, text: str) -> Any:
+    """What a person means who typed this, one of the choices where there are some.
+
+    What is none of them, or no number, is left to be judged as the text that it is.
+    """
+    if form_field.choices:
+        return _choice_from_text(form_field, text)
+    if form_field.kind in ("number", "integer", "text_or_number"):
+        number = _read_number(text, is_whole="number" not in form_field.types)
+        if number is not None and is_of(number, form_field.types):
+            return number
+    return text
+
+
+def _choice_from_text(form_field: FormField, text: str) -> Any:
+    number = _read_number(text, is_whole=False)
+    for choice in form_field.choices:
+        if choice.text == text:
+            return choice.value
+    for choice in form_field.choices:
+        if number is not None and same(choice.value, number):
+            return choice.value
+    return text
+
+
+def _is_nothing(form_field: FormField, value: Any) -> bool:
+    if value is None:
+        return not form_field.is_nullable
+    is_wanted = form_field.required and form_field.takes_empty
+    if value != "" or is_wanted or any(choice.value == "" for choice in form_field.choices):
+        return False
+    is_taken_back = form_field.has_default and not form_field.required and form_field.default is not None
+    return not (form_field.kind == "text" and (form_field.default == "" or is_taken_back))
+
+
 def _checked(form_field: FormField, value: Any) -> Any:
+    value = _typed(form_field, value)
+    judge = _judge(form_field)
+    if isinstance(value, str) and len(value) > judge.most_characters:
+        raise ValueError(f"has to have at most {judge.most_characters:,} characters to be held against its pattern")
+    wrong = next(judge.validator.iter_errors(_judged(value)), None)
+    if wrong is None:
+        return value
+    if "backtracking" in wrong.message and wrong.kind.name == "pattern":
+        raise ValueError("takes too long to be held against its pattern")
+    raise ValueError(problem(form_field, wrong.schema_path))
+
+
+def _typed(form_field: FormField, value: Any) -> Any:
+    """The value in a type of the field's, where it has one. Raises ValueError with what it has to be."""
+    if value is None and form_field.is_nullable:
+        return None
     match form_field.kind:
         case "boolean":
             if not isinstance(value, bool):
                 raise ValueError("has to be yes or no")
-        case "number" | "integer":
-            value = _read_number(form_field.kind, value)
-            _within(form_field, value, "has to be")
         case "one_of":
-            if value not in [choice.value for choice in form_field.choices]:
-                raise ValueError("is not one of the choices")
+            return _chosen(form_field, [value], "is not one of the choices")[0]
         case "many_of":
-            known = [choice.value for choice in form_field.choices]
-            if not isinstance(value, list) or not all(chosen in known for chosen in value):
+            if not isinstance(value, list):
                 raise ValueError("is not among the choices")
-            _within(form_field, len(value), "number of choices has to be")
-        case "text":
-            if not isinstance(value, str):
-                raise ValueError("has to be a text")
-            _within(form_field, len(value), "length has to be")
-            if form_field.format in _FORMATS and not _PATTERNS[form_field.format].fullmatch(value):
-                raise ValueError(f"has to be {_FORMATS[form_field.format]}")
+            return _chosen(form_field, value, "is not among the choices")
+        case "number" | "integer":
+            number = from_text(form_field, value) if isinstance(value, str) else value
+            if not is_of(number, form_field.types):
+                raise ValueError(f"has to be {_NOUNS[form_field.kind]}")
+            return _plain_number(form_field, number)
+        case kind:
+            if not is_of(value, form_field.types):
+                raise ValueError(f"has to be {_NOUNS[kind]}")
+            return value if isinstance(value, str) else _plain_number(form_field, value)
     return value
 
 
-def _read_number(kind: str, value: Any) -> int | float:
-    is_whole = isinstance(value, float) and value.is_integer()  # to JSON, 2.0 is an integer
-    try:
-        number = int(value if is_whole else str(value)) if kind == "integer" else float(str(value))
-    except ValueError:
-        raise ValueError("has to be a whole number" if kind == "integer" else "has to be a number") from None
-    if number != number or number in (float("inf"), float("-inf")):
-        raise ValueError("has to be a number")
-    return number
+def _chosen(form_field: FormField, values: list[Any], refusal: str) -> list[Any]:
+    """The choices' own values; a text may be one, or be how one is typed."""
+    known = {key_of(choice.value): choice.value for choice in form_field.choices}
+    typed = {choice.text: choice.value for choice in form_field.choices}
+    chosen = []
+    for value in values:
+        is_plain = is_of(value, PLAIN)
+        if is_plain and key_of(value) in known:
+            chosen.append(known[key_of(value)])
+        elif isinstance(value, str) and value in typed:
+            chosen.append(typed[value])
+        else:
+            raise ValueError(refusal)
+    return chosen
 
 
-def _within(form_field: FormField, number: float, words: str) -> None:
-    if form_field.minimum is not None and number < form_field.minimum:
-        raise ValueError(f"{words} at least {form_field.minimum:g}")
-    if form_field.maximum is not None and number > form_field.maximum:
-        raise ValueError(f"{words} at most {form_field.maximum:g}")
+def _plain_number(form_field: FormField, number: Any) -> Any:
+    """Where whole numbers are wanted, 5.0 is 5."""
+    return int(number) if isinstance(number, float) and "number" not in form_field.types else number
+
+
+def _read_number(text: str, *, is_whole: bool) -> int | float | None:
+    """A number as JSON writes it; None for anything else, and for what is beyond every number.
+
+    Args:
+        is_whole: 5.0 and 5e0 are 5, however many digits they have.
+    """
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None or len(match.group()) > _LONGEST_NUMBER:
+        return None
+    if not any(match.groups()):
+        return int(match.group())
+    number = float(match.group())
+    if not math.isfinite(number):
+        return None
+    exact = Decimal(match.group())
+    return int(exact) if is_whole and exact == exact.to_integral_value() else number
+
+
+class _Judge(NamedTuple):
+    """What says whether a value fits a field's schema, and the longest text that it is asked about."""
+
+    validator: Validator
+    most_characters: float
+
+
+@lru_cache(maxsize=512)
+def _compiled(name: str, schema: str, has_pattern: bool) -> _Judge:
+    from jsonschema_rs import Draft202012Validator, FancyRegexOptions, RegexOptions, ValidationError
+
+    engines: tuple[tuple[RegexOptions | FancyRegexOptions, float], ...] = (
+        (RegexOptions(), LONGEST_MATCHED if has_pattern else math.inf),
+        (FancyRegexOptions(backtrack_limit=_MOST_STEPS_BACK), LONGEST_BACKTRACKED),
+    )
+    for engine, most_characters in engines:
+        with suppress(ValidationError, ValueError):  # the first one takes no pattern that looks around or back
+            validator = Draft202012Validator(
+                json.loads(schema),
+                validate_formats=True,
+                formats={"language-pairs": _are_language_pairs},
+                pattern_options=engine,
+            )
+            return _Judge(validator, most_characters)
+    raise QuestionError(
+        f"Field {name!a} of a question has a pattern that is no regular expression of JSON Schema (ECMA-262)."
+    )
+
+
+def _judge(form_field: FormField) -> _Judge:
+    schema = _whole(json.dumps(form_field.schema, ensure_ascii=False))
+    return _compiled(form_field.name, schema, form_field.limit("pattern") is not None)
+
+
+def _whole(text: str) -> str:
+    """The text with a sign in the place of half a character, which the validator does not take."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _judged(value: Any) -> Any:
+    return json.loads(_whole(json.dumps(value, ensure_ascii=False)))
 
 
 _CODE = r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,2}"
 _PAIR = rf"\s*{_CODE}(?:\s*(?:->|→|=>|>|:)\s*{_CODE}|\s+to\s+{_CODE})?\s*"
-_PATTERNS = {
-    "email": re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"),
-    "uri": re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+"),
-    "date": re.compile(r"\d{4}-\d\d-\d\d"),
-    "date-time": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?"),
-    "language-pairs": re.compile(rf"{_PAIR}(?:[,;\n]{_PAIR})*"),
-}
+_LANGUAGE_PAIRS = re.compile(rf"{_PAIR}(?:[,;\n]{_PAIR})*")
+
+
+def _are_language_pairs(text: str) -> bool:
+    return _LANGUAGE_PAIRS.fullmatch(text) is not None

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from evolver_tui.core.check_codes import HIGH, phrase_of
 from evolver_tui.core.errors import NodeError
 
 _NODE_ID = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -89,6 +90,7 @@ class Finding:
     """One thing a check has to say. `line` counts from 1; 0 is the whole node."""
 
     check: str
+    """The reason code; `check_codes.MEANINGS` says what it means."""
     level: FindingLevel
     message: str
     line: int = 0
@@ -109,6 +111,19 @@ class CheckReport:
     def can_be_approved(self) -> bool:
         """Whether no finding forbids it."""
         return all(finding.level is not FindingLevel.FAIL for finding in self.findings)
+
+    @property
+    def risky(self) -> tuple[str, ...]:
+        """The capabilities that make the risk what it is."""
+        high = tuple(each for each in self.capabilities if each in HIGH)
+        return high if high and self.risk is Risk.HIGH else self.capabilities
+
+    @property
+    def risk_reasons(self) -> tuple[str, ...]:
+        """What makes the risk what it is, each as what the node does; empty for a low one."""
+        if not self.capabilities and self.risk is Risk.HIGH:
+            return ("cannot be read",)
+        return tuple(map(phrase_of, self.risky))
 
     def to_json_value(self) -> dict[str, Any]:
         """The report as JSON."""
@@ -146,6 +161,8 @@ class NodeDraft:
     seconds: float = 0.0
     tokens: int | None = None
     """Tokens the model generated, as its provider counted them; None when nobody counted."""
+    sample_inputs: tuple[Mapping[str, Any], ...] = ()
+    """What its author proposes to try it with."""
 
     @property
     def sha256(self) -> str:
@@ -154,12 +171,13 @@ class NodeDraft:
 
     def to_json_value(self) -> dict[str, Any]:
         """The draft as JSON."""
-        return {**asdict(self), "tools_used": list(self.tools_used)}
+        return {**asdict(self), "tools_used": list(self.tools_used), "sample_inputs": list(self.sample_inputs)}
 
     @classmethod
     def from_json_value(cls, value: Mapping[str, Any]) -> NodeDraft:
         """The inverse of `to_json_value`."""
-        return cls(**{**value, "tools_used": tuple(value["tools_used"])})
+        samples = tuple(value.get("sample_inputs", ()))
+        return cls(**{**value, "tools_used": tuple(value["tools_used"]), "sample_inputs": samples})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """What a model answers when it is asked for a node, read leniently and without trust.
 
-Models wrap their one JSON object in code fences, prose or thinking, leave a comma too many, or put line ends into its
-strings. All of that is read. What is missing or cannot be a node is refused with a sentence that says so.
+Models wrap their one JSON object in code fences, prose or thinking, write it by the rules of other languages, put it
+into another object or a string, or set the program beside it. All of that is read (`core/loose_json.py`). Which object
+is the node is decided by what it holds, never by where it stands. What is missing, or cannot be read without guessing,
+is refused with a sentence that says so.
 """
 
 from __future__ import annotations
@@ -9,13 +11,17 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import Enum, auto
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, Final, NamedTuple
 
 from evolver_tui.core.errors import AnswerUnusable
+from evolver_tui.core.folded import folded
+from evolver_tui.core.loose_json import LooseObject, LooseReader, LooseText, Unreadable
 from evolver_tui.core.node import slug
+from evolver_tui.core.node_run import sample_inputs_in
+from evolver_tui.core.program_text import MOST_BLOCKS, blocks, is_program, program_in, without_fence
 from evolver_tui.core.safe_text import without_hidden
 
 MOST_CODE_BYTES: Final = 200_000
@@ -24,15 +30,42 @@ MOST_CODE_BYTES: Final = 200_000
 COMPLEXITIES: Final = ("simple", "moderate", "complex")
 """What a model may say about its code; anything else counts as moderate."""
 
-_CODE_KEY: Final = "workflow_code"
-_MOST_CANDIDATES = 64
-"""Opening braces that are tried: prose has few, and a hostile answer may have a million."""
+CodeTest = Callable[[str], bool]
+"""Whether a program passes the checks of a node."""
+
+CODE_KEY: Final = "workflow_code"
+_CODE: Final = folded(CODE_KEY)
+_NAME, _ID, _TOOLS, _COMPLEXITY, _SAMPLES = map(
+    folded, ("workflow_name", "suggested_node_id", "tools_used", "estimated_complexity", "sample_inputs")
+)
+_FIELDS: Final = frozenset((_CODE, _NAME, _ID, _TOOLS, _COMPLEXITY))
+_CODE_MEMBER = re.compile(r"""(workflow[ _-]?code)["'”]?\s*+:""", re.IGNORECASE)
+_OTHER_MEMBER = re.compile(
+    r"""(workflow[ _-]?name|suggested[ _-]?node[ _-]?id|tools[ _-]?used|estimated[ _-]?complexity)["'”]?\s*+:""",
+    re.IGNORECASE,
+)
+_OBJECT_WITH_CODE = re.compile(r"""\{\s*+["'`“]?workflow[ _-]?code["'`”]?\s*+:\s*+["'`“]""", re.IGNORECASE)
+_STRING_END = re.compile(r"""["'`”]\s*+[,}]""")
+_CODE_NAME = re.compile("workflow[ _-]?code", re.IGNORECASE)
+_OTHER_CODES: Final = frozenset(
+    ("code", "sourcecode", "pythoncode", "nodecode", "program", "script", "source", "python", "workflow", "node")
+)
+"""Folded names that models give to the code instead."""
+_JSON_IN_STRING = re.compile(
+    r"""["'](?:\s|\\[nrt]|\\++"){0,20}+(?:```\w{0,20}+(?:\s|\\[nrt]){0,20}+)?[\[{](?=[\s\[{\\"'])"""
+)
+_OBJECT_START = re.compile(r"\{\s*+[\"'}“]")
+_THOUGHT_END = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
+_MOST_MEMBERS = 64
+"""Places that are looked at, the first and the last: an answer has few, and a hostile one may have a million."""
+_MOST_BRACES = 64
+"""Braces before such a place that may begin its object."""
+_MOST_TESTS = 8
+"""Programs that are put to the checks, the longest first."""
+_DEEPEST = 3
+"""JSON strings within each other."""
 _LONGEST_NAME = 120
 _MOST_TOOLS = 50
-_OBJECT_START = re.compile(r"\{\s*+[\"}]")
-_MOST_REPAIRS = 8
-_STRING_OR_LAST_COMMA = re.compile(r'("(?:[^"\\]++|\\.)*+"?)|,(\s*+[}\]])', re.DOTALL)
-_FENCE = "```"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,125 +80,239 @@ class RouterAnswer:
     """What the model says it uses."""
     complexity: str
     """One of COMPLEXITIES."""
+    sample_inputs: tuple[Mapping[str, Any], ...] = ()
+    """What the model proposes to try it with."""
 
 
-def parse(text: str, task_id: str = "unknown") -> RouterAnswer:
-    """Read a model's whole answer.
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """A program that an answer holds, and the object that it belongs to."""
+
+    code: str
+    fields: LooseObject
+    is_program: bool
+
+    @property
+    def length(self) -> int:
+        """Characters of its lines that are not only a comment."""
+        return sum(len(line) for line in self.code.split("\n") if not line.lstrip().startswith("#"))
+
+
+def parse(text: str, task_id: str = "unknown", passes: CodeTest = is_program) -> RouterAnswer:
+    """Read a model's whole answer, in a time that grows with its length alone; asks `passes` at most eight times.
 
     Args:
         text: everything it wrote.
         task_id: names the node where the answer does not.
+        passes: the checks, which decide where an answer holds several programs.
 
     Raises:
         AnswerUnusable: there is no object with code that could be a node; the message says what is wrong.
     """
-    answer = find_object(text, _CODE_KEY)
-    if answer is None:
-        raise AnswerUnusable(_what_is_missing(text))
-    name = _one_line(answer.get("workflow_name"))
+    program = _read(text, passes, 0)
+    fields = program.fields
+    name = _one_line(fields.get(_NAME))
     return RouterAnswer(
-        workflow_code=_code(answer[_CODE_KEY]),
+        workflow_code=program.code,
         workflow_name=name or "Generated Workflow",
-        suggested_node_id=_node_id(_one_line(answer.get("suggested_node_id")), name, task_id),
-        tools_used=_tools(answer.get("tools_used")),
-        complexity=_complexity(answer.get("estimated_complexity")),
+        suggested_node_id=_node_id(_one_line(fields.get(_ID)), name, task_id),
+        tools_used=_tools(fields.get(_TOOLS)),
+        complexity=_complexity(fields.get(_COMPLEXITY)),
+        sample_inputs=_samples(fields.get(_SAMPLES)),
     )
 
 
-def find_object(text: str, key: str) -> dict[str, Any] | None:
-    """The last JSON object in `text` that has `key`, whatever stands around it; None when there is none.
+def _read(text: str, passes: CodeTest, depth: int) -> _Program:
+    """The node in `text`: an object with code, an object within a string, or code in a fence."""
+    reader = LooseReader(text, _FIELDS, verbatim={_SAMPLES})
+    found = list(_objects(text, reader, _CODE_MEMBER))
+    thoughts = _thoughts_end(text, found)
+    if text[thoughts:].strip() and thoughts:
+        try:
+            return _read(text[thoughts:], passes, depth)
+        except AnswerUnusable:
+            if _CODE_MEMBER.search(text, thoughts):
+                raise  # what was thought before an answer that cannot be read is not that answer
+    programs: list[_Program] = []
+    problem: AnswerUnusable | None = None
+    for each in found:
+        try:
+            programs.append(_program(each.fields))
+        except AnswerUnusable as error:
+            problem = error
+    if not any(each.is_program for each in programs) and depth < _DEEPEST and (inner := _text_within(text, reader)):
+        try:
+            programs.append(_read(inner, passes, depth + 1))
+        except AnswerUnusable as error:
+            problem = problem or error
+    if not any(each.is_program for each in programs) and (found or not _CODE_MEMBER.search(text)):
+        programs += _fenced(text, passes)
+    if not programs and not found and (fields := _with_other_name(text)):
+        programs.append(_program(fields))
+    if programs:
+        program = _most_likely(programs, passes)
+        is_found = any(program.fields is each.fields for each in found)
+        if not is_found or _longest_unread(text, found) <= len(program.code):
+            return _with_fields_beside(program, text)
+    raise problem or AnswerUnusable(_what_is_missing(text, reader))
 
-    The last, because a model that thinks aloud or corrects itself ends with what it means.
 
-    Raises:
-        AnswerUnusable: such an object has two fields of the same name.
-    """
-    found = None
-    for value in _objects(text, key):
-        found = value
-    if found is None:
-        found = next(_repaired_objects(text, key), None)
-    if isinstance(found, _TwiceNamed):
+class _Found(NamedTuple):
+    """An object, and where in the text it begins and ends."""
+
+    fields: LooseObject
+    start: int
+    end: int
+
+
+def _objects(text: str, reader: LooseReader, member: re.Pattern[str]) -> Iterator[_Found]:
+    """The objects that have a member which looks like this: each begins with one of the braces before it."""
+    places = list(member.finditer(text))
+    if len(places) > _MOST_MEMBERS:
+        places[_MOST_MEMBERS // 2 : -_MOST_MEMBERS // 2] = []
+    done = 0
+    for place in places:
+        brace = place.start()
+        for _ in range(_MOST_BRACES if brace >= done else 0):
+            brace = text.rfind("{", done, brace)
+            read = reader.object_at(brace) if brace >= 0 else None
+            if read is not None and read[1] > place.start() and folded(place[1]) in read[0]:
+                done = read[1]
+                yield _Found(read[0], brace, done)
+            if brace < 0 or done > place.start():
+                break
+
+
+def _program(fields: LooseObject) -> _Program:
+    if fields.clashing & _FIELDS:
         raise AnswerUnusable("The model's answer has two fields of the same name, so it is not clear which counts.")
-    return found
+    value = fields[_CODE]
+    readings = value.readings if isinstance(value, LooseText) else (value,)
+    codes = [_code(reading) for reading in readings]
+    meant = [code for code in dict.fromkeys(codes) if is_program(code)]
+    if isinstance(value, LooseText) and value.is_ambiguous and len(meant) != 1:
+        why = (
+            "its backslashes can be read in two ways" if meant else "it is no Python, however its backslashes are read"
+        )
+        raise AnswerUnusable(
+            f"The {CODE_KEY} in the model's answer stands in quotes that JSON does not have, and {why}."
+        )
+    return _Program(meant[0] if meant else codes[0], fields, bool(meant))
 
 
-class _TwiceNamed(dict[str, Any]):
-    """An object in which a name stood twice."""
+def _most_likely(programs: list[_Program], passes: CodeTest) -> _Program:
+    """The longest that passes the checks, else the longest that is Python, else the longest; comments do not count."""
+    if len(programs) == 1:
+        return programs[0]
+    programs = sorted(programs, key=lambda each: (each.is_program, each.length, len(each.fields)), reverse=True)
+    likely = (each for each in programs[:_MOST_TESTS] if each.is_program and passes(each.code))
+    return next(likely, programs[0])
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    return value if len(value) == len(pairs) else _TwiceNamed(value)
+def _fenced(text: str, passes: CodeTest) -> list[_Program]:
+    """Programs that stand in code fences: beside an object with the other fields, or such as pass the checks."""
+    found = islice(dict.fromkeys(blocks(text)), MOST_BLOCKS)
+    codes = [block.strip("\n") + "\n" for block in found if is_program(block)]
+    if not codes:
+        return []
+    beside = _beside(text)
+    if not beside:
+        codes = [code for code in codes[:_MOST_TESTS] if passes(code)]
+    return [_Program(_code(code), beside, True) for code in codes]
 
 
-def _no_number(_: str) -> None:
-    """No field of an answer is a number: NaN and a million digits are nothing at no cost."""
+def _beside(text: str) -> LooseObject:
+    """The largest object with fields other than the code; an empty one where there is none."""
+    return max((each.fields for each in _others(text)), key=len, default=LooseObject())
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_object,
-    parse_int=_no_number,
-    parse_float=_no_number,
-    parse_constant=_no_number,
-    # Models put real line ends into strings.
-    strict=False,
-)
+def _others(text: str) -> Iterator[_Found]:
+    return _objects(text, LooseReader(text, _FIELDS - {_CODE}, verbatim={_SAMPLES}), _OTHER_MEMBER)
 
 
-def _objects(text: str, key: str) -> Iterator[dict[str, Any]]:
-    position = 0
-    for _ in range(_MOST_CANDIDATES):
-        start = _OBJECT_START.search(text, position)
-        if start is None:
-            return
-        value, end = _decode(text, start.start())
-        if value is not None and key in value:
-            yield value
-            position = end
-        else:
-            # It may wrap the object that is looked for.
-            position = start.start() + 1
+def _with_fields_beside(program: _Program, text: str) -> _Program:
+    """With the fields of another object, where its own names nothing."""
+    if program.fields.keys() & {_NAME, _ID}:
+        return program
+    fields = _beside(text)
+    fields.update(program.fields)
+    return replace(program, fields=fields)
 
 
-def _repaired_objects(text: str, key: str) -> Iterator[dict[str, Any]]:
-    """As `_objects`, read without the comma before a closing bracket: the commonest slip."""
-    position = 0
-    for _ in range(_MOST_REPAIRS):
-        start = _OBJECT_START.search(text, position)
-        if start is None:
-            return
-        # Strings are matched whole, so that no comma inside one is touched.
-        repaired = _STRING_OR_LAST_COMMA.sub(lambda match: match[1] or match[2], text[start.start() :])
-        value, _ = _decode(repaired, 0)
-        if value is not None and key in value:
-            yield value
-        position = start.start() + 1
+def _with_other_name(text: str) -> LooseObject | None:
+    """An object with other fields in which one member is a program, though not by the name that was asked for."""
+    for each in _others(text):
+        values = [each.fields[name] for name in each.fields.keys() & _OTHER_CODES]
+        programs = [value for value in values if isinstance(value, str) and is_program(program_in(value))]
+        if len(programs) == 1:
+            each.fields[_CODE] = programs[0]
+            return each.fields
+    return None
 
 
-def _decode(text: str, position: int) -> tuple[dict[str, Any] | None, int]:
-    try:
-        return _DECODER.raw_decode(text, position)
-    except (ValueError, RecursionError):
-        return None, position
+def _thoughts_end(text: str, found: Sequence[_Found]) -> int:
+    """Where the thinking ends that an answer may begin with; the tag may stand inside a program as well."""
+    end = 0
+    for tag in _THOUGHT_END.finditer(text):
+        if any(each.start < tag.start() < each.end for each in found):
+            break
+        end = tag.end()
+    return end
 
 
-def _what_is_missing(text: str) -> str:
+def _longest_unread(text: str, found: Sequence[_Found]) -> int:
+    """Characters of the longest program in an object that cannot be read, as far as its end can be told."""
+    longest = 0
+    for place in islice(_OBJECT_WITH_CODE.finditer(text), _MOST_MEMBERS):
+        if any(each.start <= place.start() < each.end for each in found):
+            continue
+        next_start = min((each.start for each in found if each.start > place.start()), default=len(text))
+        end = _STRING_END.search(text, place.end(), next_start)
+        longest = max(longest, (end.start() if end else next_start) - place.end())
+    return longest
+
+
+def _text_within(text: str, reader: LooseReader) -> str:
+    """The longest string that begins as an object does and names the code; empty where there is none."""
+    longest, done = "", 0
+    for tried, place in enumerate(_JSON_IN_STRING.finditer(text)):
+        if tried == _MOST_MEMBERS or reader.is_exhausted:
+            break
+        if place.start() >= done and (read := reader.string_at(place.start())):
+            inner, done = read
+            if _CODE_NAME.search(inner) and len(inner) > len(longest):
+                longest = inner
+    return longest
+
+
+def _what_is_missing(text: str, reader: LooseReader) -> str:
     if not text.strip():
         return "The model's answer is empty."
-    start = _OBJECT_START.search(text)
-    if start is None:
+    if _OBJECT_START.search(text) is None:
         return "The model's answer holds no JSON object."
-    if f'"{_CODE_KEY}"' in text:
-        return "The JSON object in the model's answer is broken or unfinished."
-    return f"The JSON object in the model's answer has no {_CODE_KEY}."
+    if not _CODE_MEMBER.search(text):
+        return f"The JSON object in the model's answer has no {CODE_KEY}."
+    where = f": {_place(text, reader.furthest)}" if reader.furthest is not None else ""
+    return f"The JSON object in the model's answer is broken or unfinished{where}."
+
+
+def _place(text: str, problem: Unreadable) -> str:
+    before = text[: problem.position]
+    line, column = before.count("\n") + 1, problem.position - before.rfind("\n")
+    stands = _one_line(text[problem.position : problem.position + 24])
+    stands = f"{stands!r} stands there" if stands else "the text ends there"
+    return f"line {line}, column {column}, expected is {problem.expected}, and {stands}"
 
 
 def _code(value: object) -> str:
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        if any(isinstance(line, LooseText) and line.is_ambiguous for line in value):
+            raise AnswerUnusable(f"The {CODE_KEY} in the model's answer has lines that can be read in two ways.")
+        value = "\n".join(line.removesuffix("\n") for line in value)
     if not isinstance(value, str):
-        raise AnswerUnusable(f"The model's answer has a {_CODE_KEY} that is not text.")
-    code = _without_fence(value.replace("\r\n", "\n")).strip("\n")
-    if not code.strip():
+        raise AnswerUnusable(f"The model's answer has a {CODE_KEY} that is not text.")
+    code = value.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").strip("\n")
+    if not without_fence(code).strip():
         raise AnswerUnusable("The model's answer has an empty program.")
     try:
         size = len(code.encode())
@@ -175,15 +322,7 @@ def _code(value: object) -> str:
         raise AnswerUnusable("The model's program holds characters that no source file can hold.")
     if size > MOST_CODE_BYTES:
         raise AnswerUnusable(f"The model's program has {size:,} bytes; a node has at most {MOST_CODE_BYTES:,}.")
-    return code + "\n"
-
-
-def _without_fence(code: str) -> str:
-    bare = code.strip()
-    _, line_end, rest = bare.partition("\n")
-    if bare.startswith(_FENCE) and line_end and rest.endswith(_FENCE):
-        return rest.removesuffix(_FENCE).rstrip()
-    return code
+    return program_in(code).strip("\n") + "\n"
 
 
 def _node_id(suggested: str, name: str, task_id: str) -> str:
@@ -210,168 +349,9 @@ def _complexity(value: object) -> str:
     return word if word in COMPLEXITIES else "moderate"
 
 
-# --- while it is being written -------------------------------------------------------------------------------------
-
-
-class _Expect(Enum):
-    """What may come next inside an object or list."""
-
-    KEY = auto()
-    COLON = auto()
-    VALUE = auto()
-    END = auto()
-
-
-_DEEPEST = 200
-_PLAIN = re.compile(r'[^"\\]+')
-_LITERAL = re.compile(r"[\w.+-]+")
-_VALUE_STARTS = frozenset("-0123456789tfnNI")
-_HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
-_ESCAPED = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-
-
-class PartialCode:
-    """The program inside an answer that is still being written.
-
-    Each character is looked at once, however the answer is cut into pieces. Like `parse` it means the last object
-    that has the field: where a model drafts one before the final one, `text` starts over with the second. A code
-    fence inside the program is shown as it comes.
-    """
-
-    def __init__(self) -> None:
-        self._parts: list[str] = []
-        self._fresh: list[str] = []
-        self._containers: list[str] = []
-        self._expect = _Expect.KEY
-        self._key = ""
-        self._in_string = False
-        self._reads_key = False
-        self._reads_code = False
-        self._code_depth: int | None = None
-        self._escape = ""
-        self._high_surrogate = ""
-
-    @property
-    def text(self) -> str:
-        """The program so far. Joins what came since the last look."""
-        if len(self._parts) > 1:
-            self._parts = ["".join(self._parts)]
-        return self._parts[0] if self._parts else ""
-
-    def feed(self, piece: str) -> str:
-        """Take the next piece of the answer; returns the characters of the program that it brought."""
-        self._fresh = []
-        position, end = 0, len(piece)
-        while position < end:
-            if self._in_string:
-                position = self._take_string(piece, position)
-            elif self._containers:
-                position = self._take_structure(piece, position)
-            else:
-                position = self._take_prose(piece, position)
-        return "".join(self._fresh)
-
-    def _take_prose(self, piece: str, position: int) -> int:
-        brace = piece.find("{", position)
-        if brace < 0:
-            return len(piece)
-        self._code_depth = None
-        self._open("{")
-        return brace + 1
-
-    def _open(self, bracket: str) -> None:
-        self._containers.append(bracket)
-        self._expect = _Expect.KEY if bracket == "{" else _Expect.VALUE
-
-    def _take_structure(self, piece: str, position: int) -> int:
-        character = piece[position]
-        if character.isspace():
-            return position + 1
-        if character in "}]":
-            self._containers.pop()
-            self._expect = _Expect.END
-        elif self._expect is _Expect.KEY and character == '"':
-            self._begin_string(reads_key=True)
-        elif self._expect is _Expect.COLON and character == ":":
-            self._expect = _Expect.VALUE
-        elif self._expect is _Expect.VALUE and character == '"':
-            self._begin_string(reads_key=False)
-        elif self._expect is _Expect.VALUE and character in "{[" and len(self._containers) < _DEEPEST:
-            self._open(character)
-        elif self._expect is _Expect.VALUE and character in _VALUE_STARTS:
-            self._expect = _Expect.END
-        elif self._expect is _Expect.END and character == ",":
-            self._expect = _Expect.KEY if self._containers[-1] == "{" else _Expect.VALUE
-        elif self._expect is _Expect.END and (literal := _LITERAL.match(piece, position)):
-            return literal.end()
-        else:
-            # This was no JSON, only prose with a brace in it; the character may begin the object itself.
-            self._containers.clear()
-            return position
-        return position + 1
-
-    def _begin_string(self, *, reads_key: bool) -> None:
-        self._in_string, self._reads_key = True, reads_key
-        if reads_key:
-            self._key = ""
-            return
-        depth = len(self._containers)
-        self._reads_code = (
-            self._containers[-1] == "{"
-            and self._key == _CODE_KEY
-            and (self._code_depth is None or depth <= self._code_depth)
-        )
-        if self._reads_code:
-            self._code_depth = depth
-            self._parts, self._fresh = [], []
-
-    def _take_string(self, piece: str, position: int) -> int:
-        if self._escape:
-            return self._take_escape(piece, position)
-        plain = _PLAIN.match(piece, position)
-        if plain:
-            self._put(plain.group())
-            return plain.end()
-        if piece[position] == "\\":
-            self._escape = "\\"
-        else:
-            self._put("")
-            self._in_string = self._reads_code = False
-            self._expect = _Expect.COLON if self._reads_key else _Expect.END
-        return position + 1
-
-    def _take_escape(self, piece: str, position: int) -> int:
-        character = piece[position]
-        if self._escape == "\\" and character != "u":
-            self._escape = ""
-            self._put(_ESCAPED.get(character, character))
-        elif self._escape != "\\" and character not in _HEXADECIMAL:
-            self._escape = ""
-            return position
-        else:
-            self._escape += character
-            if len(self._escape) == 6:
-                self._put_code_unit(chr(int(self._escape[2:], 16)))
-                self._escape = ""
-        return position + 1
-
-    def _put_code_unit(self, unit: str) -> None:
-        if self._high_surrogate and "\udc00" <= unit <= "\udfff":
-            pair = (self._high_surrogate + unit).encode("utf-16", "surrogatepass").decode("utf-16")
-            self._high_surrogate = ""
-            self._put(pair)
-        elif "\ud800" <= unit <= "\udbff":
-            self._put("")
-            self._high_surrogate = unit
-        else:
-            self._put(unit)
-
-    def _put(self, text: str) -> None:
-        text, self._high_surrogate = self._high_surrogate + text, ""
-        if not text:
-            return
-        if self._reads_key:
-            self._key = (self._key + text)[: len(_CODE_KEY) + 1]
-        elif self._reads_code:
-            self._parts.append(text)
-            self._fresh.append(text)
+def _samples(value: object) -> tuple[Mapping[str, Any], ...]:
+    """Inputs as they stand in the answer. They are a help and no part of the node: what is no JSON is left out."""
+    try:
+        return sample_inputs_in(json.loads(value)) if isinstance(value, str) else ()
+    except (ValueError, RecursionError):
+        return ()

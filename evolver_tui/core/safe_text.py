@@ -7,6 +7,7 @@ stand-in, so that a reader sees that something was there.
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 
@@ -75,6 +76,18 @@ def safe_text(value: object, limit: int = LIMIT) -> str:
     """One line, safe to draw: as `safe_block`, with line ends shown as `␤`."""
     block = safe_block(value, limit)
     return re.sub(_LINE_ENDS, "␤", block) if "\n" in block else block
+
+
+def safe_json(text: str) -> str:
+    """JSON text that says the same and is safe to draw: what steers a terminal stands in it as an escape.
+
+    Args:
+        text: valid JSON. Between its values it may have line ends, and nothing else that is unsafe.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    for unsafe in (_UNSAFE.replace("\x00-\x08\x0b-\x1f", ""), _STACKED_MARKS, _PILED_MARKS):
+        text = re.sub(unsafe, lambda found: json.dumps(found.group())[1:-1], text)
+    return text
 
 
 def without_hidden(value: str) -> str:

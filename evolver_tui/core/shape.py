@@ -12,6 +12,8 @@ Shape: TypeAlias = "Rule | dict[str, Shape] | list[Shape]"
 """A rule for one value; or an object's keys with their shapes, where a key that ends in `?` may be absent; or the one
 shape of every item of a list."""
 
+DEEPEST: Final = 200
+"""Levels of nesting: what is deeper could not be read back wherever the program stands when it does."""
 _LATEST: Final = 32_503_680_000.0
 """The year 3000 in seconds since 1970: a time beyond is a mistake, and few calendars can write it."""
 _LONGEST_NAME: Final = 600
@@ -43,6 +45,21 @@ def misfit(value: object, shape: Shape, path: str) -> str:
         if problem:
             return problem
     return ""
+
+
+def is_deeper(value: object, most: int) -> bool:
+    """Whether objects and lists lie in each other more than `most` levels deep."""
+    level = [value]
+    for _ in range(most):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 # --- rules -----------------------------------------------------------------------------------------------------------

@@ -60,23 +60,59 @@ class WorkerEnded(TypedDict):
     last_words: NotRequired[str]
 
 
+class WorkerPaused(TypedDict):
+    """What does not work and why, the seconds until it is tried again, and how often it was tried in vain."""
+
+    shared: str
+    error: str
+    retry_in: float
+    tries: int
+
+
+class WorkerResumed(TypedDict):
+    """What works again, and for how many seconds it did not."""
+
+    shared: str
+    seconds: float
+
+
 class SignalsLost(TypedDict):
     """How many are missing."""
 
     signals: int
 
 
+class BoxFound(TypedDict):
+    """How: `full`, `guard` or `none`; why not better, and what would raise it."""
+
+    tier: str
+    reason: NotRequired[str]
+    way_out: NotRequired[str]
+
+
 SESSION_STARTED: Final = SignalType("session.started", SessionStarted, "A session opened the database and begins.")
 SESSION_ENDED: Final = SignalType("session.ended", Nothing, "A session ends in order.")
 SESSION_EXPORTED: Final = SignalType("session.exported", SessionExported, "A session's log was written to a file.")
+SANDBOX_STANDING: Final = SignalType(
+    "sandbox.standing", BoxFound, "It was found how nodes are held here; a warning where nothing holds them.", "info"
+)
+SANDBOX_UNHELD: Final = SignalType(
+    "sandbox.unheld", ByPerson, "A person lets nodes run here without a box until the session ends.", "warning"
+)
 CONFIG_NOTICE: Final = SignalType(
     "config.notice", Notice, "Something that the config names cannot be used as it stands.", "warning"
 )
-WORKER_ERROR: Final = SignalType(
-    "worker.error", Failure, "No job can be taken or ended at this moment; told once until that goes again.", "error"
+WORKER_PAUSED: Final = SignalType(
+    "worker.paused", WorkerPaused, "Something shared does not work; what needs it waits.", "warning"
+)
+WORKER_RESUMED: Final = SignalType(
+    "worker.resumed", WorkerResumed, "What is shared works again; what waited goes on.", "info"
 )
 WORKER_ENDED: Final = SignalType(
     "worker.ended", WorkerEnded, "The process of other people's routines ended in the middle of jobs.", "warning"
+)
+LOG_ERROR: Final = SignalType(
+    "log.error", Failure, "Signals cannot be logged at this moment; told once until that goes again.", "error"
 )
 SIGNALS_LOST: Final = SignalType(
     "log.signals_lost", SignalsLost, "The database was away so long that signals were not logged.", "error"
@@ -86,12 +122,21 @@ SIGNALS_LOST: Final = SignalType(
 
 
 class LinkChanged(TypedDict):
-    """How the link stands; `retry_in` in seconds."""
+    """How the link stands; `retry_in` in seconds. `transport` is how a hub is connected."""
 
     hub_url: str
     retries: int
     reason: NotRequired[str]
     retry_in: NotRequired[float]
+    transport: NotRequired[str]
+
+
+class MethodUnheard(TypedDict):
+    """What the hub calls, how often so far, and a sentence that says what this session listens to instead."""
+
+    method: str
+    calls: int
+    notice: str
 
 
 class MessageReceived(TypedDict):
@@ -127,6 +172,12 @@ HUB_ENDED: Final = SignalType("hub.ended", LinkChanged, "The hub is given up unt
 HUB_DISCONNECTED: Final = SignalType("hub.disconnected", LinkChanged, "The link was closed from here.", "info")
 HUB_MESSAGE_RECEIVED: Final = SignalType(
     "hub.message_received", MessageReceived, "Messages came; their tasks are not committed yet."
+)
+HUB_METHOD_UNHEARD: Final = SignalType(
+    "hub.method_unheard",
+    MethodUnheard,
+    "The hub calls a method that nobody here listens to; told once for each name.",
+    "warning",
 )
 HUB_MESSAGE_REJECTED: Final = SignalType(
     "hub.message_rejected", MessageRejected, "Something came that is no message, or holds no task.", "error"
@@ -208,6 +259,9 @@ TASK_QUEUED: Final = SignalType("task.queued", TaskQueued, "A task was committed
 TASK_SKIPPED: Final = SignalType("task.skipped", TaskStatus, "A task was committed that the hub calls completed.")
 TASK_STORED: Final = SignalType("task.stored", TaskStatus, "A task was committed that nobody is to work on.")
 TASK_DUPLICATE: Final = SignalType("task.duplicate", Nothing, "A task came that is known already.", "warning")
+TASK_UNCLEAR: Final = SignalType(
+    "task.unclear", Notice, "A task came of which something cannot be read as it was meant; it is kept.", "warning"
+)
 TASK_STARTED: Final = SignalType("task.started", WorkBegan, "A worker begins on a task.")
 TASK_COMPLETED: Final = SignalType("task.completed", TaskCompleted, "The routine came to its end.", "info")
 TASK_FAILED: Final = SignalType("task.failed", TaskFailed, "The routine cannot go on; a person may retry.", "error")
@@ -357,6 +411,18 @@ class NodeChecked(TypedDict):
     can_be_approved: bool
 
 
+class NodeTried(TypedDict):
+    """Which, on how many inputs, how many gave an output, the box, what went wrong; who ran it by hand, and if live."""
+
+    node_id: str
+    inputs: int
+    succeeded: int
+    box: str
+    error: NotRequired[str]
+    by: NotRequired[str]
+    live: NotRequired[bool]
+
+
 class NodeNotSaved(TypedDict):
     """Which, and why, in a sentence."""
 
@@ -379,11 +445,14 @@ LLM_GENERATION_COMPLETE: Final = SignalType(
 LLM_GENERATION_ERROR: Final = SignalType(
     "llm.generation_error",
     GenerationFailed,
-    "The model failed or answered badly; an error where it is not asked again.",
+    "The model failed or answered badly; an error where the task fails by it.",
     "warning",
 )
 NODE_WRITTEN: Final = SignalType("node.written", NodeWritten, "A draft was read out of the model's answer.", "info")
 NODE_CHECKED: Final = SignalType("node.checked", NodeChecked, "A draft passed through the checks.", "info")
+NODE_TRIED: Final = SignalType(
+    "node.tried", NodeTried, "A draft was run in a box, on sample inputs or on one that a person gave.", "info"
+)
 NODE_REPLACED: Final = SignalType(
     "node.replaced",
     NodeNotSaved,

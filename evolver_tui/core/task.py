@@ -1,22 +1,30 @@
-"""A task as a hub sends it, and how any message a hub may send becomes tasks."""
+"""A task as a hub sends it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-PRIORITIES = ("high", "medium", "low")
-"""Known priorities, most urgent first; anything else counts as medium."""
+from evolver_tui.core.json_text import json_content
+from evolver_tui.core.task_fields import (
+    PRIORITIES,
+    TASK_TYPES,
+    WORDS,
+    fields_of,
+    listed,
+)
 
-TASK_TYPES = ("summarize", "generate", "translate")
-"""Task types that the built-in author knows how to route."""
-
+__all__ = ["LONGEST_ID", "PRIORITIES", "TASK_TYPES", "LanguagePair", "Task", "kept_id"]
 
 LONGEST_ID = 600
 """Characters of an id: four bytes each at most, and PostgreSQL's indexes hold 2,704."""
+
+_TYPES, _PRIORITIES, _STATUSES = WORDS["llmTaskType"], WORDS["priority"], WORDS["status"]
+_EMPTY_GUID = "0" * 32
+"""What .NET writes for an id that nobody set, without what may stand around and between its digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +45,13 @@ class Task:
     priority: str
     status: str
     raw: Mapping[str, Any]
+    routine: str = ""
+    """The routine that the task asks for by name; empty for the built-in author."""
 
     @property
     def given_id(self) -> str:
         """The id the hub gave, or "unknown": the name spec 000's events use."""
-        return self.id if _id_of(self.raw) else "unknown"
-
-    @property
-    def routine(self) -> str:
-        """The routine that the task asks for by name; empty for the built-in author."""
-        return _text(self.raw.get("routine"))
+        return self.id if task_id(fields_of(self.raw).get("id")) else "unknown"
 
     @property
     def priority_rank(self) -> int:
@@ -61,25 +66,29 @@ class Task:
     @property
     def languages(self) -> tuple[LanguagePair, ...]:
         """The language pairs that are well formed, in the hub's order."""
-        pairs = self.raw.get("translationLanguages")
-        return tuple(_language_pairs(pairs)) if isinstance(pairs, list) else ()
+        return tuple(language_pairs(fields_of(self.raw).get("translationLanguages")))
 
     def to_json(self) -> str:
         """`raw` as one line of ASCII JSON: any string a hub can send survives any database."""
         return json.dumps(self.raw, ensure_ascii=True, separators=(",", ":"))
 
     @classmethod
-    def from_raw(cls, raw: Mapping[str, Any]) -> Task:
-        """Read one task object. A task without an id gets one made of its content, so that a repeat is noticed."""
-        field = raw.get
-        priority = _text(field("priority")).lower()
+    def from_raw(cls, raw: Mapping[str, Any], fields: Mapping[str, Any] | None = None) -> Task:
+        """Read one task object. A task without an id gets one made of its content, so that a repeat is noticed.
+
+        Args:
+            fields: what `fields_of` makes of it, where that is known.
+        """
+        field = (fields_of(raw) if fields is None else fields).get
+        task_type, priority, status = field("llmTaskType"), field("priority"), field("status")
         return cls(
-            _id_of(raw) or "unknown-" + _digest(raw),
+            task_id(field("id")) or "unknown-" + _digest(raw),
             _text(field("taskName")) or "Unnamed Task",
-            _text(field("llmTaskType")).lower() or "unknown",
-            priority if priority in PRIORITIES else "medium",
-            _text(field("status")).lower() or "pending",
+            (_TYPES[task_type] or _text(task_type).lower() or "unknown") if isinstance(task_type, str) else "unknown",
+            (_PRIORITIES[priority] or "medium") if isinstance(priority, str) else "medium",
+            (_STATUSES[status] or _text(status).lower() or "pending") if isinstance(status, str) else "pending",
             raw,
+            _text(field("routine")),
         )
 
     @classmethod
@@ -88,96 +97,51 @@ class Task:
         return cls.from_raw(json.loads(text))
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """What one hub message held: its tasks, and a sentence for each part of it that is not a task."""
-
-    tasks: tuple[Task, ...]
-    problems: tuple[str, ...] = ()
-
-
-def read_message(*arguments: object) -> Received:
-    """Read a hub message's arguments, each a batch, one task, a list of either, or a JSON string of any.
-
-    Never raises: a part that is none of these becomes a problem, and the tasks beside it are kept.
-    """
-    tasks: list[Task] = []
-    problems: list[str] = []
-    for argument in arguments or (None,):
-        if isinstance(argument, str):
-            argument = _unwrapped(argument, problems)
-        if argument is not _NOTHING:
-            _collect(argument, tasks, problems, 0)
-    return Received(tuple(tasks), tuple(problems))
+def language_pairs(value: object) -> Iterator[LanguagePair]:
+    """The pairs of a list, or the only one."""
+    value = json_content(value)
+    pairs = listed(value)
+    for pair in [value] if pairs is None else pairs:
+        fields = fields_of(pair) if isinstance(pair, dict) else {}
+        source, target = fields.get("from"), fields.get("to")
+        if isinstance(source, str) and isinstance(target, str):
+            yield LanguagePair(source, target)
 
 
-def _unwrapped(text: str, problems: list[str]) -> object:
-    try:
-        value: object = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        problems.append(f"The hub sent text that is not JSON: {error}.")
-        return _NOTHING
+def task_id(value: object) -> str:
+    """A task's id as text; empty for none. JavaScript's 7.0 is 7."""
     if isinstance(value, str):
-        problems.append("The hub sent a JSON string inside a JSON string.")
-        return _NOTHING
-    return value
+        text = _text(value)
+        if text.isspace() or ("00000000" in text and text.strip("{()}").replace("-", "") == _EMPTY_GUID):
+            return ""
+        return kept_id(text if text == value else f"{text} {_hash(value)}")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return kept_id(str(value))
+    return task_id(bare_value(value)) if isinstance(value, dict) else ""
 
 
-_NOTHING = object()
-
-
-def _collect(value: object, tasks: list[Task], problems: list[str], depth: int) -> None:
-    if isinstance(value, dict):
-        batch = value.get("tasks")
-        if isinstance(batch, list) and depth < _DEEPEST:
-            _collect(batch, tasks, problems, depth + 1)
-        elif "id" in value or "taskName" in value or "llmTaskType" in value:
-            try:
-                tasks.append(Task.from_raw(value))
-            except RecursionError:
-                problems.append("The hub sent a task that is nested too deeply to be kept.")
-        else:
-            problems.append("The hub sent an object that is not a task: it has no id, taskName or llmTaskType.")
-    elif isinstance(value, list) and depth < _DEEPEST:
-        for item in value:
-            _collect(item, tasks, problems, depth + 1)
-    else:
-        problems.append(f"The hub sent {_KINDS.get(type(value), 'a value')} where a task was expected.")
-
-
-_DEEPEST = 3
-_KINDS = {
-    type(None): "null",
-    bool: "a boolean",
-    int: "a number",
-    float: "a number",
-    str: "text",
-    list: "nested lists",
-}
-
-
-def _language_pairs(pairs: Sequence[object]) -> Iterator[LanguagePair]:
-    for pair in pairs:
-        if isinstance(pair, dict) and isinstance(pair.get("from"), str) and isinstance(pair.get("to"), str):
-            yield LanguagePair(pair["from"], pair["to"])
-
-
-def _id_of(raw: Mapping[str, Any]) -> str:
-    value = raw.get("id")
-    return kept_id(str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value))
+def bare_value(value: object) -> object:
+    """What Newtonsoft's TypeNameHandling may have put a type around; None for another object."""
+    return value.get("$value") if isinstance(value, dict) else value
 
 
 def kept_id(given: str) -> str:
     """A task's id as it is kept: one that is longer than an index takes ends in a hash of the whole."""
     if len(given) <= LONGEST_ID:
         return given
-    return f"{given[: LONGEST_ID - 80]}… sha256:{hashlib.sha256(given.encode()).hexdigest()}"
+    return f"{given[: LONGEST_ID - 80]}… {_hash(given)}"
+
+
+def _hash(text: str) -> str:
+    return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def _text(value: object) -> str:
     """A field as text that every database accepts: NUL and lone surrogates are replaced, the rest stays."""
     if not isinstance(value, str):
-        return ""
+        return _text(bare_value(value)) if isinstance(value, dict) else ""
     if value.isascii() and "\0" not in value:
         return value
     return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

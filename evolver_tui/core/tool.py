@@ -17,8 +17,10 @@ class ToolDefinition:
     description: str
     prompt_template: str = "{prompt}"
     system_prompt: str = ""
-    temperature: float = 0.2
-    max_tokens: int = 4000
+    temperature: float | None = None
+    """None: the config's."""
+    max_tokens: int | None = None
+    """None: the config's."""
     target: str = ""
     """A `node` tool's node id."""
     address: Address = Address()

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from evolver_tui.core.errors import StoreError, UsageError
+from evolver_tui.core.journal import BEGAN, VALUE
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import utc_text
-from evolver_tui.engine.durable.routine import BEGAN, VALUE
 from evolver_tui.engine.signal_log import SessionRecord
-from evolver_tui.engine.store import Store
+from evolver_tui.engine.store import ReadStore
 from evolver_tui.settings.output_file import output_file
 from evolver_tui.settings.secrets import scrub_value
 
@@ -34,7 +34,9 @@ class SessionUnknown(UsageError):
     """There is no such session in this database."""
 
 
-async def export_session(store: Store, session_id: str, format: str, path: Path | None, secrets: Sequence[str]) -> None:
+async def export_session(
+    store: ReadStore, session_id: str, format: str, path: Path | None, secrets: Sequence[str]
+) -> None:
     """Open a store for one export, to `path` or to standard output.
 
     Raises:
@@ -49,13 +51,18 @@ async def export_session(store: Store, session_id: str, format: str, path: Path 
             await writer(records(store, await find_session(store, session_id), secrets), sys.stdout)
             sys.stdout.flush()
         else:
-            await write_export(store, session_id, format, path, secrets)
+            await write_export(store, session_id, format, path, secrets, "Choose another file with -o.")
     finally:
         await store.close()
 
 
-async def write_export(store: Store, session_id: str, format: str, path: Path, secrets: Sequence[str]) -> None:
+async def write_export(
+    store: ReadStore, session_id: str, format: str, path: Path, secrets: Sequence[str], way_out: str = ""
+) -> None:
     """Write a session to `path`, which appears whole or not at all.
+
+    Args:
+        way_out: what whoever asked for it can do where the file cannot be written.
 
     Raises:
         UsageError: the format or the session is unknown.
@@ -73,7 +80,7 @@ async def write_export(store: Store, session_id: str, format: str, path: Path, s
     except OSError as error:
         with contextlib.suppress(OSError):
             unfinished.unlink()
-        raise StoreError(f"{path} cannot be written: {error.strerror}.", "Choose another file with -o.") from None
+        raise StoreError(f"{path} cannot be written: {error.strerror}.", way_out) from None
 
 
 def _writer_of(format: str) -> Callable[[AsyncIterator[Record], TextIO], Awaitable[None]]:
@@ -89,7 +96,7 @@ def _open_private(path: Path) -> TextIO:
     return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")
 
 
-async def find_session(store: Store, session_id: str) -> SessionRecord:
+async def find_session(store: ReadStore, session_id: str) -> SessionRecord:
     """The session of this id; `latest` is the one that began last. Raises SessionUnknown."""
     sessions = await store.sessions()
     for session in reversed(sessions):
@@ -103,7 +110,7 @@ async def find_session(store: Store, session_id: str) -> SessionRecord:
     raise SessionUnknown(f"There is no session {session_id!r}.", f"The last ones are: {known}.")
 
 
-async def records(store: Store, session: SessionRecord, secrets: Sequence[str]) -> AsyncIterator[Record]:
+async def records(store: ReadStore, session: SessionRecord, secrets: Sequence[str]) -> AsyncIterator[Record]:
     """A session's records in the order of the export, scrubbed."""
     clean = partial(scrub_value, secrets=secrets)
     yield {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from evolver_tui.core.bundle import Bundle
@@ -22,6 +23,9 @@ from evolver_tui.engine.author.library import Library
 from evolver_tui.engine.inbox_store import InboxStore
 from evolver_tui.engine.question_kinds import as_of_now
 from evolver_tui.engine.signals import SignalBus
+
+_AT_ONCE = 200
+"""Jobs that are retried side by side: they share a commit."""
 
 
 class Inbox:
@@ -73,6 +77,7 @@ class Inbox:
         Raises:
             AlreadyAnswered, NotWaiting: somebody was faster, or there is nothing to decide.
             NodeChanged: an approve that names other bytes than the draft's, or other ones than it would replace.
+            NameNotTyped: an approve of a draft of high risk without its node's name.
             NodeError: an approve of a draft that a check forbids, an edit without code, or a response without words.
         """
         await self.reply(question_id, decision)
@@ -113,6 +118,23 @@ class Inbox:
         session_id, signals = await self._stamped(job, TASK_RETRIED({}))
         await self._store.retry(job, session_id, signals)
         self._tell(signals)
+
+    async def retry_all(self, failed_with: str = "") -> Sequence[int]:
+        """Queue every failed job again, or those whose error holds a text in any case; returns which, in their order.
+
+        One that somebody else retried meanwhile is left out.
+        """
+        failed = await self._store.failed_jobs(failed_with)
+        retried = []
+        for start in range(0, len(failed), _AT_ONCE):
+            batch = failed[start : start + _AT_ONCE]
+            results = await asyncio.gather(*(self.retry(job) for job in batch), return_exceptions=True)
+            for job, result in zip(batch, results, strict=True):
+                if result is None:
+                    retried.append(job)
+                elif not isinstance(result, NotWaiting):
+                    raise result
+        return retried
 
     async def cancel(self, job: int) -> None:
         """End a job, whether it waits or runs. Raises NotWaiting."""

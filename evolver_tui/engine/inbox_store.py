@@ -33,6 +33,9 @@ class InboxStore(Protocol):
     async def retry(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
         """Queue a failed job again; its journal stays. Raises NotWaiting when it has not failed."""
 
+    async def failed_jobs(self, holding: str = "") -> Sequence[int]:
+        """Every failed job whose error holds this text in any case, as they arrived."""
+
     async def cancel(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
         """End a job for good, whether it waits or runs: its worker's next write is refused.
 

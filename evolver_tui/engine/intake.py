@@ -25,16 +25,18 @@ from evolver_tui.core.signal_catalogue import (
     TASK_QUEUED,
     TASK_SKIPPED,
     TASK_STORED,
+    TASK_UNCLEAR,
     MessageReceived,
     MessageRejected,
 )
-from evolver_tui.core.task import Received, Task, read_message
+from evolver_tui.core.task import Task
+from evolver_tui.core.task_message import Received, read_message
+from evolver_tui.engine.away import Away
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.signals import SignalBus
 
 MOST_WAITING_TASKS = 10_000
 MOST_TASKS_A_COMMIT = 2_000
-SECONDS_BETWEEN_TRIES = 1.0
 QUOTED_CHARACTERS = 200
 
 
@@ -101,6 +103,7 @@ class Intake:
         on_message: MessageHook = lambda message: None,
         on_queued: Callable[[], None] = lambda: None,
         on_broken: Callable[[StoreBroken], None] = lambda error: None,
+        away: Away | None = None,
     ) -> None:
         self._store = store
         self._bus = bus
@@ -122,8 +125,7 @@ class Intake:
         self._stopped = False
         self._gives_up = False
         self._signals: Sequence[Signal] = ()
-        self.trouble = ""
-        """Why what was received cannot be committed at this moment; empty while it can."""
+        self._away = away or Away(clock, bus)
 
     # --- called in the link's receive thread
 
@@ -179,6 +181,7 @@ class Intake:
         """Stop, and wait no longer for a database that cannot be used: what it refuses is lost, and told of."""
         self._gives_up = True
         self.stop()
+        self._away.try_now()
 
     async def run(self) -> None:
         """Commit what arrives until `stop`."""
@@ -206,6 +209,8 @@ class Intake:
         for message in messages:
             for problem in message.received.problems:
                 self._tell_problem(message, problem)
+            for task, remark in message.received.remarks:
+                self._bus.emit(TASK_UNCLEAR({"notice": remark}), task_id=task.id)
 
     async def _commit(self, tasks: Sequence[Task]) -> None:
         """Keep these tasks, however long the database is away: the hub does not send them again."""
@@ -226,21 +231,23 @@ class Intake:
                 added = await self._store.add_tasks(
                     tasks, self._session_id, generate=self._generate, signals_of=self._signals_of
                 )
-                self.trouble = ""
+                self._away.settled(self)
                 return added
             except StoreError as error:
-                self.trouble = str(error)
                 if isinstance(error, StoreBroken):
                     self.give_up()
                     self._on_broken(error)
                 if self._gives_up:
-                    lost = f"{len(tasks)} received tasks are lost. {error}"
+                    self._away.settled(self)
+                    lost = f"{len(tasks):,} received tasks are lost." if len(tasks) > 1 else "1 received task is lost."
+                    lost = f"{lost} {error}"
                     self._bus.emit(INTAKE_ERROR({"error": lost, "tasks": len(tasks)}))
                     return None
                 if not told:
                     self._bus.emit(INTAKE_ERROR({"error": str(error), "tasks": len(tasks)}))
                 told = True
-                await self._clock.sleep(SECONDS_BETWEEN_TRIES)
+                self._away.failed(self, error)
+                await self._away.wait()
 
     def _signals_of(self, added: AddedTasks) -> Sequence[Signal]:
         """The words for one commit; called in the store's thread, inside the transaction."""

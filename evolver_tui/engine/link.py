@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from evolver_tui.core.address import Address
@@ -42,6 +42,16 @@ class LinkListener(Protocol):
     def unusable(self, problem: str) -> None:
         """Something arrived that is not SignalR or not for us; the link lives on. Called in any thread."""
 
+    def unheard(self, method: str, subscribed: str) -> None:
+        """The hub called another method than the subscribed one. Called in the link's receive thread, each time."""
 
-LinkMaker = Callable[[Address, LinkListener], Link]
-"""Makes a link to an address. Raises UsageError for a URL that cannot be a hub's."""
+
+class LinkMaker(Protocol):
+    """Makes links."""
+
+    def __call__(self, url: Address, listener: LinkListener, *, takes_samples: bool = True) -> Link:
+        """A link to an address. Raises UsageError for a URL that cannot be a hub's.
+
+        Args:
+            takes_samples: whether made-up tasks are wanted; False ends the link at a hub that says that it sends such.
+        """

@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from evolver_tui.core.address import Address
-from evolver_tui.core.errors import StoreBroken
+from evolver_tui.core.errors import DATABASE, StoreBroken, StoreError
+from evolver_tui.core.outage import Outage
 from evolver_tui.core.signal import Signal
-from evolver_tui.core.signal_catalogue import CONFIG_NOTICE, SESSION_ENDED, SESSION_EXPORTED, SESSION_STARTED
+from evolver_tui.core.signal_catalogue import (
+    CONFIG_NOTICE,
+    LOG_ERROR,
+    SANDBOX_STANDING,
+    SANDBOX_UNHELD,
+    SESSION_ENDED,
+    SESSION_EXPORTED,
+    SESSION_STARTED,
+    BoxFound,
+)
 from evolver_tui.engine.author.author import Author, LiveDraft
 from evolver_tui.engine.author.backend import Backend
 from evolver_tui.engine.author.library import Library
+from evolver_tui.engine.away import Away
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.durable.workers import AnyWorker, Workers
 from evolver_tui.engine.export import write_export
 from evolver_tui.engine.inbox import Inbox
 from evolver_tui.engine.intake import MessageHook
 from evolver_tui.engine.link import LinkMaker
+from evolver_tui.engine.manual_runs import ManualRuns
+from evolver_tui.engine.node_runs import NodeRuns
+from evolver_tui.engine.sandbox import BoxStanding, Sandbox
 from evolver_tui.engine.signals import SignalBus, SignalRegistry
 from evolver_tui.engine.store import Store
 from evolver_tui.engine.subscription import Subscription
+
+SECONDS_FOR_THE_DATABASE = 3.0
+"""How long a session that was asked to end waits for a database that is away."""
+_LOOK_SECONDS = 0.2
 
 WorkerMaker = Callable[["Session"], Sequence[AnyWorker]]
 """Makes the workers of a session; it has everything else then."""
@@ -41,6 +60,12 @@ class SessionParts:
     """What the author asks; None where it does not work here."""
     library: Library
     author: Author | None
+    sandbox: Sandbox
+    """What holds every node that is run here."""
+    runs: NodeRuns
+    """What runs drafts."""
+    try_seconds: float
+    """How long a draft may take for one input whose tools answer dry."""
     make_link: LinkMaker
     make_workers: WorkerMaker
     clock: Clock
@@ -71,22 +96,33 @@ class Session:
         self.store = parts.store
         self.library = parts.library
         self.author = parts.author
+        self.sandbox = parts.sandbox
+        self.runs = parts.runs
         self.clock = parts.clock
         self.bus = SignalBus(parts.id, parts.clock.now, self._log, parts.registry)
         self.broken: StoreBroken | None = None
         """Why the database cannot be used again in this run; intake and workers have stopped then."""
+        self.gave_up_for = ""
+        """Why it did not wait any longer for a database that is away; empty while it waits, or need not."""
         self.on_broken: Callable[[], None] = lambda: None
         """Called once, when `broken` is known."""
+        self.away = Away(parts.clock, self.bus if parts.is_recorded else None)
+        """How the database stands, for all that write to it."""
         self.workers = Workers(parts.make_workers(self))
         self.hub = Subscription(
             parts.store, self.bus, parts.clock, parts.make_link, session_id=parts.id, generate=parts.generate,
-            on_queued=self.workers.wake_for_new, on_broken=self.store_broke,
+            on_queued=self.workers.wake_for_new, on_broken=self.store_broke, away=self.away,
         )  # fmt: skip
         self.inbox = Inbox(
             parts.store, self.bus, session_id=parts.id, person=parts.person, host=parts.host, new_id=parts.new_id,
-            library=parts.library, on_change=self.workers.wake, on_cancel=self.workers.drop,
+            library=parts.library, on_change=self._on_own_change, on_cancel=self.workers.drop,
         )  # fmt: skip
+        self.manual_runs = ManualRuns(parts.runs, self.bus, parts.person, dry_seconds=parts.try_seconds)
+        self.box: BoxStanding | None = None
+        """How nodes are held here; None until that is found."""
+        self._finding_box: asyncio.Task[BoxStanding] | None = None
         self._looking: asyncio.Task[None] | None = None
+        self._logging: asyncio.Task[None] | None = None
         self._leaving: asyncio.Task[None] | None = None
 
     # --- life
@@ -98,14 +134,20 @@ class Session:
             on_message: told of each hub message before its tasks are kept.
 
         Raises:
-            StoreError: the database cannot be used.
+            StoreError: the database cannot be used; nothing is left open.
         """
         parts = self._parts
         await self.store.open()
         self.store.watch(self._on_foreign_change)
         self.store.watch_broken(self.store_broke)
+        self.store.watch_log(self._on_log_problem)
         if parts.is_recorded:
-            await self.store.start_session(self.id, Address(), parts.host)
+            try:
+                await self.store.start_session(self.id, Address(), parts.host)
+            except BaseException:
+                with contextlib.suppress(StoreError):
+                    await self.store.close()
+                raise
         self.hub.open(on_message)
         self.workers.open()
         if parts.is_recorded:
@@ -113,15 +155,30 @@ class Session:
             self.bus.emit(SESSION_STARTED({"backend": backend, "host": parts.host}))
         for notice in parts.notices:
             self.bus.emit(CONFIG_NOTICE({"notice": notice}))
+        self.sandbox.watch(self._on_box)
+        if parts.author is not None:
+            self.find_box()
+
+    def find_box(self) -> None:
+        """Have it found out how nodes are held here, beside everything else; `box` and a signal say it then."""
+        if self._finding_box is None:
+            self._finding_box = asyncio.create_task(self.sandbox.standing())
 
     async def close(self, *, finish_current: bool = True) -> None:
         """Leave the hub, let what is worked on run to its next stop or give it back, commit everything."""
+        self.away.end_soon()
         await self.hub.close()
         if finish_current:
             self.workers.stop()
         else:
             self.workers.interrupt()
         await self.workers.close()
+        if self._logging is not None:
+            self._logging.cancel()
+        if self._finding_box is not None:
+            self._finding_box.cancel()
+            await asyncio.wait([self._finding_box])
+        self.away.close()
         try:
             if self._parts.is_recorded:
                 self.bus.emit(SESSION_ENDED({}))
@@ -134,26 +191,71 @@ class Session:
                     await self._parts.backend.close()
 
     def interrupt(self) -> None:
-        """Give back what is worked on instead of finishing it, and wait no longer for a database that is away.
+        """Give back what is worked on instead of finishing it; a running `close` then returns soon.
 
-        A running `close` then returns soon.
+        What was received is still committed: `interrupt_when_away` bounds how long that may take.
         """
         self.workers.interrupt()
+
+    async def interrupt_when_away(self) -> None:
+        """Wait until the database could not be written for seconds; then leave what it does not take."""
+        waited = 0.0
+        while waited < SECONDS_FOR_THE_DATABASE:
+            await asyncio.sleep(_LOOK_SECONDS)
+            waited = waited + _LOOK_SECONDS if self.trouble else 0.0
+        self.gave_up_for = self.trouble
+        self._give_up()
+
+    def _give_up(self) -> None:
+        self.interrupt()
         self.hub.give_up()
 
     def store_broke(self, error: StoreBroken) -> None:
         """Take nothing more and work on nothing more: no later write would be kept."""
         if self.broken is None:
             self.broken = error
-            self.interrupt()
+            self._give_up()
             self._leaving = asyncio.create_task(self.hub.hang_up())
             self.on_broken()
 
     def _on_foreign_change(self, has_work: bool) -> None:
-        """Another process changed something: a job may wait, or ours may have been cancelled."""
+        """Another process changed something, or may have: a job may wait, or ours may have been cancelled."""
         if has_work:
             self.workers.wake()
         self._looking = asyncio.create_task(self.workers.drop_cancelled(self.store))
+
+    def _on_own_change(self) -> None:
+        """A person changed something here, which the database took."""
+        self.away.try_now()
+        self.workers.wake()
+
+    def _on_log_problem(self, problem: StoreError) -> None:
+        """Signals are lost, or cannot be written: then try again with all others that write."""
+        self.bus.emit(LOG_ERROR({"error": str(problem)}))
+        if self.store.log_trouble and (self._logging is None or self._logging.done()):
+            self.away.failed(self.store, problem)
+            self._logging = asyncio.create_task(self._write_log())
+
+    async def _write_log(self) -> None:
+        while self.store.log_trouble and self.broken is None:
+            await self.away.wait()
+            try:
+                await self.store.flush_log()
+            except StoreError as error:
+                self.away.failed(self.store, error)
+        self.away.settled(self.store)
+
+    def _on_box(self, standing: BoxStanding) -> None:
+        self.box = standing
+        if standing.runs_unheld:
+            self.bus.emit(SANDBOX_UNHELD({"by": self._parts.person}))
+            return
+        found: BoxFound = {"tier": standing.tier}
+        if standing.reason:
+            found |= {"reason": standing.reason}
+        if standing.way_out:
+            found |= {"way_out": standing.way_out}
+        self.bus.emit(SANDBOX_STANDING(found, level="warning" if standing.tier == "none" else None))
 
     def _log(self, signals: Sequence[Signal]) -> None:
         self.store.log(signals, self.id)
@@ -169,6 +271,11 @@ class Session:
         return "offline author" if info.is_offline else info.label
 
     @property
+    def asks_a_model(self) -> bool:
+        """Whether what is written here is asked of a language model."""
+        return self._parts.backend is not None and not self._parts.backend.info.is_offline
+
+    @property
     def live_draft(self) -> LiveDraft | None:
         """What is being written now."""
         return self.author.live if self.author is not None else None
@@ -176,10 +283,31 @@ class Session:
     @property
     def trouble(self) -> str:
         """Why the database cannot be written at this moment, as far as somebody tried; empty while it can."""
-        return str(self.broken or "") or self.hub.trouble or self.workers.trouble
+        away = (outage.error for outage in self.outages if outage.shared == DATABASE)
+        return str(self.broken or "") or next(away, "")
 
-    async def connect(self, url: Address) -> None:
+    @property
+    def outages(self) -> Sequence[Outage]:
+        """What is shared and does not work here, as a model that refuses its key; what needs it waits.
+
+        The database comes first, else what was met first.
+        """
+        if self.broken is not None:
+            return ()
+        away = () if self.away.outage is None else (self.away.outage,)
+        found = {outage.shared: outage for outage in (*reversed(self.workers.outages), *away)}
+        return sorted(found.values(), key=lambda outage: (outage.shared != DATABASE, outage.since))
+
+    def try_now(self) -> None:
+        """Try at once what does not work."""
+        self.away.try_now()
+        self.workers.try_now()
+
+    async def connect(self, url: Address, *, takes_samples: bool = True) -> None:
         """Subscribe to a hub (and leave the one before).
+
+        Args:
+            takes_samples: see `LinkMaker`.
 
         Raises:
             UsageError: no hub can have this URL.
@@ -187,12 +315,19 @@ class Session:
         """
         if self.broken is not None:
             raise self.broken
-        await self.hub.connect(url)
+        await self.hub.connect(url, takes_samples=takes_samples)
 
-    async def export(self, format: str, path: Path | None = None, session_id: str | None = None) -> Path:
-        """Write a session's log (default: this one's); returns where. Raises UsageError, StoreError."""
+    async def export(
+        self, format: str, path: Path | None = None, session_id: str | None = None, *, way_out: str = ""
+    ) -> Path:
+        """Write a session's log (default: this one's); returns where. Raises UsageError, StoreError.
+
+        Args:
+            way_out: see `write_export`.
+        """
         session_id = session_id or self.id
         path = path or self._parts.exports / f"{session_id}.{format}"
-        await write_export(self.store, session_id, format, path, await asyncio.to_thread(self._parts.secrets))
+        secrets = await asyncio.to_thread(self._parts.secrets)
+        await write_export(self.store, session_id, format, path, secrets, way_out)
         self.bus.emit(SESSION_EXPORTED({"path": str(path), "format": format}))
         return path

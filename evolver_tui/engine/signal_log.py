@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from evolver_tui.core.address import Address
+from evolver_tui.core.errors import StoreError
 from evolver_tui.core.signal import Signal
 
 
@@ -32,20 +33,27 @@ class SessionRecord:
     host: str
 
 
-class SignalLog(Protocol):
+class LogReader(Protocol):
     """Sessions, and the signals that were emitted in each.
 
     Raises (every method): StoreError when the database cannot be used, with the way out.
     """
+
+    async def sessions(self) -> Sequence[SessionRecord]:
+        """Every session, oldest first."""
+
+    async def signals(self, session_id: str, after: int = 0, limit: int = 1000) -> Sequence[StoredSignal]:
+        """A session's signals with `seq > after`, in order."""
+
+
+class SignalLog(LogReader, Protocol):
+    """The log, for whoever writes it as well."""
 
     async def start_session(self, session_id: str, hub_url: Address, host: str) -> None:
         """Record that a session began, with the hub's address as it may be shown."""
 
     async def end_session(self, session_id: str) -> None:
         """Record that it ended in order."""
-
-    async def sessions(self) -> Sequence[SessionRecord]:
-        """Every session, oldest first."""
 
     def log(self, signals: Sequence[Signal], session_id: str) -> None:
         """Write signals soon, in order and before anything that is asked for later. Callable in any thread.
@@ -54,5 +62,14 @@ class SignalLog(Protocol):
         limit is lost, and counted. What comes after the end is left out.
         """
 
-    async def signals(self, session_id: str, after: int = 0, limit: int = 1000) -> Sequence[StoredSignal]:
-        """A session's signals with `seq > after`, in order."""
+    def watch_log(self, listener: Callable[[StoreError], None]) -> None:
+        """Call `listener`, in the loop's thread, when signals cannot be written, once until they can, and with how
+        many were lost.
+        """
+
+    async def flush_log(self) -> None:
+        """Return when all signals that wait are written. Raises StoreError where they cannot be now."""
+
+    @property
+    def log_trouble(self) -> str:
+        """Why signals cannot be written at this moment; empty while they can."""

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Unpack
 
 from evolver_tui.core.address import show_addresses
+from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.signal import Observation, Signal, SignalContext
 
 Listener = Callable[[Signal], None]
 
 
 def _print_error(listener: Listener, signal: Signal, error: Exception) -> None:
-    print(f"A listener for {signal.name} failed: {show_addresses(repr(error))}", file=sys.stderr)
+    print(safe_text(f"A listener for {signal.name} failed: {show_addresses(repr(error))}"), file=sys.stderr)
 
 
 class SignalRegistry:

@@ -10,17 +10,21 @@ from evolver_tui.engine.durable.worker_store import WorkerStore
 from evolver_tui.engine.inbox_store import InboxStore
 from evolver_tui.engine.intake import IntakeStore
 from evolver_tui.engine.readers import JobReader, QueueReader
-from evolver_tui.engine.signal_log import SignalLog
+from evolver_tui.engine.signal_log import LogReader, SignalLog
 
 
-class Store(IntakeStore, WorkerStore, InboxStore, QueueReader, JobReader, SignalLog, Protocol):
-    """Everything durable."""
+class ReadStore(QueueReader, JobReader, LogReader, Protocol):
+    """Everything durable, for whoever reads it and changes nothing."""
 
     async def open(self) -> None:
         """Open the database, bring its layout up to date. Raises StoreError for a layout newer than this program."""
 
     async def close(self) -> None:
         """Commit what was accepted and let go of the file."""
+
+
+class Store(IntakeStore, WorkerStore, InboxStore, SignalLog, ReadStore, Protocol):
+    """Everything durable."""
 
     def watch(self, listener: Callable[[bool], None]) -> None:
         """Call `listener`, in the loop's thread, soon after another process changed jobs or questions here.

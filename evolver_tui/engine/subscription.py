@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import StoreBroken
 from evolver_tui.core.link_state import LinkPhase, LinkState
+from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.signal import SignalType
 from evolver_tui.core.signal_catalogue import (
     HUB_CONNECTED,
@@ -17,15 +18,21 @@ from evolver_tui.core.signal_catalogue import (
     HUB_ENDED,
     HUB_IDLE,
     HUB_MESSAGE_REJECTED,
+    HUB_METHOD_UNHEARD,
     HUB_RETRY_SCHEDULED,
     INTAKE_PAUSED,
     INTAKE_RESUMED,
     LinkChanged,
 )
+from evolver_tui.engine.away import Away
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.intake import Intake, IntakeStore, MessageHook
 from evolver_tui.engine.link import Link, LinkMaker
 from evolver_tui.engine.signals import SignalBus
+
+_SET_METHOD = "If that is where the tasks come, name it: method under [hub] in the config, hub_name for connect."
+_MOST_UNHEARD = 20
+"""Names of methods that are counted; further ones are passed over."""
 
 _LINK_SIGNALS: Mapping[LinkPhase, SignalType[LinkChanged]] = {
     "idle": HUB_IDLE,
@@ -57,6 +64,7 @@ class Subscription:
         generate: bool = True,
         on_queued: Callable[[], None] = lambda: None,
         on_broken: Callable[[StoreBroken], None] = lambda error: None,
+        away: Away | None = None,
     ) -> None:
         self._store = store
         self._bus = bus
@@ -66,10 +74,14 @@ class Subscription:
         self._generate = generate
         self._on_queued = on_queued
         self._on_broken = on_broken
+        self._away = away
         self._link: Link | None = None
         self._link_task: asyncio.Task[None] | None = None
         self._intake_task: asyncio.Task[None] | None = None
         self._emitted: tuple[str, str, float | None] | None = None
+        self._unheard: dict[str, int] = {}
+        self._subscribed = ""
+        self._has_heard = False
         self.intake: Intake
 
     def open(self, on_message: MessageHook = lambda message: None) -> None:
@@ -80,14 +92,19 @@ class Subscription:
         """
         self.intake = Intake(
             self._store, self._bus, self._clock, session_id=self._session_id, generate=self._generate,
-            on_message=on_message, on_queued=self._on_queued, on_broken=self._on_broken,
+            on_message=on_message, on_queued=self._on_queued, on_broken=self._on_broken, away=self._away,
         )  # fmt: skip
         self._intake_task = asyncio.create_task(self.intake.run())
 
-    async def connect(self, url: Address) -> None:
-        """Subscribe to a hub (and leave the one before). Raises UsageError for a URL that no hub can have."""
+    async def connect(self, url: Address, *, takes_samples: bool = True) -> None:
+        """Subscribe to a hub (and leave the one before). Raises UsageError for a URL that no hub can have.
+
+        Args:
+            takes_samples: see `LinkMaker`.
+        """
         self._emitted = None
-        link = self._make_link(url, self)
+        self._unheard, self._has_heard = {}, False
+        link = self._make_link(url, self, takes_samples=takes_samples)
         await self.hang_up()
         self._link = link
         self._link_task = asyncio.create_task(link.run())
@@ -124,9 +141,18 @@ class Subscription:
         return self.intake.is_paused
 
     @property
-    def trouble(self) -> str:
-        """Why what was received cannot be committed at this moment; empty while it can."""
-        return self.intake.trouble
+    def has_heard(self) -> bool:
+        """Whether the hub has called the method that is listened to."""
+        return self._has_heard
+
+    @property
+    def unheard_calls(self) -> str:
+        """What the hub calls that nobody here listens to, and how often, in a sentence; empty where there is none."""
+        calls = dict(self._unheard)
+        if not calls:
+            return ""
+        names = ", ".join(f"{name} ({count:,} {'time' if count == 1 else 'times'})" for name, count in calls.items())
+        return f"The hub calls {names}; this session listens to {self._subscribed}. {_SET_METHOD}"
 
     def retry(self) -> None:
         """Connect now instead of waiting."""
@@ -142,6 +168,7 @@ class Subscription:
 
     def message(self, arguments: Sequence[object]) -> None:
         """Take one invocation. Called in the link's receive thread."""
+        self._has_heard = True
         self.intake.message(arguments)
 
     def state_changed(self, state: LinkState) -> None:
@@ -153,9 +180,22 @@ class Subscription:
         payload: LinkChanged = {"hub_url": str(state.url), "retries": state.retries}
         if state.reason:
             payload["reason"] = state.reason
+        if state.transport:
+            payload["transport"] = state.transport
         if state.retry_at is not None:
             payload["retry_in"] = round(max(0.0, state.retry_at - state.since), 1)
         self._bus.emit(_LINK_SIGNALS[state.phase](payload))
+
+    def unheard(self, method: str, subscribed: str) -> None:
+        """Count it, and tell of it the first time."""
+        name = safe_text(method, 60)
+        if name in self._unheard:
+            self._unheard[name] += 1
+        elif len(self._unheard) < _MOST_UNHEARD:
+            self._unheard[name] = 1
+            self._subscribed = safe_text(subscribed, 60)
+            notice = f"The hub calls {name}; this session listens to {self._subscribed}. {_SET_METHOD}"
+            self._bus.emit(HUB_METHOD_UNHEARD({"method": name, "calls": 1, "notice": notice}))
 
     def unusable(self, problem: str) -> None:
         """Tell of something that arrived and is no message for us."""

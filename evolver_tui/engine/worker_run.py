@@ -3,48 +3,58 @@
 from __future__ import annotations
 
 import asyncio
-import signal as process_signal
+from collections.abc import Callable
 
 from evolver_tui.core.errors import StoreError
 from evolver_tui.engine.garbage_collection import spare_what_stays
+from evolver_tui.engine.process_end import LastResort, told_by_signals
 from evolver_tui.engine.session import Session
 
 
-async def run_worker(session: Session) -> bool:
-    """Work until SIGINT or SIGTERM, then to the next stop of what is held; a second one gives that back at once.
+async def run_worker(session: Session, cut_off: Callable[[], object]) -> bool:
+    """Work until Ctrl+C, then to the next stop of what is held; a second one, or SIGTERM, gives that back at once.
+
+    Args:
+        cut_off: ends the process where a hurried end is held up for too long; called in another thread.
 
     Returns:
-        Whether everything came to its stop; False where a second signal left something to others.
+        Whether everything came to its stop; False where something was given back to others.
 
     Raises:
         StoreError: the database cannot be used, or not any longer.
     """
     ending = asyncio.Event()
-    was_interrupted = False
+    gave_back = False
+    last_resort = LastResort(cut_off)
 
-    def end() -> None:
-        nonlocal was_interrupted
+    def interrupt() -> None:
         if ending.is_set():
-            was_interrupted = True
-            session.interrupt()
+            end()
         ending.set()
 
-    loop = asyncio.get_running_loop()
+    def end() -> None:
+        nonlocal gave_back
+        gave_back = gave_back or session.workers.is_working
+        ending.set()
+        if is_open:
+            session.interrupt()
+        last_resort.arm()
+
+    is_open = False
     session.on_broken = ending.set
-    await session.open()
-    for number in (process_signal.SIGINT, process_signal.SIGTERM):
-        loop.add_signal_handler(number, end)
-    spare_what_stays()
-    try:
-        await ending.wait()
-    finally:
+    with told_by_signals(interrupt, end, last_resort):
+        await session.open()
+        is_open = True
+        spare_what_stays()
         try:
-            await session.close()
-        except StoreError as error:
-            raise session.broken or error from None
+            await ending.wait()
         finally:
-            for number in (process_signal.SIGINT, process_signal.SIGTERM):
-                loop.remove_signal_handler(number)
+            try:
+                await session.close()
+            except StoreError as error:
+                raise session.broken or error from None
+            finally:
+                last_resort.arm()  # whatever is left takes no time
     if session.broken is not None:
         raise session.broken
-    return not was_interrupted
+    return not gave_back

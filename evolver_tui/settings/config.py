@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import ConfigError
 from evolver_tui.core.suggest import did_you_mean
+from evolver_tui.settings.base_url import base_url_problem
 from evolver_tui.settings.database_url import a_database
 from evolver_tui.settings.regular_file import open_regular
+from evolver_tui.settings.sandbox_config import SandboxConfig
+from evolver_tui.settings.setting import setting
 from evolver_tui.settings.values import (
     HUB_SCHEMES,
     Check,
+    a_header,
     a_name,
     a_routine,
     a_target,
@@ -30,14 +34,6 @@ from evolver_tui.settings.values import (
 
 if TYPE_CHECKING:
     from evolver_tui.settings.keymap import KeyBinding
-
-T = TypeVar("T")
-
-
-def setting(default: T, doc: str, check: Check | None = None) -> T:
-    """A field of a section: its default, what it is for, and what holds beyond its type."""
-    declared: T = field(default=default, metadata={"doc": doc, "check": check})
-    return declared
 
 
 # --- the sections --------------------------------------------------------------------------------------------------
@@ -78,8 +74,17 @@ class BackendConfig:
         "The environment variable that holds the key. Empty: OPENAI_API_KEY or ANTHROPIC_API_KEY, by kind.",
         a_variable,
     )
-    temperature: float = setting(0.2, "0 writes the likeliest, higher writes more freely.", between(0, 2))
-    max_tokens: int = setting(4000, "The longest answer, in tokens.", between(1, 1_000_000))
+    key_header: str = setting(
+        "",
+        "The header that carries the key, e.g. api-key. Empty: Authorization (Azure: api-key; anthropic: x-api-key).",
+        a_header,
+    )
+    temperature: float = setting(
+        0.2, "0 writes the likeliest, higher writes more freely. A tool's own goes before it.", between(0, 2)
+    )
+    max_tokens: int = setting(
+        4000, "The longest answer with its thinking, in tokens. A tool's own goes before it.", between(1, 1_000_000)
+    )
     connect_timeout: float = setting(10.0, "Seconds to reach the provider.", between(0.1, 3600))
     read_timeout: float = setting(60.0, "Seconds to wait for the next piece of an answer.", between(0.1, 3600))
     total_timeout: float = setting(300.0, "Seconds that one answer may take.", between(0.1, 86_400))
@@ -96,11 +101,15 @@ class AuthorConfig:
     """The routine that writes nodes."""
 
     max_rejects: int = setting(
-        3, "How often a draft is sent back with a reason; one more reject ends its task.", between(0, 20)
+        3, "How often a draft is sent back with a reason; once more rejects it, which ends its task.", between(0, 20)
     )
     write_attempts: int = setting(
         4, "How often one draft is asked for when the model fails or answers badly.", between(1, 20)
     )
+    max_repairs: int = setting(
+        2, "How often a draft that fails its try goes back before a person is asked.", between(0, 20)
+    )
+    try_seconds: float = setting(20.0, "Seconds that a draft may take for one input in its try.", between(0.1, 3600))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +170,7 @@ class Config:
     backend: BackendConfig = BackendConfig()
     author: AuthorConfig = AuthorConfig()
     worker: WorkerConfig = WorkerConfig()
+    sandbox: SandboxConfig = SandboxConfig()
     desk: DeskConfig = DeskConfig()
     library: LibraryConfig = LibraryConfig()
     database: DatabaseConfig = DatabaseConfig()
@@ -202,6 +212,14 @@ def load_config(path: Path) -> Config:
 def check_config(path: Path, actions: Mapping[str, KeyBinding] | None = None) -> list[str]:
     """Everything that is wrong with the config file, each in a sentence or two; empty when it can be used.
 
+    Args: as of `examine_config`.
+    """
+    return [str(problem) for problem in examine_config(path, actions)[1]]
+
+
+def examine_config(path: Path, actions: Mapping[str, KeyBinding] | None = None) -> tuple[Config, list[ConfigError]]:
+    """The config file with defaults in place of what is wrong, and everything that is wrong.
+
     Args:
         path: the file; a person's own themes lie beside it.
         actions: what keys can do, by id; None leaves [keys] unchecked.
@@ -220,16 +238,17 @@ def check_config(path: Path, actions: Mapping[str, KeyBinding] | None = None) ->
         )
     if actions is not None:
         problems += read_keymap(actions, config.keys, str(path))[1]
-    return [str(problem) for problem in problems]
+    return config, problems
 
 
 def read_config(path: Path) -> tuple[Config, list[ConfigError]]:
     """Read the config file, with defaults in place of what is wrong, and tell all that is wrong."""
     try:
-        tables = _tables(path)
+        return _Reader(path).config(_tables(path))
     except ConfigError as problem:
         return Config(), [problem]
-    return _Reader(path).config(tables)
+    except RecursionError:  # by its parser, or here: a key with thousands of dots is as many tables
+        return Config(), [ConfigError(f"{path} is nested too deeply.", "Mend or remove it.")]
 
 
 def _tables(path: Path) -> dict[str, Any]:
@@ -253,8 +272,6 @@ def _tables(path: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{path} is not TOML: {quoted(str(error), 200)}.", 'Texts stand in quotes: key = "value".'
         ) from None
-    except RecursionError:
-        raise ConfigError(f"{path} is nested too deeply.", "Mend or remove it.") from None
 
 
 class _Reader:
@@ -306,7 +323,7 @@ class _Reader:
                 continue
             self._unfit.add((name, key))
             # What stands in place of a variable's name or in an address may be the secret itself.
-            hidden = isinstance(value, str) and key.endswith(("_env", "url"))
+            hidden = isinstance(value, str) and key.endswith(("_env", "_header", "url"))
             told = "something else" if hidden else _found(value)
             self._wrong(
                 f"[{name}] {key} has to be {expected}, and is {told}.", f"The default is {toml(known[key].default)}."
@@ -353,6 +370,14 @@ class _Reader:
             self._wrong(
                 f"[backend] kind {backend.kind!r} needs a model.",
                 'Write model = "..." with the name that the provider uses, or kind = "offline".',
+            )
+        elsewhere = base_url_problem(backend.kind, backend.base_url)
+        if elsewhere is not None and not {("backend", "kind"), ("backend", "base_url")} & self._unfit:
+            self._wrong(f"[backend] base_url ({backend.base_url}) {elsewhere[0]}.", elsewhere[1])
+        if backend.kind == "anthropic" and backend.temperature > 1:
+            self._wrong(
+                f"[backend] temperature has to be at most 1 where kind is 'anthropic', and is {backend.temperature:g}.",
+                "The default is 0.2.",
             )
         timing = {("hub", "ping_seconds"), ("hub", "timeout_seconds")}
         if hub.timeout_seconds <= hub.ping_seconds and not timing & self._unfit:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evolver_tui.core.address import Address
+from evolver_tui.core.json_text import Equivocal, strict_json
 from evolver_tui.settings.values import HUB_SCHEMES, address_problem
 
 EXAMPLE: Mapping[str, Any] = {
@@ -71,7 +72,9 @@ def _object(content: bytes | str) -> Mapping[str, Any]:
     if not text.strip():
         raise _Refused("There is no config on stdin: one JSON object is expected.")
     try:
-        given = json.loads(text)
+        given = strict_json(text, any_number=True)
+    except Equivocal as error:
+        raise _Refused(f"The config on stdin {error}.") from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise _Refused(f"The config on stdin is not JSON ({place}: {error.msg}).") from None

@@ -22,6 +22,12 @@ def scheme_of(url: str) -> str:
     return _OTHER_NAMES.get(name, name)
 
 
+def file_of(url: str) -> str:
+    """The path in a SQLite URL; empty where it names no file."""
+    path = url.partition("://")[2].partition("?")[0].partition("/")[2]
+    return "" if path == ":memory:" else path
+
+
 def check_database_url(url: str) -> None:
     """Make sure that a URL names a kind of database that can be used here; where it lies is left to the driver.
 

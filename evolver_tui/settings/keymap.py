@@ -45,7 +45,7 @@ class KeyBinding:
     """What its keys are, of something that a key can do."""
 
     key: str
-    """Its key, or several with commas between."""
+    """Its key, or several with commas between; empty where it has none."""
     places: tuple[str, ...] = ()
     """The panes in which the key does it; none means everywhere."""
     help: str = ""
@@ -110,8 +110,9 @@ def _meant(action: str, actions: Iterable[str]) -> str:
 
 def clashes(actions: Mapping[str, KeyBinding], overrides: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     """Pairs of actions that one key would do in one place, with the key."""
-    keys = {name: set(split_keys(overrides.get(name, action.key))) for name, action in actions.items()}
-    for first, second in combinations(actions, 2):
+    bound = {name: overrides.get(name, action.key) for name, action in actions.items()}
+    keys = {name: set(split_keys(text)) for name, text in bound.items() if text}
+    for first, second in combinations(keys, 2):
         if _meet(actions[first].places, actions[second].places):
             yield from ((first, second, key) for key in sorted(keys[first] & keys[second]))
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 from evolver_tui.core.errors import UsageError
+
+_STREAMS: Final = ("standard input", "standard output", "standard error")
+"""By their number; the shell may lead each of them to a file, which would be gone when another took its place."""
 
 
 def output_file(name: str | Path) -> Path:
@@ -34,5 +38,15 @@ def _obstacle(path: Path) -> str:
         return "it is a folder"
     if path.exists() and not path.is_file():
         return "it is no regular file"
+    for stream, name in enumerate(_STREAMS):
+        if _is_open_as(path, stream):
+            return f"{name} is that file"
     # Asks the system instead of comparing modes, so that a disk mounted read-only is found as well.
     return "" if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder} cannot be written"
+
+
+def _is_open_as(path: Path, stream: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(stream))
+    except OSError:  # one of them is not there
+        return False

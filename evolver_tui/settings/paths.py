@@ -132,16 +132,42 @@ def ensure_folder(folder: Path) -> None:
     Raises:
         UsageError: it cannot be made or written, or is something else than a folder.
     """
-    missing = []
-    for step in (folder, *folder.parents):
-        if os.path.lexists(step):
-            break
-        missing.append(step)
+    missing = _missing(folder)
     try:
         for step in reversed(missing):
             step.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise UsageError(f"The folder {folder} cannot be made: {error.strerror}.", OTHER_HOME) from None
+    _check_folder(folder)
+
+
+def examine_folder(folder: Path) -> bool:
+    """Whether a folder is there. One that is not would be made by `ensure_folder`; this makes nothing.
+
+    Raises:
+        UsageError: it could not be made or written, or is something else than a folder.
+    """
+    missing = _missing(folder)
+    if not missing:
+        _check_folder(folder)
+        return True
+    above = missing[-1].parent
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise UsageError(f"The folder {folder} cannot be made: {above} cannot be written.", OTHER_HOME)
+    return False
+
+
+def _missing(folder: Path) -> list[Path]:
+    """What of a folder and those above it is not there, the deepest first."""
+    missing = []
+    for step in (folder, *folder.parents):
+        if os.path.lexists(step):
+            break
+        missing.append(step)
+    return missing
+
+
+def _check_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise UsageError(f"{folder} has to be a folder, and is something else.", OTHER_HOME)
     # Asks the system instead of comparing modes, so that a disk mounted read-only is found as well.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
@@ -23,6 +24,8 @@ SHORTEST = 6
 """Characters of the shortest secret that is scrubbed; a shorter one would blank out ordinary words."""
 KEYRING_SECONDS = 5.0
 """A keyring that waits longer than this for its owner to unlock it is passed by."""
+_SECONDS_TO_COME_BACK = 2.0
+"""How long the end of the process waits for a keyring: loading one takes up to a second."""
 _LARGEST_FILE = 64 * 1024
 
 
@@ -46,16 +49,38 @@ def secret(name: str, environ: Mapping[str, str], paths: Paths, service: str = A
     Raises:
         ConfigError: a file of secrets can be read by others, or is not TOML.
     """
+    found = _find(name, environ, paths, service)
+    return found[0] if found else None
+
+
+def secret_place(name: str, environ: Mapping[str, str], paths: Paths, service: str = APPLICATION) -> str | None:
+    """Where `secret` finds it, never what it is; None where there is none. Blocks and raises as `secret` does."""
+    found = _find(name, environ, paths, service)
+    return found[1] if found else None
+
+
+def _find(name: str, environ: Mapping[str, str], paths: Paths, service: str) -> tuple[str, str] | None:
+    """The secret, and where it is."""
     if not name:
         return None
-    found = environ.get(name, "").strip() or _from_keyring(service, name)
-    if found:
-        return found
+    if found := environ.get(name, "").strip():
+        return found, "the environment"
+    if found := _from_keyring(service, name):
+        return found, "the keyring"
     for file in paths.secret_files:
-        found = _from_file(file, name)
-        if found:
-            return found
+        if found := _from_file(file, name):
+            return found, str(file)
     return None
+
+
+_asking: set[threading.Thread] = set()
+
+
+@atexit.register
+def _let_keyrings_come_back() -> None:
+    """Python ends daemon threads wherever they are, and within a keyring's native code that aborts the process."""
+    for thread in tuple(_asking):
+        thread.join(_SECONDS_TO_COME_BACK)
 
 
 def _from_keyring(service: str, name: str) -> str:
@@ -69,9 +94,12 @@ def _from_keyring(service: str, name: str) -> str:
             answers.append((import_module("keyring").get_password(service, name) or "").strip())
         except Exception:  # noqa: BLE001 - backends raise whatever their system's service makes of it
             return
+        finally:
+            _asking.discard(thread)
 
     # A daemon thread: one that waits for a dialog nobody sees must not hold up the way out either.
     thread = threading.Thread(target=ask, name="keyring", daemon=True)
+    _asking.add(thread)
     thread.start()
     thread.join(KEYRING_SECONDS)
     return answers[0] if answers else ""

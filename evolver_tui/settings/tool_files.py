@@ -7,7 +7,8 @@
     max_tokens = 500
 
 In the template a placeholder stands for JSON: `Say this as a pirate would: "Good day.\\n"`. It may have quotes around
-it. `{prompt}` has to be there; others are filled with what a call brings by these names.
+it. `{prompt}` has to be there; others are filled with what a call brings by these names. Without `temperature` and
+`max_tokens` those of the config are used.
 
 The file's name is the tool's name. `kind` is "llm" where it is left out; a "node" or "http" tool has a `target`
 instead of prompts: a node id, or the URL that {"prompt": ...} is posted to.
@@ -20,7 +21,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
 from evolver_tui.core.address import Address
@@ -29,6 +30,8 @@ from evolver_tui.core.node import check_node_id
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.suggest import did_you_mean
 from evolver_tui.core.tool import ToolDefinition
+
+Number = TypeVar("Number", int, float)
 
 SIZE_LIMIT = 256 * 1024
 """Bytes of a tool file."""
@@ -101,8 +104,8 @@ def read_tool(file: Path) -> ToolDefinition:
         description=values["description"].strip(),
         prompt_template=values.get("prompt_template", "{prompt}"),
         system_prompt=values.get("system_prompt", ""),
-        temperature=float(_number(file, values, "temperature", 0.2, 0, 2)),
-        max_tokens=int(_number(file, values, "max_tokens", 4000, 1, 1_000_000)),
+        temperature=_number(file, values, "temperature", float, 2),
+        max_tokens=_number(file, values, "max_tokens", int, 1_000_000),
         target=values.get("target", "") if kind == "node" else "",
         address=Address(values.get("target", "") if kind == "http" else ""),
     )
@@ -155,14 +158,18 @@ def _values(file: Path) -> dict[str, Any]:
         raise _problem(file, f"it is no TOML: {safe_text(error, 120)}", "Mend that line.") from None
 
 
-def _number(file: Path, values: Mapping[str, Any], key: str, default: float, low: float, high: float) -> float:
-    value = values.get(key, default)
-    whole = isinstance(default, int)
-    fits = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool) and low <= value <= high
+def _number(file: Path, values: Mapping[str, Any], key: str, kind: type[Number], high: Number) -> Number | None:
+    """A number of the file; None where it says nothing, which leaves it to the config."""
+    value = values.get(key)
+    if value is None:
+        return None
+    is_whole = kind is int
+    low = 1 if is_whole else 0
+    fits = isinstance(value, int if is_whole else (int, float)) and not isinstance(value, bool) and low <= value <= high
     if not fits:
-        kind = "a whole number" if whole else "a number"
-        raise _problem(file, f"{key} has to be {kind} from {low} to {high:,}", f"Its default is {default}.")
-    return cast(float, value)
+        what = "a whole number" if is_whole else "a number"
+        raise _problem(file, f"{key} has to be {what} from {low} to {high:,}", "Without it the config's is used.")
+    return kind(value)
 
 
 def _problem(file: Path, what: str, way_out: str) -> ConfigError:

@@ -44,6 +44,15 @@ def a_variable(value: str) -> str | None:
     return None if fits else "the name of an environment variable, not the secret itself"
 
 
+def a_header(value: str) -> str | None:
+    """The name of an HTTP header that a key may travel in; may be empty. A key put there by mistake is refused."""
+    from evolver_tui.settings.secrets import scrub_patterns
+
+    is_ours = value.lower() in ("accept", "content-type", "content-length", "host", "user-agent", "transfer-encoding")
+    fits = not value or (re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,63}", value) and scrub_patterns(value) == value)
+    return None if fits and not is_ours else "the name of a header, such as Authorization, not the secret itself"
+
+
 def address(*schemes: str) -> Check:
     """A URL without a secret in it; may be empty."""
 

@@ -16,7 +16,6 @@ SUMMARIZER = ToolDefinition(
         "Keep names, numbers and conclusions; add nothing of your own. Answer with the summary alone."
     ),
     temperature=0.2,
-    max_tokens=800,
 )
 
 CONTENT_GENERATOR = ToolDefinition(
@@ -29,7 +28,6 @@ CONTENT_GENERATOR = ToolDefinition(
         "nothing, be short, friendly and plain. Invent no facts, names or prices. Answer with the text alone."
     ),
     temperature=0.7,
-    max_tokens=2000,
 )
 
 QUICK_TRANSLATOR = ToolDefinition(
@@ -44,7 +42,6 @@ QUICK_TRANSLATOR = ToolDefinition(
         "markup and placeholders such as {{name}} as they are. Answer with the translation alone."
     ),
     temperature=0.2,
-    max_tokens=2000,
 )
 
 NMT_TRANSLATOR = ToolDefinition(
@@ -61,7 +58,14 @@ NMT_TRANSLATOR = ToolDefinition(
         "Answer with the translation alone: no JSON, no quotes around it."
     ),
     temperature=0.1,
-    max_tokens=4000,
+)
+
+LLM = ToolDefinition(
+    name="llm",
+    kind="llm",
+    description="Asks a language model anything: give the whole request as the prompt. For what no other tool does.",
+    prompt_template="{prompt}",
+    system_prompt="Do what the request says, as it says it. Answer with the result alone.",
 )
 
 _NODE_CONTRACT = """\
@@ -74,11 +78,12 @@ The request is one JSON object, with escapes such as \\u003c for <: read the cha
 - "answers", where present: what the person in charge said when asked about the task.
 - "feedback" and "previous_code", where present: why earlier versions were sent back, oldest first, and the last of
   them. Write a version that meets every point.
+- "failed_run", where present: what came of running previous_code. Write a version to which that does not happen.
 
 A node
 - reads exactly one JSON object from standard input and writes exactly one to standard output, and prints nothing else;
 - takes every value it works on from its input, with a default where a field may be missing; no value of the task is
-  fixed in the code;
+  fixed in the code; it is tried with {} and with fields missing, and answers with a JSON object then as well;
 - does the thinking through tools, as call_tool("tool name", prompt), which returns text; tool names are written out as
   literals, and no other tool is called than those listed;
 - uses the standard library alone, and leaves files, network, processes and the environment alone;
@@ -119,7 +124,8 @@ Answer with one JSON object and nothing around it:
  "workflow_name": a title of a few words,
  "suggested_node_id": a name for it in lower case with underscores, such as summarize_blog_post,
  "tools_used": the list of tool names the program calls,
- "estimated_complexity": "simple", "moderate" or "complex"}
+ "estimated_complexity": "simple", "moderate" or "complex",
+ "sample_inputs": one to three small JSON objects, such as the program would get, to try it with}
 """
 
 TASK_TO_WORKFLOW_ROUTER = ToolDefinition(
@@ -128,11 +134,8 @@ TASK_TO_WORKFLOW_ROUTER = ToolDefinition(
     description="Writes a node for a task: the author's own tool.",
     prompt_template="{prompt}",
     system_prompt=_NODE_CONTRACT,
-    temperature=0.2,
-    max_tokens=4000,
 )
 
-ROUTER_NAME = TASK_TO_WORKFLOW_ROUTER.name
 
-BUILT_IN_TOOLS = (SUMMARIZER, CONTENT_GENERATOR, QUICK_TRANSLATOR, NMT_TRANSLATOR, TASK_TO_WORKFLOW_ROUTER)
+BUILT_IN_TOOLS = (SUMMARIZER, CONTENT_GENERATOR, QUICK_TRANSLATOR, NMT_TRANSLATOR, LLM, TASK_TO_WORKFLOW_ROUTER)
 """Every tool that is there without a person's doing."""

@@ -23,7 +23,7 @@ class Action(NamedTuple, Generic[C_contra]):
     id: str
     """Names it in the config's `[keys]`, e.g. `review.approve`, and nowhere else."""
     key: str
-    """Its keys in Textual's names, separated by commas; the first one is shown."""
+    """Its keys in Textual's names, separated by commas; the first one is shown. Empty for the palette alone."""
     title: str
     """One or two words, for the key line."""
     help: str
@@ -62,12 +62,12 @@ class Action(NamedTuple, Generic[C_contra]):
     @property
     def keys(self) -> tuple[str, ...]:
         """Its keys, one by one."""
-        return tuple(self.key.split(","))
+        return tuple(self.key.split(",")) if self.key else ()
 
     @property
     def shown_key(self) -> str:
         """Its first key as a person reads it, e.g. `?`, `^p`, `esc`."""
-        return shown_key(self.keys[0])
+        return shown_key(self.keys[0]) if self.keys else ""
 
 
 AnyAction = Action[Any]

@@ -19,12 +19,15 @@ from textual.filter import LineFilter
 from textual.worker import Worker, WorkerState
 
 from evolver_tui.core.errors import EvolverError
+from evolver_tui.engine.process_end import LastResort, hear_no_more, heard_at_once
 from evolver_tui.tui.actions import AnyAction, Keymap, with_own_keys
 from evolver_tui.tui.decision_keys import NOT_ALONE
 from evolver_tui.tui.desk_settings import DeskSettings
+from evolver_tui.tui.job_control import JobControl
 from evolver_tui.tui.key_watch import KeyApp
 from evolver_tui.tui.screens.desk.actions.hub import connect_at_start
-from evolver_tui.tui.screens.desk.screen import Desk
+from evolver_tui.tui.screens.desk.screen import NOT_OPENED, Desk
+from evolver_tui.tui.terminal_driver import TerminalDriver
 from evolver_tui.tui.themes import choose_theme, register_shipped_theme, register_themes, variable_defaults
 from evolver_tui.tui.view_screen import ViewScreen
 from evolver_tui.tui.views import VIEWS, View, actions_of, keymap_of
@@ -50,7 +53,11 @@ class EvolverApp(KeyApp[int]):
     CSS_PATH = Path(__file__).with_name("styles.tcss")
     ENABLE_COMMAND_PALETTE = False
     DEFAULT_MODE = VIEWS[0].id
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c,ctrl+q", "quit", show=False, priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c,ctrl+q", "quit", show=False, priority=True),
+        Binding("ctrl+z", "suspend_console", show=False, priority=True),
+        Binding("ctrl+backslash", "end_at_once", show=False, priority=True),
+    ]
 
     def __init__(
         self, session_factory: Callable[[], Session], peek: Peek, settings: DeskSettings, views: Sequence[View] = VIEWS
@@ -64,15 +71,18 @@ class EvolverApp(KeyApp[int]):
         Raises:
             ConfigError: the key overrides cannot be used.
         """
-        super().__init__(settings.monotonic)
+        super().__init__(settings.monotonic, TerminalDriver)
         self.settings = settings
         self._session_factory = session_factory
         self._session: Session | None = None
-        self._is_closing = self._asks_to_leave = False
+        self._is_leaving = False
+        self._session_end: asyncio.Task[bool] | None = None
         self._ending: asyncio.Task[None] | None = None
+        self._last_resort = LastResort(self._cut_off)
+        self._job_control = JobControl(self, self._warn, self._freeze, self._told_to_end)
         self._has_all_themes = not register_shipped_theme(self, settings.theme, settings.user_themes)
         self._notices = register_themes(self, settings.user_themes) if self._has_all_themes else []
-        self._notices += self._wear(settings.theme)
+        self._notices += [*self._wear(settings.theme), *settings.notices]
         self._screens: dict[str, ViewScreen[Any]] = {}
         """The views that were shown so far, by their id."""
         bound = with_own_keys(actions_of(views), settings.key_overrides)
@@ -165,17 +175,24 @@ class EvolverApp(KeyApp[int]):
 
     # --- the session's life
 
+    def on_load(self) -> None:
+        """Hear from the start who wants the console to end."""
+        for each in (*heard_at_once(), signal.SIGINT):
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                asyncio.get_running_loop().add_signal_handler(each, self._told_to_end, each)
+
     def on_mount(self) -> None:
         """Open the session once the first frame is out."""
-        for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                asyncio.get_running_loop().add_signal_handler(each, self._told_to_end)
+        self._job_control.listen()
         self.call_after_refresh(self._begin)
 
     def on_unmount(self) -> None:
-        """Give the window's title back, however the console ends."""
+        """Give the window's title back, however the console ends, and let nobody cut off what is left of that."""
         if self._desk.attention is not None:
             self._desk.attention.lend()
+        if not self.is_headless:
+            self._last_resort.arm()
+            hear_no_more()
 
     def _begin(self) -> None:
         if not self._has_all_themes:
@@ -193,21 +210,33 @@ class EvolverApp(KeyApp[int]):
         return self._session_factory()
 
     async def _open(self) -> None:
+        from evolver_tui.tui.session_opening import SessionOpening
+
+        listen = self._desk.bridge.listen
+        opening = SessionOpening(
+            self._make_session,
+            lambda session: session.bus.registry.register_all(listen),
+            lambda session: session.bus.registry.unregister(listen),
+            self.settings.monotonic,
+        )
+        self._desk.context.opening = opening
+
+        def failed() -> None:
+            gc.enable()
+            self._desk.show_opening()
+
         try:
-            session = await asyncio.to_thread(self._make_session)
-            session.bus.registry.register_all(self._desk.bridge.listen)
-            await session.open()
-        except EvolverError as error:
-            self._desk.show_problem("The session could not be opened", str(error))
-            return
+            session = await opening.open(failed)
         finally:
             gc.enable()  # off since the start, see the command line
+        self._desk.context.opening = None
         from evolver_tui.engine.garbage_collection import spare_what_stays
 
         spare_what_stays()
         self._session = session
         for screen in self._screens.values():
             screen.attach(session)
+        session.find_box()
         await connect_at_start(self._desk.context)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
@@ -220,61 +249,122 @@ class EvolverApp(KeyApp[int]):
         else:
             self.say(f"evolver-tui made a mistake ({type(error).__name__} in {event.worker.name}).", "error")
         if event.worker.name == "open" and self._session is None:
-            self._desk.show_problem("The session could not be opened", f"A mistake of ours: {type(error).__name__}.")
+            self._desk.context.opening = None
+            self._desk.show_problem(NOT_OPENED, f"A mistake of ours: {type(error).__name__}.")
+
+    def action_suspend_console(self) -> None:
+        """Back to the shell, until that goes on with the console."""
+        self._job_control.suspend()
+
+    def action_end_at_once(self) -> None:
+        """Give back what is worked on and leave."""
+        self._told_to_end()
 
     async def action_quit(self) -> None:
-        """Finish and leave; asked again, leave at once."""
-        if self._is_closing or self._asks_to_leave or self._session is None:
-            self._leave_at_once()
+        """Finish and leave; asked again, give back what is worked on and leave."""
+        if self._is_leaving or self._session is None:
+            self._told_to_end()
             return
-        self.run_worker(self._quit(self._session), name="quit", group="quit", exclusive=True, exit_on_error=False)
+        self._is_leaving = True
+        self.run_worker(self._quit(self._session), name="quit", exit_on_error=False)
 
     async def _quit(self, session: Session) -> None:
-        if session.workers.is_working and session.broken is None:
+        body = self._reason_to_stay(session)
+        if body:
             from evolver_tui.tui.modals import ConfirmModal
 
-            body = "A task is being worked on, to its next stop. ctrl+c leaves at once, and the next start goes on."
-            self._asks_to_leave = True
-            modal = ConfirmModal("Leave the console?", body, "leave", now=self.settings.monotonic)
-            self._asks_to_leave = await self.push_screen_wait(modal) is True
-            if not self._asks_to_leave:
+            modal = ConfirmModal("quit", "the console", body, now=self.settings.monotonic)
+            self._is_leaving = await self.push_screen_wait(modal) is True
+            if not self._is_leaving:
                 return
-        self._is_closing = True
-        self._desk.show_closing()
-        if await self._close(session):
+        if await asyncio.shield(self._begin_closing(session)) and self._ending is None:
             self.exit(0)
+
+    def _reason_to_stay(self, session: Session) -> str:
+        """What is not finished yet, for whoever is about to quit; empty where all is."""
+        if session.broken is not None:
+            return ""
+        if self._desk.context.receipts.is_saving():
+            return (
+                "What you did last is not saved: another program holds the database. If you quit now, it may be lost."
+            )
+        if session.workers.is_working:
+            return "A task is being worked on, to its next stop. ctrl+c quits at once, and the next start goes on."
+        return ""
+
+    def _begin_closing(self, session: Session) -> asyncio.Task[bool]:
+        """Have the session closed, once, whoever asks for it."""
+        if self._session_end is None:
+            self._is_leaving = True
+            self._desk.show_closing()
+            self._session_end = asyncio.create_task(self._close(session))
+        return self._session_end
 
     async def _close(self, session: Session) -> bool:
         """Close it; False where that, or the database, went wrong, which is said below the restored screen."""
         session.bus.registry.unregister(self._desk.bridge.listen)
+        watching = asyncio.create_task(session.interrupt_when_away())
+        trouble = ""
         try:
             await session.close()
         except EvolverError as error:
-            self.exit(1, return_code=1, message=str(session.broken or error))
-            return False
-        return True
+            trouble = str(error)
+        watching.cancel()
+        trouble = str(session.broken or session.gave_up_for or trouble)
+        if trouble:
+            self.exit(1, return_code=1, message=trouble)
+        return not trouble
 
-    def _leave_at_once(self) -> None:
-        if self._session is not None:
-            self._session.interrupt()
-        self.exit(INTERRUPTED if self._session is not None else 0)
-
-    def _told_to_end(self) -> None:
-        """The machine or the terminal wants us gone: give the current job back, commit, restore the terminal."""
+    def _told_to_end(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """The machine, the terminal or a person in a hurry wants us gone: give the current job back, commit, leave."""
+        driver = self._driver
+        if isinstance(driver, TerminalDriver) and driver.is_lent and number in (signal.SIGINT, signal.SIGQUIT):
+            return  # it was meant for whoever has the terminal
         is_gone = not sys.__stdin__ or not sys.__stdin__.isatty()
+        is_gone |= isinstance(driver, TerminalDriver) and not driver.is_in_front  # the shell's, which has it back
         if is_gone and not self.is_headless:
             if self._desk.attention is not None:
                 self._desk.attention.give_up()
             self._begin_batch()  # a terminal that was closed takes nothing more: writing to it would block for ever
-        if self._ending is None:
-            self._ending = asyncio.create_task(self._end(None if self._is_closing else self._session, is_gone))
+        self._job_control.is_told_to_end = True
+        if self._session is None:
+            self._leave(0, is_gone)
+        elif self._ending is None:
+            self._last_resort.arm()
+            self._ending = asyncio.create_task(self._end(self._session, is_gone))
 
-    async def _end(self, session: Session | None, is_terminal_gone: bool) -> None:
-        if session is not None:
-            self._is_closing = True
-            session.interrupt()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._close(session), SECONDS_TO_END)
+    async def _end(self, session: Session, is_terminal_gone: bool) -> None:
+        session.interrupt()
+        is_well = True
+        with contextlib.suppress(TimeoutError):
+            is_well = await asyncio.wait_for(asyncio.shield(self._begin_closing(session)), SECONDS_TO_END)
+        if is_well or is_terminal_gone:
+            self._leave(INTERRUPTED, is_terminal_gone)
+
+    def _leave(self, code: int, is_terminal_gone: bool) -> None:
+        """End with everything committed."""
         if is_terminal_gone and not self.is_headless:
-            os._exit(INTERRUPTED)  # everything is committed, and Textual would wait for the terminal
-        self._leave_at_once()
+            os._exit(INTERRUPTED)  # Textual would wait for the terminal, or be stopped over it
+        self.exit(code)
+
+    def _cut_off(self) -> None:
+        """End the process, in another thread: its end was held up for too long, by a database or by a loop that stands.
+
+        The screen was given back by then, unless the loop stands.
+        """
+        driver = self._driver
+        if driver is not None and self._running:
+            with contextlib.suppress(Exception):
+                driver.stop_application_mode()
+                driver.close()
+        os._exit(INTERRUPTED)
+
+    def _warn(self, text: str) -> None:
+        self.say(text, "warning")
+
+    def _freeze(self, frozen: bool) -> None:
+        """Stop the processes of the session with this one; nobody read meanwhile what lies on the card."""
+        if self._session is not None:
+            self._session.workers.freeze(frozen)
+        if not frozen:
+            self._desk.card.look_anew()

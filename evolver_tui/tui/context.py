@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+from textual.notifications import Notification
 from textual.screen import ModalScreen, Screen
 
-from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.actions import Keymap, Work
 from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.tui.drawing.pane import Pane, pane_of
@@ -65,13 +65,17 @@ class ViewContext:
         self._app.say(text, severity)
 
     def say_path(self, words: str, path: str | os.PathLike[str]) -> None:
-        """Show a notice with a file's path under it; on a line of its own, the name is not broken in two."""
+        """Show a notice that ends in a file's path; the name in it is always shown whole."""
         folder, name = os.path.split(path)
         home = os.path.expanduser("~")
         if home != "~" and folder.startswith(f"{home}{os.sep}"):
             folder = f"~{folder[len(home) :]}"
-        lines = (words, safe_text(f"{folder}{os.sep}", 500), safe_text(name, 200))
-        self._app.notify("\n".join(lines), markup=False)
+        self._app.say_path(words, f"{folder}{os.sep}", name)
+
+    @property
+    def latest_notices(self) -> Iterable[Notification]:
+        """What was said last, oldest first, whether it stands still or not."""
+        return self._app.latest_notices
 
     def show(self, dialog: ModalScreen[Any]) -> None:
         """Open a dialog whose result means nothing."""
@@ -134,3 +138,7 @@ class ViewContext:
     async def quit(self) -> None:
         """Finish what is being written and leave."""
         await self._app.action_quit()
+
+    def suspend(self) -> None:
+        """Go back to the shell, until that goes on with the console."""
+        self._app.action_suspend_console()

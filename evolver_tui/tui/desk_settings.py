@@ -36,12 +36,14 @@ class DeskSettings(NamedTuple):
     """Told of each theme that a person chose."""
     sample_hub: Callable[[], Awaitable[Address]] | None = None
     """Starts the sample hub in this process, once, and returns its address."""
+    database: str = ""
+    """The database, as shown: its file or its address."""
     editor: Callable[[], Sequence[str]] | None = None
     """Finds the editor's program and arguments, to which the file's path is added. May raise ConfigError."""
-    reviewer: str = ""
-    """The name that decisions are kept under."""
     nodes_folder: str = ""
     """Where approved nodes lie, as shown on the card."""
+    run_options: str = ""
+    """What `evolver-tui run` takes to find them from a shell, each option with a blank before it."""
     has_title: bool = True
     """Whether the terminal's title says how many jobs need a person."""
     has_bell: bool = True
@@ -50,6 +52,8 @@ class DeskSettings(NamedTuple):
     """Where text is copied to that the terminal's clipboard does not take."""
     plain: bool = False
     """Whether borders and symbols are ASCII alone."""
+    notices: Sequence[str] = ()
+    """What a person is told once the console is on the screen."""
     now: Callable[[], float] = time.time
     """Seconds since 1970."""
     monotonic: Callable[[], float] = time.monotonic

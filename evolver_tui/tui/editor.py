@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-import signal
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -37,7 +36,7 @@ async def edit_text(app: App[Any], command: Sequence[str], text: str, file_name:
         await _run(app, [*command, str(path)])
         return _read(path)
     except OSError as error:
-        raise EvolverError(f"The draft could not be handed to the editor: {error.strerror}.") from None
+        raise EvolverError(f"The text could not be handed to the editor: {error.strerror}.") from None
     finally:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
@@ -53,23 +52,20 @@ async def _run(app: App[Any], words: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def _terminal_lent(app: App[Any]) -> Iterator[None]:
-    """Give the terminal away: nothing is drawn, and ctrl+c belongs to the editor."""
+    """Give the terminal away: nothing is drawn, and ctrl+c belongs to the editor, as the console knows."""
     if app.is_headless:
         yield
         return
-    loop = asyncio.get_running_loop()
     try:
         with app.batch_update(), app.suspend():
-            loop.add_signal_handler(signal.SIGINT, lambda: None)
-            try:
-                yield
-            finally:
-                loop.remove_signal_handler(signal.SIGINT)
+            yield
     except SuspendNotSupported:
         raise EvolverError("The editor needs a terminal.", "Start the console in one.") from None
 
 
 def _read(path: Path) -> str:
+    if not path.is_file():
+        raise EvolverError("The editor left no file.", "Nothing was changed.")
     if path.stat().st_size > LARGEST:
         raise EvolverError(f"The edited file is larger than {LARGEST:,} bytes.", "Nothing was changed.")
     try:

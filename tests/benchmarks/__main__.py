@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from tests.benchmarks import durable, figures, intake, keys, scale, screen_cost, start
+from tests.benchmarks import box, durable, figures, intake, keys, scale, screen_cost, start
 
 Measurement = Callable[[bool], Iterator[figures.Row]]
 
@@ -23,6 +23,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "preview": screen_cost.preview,
     "durable": durable.durable,
     "cold": durable.cold,
+    "box": box.box,
     "scale": scale.scale,
 }
 

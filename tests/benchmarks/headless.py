@@ -7,7 +7,8 @@ import os
 import sys
 
 from evolver_tui.core.address import Address
-from evolver_tui.wiring import find_workspace, make_session
+from evolver_tui.settings.workspace import find_workspace
+from evolver_tui.wiring import make_session
 
 
 async def run(hub_url: str) -> None:

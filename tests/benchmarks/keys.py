@@ -27,7 +27,7 @@ ROW, PAGE = b"j", b"\x1b[6~"
 _SETTLE_SECONDS = 2.0
 _QUIET_SECONDS = (0.03, 0.05)
 """Between a paint and the next key: about as fast as a key repeats, and at no fixed place in the screen's rhythm."""
-_ID = rb"(?:task-\d+|q\d{7})"
+_ID = rb"(?:task-\d+(?:-r\d+)?|q\d{7})"
 """A task of the hub's, or one that was there before."""
 _SELECTED = rb"(\x1b\[1;[0-9;]*m)(%s) " % _ID
 """A row's id in bold: the row under the cursor is the only one drawn so."""

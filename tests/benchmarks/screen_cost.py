@@ -34,7 +34,7 @@ def feed(is_quick: bool) -> Iterator[Row]:
 
 def preview(is_quick: bool) -> Iterator[Row]:
     """The console while a provider streams a node into the card, without what the same session costs by itself."""
-    seconds = 2.0 if is_quick else 8.0
+    seconds = 4.0 if is_quick else 8.0
     shares: dict[tuple[Sequence[str], int], list[float]] = {}
     with sample_hub(rate=SILENT, count=0) as hub_url:
         for _ in range(1 if is_quick else 2):

@@ -29,7 +29,8 @@ FRAME_END = rb"\x1b\[\?2026l"
 _ASKS_FOR_FRAMES = b"\x1b[?2026$p"
 _KNOWS_FRAMES = b"\x1b[?2026;2$y"
 _KEPT = 1 << 20
-_TICKS = os.sysconf("SC_CLK_TCK")
+_SCHEDULED = 0b010
+"""Linux's clock of the nanoseconds that a process ran; above these three bits stands whose, inverted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,5 +157,4 @@ def _memory(path: Path, name: str) -> int:
 
 def cpu_seconds(pid: int) -> float:
     """CPU time that a process has used, in all its threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    return time.clock_gettime((~pid << 3) | _SCHEDULED)

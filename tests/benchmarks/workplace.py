@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from evolver_tui.adapters.sample_hub.tasks import BUILT_IN_TASKS
 from evolver_tui.core.task import Task
 from tests.benchmarks.terminal import Terminal
 
@@ -147,6 +148,17 @@ def sample_hub(*, rate: float, count: int) -> Iterator[str]:
     """A hub in a process of its own that sends the built-in tasks round and round, one in a message; its URL."""
     options: Sequence[str] = ("--port", "0", "--rate", str(rate), "--batch", "1", "--count", str(count))
     command = [sys.executable, "-m", "evolver_tui", "hub", *options]
+    with temporary_folder() as folder:
+        tasks = folder / "tasks.json"  # a file's tasks count as somebody's own: the console asks nothing about them
+        numbered = [{"id": f"task-{number}", **task} for number, task in enumerate(BUILT_IN_TASKS, 1)]
+        tasks.write_text(json.dumps({"tasks": numbered}))
+        with _serving([*command, "--tasks", str(tasks)]) as url:
+            yield url
+
+
+@contextlib.contextmanager
+def _serving(command: Sequence[str]) -> Iterator[str]:
+    """A hub's process; its URL."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=REPOSITORY) as process:
         assert process.stdout is not None
         try:

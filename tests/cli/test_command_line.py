@@ -15,6 +15,15 @@ import pytest
 
 from tests.support.connect_runs import a_hub
 from tests.support.processes import PATIENCE_SECONDS, Connect, environment, in_thread, run_command
+from tests.support.provider_server import (
+    SSE_HEAD,
+    ProviderServer,
+    Step,
+    openai_answer,
+    openai_chunk,
+    openai_events,
+    status,
+)
 from tests.support.sessions import SUMMARIZE
 
 CODE = "import json, sys\ndata = json.load(sys.stdin)\nprint(json.dumps({'given': data}))\n"
@@ -58,6 +67,57 @@ def test_the_config_that_is_shown_can_be_used_as_the_config(tmp_path: Path) -> N
     file.write_text(shown)
     done = run_command("config", "check", "--home", "h", home=tmp_path)
     assert (done.returncode, done.stdout) == (0, f"{file} can be used.\n")
+
+
+WHOLE = {"choices": [{"message": {"content": "ready"}, "finish_reason": "stop"}], "usage": {"completion_tokens": 1}}
+
+
+@pytest.mark.parametrize(
+    ("turns", "code", "sentences"),
+    [
+        ([[openai_answer("ready")]], 0, ["openai/x answered in"]),
+        (
+            [[SSE_HEAD, openai_chunk({"reasoning": "hm"}), openai_events("ready", usage=None)]],
+            0,
+            ["It thinks before it answers: 2 characters here", "It does not say how many tokens"],
+        ),
+        (
+            [
+                [status(400, {}, {"error": "Unsupported parameter: max_tokens, use max_completion_tokens"})],
+                [status(400, {}, {"error": "streaming is not supported"})],
+                [status(200, {}, WHOLE)],
+            ],
+            0,
+            ["openai/x answered in", "It takes max_completion_tokens in place of max_tokens.", "It does not stream"],
+        ),
+        ([[status(401, {}, b"No.")]], 1, ["refused the key (401): No. Set MY_KEY to a key that may use x."]),
+        ([[status(404, {}, {"error": "no such model"})]], 1, ["no such model. Check model and base_url"]),
+    ],
+    ids=range(5),
+)
+def test_the_config_is_tried_with_one_request(
+    tmp_path: Path, turns: Sequence[Sequence[Step]], code: int, sentences: Sequence[str]
+) -> None:
+    file = tmp_path / "h" / "config" / "config.toml"
+    file.parent.mkdir(parents=True)
+    with in_thread(ProviderServer(*turns)) as server:
+        file.write_text(
+            f'[backend]\nkind = "openai"\nmodel = "x"\nbase_url = "{server.url}/v1"\n'
+            'api_key_env = "MY_KEY"\ntemperature = 0.7\nmax_tokens = 123\n'
+        )
+        done = run_command("config", "check", "--online", "--home", "h", home=tmp_path, MY_KEY="sk-abcdef-123456")
+    assert (done.returncode, done.stderr, len(server.requests)) == (code, "", len(turns))
+    assert done.stdout.startswith(f"{file} can be used.\n")
+    for sentence in sentences:
+        assert sentence in done.stdout
+    asked = server.requests[0].json
+    assert (asked["temperature"], asked["max_tokens"]) == (0.7, 123)
+
+
+def test_without_a_model_there_is_nothing_to_try(tmp_path: Path) -> None:
+    done = run_command("config", "check", "--online", home=tmp_path)
+    assert (done.returncode, done.stdout.splitlines()[1]) == (0, "The author is offline: there is no model to try.")
+    assert run_command("config", "show", "--online", home=tmp_path).returncode == 2
 
 
 def test_a_mistake_in_the_config_names_file_key_and_the_nearest_key(tmp_path: Path) -> None:
@@ -180,7 +240,7 @@ def test_no_invocation_ends_in_a_traceback(tmp_path: Path, part: int) -> None:
 
 @pytest.mark.parametrize(
     ("redirect", "code"),
-    [("<&-", 2), ("config show <&- >&- 2>&-", 0), ("config show > /dev/full", 1), ("connect <&-", 2)],
+    [("<&-", 2), ("config show <&- >&- 2>&-", 1), ("config show > /dev/full", 1), ("connect <&-", 2)],
 )
 def test_closed_and_full_streams_end_in_no_traceback(tmp_path: Path, redirect: str, code: int) -> None:
     if "/dev/full" in redirect and not os.path.exists("/dev/full"):

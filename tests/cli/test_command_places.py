@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from evolver_tui.wiring import find_workspace
+from evolver_tui.settings.workspace import find_workspace
 from tests.support.connect_runs import says
+from tests.support.databases import add, opened, task
 from tests.support.processes import Connect, environment, run_command
 from tests.support.sessions import SUMMARIZE, running, send
 from tests.support.terminal import Terminal
@@ -77,6 +79,14 @@ def test_only_what_reads_the_demo_takes_its_option(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, "--demo" in done.stderr) == (2, "", True)
 
 
+@pytest.mark.parametrize("command", [[], ["jobs", "list"], ["worker"], ["export"]])
+def test_the_demo_takes_no_database_but_its_own(tmp_path: Path, command: list[str]) -> None:
+    done = run_command("--demo", *command, "--database", str(tmp_path / "other.db"), home=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--demo has a database of its own" in done.stderr
+    assert not (tmp_path / "other.db").exists()
+
+
 # --- the config's database -----------------------------------------------------------------------------------------
 
 
@@ -84,12 +94,18 @@ def test_only_what_reads_the_demo_takes_its_option(tmp_path: Path) -> None:
 def test_the_config_may_name_the_database_and_neither_option_nor_demo_takes_it(tmp_path: Path, form: str) -> None:
     named, other = tmp_path / "named.db", tmp_path / "other.db"
     configure(tmp_path, f'[database]\nurl = "{form.format(named)}"\n')
-    run_command("jobs", "list", "--home", str(tmp_path), "--demo", home=tmp_path)
-    assert not named.exists()
-    run_command("jobs", "list", "--home", str(tmp_path), "--database", str(other), home=tmp_path)
-    assert (named.exists(), other.exists()) == (False, True)
-    assert run_command("jobs", "list", "--home", str(tmp_path), home=tmp_path).returncode == 0
-    assert (named.exists(), (tmp_path / "data" / "evolver.db").exists()) == (True, False)
+
+    async def fill(place: Path, task_id: str) -> None:
+        async with opened(place) as store:
+            await add(store, task(task_id))
+
+    for place in (named, other):
+        asyncio.run(fill(place, f"in-{place.stem}"))
+    for options, seen in (([], {"in-named"}), (["--database", str(other)], {"in-other"}), (["--demo"], set())):
+        done = run_command("jobs", "list", "--home", str(tmp_path), *options, home=tmp_path)
+        assert done.returncode == 0
+        assert {name for name in ("in-named", "in-other") if name in done.stdout} == seen, options
+    assert not (tmp_path / "data" / "evolver.db").exists()
 
 
 @pytest.mark.parametrize(
@@ -209,6 +225,24 @@ def test_a_result_s_file_that_could_not_be_written_is_refused_before_anything_is
     assert (connected.returncode, connected.stderr, result.keys()) == (2, "", {"error", "success"})
     assert (result["success"], reason in result["error"]) == (False, True)
     assert [path.name for path in tmp_path.iterdir() if path.name[0] != "."] == ["pipe"]
+
+
+@pytest.mark.parametrize(
+    ("redirect", "stream"),
+    [("< same.json > out", "input"), ("< config.json > same.json", "output"), ("< config.json 2> same.json", "error")],
+)
+def test_a_result_s_file_that_a_standard_stream_already_is_is_refused(
+    tmp_path: Path, redirect: str, stream: str
+) -> None:
+    config = json.dumps({"hub_url": "http://127.0.0.1:9/x", "output_file": "same.json"})
+    (tmp_path / "config.json").write_text(config)
+    (tmp_path / "same.json").write_text(config)
+    shell = ["sh", "-c", f'"$0" -m evolver_tui connect --home h {redirect}', sys.executable]
+    done = subprocess.run(shell, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True, check=False)
+    said = (
+        done.stdout + "".join(path.read_text() for path in tmp_path.glob("out")) + (tmp_path / "same.json").read_text()
+    )
+    assert (done.returncode, f"same.json cannot be written: standard {stream} is that file." in said) == (2, True)
 
 
 def test_a_link_is_followed_to_the_file_that_it_names(after_a_demo: Path) -> None:

@@ -45,6 +45,7 @@ def test_missing_hub_url_gets_the_contract_s_words(content: str) -> None:
         (b"9" * 10_000, "not JSON"),
         (b"[]", "a list"),
         (b"null", "null"),
+        (b'{"hub_url": "ws://a", "hub_url": "ws://b"}', "stdin has the key 'hub_url' twice in one object."),
         (b'{"hub_url": 5}', "hub_url has to be a text, and is a number"),
         (b'{"hub_url": "localhost:5000"}', "http://"),
         (b'{"hub_url": "ftp://h"}', "http://"),

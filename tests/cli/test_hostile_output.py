@@ -23,10 +23,12 @@ from evolver_tui.engine.author.library import Approval
 from evolver_tui.engine.export import export_session
 from evolver_tui.engine.headless import Headless
 from evolver_tui.settings.connect_config import ConnectConfig
-from evolver_tui.wiring import Workspace, make_library, make_session, make_store
+from evolver_tui.settings.workspace import Workspace
+from evolver_tui.wiring import make_library, make_session, make_store
 from tests.support.hostile import (
     ODD_NAME,
     as_kept,
+    assert_console_steers_alone,
     assert_harmless,
     bundles,
     numbered,
@@ -35,6 +37,7 @@ from tests.support.hostile import (
 )
 from tests.support.hubs import Peer, RawHub, hub_process
 from tests.support.processes import environment
+from tests.support.runs import a_run
 from tests.support.sessions import Watch, send, workspace_in
 from tests.support.terminal import ESCAPE, look
 from tests.support.terminal import console as start_console
@@ -50,10 +53,11 @@ def odd_workspace(tmp_path: Path) -> Workspace:
     library = make_library(place)
     words = "".join(as_kept(pack) for pack in bundles(150))
     for version in ("1", "2"):
-        code = f"import json, sys\n# {words}\nprint(json.dumps(json.load(sys.stdin)), {version})\n"
+        code = f"import json, sys\n# {words} {version}\nprint(json.dumps(json.load(sys.stdin)))\n"
         draft = NodeDraft("odd", words, code, (words,), words, words)
         report = CheckReport((Finding(words, FindingLevel.NOTE, words, 1),), (words,), (words,), Risk.LOW)
-        library.save(draft, report, Approval(words, words, f"{words}{version}", words, (words,)))
+        runs = [a_run(words, {words: words}, input={words: {words: 1}}), a_run(output={"a": words}, input={"a": 1})]
+        library.save(draft, report, Approval(words, words, f"{words}{version}", words, (words,)), runs)
     (tmp_path / "code.py").write_text(f"import {words[:50]!r}\ncall_tool({words!r}, 'x')\n# {words}\n")
     return place
 
@@ -66,7 +70,7 @@ def test_commands_about_nodes_and_config(
     place = ("--home", str(tmp_path), "--nodes", str(odd_workspace.nodes))
     nodes = [
         ("list",), ("show", "odd"), ("diff", "odd", "1", "2"), ("check", file), ("check", str(tmp_path / odd_file)),
-        ("import", str(tmp_path / odd_file)), ("rollback", "odd", "1"),
+        ("import", str(tmp_path / odd_file)), ("rollback", "odd", "1"), ("test", "odd"), ("test",),
     ]  # fmt: skip
     for command in nodes:
         assert main(["nodes", *command, *place]) in (0, 1)
@@ -84,9 +88,10 @@ def test_commands_about_nodes_and_config(
     "command",
     [
         "nodes show WORDS", "nodes diff odd WORDS", "nodes diff WORDS 1 2", "nodes rollback odd WORDS",
-        "nodes rollback WORDS 1", "nodes check WORDS", "nodes import WORDS", "nodes list --nodes WORDS",
-        "nodes list --database WORDS", "nodes list --home WORDS", "export WORDS", "export --format WORDS",
-        "export -o WORDS", "export --database WORDS", "run WORDS", "hub --tasks WORDS", "hub --port WORDS",
+        "nodes rollback WORDS 1", "nodes test WORDS", "nodes check WORDS", "nodes import WORDS",
+        "nodes list --nodes WORDS", "nodes list --database WORDS", "nodes list --home WORDS", "export WORDS",
+        "export --format WORDS", "export -o WORDS", "export --database WORDS", "run WORDS", "hub --tasks WORDS",
+        "hub --port WORDS",
         "config check --home WORDS", "config WORDS", "connect --approve WORDS", "WORDS", "nodes WORDS", "run odd WORDS",
     ],
 )  # fmt: skip
@@ -158,7 +163,9 @@ async def test_headless_events_and_result(tmp_path: Path, capsys: pytest.Capture
     assert all(line.isascii() and line.isprintable() and json.loads(line) for line in lines)
     names = [json.loads(line)["event"] for line in lines]
     assert names.count("task_queued") == len(tasks)
-    assert names.count("workflow_saved") == len(tasks) / 2
+    # Some names hide text from a reader: such drafts are of high risk, and wait for a person as what lacks a type does.
+    assert names.count("workflow_saved") + names.count("task_waiting") == len(tasks)
+    assert names.count("workflow_saved") > len(tasks) / 3
     assert json.dumps(result.value).isascii()
     assert (tmp_path / "out.json").read_text().isascii()
     for main_file in (tmp_path / "nodes").glob("*/main.py"):
@@ -188,6 +195,4 @@ def test_a_real_terminal_is_not_steered(tmp_path: Path) -> None:
             terminal.send("\x1b[200~" + as_typed(hostile[0]["taskName"]) + "\x1b[201~")  # a paste
             terminal.wait_for("nothing contains “")
     assert terminal.title == f"evolver · {len(hostile)} need you"
-    of_the_console = r"\x1b\[[0-9;?<>$]*[A-Za-z]|\x1b]22;[a-z]*\x07"  # cursor, colours, modes; the pointer's shape
-    of_the_console += r"|\x1b]2;evolver( · \d+ needs? you)?\x1b\\"  # the window's title
-    assert_harmless(re.sub(of_the_console, "", terminal.raw.decode()), allowed="\r\n")
+    assert_console_steers_alone(terminal.raw)

@@ -9,7 +9,8 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,34 @@ def test_what_is_torn_is_said(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.json").write_bytes(content)
     with pytest.raises(BundleError, match=r"x\.json is torn"):
         JobStorage(Address(str(tmp_path))).get("x")
+
+
+def test_what_could_be_read_in_two_ways_is_said(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_bytes(b'{"id": "a", "id": "b"}')
+    with pytest.raises(BundleError, match=r"x\.json has the key 'id' twice in one object"):
+        JobStorage(Address(str(tmp_path))).get("x")
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_of_what_a_web_server_sends_without_an_end_no_more_is_read_than_a_bundle_has(is_packed: bool) -> None:
+    piece = zlib.compressobj(wbits=31)
+    start, more = (piece.compress(b" "), b"") if is_packed else (b"", b" " * 65_536)
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        if request.command == "HEAD":
+            request.send_header("content-length", "10")
+        elif is_packed:
+            request.send_header("content-encoding", "gzip")
+        request.end_headers()
+        if request.command != "HEAD":
+            request.wfile.write(start)
+            with contextlib.suppress(OSError):
+                while True:
+                    request.wfile.write(more or piece.compress(b" " * 1_000_000) + piece.flush(zlib.Z_SYNC_FLUSH))
+
+    with serving(answer) as server, pytest.raises(BundleError, match=r"x\.json has more than 67,108,864 bytes"):
+        JobStorage(Address(server)).get("x")
 
 
 # --- bundles in it ---
@@ -284,21 +313,33 @@ def test_a_server_that_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 def refusing(status: int) -> Iterator[str]:
     """A server that says no to everything, and quotes what it was sent; its URL."""
 
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        code = {403: "AccessDenied", 500: "InternalError"}.get(status, "Other")
+        body = f"<Error><Code>{code}</Code><Message>{SECRET} {request.headers}</Message></Error>".encode()
+        request.send_response(status)
+        request.send_header("content-length", str(len(body)))
+        request.send_header("content-type", "application/xml")
+        request.end_headers()
+        if request.command != "HEAD":
+            request.wfile.write(body)
+
+    with serving(answer) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def serving(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
+    """A server that answers every request so; its URL."""
+
     class Handler(BaseHTTPRequestHandler):
         def parse_request(self) -> bool:
             is_one = super().parse_request()
-            setattr(self, f"do_{self.command}", self.answer)
+            setattr(self, f"do_{self.command}", self._answer)
             return is_one
 
-        def answer(self) -> None:
-            code = {403: "AccessDenied", 500: "InternalError"}.get(status, "Other")
-            body = f"<Error><Code>{code}</Code><Message>{SECRET} {self.headers}</Message></Error>".encode()
-            self.send_response(status)
-            self.send_header("content-length", str(len(body)))
-            self.send_header("content-type", "application/xml")
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
+        def _answer(self) -> None:
+            with contextlib.suppress(OSError):  # a client that has enough hangs up
+                answer(self)
 
         def log_message(self, format: str, *args: Any) -> None:
             pass

@@ -12,20 +12,24 @@ from typing import Any
 import anyio
 import pytest
 
+from evolver_tui.cli.exit_codes import ExitCode
 from evolver_tui.core.address import Address
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.node import sha256_of
+from evolver_tui.core.node_run import Tryout
 from evolver_tui.core.question import Question
 from evolver_tui.engine.store import Store
-from evolver_tui.wiring import find_workspace
+from evolver_tui.settings.workspace import find_workspace
 from tests.support.bundles import CODE, LANGUAGE, RAW, asking, claimed, reviewed
 from tests.support.databases import add, opened, sql, task
 from tests.support.hostile import assert_harmless, bundles
 from tests.support.job_desk import Done, Jobs
 from tests.support.processes import environment
+from tests.support.runs import a_run
 from tests.support.sessions import GENERATE, running, send
 
 FORBIDDEN = "def broken(:\n"
+HIGH_RISK = f"import subprocess\n{CODE}"
 EVERY_KIND = {
     "type": "object",
     "properties": {
@@ -136,13 +140,22 @@ def test_one_job_is_shown_with_everything_that_is_known_of_it(jobs: Jobs) -> Non
         assert part in text, part
 
 
+def test_a_draft_is_shown_with_what_its_try_gave_and_which_outputs_changed(jobs: Jobs) -> None:
+    runs = (a_run(), a_run("v1 example 1", {"a": "\x1b[2J", "b": 1}, expected={"a": "before", "b": 1}))
+    jobs.store(lambda store: reviewed(store, tryout=Tryout(runs)))
+    text = jobs("show", "1").out
+    assert "\nran 2 of 2 inputs · 1 output changed · 0.1 s · 31 MB · box full\n" in text
+    assert '\n  v1 example 1: a: "before" → "\\u001b[2J"\n' in text
+
+
 def test_a_form_is_shown_with_what_each_field_has_to_be(jobs: Jobs) -> None:
     jobs.store(lambda store: asking(store, form=EVERY_KIND))
     text = jobs("show", "1").out
     for part in (
-        "text (text, at most 5 characters, needed)", "date (text, date)", "number (a number, at most 1.5)",
+        "text (text, at most 5 characters, needed)", "date (text, a date such as 2026-01-31)",
+        "number (a number, at most 1.5)",
         "integer (a whole number, at least 2)", "boolean (yes or no)", "one (one of)", "a  First",
-        "many (some of, with commas between)", "jobs answer 1 text=...",
+        "many (some of, with commas between, at least 1 choice)", "jobs answer 1 text=...",
     ):  # fmt: skip
         assert part in text, part
 
@@ -220,6 +233,22 @@ def test_every_kind_of_field_can_be_typed(jobs: Jobs) -> None:
     }  # fmt: skip
 
 
+def test_choices_are_typed_as_they_are_shown(jobs: Jobs) -> None:
+    properties = {
+        "either": {"enum": [1, "1", None]},
+        "share": {"enum": [0.5, 1.0]},
+        "many": {"type": "array", "items": {"enum": ["a", "b c", 2.0]}},
+        "kept": {"type": "integer", "default": 5},
+    }
+    jobs.store(lambda store: asking(store, form={"properties": properties, "required": [*properties]}))
+    shown = jobs("show", "1").out
+    for part in ("      1\n", '      "1"\n', "      null  (none)\n", "jobs answer 1 either=... share=... many=...\n"):
+        assert part in shown
+    assert jobs("answer", "1", 'either="1"', "share=1", "many=b c, a , 2").code == 0
+    content = jobs.store(lambda store: store.journal(1))["language"]["content"]
+    assert repr(content) == repr({"either": "1", "share": 1.0, "many": ["b c", "a", 2.0], "kept": 5})
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -227,7 +256,10 @@ def test_every_kind_of_field_can_be_typed(jobs: Jobs) -> None:
         (["text=toolong"], ["text length has to be at most 5"]),
         (
             ["text=a", "txt=b", "number=x"],
-            ["txt is no field of the form (did you mean text?)", "number has to be a nu"],
+            [
+                "txt is no field of the form (did you mean text?), which has text, date, number, ",
+                "number has to be a nu",
+            ],
         ),
         (["text=a", "integer=1", "boolean=perhaps"], ["integer has to be at least 2", "boolean has to be yes or no"]),
         (["text=a", "one=First"], ["one is not one of the choices"]),
@@ -260,6 +292,7 @@ def test_what_does_not_fit_is_said_field_by_field_with_the_form(
         (["-"], b" " * 2_000_000, "longer than"),
         (["--json-content", "[]"], b"", "one JSON object"),
         (["--json-content", "[" * 100_000], b"", "one JSON object"),
+        (["--json-content", '{"a": {"b": 1, "b": 2}}'], b"", "The answer has the key 'b' twice in one object."),
         (["--json-content", "{}", "a=b"], b"", "given twice"),
         (["--decline", "a=b"], b"", "To decline is to give no answer"),
     ],
@@ -305,6 +338,31 @@ def test_approving_says_the_same_to_scripts(jobs: Jobs) -> None:
         "job": 1, "task_id": "task-1", "decision": "approve", "node_id": "echo_back", "version": 1,
         "sha256": sha256_of(CODE),
     }  # fmt: skip
+
+
+def test_a_draft_of_high_risk_is_approved_by_its_name(jobs: Jobs) -> None:
+    jobs.store(lambda store: reviewed(store, code=HIGH_RISK))
+    assert "it is approved by its name, with --name NODE" in jobs("show", "1").out
+    before = jobs.shown("1")
+    for given, said in (
+        ([], "The risk of echo_back is high: it controls processes. Read it with `evolver-tui jobs show 1`"),
+        (["--name", "echo_bakc"], "The draft on review is echo_back, not 'echo_bakc'."),
+        (["--name", ""], "approve it with --name echo_back."),
+    ):
+        refused = jobs("approve", "1", *given)
+        assert (refused.code, refused.out) == (ExitCode.WRONG_USAGE, "")
+        assert said in refused.err
+    assert jobs.shown("1") == before
+    assert jobs("approve", "1", "--name", "echo_back").code == 0
+    assert jobs.store(lambda store: store.journal(1))["review 1"]["typed_name"] == "echo_back"
+
+
+def test_what_is_said_elsewhere_of_a_draft_makes_its_risk_no_lower(jobs: Jobs) -> None:
+    """Whoever sends a job, or writes a routine, may say anything of it."""
+    jobs.store(lambda store: reviewed(store, code=HIGH_RISK, report_of=CODE))
+    refused = jobs("approve", "1")
+    assert "The risk of echo_back is high: it controls processes." in refused.err
+    assert jobs("approve", "1", "--name", "echo_back").code == 0
 
 
 @pytest.mark.parametrize(
@@ -375,8 +433,53 @@ def test_a_job_is_cancelled_and_a_failed_one_is_queued_again(jobs: Jobs) -> None
     assert jobs("cancel", "is-running", "--json").value == {"job": 5, "task_id": "is-running", "state": "cancelled"}
     assert jobs.shown("5")["state"] == "cancelled"
     assert jobs("cancel", "5").err == "evolver-tui: Job 5 is over: cancelled. Nothing was changed.\n"
-    assert jobs("retry", "is-failed").err == "Job 2 (is-failed) is queued again.\n"
+    assert jobs("retry", "is-failed").err == "Job 2 (is-failed) is retried: it is queued again.\n"
     assert (jobs.shown("2")["state"], jobs.shown("2")["attempt"]) == ("pending", 2)
+
+
+async def _some_failed(store: Store) -> None:
+    for name, error in (("a", "Quota exceeded (429)."), ("b", "It broke off."), ("c", "The QUOTA is used up.")):
+        claim = await claimed(store, {"id": name})
+        await store.finish(claim.job, claim.fence, JobState.FAILED, "s", error=error)
+    await add(store, task("waits"))
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ([], [1, 2, 3]),
+        (["--failed-with", "quota"], [1, 3]),
+        (["--failed-with", "(429)."], [1]),
+        (["--failed-with", "%"], []),
+    ],
+)
+def test_all_failed_jobs_are_queued_again_or_those_with_a_text(
+    jobs: Jobs, options: list[str], found: list[int]
+) -> None:
+    jobs.store(_some_failed)
+    done = jobs("retry", "--all", *options, "--json")
+    assert (done.code, done.value) == (0, {"retried": len(found), "jobs": found})
+    listed = jobs("list", "--json").value["jobs"]
+    assert [job["job"] for job in listed] == [*found, 4, *(job for job in (3, 2, 1) if job not in found)]
+    assert {jobs.shown(str(job))["attempt"] for job in found} <= {2}
+
+
+def test_how_many_are_queued_again_is_said(jobs: Jobs) -> None:
+    jobs.store(_some_failed)
+    assert jobs("retry", "--all", "--failed-with", "broke") == Done(0, "", "1 failed job is queued again.\n")
+    assert jobs("retry", "--all") == Done(0, "", "2 failed jobs are queued again.\n")
+    assert jobs("retry", "--all") == Done(0, "", "No job has failed.\n")
+    none = jobs("retry", "--all", "--failed-with", "\x1b]0;x\x07")
+    assert (none.code, none.err.startswith("No job has failed with ")) == (0, True)
+    assert_harmless(none.err)
+
+
+@pytest.mark.parametrize("arguments", [[], ["1", "--all"], ["1", "--failed-with", "x"], ["--failed-with", "x"]])
+def test_which_jobs_are_to_be_retried_has_to_be_said(jobs: Jobs, arguments: list[str]) -> None:
+    jobs.store(_some_failed)
+    done = jobs("retry", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert jobs.shown("1")["state"] == "failed"
 
 
 def test_what_was_done_stands_in_the_log_of_the_jobs_own_session(jobs: Jobs) -> None:
@@ -480,13 +583,46 @@ async def test_of_several_at_once_one_is_heard_and_the_others_are_told(jobs: Job
     assert sql(url, "SELECT count(*) FROM question WHERE answered_by = 'ada'") == [(1,)]
 
 
-def test_a_command_loads_no_more_than_it_needs(jobs: Jobs) -> None:
+def loaded_by(jobs: Jobs, *arguments: str) -> set[str]:
+    """The modules that a command has loaded at its end."""
     code = (
         "import sys, json; from evolver_tui.cli.main import main; main(sys.argv[1:]); "
         "print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
     )
-    command = [sys.executable, "-c", code, "jobs", "list", *jobs.place]
+    command = [sys.executable, "-c", code, *arguments, *jobs.place]
     done = subprocess.run(command, env=environment(jobs.home.parent), capture_output=True, text=True, check=True)
-    loaded = set(json.loads(done.stderr.splitlines()[-1]))
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+VENDORS = {"textual", "rich", "httpx", "signalrcore", "fsspec", "s3fs", "boto3", "psycopg", "langgraph"}
+
+
+@pytest.mark.parametrize(
+    "arguments", [["jobs", "list"], ["jobs", "list", "--needs-you"], ["jobs", "show", "1"], ["export", "s"]]
+)
+def test_what_reads_a_file_loads_no_more_than_it_needs(jobs: Jobs, arguments: list[str]) -> None:
+    async def make(store: Store) -> None:
+        await store.start_session("s", Address(), "here")
+        await asking(store)
+
+    jobs.store(make)
+    loaded = loaded_by(jobs, *arguments)
+    assert "evolver_tui.adapters.database.file_reader" in loaded
+    assert not loaded & {"sqlmodel", "sqlalchemy", "pydantic", *VENDORS}
+    others = {"evolver_tui.cli.hub", "evolver_tui.cli.worker", "evolver_tui.cli.nodes"}
+    assert not loaded & {*others, "evolver_tui.engine.durable.worker", "evolver_tui.engine.inbox"}
+
+
+def test_what_changes_a_job_loads_no_more_than_it_needs(jobs: Jobs) -> None:
+    jobs.store(asking)
+    loaded = loaded_by(jobs, "jobs", "cancel", "1")
     assert "sqlmodel" in loaded
-    assert not loaded & {"textual", "rich", "httpx", "signalrcore", "fsspec", "s3fs", "boto3", "psycopg", "langgraph"}
+    assert not loaded & VENDORS
+
+
+def test_an_imported_job_may_be_the_first_one(jobs: Jobs, tmp_path: Path) -> None:
+    jobs.store(asking)
+    assert jobs("export", "1", "-o", str(tmp_path / "job.json")).code == 0
+    jobs.url = f"sqlite:///{tmp_path}/elsewhere.db"
+    assert jobs("import", str(tmp_path / "job.json")).code == 0
+    assert (tmp_path / "elsewhere.db").exists()

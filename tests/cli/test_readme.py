@@ -14,7 +14,7 @@ from evolver_tui.settings.keymap import split_keys
 from evolver_tui.tui import views
 from tests.support.processes import REPOSITORY
 
-KEYS_OF_ACTIONS = {action.id: action.keys for action in views.ACTIONS}
+KEYS_OF_ACTIONS = {action.id: action.keys for action in views.ACTIONS if action.keys}
 
 Command = tuple[str, ...]
 

@@ -114,10 +114,7 @@ async def test_several_new_jobs_are_worked_on_at_once_where_that_was_asked_for(t
                     return (await session.store.counts()).running == 3
 
                 await until(three_run)
-                process.send_signal(
-                    signal.SIGTERM
-                )  # what is held does not come to a stop: the second one gives it back
-                process.send_signal(signal.SIGINT)
+                process.send_signal(signal.SIGTERM)  # what is held does not come to a stop, and is given back
                 await asyncio.to_thread(process.wait, PATIENCE_SECONDS)
             assert process.returncode == 130
             counts = await session.store.counts()

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evolver_tui.cli.jobs.operations import show_job
+from evolver_tui.cli.jobs.reading import show_job
 from evolver_tui.cli.output import json_text
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.errors import BundleError, EvolverError
@@ -129,6 +129,7 @@ def test_what_was_changed_on_the_way_is_refused(body: Body, old: str, new: str) 
         ('{"format": "evolver-tui job", "version": 1, "x": ' + "[" * 300 + "]" * 300 + "}", "nested too deeply"),
         ("9" * 10_000, "torn"),
         ("", "torn"),
+        ('{"format": "evolver-tui job", "version": 9, "version": 1}', "has the key 'version' twice in one object"),
         (b"\xff\xfe{}", "torn"),
         ("null", "not a job"),
         ("[]", "not a job"),

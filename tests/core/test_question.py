@@ -40,8 +40,8 @@ def test_every_kind_of_field_is_read_in_order() -> None:
         ("language", "one_of"), ("colour", "one_of"), ("tags", "many_of"),
     ]  # fmt: skip
     assert [field.name for field in fields if field.required] == ["name", "language"]
-    assert fields[5].choices == (Choice("de", "German"), Choice("fr", "French"))
-    assert fields[6].choices == (Choice("r", "red"), Choice("g", "green"))
+    assert fields[5].choices == (Choice("de", "German", "de"), Choice("fr", "French", "fr"))
+    assert fields[6].choices == (Choice("r", "red", "r"), Choice("g", "green", "g"))
     assert fields[3].default == 0.5
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evolver_tui.core.safe_text import safe_block, safe_text, without_hidden
+from evolver_tui.core.safe_text import safe_block, safe_json, safe_text, without_hidden
 
 
 @given(st.text(st.characters(exclude_categories=())))
@@ -45,6 +46,24 @@ def test_an_endless_line_is_cut_and_the_cut_is_shown() -> None:
 
 def test_piled_up_marks_are_limited() -> None:
     assert len(safe_text("z" + "\u0301" * 500)) == 3
+
+
+@given(st.recursive(st.text(st.characters(exclude_categories=["Cs"]), max_size=9), st.lists, max_leaves=4))
+@settings(derandomize=True, max_examples=200)
+def test_json_that_passes_says_the_same(value: object) -> None:
+    for written in (json.dumps(value, ensure_ascii=False), json.dumps(value, indent=1).replace("\n", "\r\n")):
+        shown = safe_json(written)
+        assert json.loads(shown) == value
+        assert safe_block(shown) == shown
+
+
+@pytest.mark.parametrize(
+    "text", ["\x7f\x9b31m", "\u202ea\u2028", "z" + "\u0301" * 50, "\U000e0041", "\u0e49" * 9, "\ufeff"]
+)
+def test_json_that_steers_stands_as_escapes(text: str) -> None:
+    shown = safe_json(json.dumps({text: text}, ensure_ascii=False))
+    assert json.loads(shown) == {text: text}
+    assert safe_block(shown) == shown
 
 
 def test_a_model_reads_nothing_that_a_person_cannot_see() -> None:

@@ -204,6 +204,24 @@ async def test_jobs_come_by_priority_then_arrival_and_resumed_ones_first(url: st
 
 
 @pytest.mark.anyio
+async def test_a_job_goes_back_to_its_place_and_is_left_out_while_it_is_set_apart(url: str) -> None:
+    async with opened(url) as database:
+        await add(database, *tasks("one", "two", "three"))
+        one, two = await claim(database), await claim(database)
+        await database.release(two.job, two.fence, to_generate=True, place=two.place)
+        await database.release(one.job, one.fence, to_generate=True, place=one.place)
+        assert [row.task_id for row in await database.rows_after(None, 10)] == ["one", "two", "three"]
+        apart = Room(("",), apart=(one.job, two.job))
+        third = await database.claim(ELSEWHERE, LEASE, {"": ""}, apart)
+        assert third is not None
+        assert third.task.id == "three"
+        assert await database.claim(ELSEWHERE, LEASE, {"": ""}, apart) is None
+        assert await database.seconds_until_claimable({"": ""}, Room(("",), apart=(1, 2), held=(third.job,))) is None
+        again = await claim(database)
+        assert (again.task.id, again.attempt, again.is_resumed) == ("one", 1, False)
+
+
+@pytest.mark.anyio
 async def test_a_worker_takes_what_it_has_room_for(url: str) -> None:
     routines, nothing, author = {"": "", "plug": ""}, Room((), False), Room(("",), False)
     async with opened(url) as database:

@@ -17,7 +17,7 @@ import anyio
 import pytest
 
 from evolver_tui.adapters.database.database import Database
-from evolver_tui.adapters.database.sqlite import APPLICATION_ID
+from evolver_tui.adapters.database.queue_peek import APPLICATION_ID
 from evolver_tui.core.added_tasks import AddedTasks
 from evolver_tui.core.errors import StoreBroken, StoreError
 from tests.support.databases import add, ids, opened, task, tasks

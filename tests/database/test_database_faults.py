@@ -197,9 +197,11 @@ async def test_log_is_kept_while_the_file_is_locked_and_a_loss_is_said(url: str)
             database.log([Signal("0")], "s")
             with anyio.fail_after(20):
                 await heard.wait()
+            assert "locked" in database.log_trouble
             for number in range(1, 15):
                 database.log([Signal(str(number))], "s")
         await add(database)
+        assert database.log_trouble == ""
         assert (await names(database))[:10] == [str(number) for number in range(10)]
         database.log([Signal("after")], "s")
         await add(database)

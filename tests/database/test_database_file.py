@@ -143,7 +143,7 @@ async def test_file_that_is_no_database_is_named_and_left_alone(diary: Path) -> 
         await Database(diary).open()
     assert str(caught.value) == (
         f"The database {diary} is not a database."
-        " Restore a backup where it was one; otherwise name another file with --database."
+        " Restore a backup where it was one; otherwise start again, with another file after --database."
     )
     assert content_of(diary) == DIARY
 
@@ -209,15 +209,72 @@ async def test_database_that_could_not_be_opened_can_be_opened_later(diary: Path
     await database.close()
 
 
+# --- the write-ahead log ---
+
+
 @pytest.mark.anyio
-async def test_log_is_copied_into_the_file_by_one_process_of_those_that_work_together(path: Path) -> None:
-    """Two that do so at once are what SQLite before 3.51.3 can lose a commit by."""
-    log = Path(f"{path}-wal")
-    async with opened(path) as main, opened(path, checkpoints=False) as beside:
-        await add(beside, *tasks(*(str(number) for number in range(40_000))))
-        grown = log.stat().st_size  # noqa: ASYNC240 - a moment
-        assert grown > 1_500 * 4_096, "nobody did"
-        await add(main, task("one more"))
-        await add(main, task("another one"))
-        assert log.stat().st_size <= grown + 100 * 4_096, "it began anew"  # noqa: ASYNC240 - as above
-        assert (await main.counts()).total == 40_002
+async def test_log_is_copied_while_nobody_else_may_write(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit that begins the log anew beside a checkpoint is what SQLite before 3.51.3 can lose commits by."""
+    answers = []
+
+    def look(statement: str) -> None:
+        if "wal_checkpoint" in statement:
+            with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as other:
+                try:
+                    other.execute("BEGIN IMMEDIATE")
+                    answers.append("may write")
+                except sqlite3.OperationalError as error:
+                    answers.append(str(error))
+
+    connect, opened_here = sqlite3.connect, []
+
+    def traced(*arguments: object, **named: object) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*arguments, **named)  # type: ignore[call-overload]
+        if named.get("uri"):
+            connection.set_trace_callback(look)
+            opened_here.append(connection)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", traced)
+    async with opened(path) as one, opened(path) as two:
+        for number in range(20):
+            await add(one, *tasks(*(f"{number}-{n}" for n in range(500))))
+            await add(two, *tasks(*(f"{number}+{n}" for n in range(500))))
+        assert answers
+        assert set(answers) == {"database is locked"}
+        assert Path(f"{path}-wal").stat().st_size < 4_000 * 4_096, "it began anew"  # noqa: ASYNC240 - a moment
+    assert len(opened_here) > 4
+    assert not Path(f"{path}-wal").exists(), "the last one to leave put all into the file"  # noqa: ASYNC240 - as above
+
+
+@pytest.mark.anyio
+async def test_no_connection_copies_the_log_by_itself(path: Path) -> None:
+    async with opened(path) as database:
+        await add(database, task("a"))
+        with closing(sqlite3.connect(path)) as other:
+            assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        found = await database._write(
+            lambda transaction: transaction.connection.exec_driver_sql("PRAGMA wal_autocheckpoint").scalar_one()
+        )
+        assert found == 0
+        read = await database._read(
+            lambda connection: connection.exec_driver_sql("PRAGMA wal_autocheckpoint").scalar_one()
+        )
+        assert read == 0
+
+
+@pytest.mark.anyio
+async def test_what_three_processes_were_acknowledged_at_once_is_there(
+    path: Path, companions: tuple[Companion, Companion]
+) -> None:
+    batches, size = 120, 50
+    for companion in companions:
+        companion.play("add_in_batches", f"sqlite:///{path}", batches, size)
+    async with opened(path) as database:
+        for number in range(batches):
+            await add(database, *tasks(*(f"here-{number}-{n}" for n in range(size))))
+        for companion in companions:
+            assert companion.until_ended() == [["added", str(batches * size)]]
+        assert (await database.counts()).total == 3 * batches * size
+        assert Path(f"{path}-wal").stat().st_size < 8_000 * 4_096  # noqa: ASYNC240 - a moment
+    check_whole(f"sqlite:///{path}")

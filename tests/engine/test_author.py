@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from evolver_tui.core.decision import Decision, DecisionKind
-from evolver_tui.core.errors import AlreadyAnswered, NodeChanged, NodeError, NotWaiting, QuestionError
+from evolver_tui.core.errors import AlreadyAnswered, NameNotTyped, NodeChanged, NodeError, NotWaiting, QuestionError
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeRecord
+from evolver_tui.core.node_run import NodeRun
 from evolver_tui.core.question import Answer, AnswerAction
 from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.engine.author.library import Approval
+from tests.support.runs import a_run
 from tests.support.sessions import (
     GENERATE,
     SUMMARIZE,
@@ -55,9 +58,9 @@ async def test_the_steps_are_told_in_order(tmp_path: Path) -> None:
         await session.inbox.decide(question.id, approval(subject))
         await watch.until("task.completed")
         assert watch.names() == [
-            "session.started", "hub.message_received", "task.queued", "task.started", "llm.generation_start",
-            "llm.generation_complete", "node.written", "node.checked", "review.requested", "job.paused",
-            "review.decided", "job.resumed", "node.saved", "task.completed",
+            "session.started", "sandbox.standing", "hub.message_received", "task.queued", "task.started",
+            "llm.generation_start", "llm.generation_complete", "node.written", "node.checked", "node.tried",
+            "review.requested", "job.paused", "review.decided", "job.resumed", "node.saved", "task.completed",
         ]  # fmt: skip
 
 
@@ -204,14 +207,22 @@ async def test_a_draft_whose_place_was_taken_after_its_approval_is_reviewed_agai
         other = Approval("grace", "2026-01-31T12:30:00Z", "elsewhere", "summarize")
         save = session.library.save
 
-        def save_second(draft: NodeDraft, report: CheckReport, mine: Approval) -> NodeRecord:
-            save(replace(draft, code=draft.code + "\n# grace's"), report, other)
-            return save(draft, report, mine)
+        seen = [a_run("sample 1", {"a": 1}, input={"content": "more than a tool takes" * 10_000})]
+
+        def save_second(
+            draft: NodeDraft, report: CheckReport, mine: Approval, runs: Sequence[NodeRun] = ()
+        ) -> NodeRecord:
+            save(replace(draft, code=draft.code + "\n# grace's"), report, other, seen)
+            return save(draft, report, mine, runs)
 
         monkeypatch.setattr(session.library, "save", save_second)
         await session.inbox.decide(question.id, approval(subject))
+        approved = subject.draft
         again, subject = await review_of(session, watch, "task-1", 2)
         monkeypatch.setattr(session.library, "save", save)
+        assert subject.tryout is not None
+        assert [run.name for run in subject.tryout.failed] == ["v1 example 1"]
+        assert subject.draft == approved, "whatever it fails on, nobody rewrites what a person approved"
         told = await watch.until("node.replaced")
         assert "made for task 'elsewhere'" in told.payload["error"]
         assert subject.replaces is not None
@@ -249,6 +260,23 @@ async def test_no_rule_replaces_what_a_person_approved(tmp_path: Path) -> None:
         record = session.library.latest("summarize_blog_post")
         assert record is not None
         assert (record.version, record.decided_by) == (1, "ada")
+
+
+async def test_a_draft_of_high_risk_is_approved_with_its_name_alone(tmp_path: Path) -> None:
+    async with running(workspace_in(tmp_path)) as (session, watch):
+        await send(session, SUMMARIZE)
+        question, subject = await review_of(session, watch, "task-1")
+        other = replace(approval(subject), typed_name="another_node")
+        with pytest.raises(NameNotTyped, match="The draft on review is summarize_blog_post, not 'another_node'"):
+            await session.inbox.decide(question.id, other)
+        await session.inbox.decide(
+            question.id, Decision(DecisionKind.EDIT, code=f"import subprocess\n{subject.draft.code}")
+        )
+        question, subject = await review_of(session, watch, "task-1", 2)
+        with pytest.raises(NameNotTyped, match="The risk of summarize_blog_post is high: it controls processes"):
+            await session.inbox.decide(question.id, approval(subject))
+        await session.inbox.decide(question.id, replace(approval(subject), typed_name="summarize_blog_post"))
+        await watch.until("task.completed", outcome="approved")
 
 
 async def test_a_declined_question_ends_the_task(tmp_path: Path) -> None:

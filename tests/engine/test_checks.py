@@ -158,6 +158,21 @@ def test_tools_are_found_in_every_way_to_call_them(lines: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        ("call_llm('any', 'x', temperature=0.1)", ""),
+        ("call_llm(model='any', prompt='x')", ""),
+        ("list(map(call_llm, 'ab', 'cd'))", ""),
+        ("call_llm('x')", "call_llm takes a model and a prompt; all else by keyword"),
+    ],
+)
+def test_asking_a_model_is_a_call_of_the_tool_llm(call: str, problem: str) -> None:
+    report = with_lines("from node_runtime import call_llm", call)
+    assert "llm" in report.tools
+    assert [message for _, message in said(report, FindingLevel.FAIL)] == ([problem] if problem else [])
+
+
+@pytest.mark.parametrize(
     "call", ["call_tool(data['tool'], 'x')", "call_tool(*data)", "list(map(call_tool, 'ab', 'cd'))"]
 )
 def test_a_tool_that_is_chosen_at_run_time_is_a_note(call: str) -> None:

@@ -11,8 +11,9 @@ from markdown_it import MarkdownIt
 
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import StoreError, UsageError
+from evolver_tui.core.journal import RESULT
 from evolver_tui.core.task import Task
-from evolver_tui.engine.durable.routine import RESULT, Run
+from evolver_tui.engine.durable.routine import Run
 from evolver_tui.engine.export import write_export
 from tests.support.sessions import GENERATE, SUMMARIZE, approval, review_of, running, send, workspace_in
 from tests.support.worker_bench import at_work, drained

@@ -216,6 +216,24 @@ async def test_a_message_that_is_no_task_is_said_with_its_number_and_the_rest_of
         assert first.payload["message"] == '[{"tasks": [{"id": "one"}, 17, {"id": "two"}]}]'
 
 
+async def test_the_queue_lives_on_after_messages_of_any_size_and_sort(tmp_path: Path) -> None:
+    many = [{"id": f"task-{number}"} for number in range(10_000)]
+    odd = [
+        "[" * 1_000_000,
+        {"id": "x" * 10_000_000},
+        {"id": "../../x", "due": float("nan")},
+        {"id": "\ud800"},
+        {"id": "\0"},
+    ]
+    async with an_intake(tmp_path) as bench:
+        for message in ({"tasks": many}, *odd, {"id": "after"}):
+            await asyncio.to_thread(bench.intake.message, [[message]])
+        await bench.stop()
+        assert (await bench.store.counts()).total == 10_000 + 4 + 1
+        assert bench.ids()[-1] == "after"
+        assert len(bench.told("hub.message_rejected")) == 1
+
+
 async def test_what_is_quoted_of_a_message_is_written_as_json_has_it(tmp_path: Path) -> None:
     async with an_intake(tmp_path) as bench:
         await asyncio.to_thread(bench.intake.message, [None, True, 'it\'s "ä" \u202e\ud800'])
@@ -236,3 +254,14 @@ async def test_tasks_come_with_what_became_of_them(tmp_path: Path) -> None:
         await bench.stop()
         assert [bench.ids(f"task.{what}") for what in ("queued", "stored", "duplicate")] == [[], ["three"], ["one"]]
         assert (await bench.store.counts()).stored == 1
+
+
+async def test_a_task_that_says_something_unknown_is_kept_and_told(tmp_path: Path) -> None:
+    async with an_intake(tmp_path) as bench:
+        await asyncio.to_thread(bench.intake.message, [{"Id": "one", "Priority": "Urgent"}])
+        await asyncio.to_thread(bench.intake.message, [{"id": "two", "priority": 3}])
+        await bench.stop()
+        (told,) = bench.told("task.unclear")
+        assert (bench.ids(), told.level, told.context["task_id"]) == (["one"], "warning", "one")
+        assert 'priority "Urgent" is not known' in told.payload["notice"]
+        assert "priority is 3" in bench.told("hub.message_rejected")[0].payload["error"]

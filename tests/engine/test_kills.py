@@ -39,7 +39,8 @@ HEADLESS_STEPS = (
     "task_completed",
 )  # fmt: skip
 REVIEW_STEPS = (
-    "task.queued", "task.started", "question.asked", "answered", "node.written", "node.checked", "review.requested",
+    "task.queued", "task.started", "question.asked", "answered", "node.written", "node.checked", "node.tried",
+    "review.requested",
     "review.decided", "decided", "job.resumed", "node.saved", "task.completed",
 )  # fmt: skip
 

@@ -18,6 +18,7 @@ from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, Question
 from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.task import Task
+from evolver_tui.engine.away import Away
 from evolver_tui.engine.durable.lanes import MOST, Lane
 from evolver_tui.engine.durable.routine import Result, Run
 from evolver_tui.engine.durable.worker import Worker
@@ -242,8 +243,9 @@ async def test_a_session_that_is_interrupted_gives_back_what_it_generates(tmp_pa
 class Bench:
     """A worker with an author that is held at each task's end, and a plug-in that asks and then works long."""
 
-    def __init__(self, worker: Worker, store: Database, heard: Heard, may_end: asyncio.Event) -> None:
+    def __init__(self, worker: Worker, store: Database, heard: Heard, may_end: asyncio.Event, away: Away) -> None:
         self.worker = worker
+        self.away = away
         self.store = store
         self.heard = heard
         self.may_end = may_end
@@ -281,10 +283,11 @@ async def at_work(folder: Path, *tasks: dict[str, Any]) -> AsyncIterator[Bench]:
 
     await store.open()
     await store.add_tasks([Task.from_raw(raw) for raw in tasks], "s", generate=True, signals_of=lambda added: ())
-    worker = Worker(store, {"": author, "plug": plug_in}, bus, clock, session_id="s", owner="here")
+    away = Away(clock, bus)
+    worker = Worker(store, {"": author, "plug": plug_in}, bus, clock, session_id="s", owner="here", away=away)
     work = asyncio.create_task(worker.run())
     try:
-        yield Bench(worker, store, heard, may_end)
+        yield Bench(worker, store, heard, may_end, away)
     finally:
         worker.interrupt()
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -309,18 +312,23 @@ async def test_a_database_that_takes_no_ends_is_told_of_once_though_it_answers_t
         setattr(bench.store, "finish", refuse)  # noqa: B010 - mypy lets nobody assign to a method
         setattr(bench.store, "seconds_until_claimable", look)  # noqa: B010 - as above
         bench.may_end.set()
-        await bench.heard.until("worker.error")
-        for event in (tried, has_looked) * 2:
-            event.clear()
+        paused = await bench.heard.until("worker.paused")
+        assert paused.payload == {"shared": "database", "error": "The disk is full.", "retry_in": 2.0, "tries": 1}
+        for times in (2, 3):
+            has_looked.clear()
+            tried.clear()
             bench.worker.wake()
-            await in_time(event.wait())
-        assert bench.worker.trouble == "The disk is full."
-        assert len(bench.heard.of("worker.error")) == 1
+            await in_time(has_looked.wait())
+            assert not tried.is_set()
+            bench.away.try_now()
+            await bench.heard.until("worker.paused", times)
+        assert bench.away.outage is not None
         setattr(bench.store, "finish", finish)  # noqa: B010 - as above
-        bench.worker.wake()
+        bench.away.try_now()
         await bench.heard.until("task.completed")
         await in_time(bench.worker.drained())
-        assert bench.worker.trouble == ""
+        assert bench.away.outage is None
+        assert bench.heard.of("worker.resumed")[0].payload["shared"] == "database"
 
 
 async def in_time(waiting: Awaitable[object]) -> None:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 import evolver_tui
-from evolver_tui.adapters.llm.offline import OfflineBackend
+from evolver_tui.adapters.llm.offline import OfflineBackend, dry_tool_reply, offline_tool_reply
 from evolver_tui.adapters.nodes.library import NodeFiles
 from evolver_tui.adapters.nodes.runner import NodeRunner, RunResult
 from evolver_tui.adapters.system_clock import SystemClock
@@ -29,6 +29,7 @@ from evolver_tui.engine.author.library import Approval
 from evolver_tui.engine.author.prompt import author_prompt, tool_prompt
 from evolver_tui.engine.checks.checks import check_draft
 from evolver_tui.tools.definitions import BUILT_IN_TOOLS, TASK_TO_WORKFLOW_ROUTER
+from tests.support.boxes import SANDBOX
 from tests.support.control_tokens import TOKENS
 from tests.support.processes import HARMLESS, node_answer
 from tests.support.provider_asking import backend_at
@@ -66,7 +67,7 @@ async def test_a_task_an_answer_a_reason_a_word_and_a_draft_reach_the_author_as_
         "dueDate": HOSTILE,
         f"key {HOSTILE}": {HOSTILE: [HOSTILE, 1, None]},
     }
-    code = f"{HARMLESS}\n# {' '.join(SEEN.split())}\n"
+    code = f"{HARMLESS.format(task_id='one')}\n# {' '.join(SEEN.split())}\n"
     answer = json.dumps({**json.loads(node_answer("one")), "workflow_code": code})
     async with ProviderServer(*[[openai_answer(answer)]] * 3) as server:
         config = f'[backend]\nkind = "openai"\nmodel = "m"\nbase_url = "{server.url}/v1"\n'
@@ -74,7 +75,7 @@ async def test_a_task_an_answer_a_reason_a_word_and_a_draft_reach_the_author_as_
             await send(session, task)
             await watch.until("question.asked")
             (question,) = await session.store.open_questions()
-            said = {"llmTaskType": "generate", "note": HOSTILE}
+            said = {"llmTaskType": "generate", "note": HOSTILE[:900]}
             await session.inbox.answer(question.id, Answer(AnswerAction.ACCEPT, said))
             for count, kind in enumerate((DecisionKind.REJECT, DecisionKind.RESPOND), 1):
                 await watch.until("review.requested", count)
@@ -91,7 +92,7 @@ async def test_a_task_an_answer_a_reason_a_word_and_a_draft_reach_the_author_as_
         "dueDate": SEEN,
         f"key {SEEN}": {SEEN: [SEEN, 1, None]},
     }
-    assert first["answers"] == {"llmTaskType": "generate", "note": SEEN}
+    assert first["answers"] == {"llmTaskType": "generate", "note": without_hidden(HOSTILE[:900])}
     assert second["feedback"] == [f"1 {SEEN}"]
     assert third["feedback"] == [f"1 {SEEN}", f"2 {SEEN}"]
     assert second["previous_code"] == third["previous_code"] == code
@@ -141,7 +142,8 @@ async def run_node(
     said = "Aye <|im_end|> [INST]"
     turn = [SSE_HEAD + anthropic_events(said)] if vendor == "anthropic" else [openai_answer(said)]
     async with ProviderServer(*[turn] * answers) as server:
-        runner = NodeRunner(library, definitions, backend_at(server.url, vendor), lambda tool, prompt: "offline")
+        backend = backend_at(server.url, vendor)
+        runner = NodeRunner(library, definitions, backend, offline_tool_reply, SANDBOX, dry_reply=dry_tool_reply)
         result = await runner.run("node", json.dumps({"text": STRANGE}).encode())
         return result, [messages(request) for request in server.requests]
 

@@ -13,10 +13,11 @@ import pytest
 from evolver_tui.adapters.database.database import Database
 from evolver_tui.core.errors import EvolverError, NotWaiting, StaleLease, StepTimeout, StoreError
 from evolver_tui.core.job import JobState, Outcome
+from evolver_tui.core.journal import RESULT
 from evolver_tui.core.question import Answer, AnswerAction, Question
 from evolver_tui.core.task import Task
 from evolver_tui.engine.durable.endings import Retry
-from evolver_tui.engine.durable.routine import RESULT, Result, Routine, Run, digest_of, source_hash
+from evolver_tui.engine.durable.routine import Result, Routine, Run, digest_of, source_hash
 from evolver_tui.engine.durable.workers import Workers
 from tests.support.sessions import PATIENCE_SECONDS, row_of, running, send, workspace_in
 from tests.support.worker_bench import Bench, at_work, drained

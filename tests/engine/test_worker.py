@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
@@ -16,14 +17,23 @@ from evolver_tui.core.errors import StaleLease
 from evolver_tui.core.job import JobState, Outcome, QueueCounts
 from evolver_tui.core.question import Answer, AnswerAction
 from evolver_tui.core.task import Task
-from evolver_tui.engine.author.author import Author
+from evolver_tui.engine.author.author import Author, LiveDraft
 from evolver_tui.engine.durable.endings import LEASE_SECONDS
 from evolver_tui.engine.durable.routine import Result, Run
 from evolver_tui.engine.durable.worker import Worker
 from evolver_tui.tools.definitions import BUILT_IN_TOOLS
 from tests.support.processes import node_answer
 from tests.support.provider_asking import backend_at
-from tests.support.provider_server import RESET, SSE_HEAD, ProviderServer, Step, openai_answer, openai_events, status
+from tests.support.provider_server import (
+    RESET,
+    SSE_HEAD,
+    ProviderServer,
+    Step,
+    openai_answer,
+    openai_chunk,
+    openai_events,
+    status,
+)
 from tests.support.sessions import PATIENCE_SECONDS, open_question, row_of, running, send, workspace_in
 from tests.support.worker_bench import Clock, at_work, drained
 
@@ -234,14 +244,19 @@ async def test_a_locked_database_is_said_once_and_waited_for(tmp_path: Path) -> 
         lock = locked(tmp_path)
         bench.worker.wake()
         draining = asyncio.create_task(drained(bench.worker))
-        error = await bench.heard.until("worker.error")
-        assert "locked by another program" in error.payload["error"]
+        for times, wait in enumerate((2.0, 4.0, 8.0, 10.0), 1):
+            paused = await bench.heard.until("worker.paused", times)
+            assert (paused.payload["shared"], paused.payload["retry_in"]) == ("database", wait)
+            assert "locked by another program" in str(paused.payload["error"])
+            if times < 4:
+                bench.clock.advance(wait)
         assert not draining.done()
         lock.close()
-        bench.worker.wake()
+        bench.away.try_now()
+        bench.away.try_now()
         await draining
         assert (await bench.row("one")).state is JobState.COMPLETED
-        assert len(bench.heard.of("worker.error")) == 1
+        assert bench.heard.of("worker.resumed")[0].payload["shared"] == "database"
 
 
 async def test_a_result_is_kept_when_the_database_comes_back(tmp_path: Path) -> None:
@@ -254,12 +269,36 @@ async def test_a_result_is_kept_when_the_database_comes_back(tmp_path: Path) -> 
         return Result(Outcome.APPROVED, "node v1")
 
     async with at_work(tmp_path, routine, "one", make_store=impatient) as bench:
-        await bench.heard.until("worker.error")
+        await bench.heard.until("worker.paused")
         locks[0].close()
-        bench.worker.wake()
+        bench.away.try_now()
         await bench.heard.until("task.completed")
         assert (await bench.row("one")).node == "node v1"
         assert ran == ["one"]
+
+
+async def test_a_step_is_not_done_again_for_a_database_that_is_away(tmp_path: Path) -> None:
+    done: list[sqlite3.Connection] = []
+
+    async def routine(run: Run, task: Task) -> Result:
+        async def write() -> str:
+            done.append(locked(tmp_path))
+            return "a draft"
+
+        assert await run.step("write", write) == "a draft"
+        return Result(Outcome.APPROVED, "node v1")
+
+    async with at_work(tmp_path, routine, "one", make_store=impatient) as bench:
+        for times, wait in enumerate((2.0, 4.0), 1):
+            told = await bench.heard.until("worker.paused", times)
+            assert (told.payload["shared"], told.payload["retry_in"]) == ("database", wait)
+            assert (await bench.row("one")).state is JobState.RUNNING
+            if times == 1:
+                bench.clock.advance(wait)
+        done[0].close()
+        bench.away.try_now()
+        await bench.heard.until("task.completed")
+        assert len(done) == 1
 
 
 # --- models that fail ----------------------------------------------------------------------------------------------
@@ -280,13 +319,42 @@ def half(*last: Step) -> Sequence[Step]:
 GOOD = [openai_answer(node_answer("one"))]
 
 
+async def test_what_a_model_thinks_is_counted_while_it_thinks_and_is_no_code(tmp_path: Path) -> None:
+    seen: list[LiveDraft] = []
+
+    class Watching(Clock):
+        """Looks at what the author has, whenever it asks for the time."""
+
+        def now(self) -> float:
+            if author is not None and author.live is not None:
+                seen.append(author.live)
+            return super().now()
+
+    author: Author | None = None
+    thought = [openai_chunk({"reasoning_content": "One {a}?"}), openai_chunk({"content": 'Or {"workflow_code": "x"}?'})]
+    answer = [*thought, openai_chunk({"content": "\n</think>\n"}), openai_events(node_answer("one"))]
+    server = ProviderServer([SSE_HEAD, *answer])
+    async with server:
+        author = writing(server, tmp_path, Watching())
+        async with at_work(tmp_path, author, "one") as bench:
+            await bench.heard.until("task.completed")
+            assert (await bench.row("one")).node == "node_one v1"
+    assert [(live.thinking, live.pieces, live.code) for live in seen[:4]] == [
+        (0, 0, ""),  # asked
+        (8, 0, ""),
+        (8, 1, "x"),
+        (8 + 27, 0, ""),  # that was thinking as well
+    ]
+    assert [live.heard_at is None for live in seen[:2]] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("refusals", "waits"),
     [
         ([[status(429, {"retry-after": "7"})]], [7.0]),
         ([[status(500)], [status(503, {"retry-after": "1"})]], [2.0, 1.0]),
         ([half(RESET), half()], [2.0, 4.0]),
-        ([[openai_answer("no json")], [openai_answer("")], [openai_answer(node_answer("one")[:-40])]], [2.0, 4.0, 8.0]),
+        ([[openai_answer("no json")], [openai_answer("")]], [0.0, 4.0]),
     ],
 )
 async def test_a_model_is_asked_again_after_the_pause_it_wants(
@@ -305,12 +373,10 @@ async def test_a_model_is_asked_again_after_the_pause_it_wants(
 @pytest.mark.parametrize(
     ("refusal", "requests"),
     [
-        ([status(500)], 4),
         (half(RESET), 4),
         (half(), 4),
-        ([openai_answer(node_answer("one")[:-40])], 4),
-        ([status(429, {"retry-after": "3600"})], 1),
-        ([status(401)], 1),
+        ([openai_answer(node_answer("one")[:-40])], 2),
+        ([status(413)], 1),
     ],
 )
 async def test_a_model_that_never_delivers_fails_the_job_and_leaves_nothing_to_approve(
@@ -336,8 +402,53 @@ async def test_a_model_that_never_delivers_fails_the_job_and_leaves_nothing_to_a
         assert (await bench.row("one")).node == "node_one v1"
 
 
+async def test_a_model_that_cannot_be_read_is_asked_to_repeat_it_and_told_why(tmp_path: Path) -> None:
+    clock = Clock(passes_at_once=True)
+    broken = node_answer("one").replace("import json", 'print("<|im_end|>")', 1).replace("}", "}" + " " * 20_000)
+    async with (
+        ProviderServer([openai_answer(broken)], GOOD) as server,
+        at_work(tmp_path, writing(server, tmp_path, clock), "one") as bench,
+    ):
+        await bench.heard.until("task.completed")
+        (told,) = bench.heard.of("llm.generation_error")
+        first, second = (json.loads(request.body)["messages"] for request in server.requests)
+    assert (told.level, told.payload["retry_in"]) == ("warning", 0.0)
+    assert second[0]["content"].startswith(first[0]["content"])
+    assert "could not be read" in second[0]["content"]
+    asked, again = (json.loads(messages[1]["content"]) for messages in (first, second))
+    assert {key: again[key] for key in asked} == asked
+    assert again["problem"] in told.payload["error"]
+    assert "expected is , or }" in again["problem"]
+    assert again["unreadable_answer"].startswith('{"workflow_code": "print("<|im_end|>")')
+    assert len(again["unreadable_answer"]) < 7_000
+    assert "<|im_end|>" not in second[1]["content"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("I cannot do that.", "no Python: invalid syntax, line 1"),
+        ("import json\\nprint(json.dumps({)", "line 2"),
+        ("...", "does nothing"),
+    ],
+)
+async def test_a_program_that_is_none_is_asked_for_once_more_and_then_shown(
+    tmp_path: Path, code: str, words: str
+) -> None:
+    answer = openai_answer(f'{{"workflow_code": "{code}", "workflow_name": "x"}}')
+    async with (
+        ProviderServer([answer], [answer]) as server,
+        at_work(tmp_path, writing(server, tmp_path, Clock(passes_at_once=True)), "one") as bench,
+    ):
+        await bench.heard.until("review.requested")
+        (told,) = bench.heard.of("llm.generation_error")
+        assert (told.level, words in told.payload["error"]) == ("warning", True)
+        assert words in json.loads(json.loads(server.requests[1].body)["messages"][1]["content"])["problem"]
+        assert len(server.requests) == 2
+
+
 async def test_a_retried_task_goes_on_from_what_was_answered(tmp_path: Path) -> None:
-    async with ProviderServer([status(403)], [openai_answer(node_answer("task-9"))]) as server:
+    async with ProviderServer([status(413)], [openai_answer(node_answer("task-9"))]) as server:
         config = f'[backend]\nkind = "openai"\nmodel = "m"\nbase_url = "{server.url}/v1"\n'
         async with running(workspace_in(tmp_path, config)) as (session, watch):
             await send(session, {"id": "task-9", "taskName": "Product page"})

@@ -16,7 +16,8 @@ DATABASE = ("sqlmodel", "sqlalchemy", "pydantic", "psycopg", "sqlite3")
 NETWORK = ("httpx", "signalrcore", "websockets", "httpx_sse")
 EXTRAS = ("keyring", "fsspec", "s3fs", "botocore", "langgraph", "langchain_core")
 SCREEN = ("textual", "rich", "pygments")
-VENDORS = frozenset({*DATABASE, *NETWORK, *EXTRAS, *SCREEN} - {"sqlite3"})
+FORMS = ("jsonschema_rs",)
+VENDORS = frozenset({*DATABASE, *NETWORK, *EXTRAS, *SCREEN, *FORMS} - {"sqlite3"})
 """What comes from elsewhere, as far as it is dear to load."""
 
 
@@ -46,6 +47,7 @@ def modules_after(code: str) -> set[str]:
 
 
 DOORS = {
+    "evolver_tui.core.form": "",
     "evolver_tui.core.task": "",
     "evolver_tui.core.router_answer": "",
     "evolver_tui.engine.author.author": "",
@@ -59,19 +61,24 @@ DOORS = {
     "evolver_tui.routines": "",
     "evolver_tui.wiring": "",
     "evolver_tui.cli.main": "",
+    "evolver_tui.cli.doctor.command": "",
     "evolver_tui.cli.jobs.command": "",
     "evolver_tui.cli.nodes.command": "",
     "evolver_tui.adapters.bundles.storage": "",
     "evolver_tui.adapters.database.database": "sqlmodel sqlalchemy pydantic sqlite3",
     "evolver_tui.adapters.database.queue_peek": "sqlite3",
+    "evolver_tui.adapters.database.file_condition": "sqlite3",
+    "evolver_tui.adapters.database.file_reader": "sqlite3",
     "evolver_tui.adapters.llm.http": "httpx rich pygments",  # where click is installed, httpx loads its own command
     "evolver_tui.adapters.llm.offline": "",
     "evolver_tui.adapters.nodes.library": "",
     "evolver_tui.adapters.nodes.runner": "httpx",
+    "evolver_tui.adapters.sandbox.box": "",
     "evolver_tui.adapters.routines.langgraph": "",
     "evolver_tui.adapters.routines.plugins": "",
     "evolver_tui.adapters.sample_hub.hub": "websockets",
     "evolver_tui.adapters.signalr.link": "signalrcore websockets",
+    "evolver_tui.adapters.signalr.probe": "",
     "evolver_tui.tui.app": "textual rich",
 }
 """What may be loaded once this module is imported."""
@@ -91,6 +98,14 @@ def test_the_console_before_its_first_frame_is_textual_and_the_standard_library(
 def test_asking_for_help_loads_nothing_from_elsewhere() -> None:
     loaded = modules_after(
         "import evolver_tui.cli.main\ntry: evolver_tui.cli.main.main(['--help'])\nexcept SystemExit: pass"
+    )
+    assert not loaded & VENDORS
+
+
+def test_the_doctor_of_a_healthy_home_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+    loaded = modules_after(
+        "import os, evolver_tui.cli.main\nos.environ['EVOLVER_HUB_TOKEN'] = 'so that no keyring is asked'\n"
+        f"evolver_tui.cli.main.main(['doctor', '--home', {str(tmp_path)!r}])"
     )
     assert not loaded & VENDORS
 

@@ -20,6 +20,7 @@ import pytest
 from evolver_tui.adapters.sample_hub.hub import FeedSettings, SampleHub, SampleHubSettings, load_tasks, run_sample_hub
 from evolver_tui.adapters.sample_hub.tasks import BUILT_IN_TASKS
 from evolver_tui.core.errors import EvolverError, UsageError
+from evolver_tui.core.link_state import SAMPLE_TASKS
 from evolver_tui.core.task import TASK_TYPES, Task
 from tests.support.hub_client import UPGRADE, Client, client, request
 from tests.support.hubs import THREE_TASKS, hub_process
@@ -154,7 +155,7 @@ async def test_fragments_pings_and_messages_of_other_types_are_taken() -> None:
         one.send_frame(b"are you there", 0x89)
         one.send_frame(whole[5:], 0x80)
         assert await one.frame() == (0xA, b"are you there")
-        assert await one.record(None) == {}
+        assert await one.record(None) == {SAMPLE_TASKS: True}
         others = ({"type": kind, "invocationId": "1", "sequenceId": 1} for kind in (2, 3, 6, 8, 9, 42))
         one.send(*others, {"type": 1, "invocationId": "e", "target": "Echo", "arguments": [7]})
         assert (await one.record(3))["result"] == 7
@@ -339,12 +340,17 @@ def test_a_port_in_use_is_one_sentence_and_exit_code_1(capsys: pytest.CaptureFix
     [
         (b"{", "is not JSON: Expecting property name enclosed in double quotes at line 1, column 2."),
         (b"\xff", "is not UTF-8 text."),
+        (b'{"tasks": [' + b"9" * 5_000 + b"]}", "holds a number that is too long to be read."),
+        (b"[" * 100_000, "is nested too deeply."),
+        (b'{"tasks": [{"id": "a", "id": "b"}]}', "has the key 'id' twice in one object."),
+        (b'{"tasks": [{"id": NaN}]}', "holds NaN, which is no JSON value."),
         (b"[]", "holds no list of tasks."),
         (b'{"tasks": []}', "holds an empty list of tasks."),
         (b'{"tasks": [{"id": "a"}, 5]}', "is not a JSON object."),
         (b'{"tasks": [{"name": "x"}]}', "has none of id, taskName, llmTaskType."),
         (None, "cannot be read: No such file or directory."),
     ],
+    ids=["torn", "no UTF-8", "long number", "nested", "twice", "NaN", "a list", "empty", "no task", "no names", "none"],
 )
 def test_a_tasks_file_that_cannot_be_used_is_explained(
     content: bytes | None, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
+from pathlib import Path
 
 import pytest
 
 from evolver_tui.adapters.sample_hub.hub import FeedSettings, SampleHub, SampleHubSettings
+from evolver_tui.core.address import Address
+from evolver_tui.wiring import NO_WORK
 from tests.support.hubs import Peer, RawHub, free_port
 from tests.support.links import ending, linked, quiet
+from tests.support.sessions import running, workspace_in
 
 pytestmark = pytest.mark.anyio
 
@@ -20,8 +24,8 @@ pytestmark = pytest.mark.anyio
     ("record", "problem"),
     [
         ("{not json", "The hub sent a record that is not JSON: {not json."),
-        ("[" * 200_000, "The hub sent a record that is not JSON: " + "[" * 60 + "…."),
-        ('{"type":1,"x":NaN}', 'The hub sent a record that is not JSON: {"type":1,"x":NaN}.'),
+        ("[" * 200_000, "The hub sent a record that is nested too deeply to be read: " + "[" * 60 + "…."),
+        ('{"type":1,"x":NaN}', 'The hub sent a record with a number that cannot be read: {"type":1,"x":NaN}.'),
         ('"text"', "The hub sent a record that is not a JSON object."),
         ({"type": 42}, "The hub sent a message of the unknown type 42."),
         ({"kind": 1}, "The hub sent a message without a type."),
@@ -42,6 +46,34 @@ async def test_what_cannot_be_used_is_reported_and_the_link_lives_on(record: obj
             assert it.heard.phases == ["connecting", "connected"]
 
 
+async def test_after_messages_of_any_size_and_sort_link_and_queue_live_on(tmp_path: Path) -> None:
+    many = [{"id": f"task-{number}"} for number in range(10_000)]
+    odd = ["x" * 10_000_000, "\ud800", "../../x", "a\0b", "a\ufffdb"]
+    refused = ['{"id": "a", "id": "b"}', "[" * 1_000_000]
+
+    def script(peer: Peer) -> None:
+        peer.shake_hands()
+        peer.send({"type": 1, "target": "TaskHub", "arguments": [{"tasks": many}]})
+        peer.send('{"type": 1, "target": "TaskHub", "arguments": [{"id": 1e999}]}', "[" * 1_000_000)
+        tasks = [{"id": name, "taskName": name} for name in odd]
+        peer.send(*({"type": 1, "target": "TaskHub", "arguments": [each]} for each in (*tasks, *refused)))
+        peer.send_task("after")
+        peer.read_to_end()
+
+    with RawHub(script) as hub:
+        async with running(workspace_in(tmp_path), work=NO_WORK) as (session, watch):
+            await session.connect(Address(hub.url))
+            await watch.until("task.queued", task_id="after")
+            assert (await session.store.counts()).total == len(many) + len(odd) + 1
+            said = [signal.payload["error"] for signal in watch.heard if signal.name == "hub.message_rejected"]
+    assert [each.partition(":")[0] for each in said] == [
+        "The hub sent a record with a number that cannot be read",
+        "The hub sent a record that is nested too deeply to be read",
+        "The hub sent JSON text that has the key 'id' twice in one object.",
+        "The hub sent JSON that is nested too deeply to be read.",
+    ]
+
+
 async def test_what_is_not_for_us_is_passed_over() -> None:
     def script(peer: Peer) -> None:
         peer.shake_hands()
@@ -56,6 +88,7 @@ async def test_what_is_not_for_us_is_passed_over() -> None:
         async with linked(hub.url) as it:
             await it.heard.until(lambda: it.heard.ids == ["after"])
             assert it.heard.problems == []
+            assert it.heard.others == [("Other", "TaskHub")]
 
 
 async def test_fragments_and_several_records_in_a_frame_are_put_together_right() -> None:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import importlib.metadata
 import inspect
 import json
 import logging
-import shutil
 import socket
-import ssl
-import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,6 +28,7 @@ from evolver_tui.core.address import Address
 from evolver_tui.core.errors import UsageError
 from tests.support.hubs import Peer, RawHub, http_response, negotiated
 from tests.support.links import RealClock, Recorder, ending, linked, quiet
+from tests.support.tls import make_certificate, tls_in_front_of
 
 pytestmark = pytest.mark.anyio
 
@@ -43,7 +39,13 @@ pytestmark = pytest.mark.anyio
     ("answer", "reason"),
     [
         (http_response("403 Forbidden"), "ended: The hub at 127.0.0.1:PORT refuses access (403)."),
-        (http_response("200 OK", "<html>"), "ended: 127.0.0.1:PORT is not a SignalR hub: its answer"),
+        (
+            http_response("200 OK", "\n<!doctype html><title>\n Sign in &amp; go </title>"),
+            "ended: 127.0.0.1:PORT is not a SignalR hub: its answer to the negotiation is a web page, "
+            '"Sign in & go". Check the URL',
+        ),
+        (http_response("200 OK", "<html>"), "ended: 127.0.0.1:PORT is not a SignalR hub: its answer to the negotia"),
+        (http_response("307 Temporary Redirect", Location="//[::1/x"), "ended: The hub redirects to something that"),
         (http_response("200 OK", "[]"), "ended: 127.0.0.1:PORT is not a SignalR hub: its answer"),
         (http_response("200 OK", "[" * 100_000), "ended: 127.0.0.1:PORT is not a SignalR hub: its answer"),
         (http_response("200 OK", " " * 300_000), "ended: 127.0.0.1:PORT is not a SignalR hub: its answer"),
@@ -54,7 +56,7 @@ pytestmark = pytest.mark.anyio
         (http_response("429 Too Many Requests"), "waiting: 127.0.0.1:PORT is not ready (429"),
         (negotiated(error="full \x1b[2J"), 'ended: The hub refuses the connection: "full ␛[2J".'),
         (negotiated(connectionToken=None), "ended: 127.0.0.1:PORT is not a SignalR hub: its answer"),
-        (negotiated(availableTransports=[]), "ended: The hub offers no WebSockets with JSON."),
+        (negotiated(availableTransports=[]), "ended: The hub offers no transport with JSON."),
         (http_response("200 OK", '{"ProtocolVersion":"1.3"}'), "ended: 127.0.0.1:PORT speaks the old ASP.NET SignalR."),
         (
             http_response("302 Found", Location="http://evil.example/"),
@@ -74,15 +76,37 @@ async def test_an_answer_to_the_negotiation_gives_a_readable_reason(answer: byte
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (http_response("200 OK", "101"), "ended: 127.0.0.1:PORT is not a SignalR hub: it answered 200"),
-        (http_response("404 Not Found", "101"), "waiting: The hub at 127.0.0.1:PORT does not know the connection"),
+        *(
+            (
+                http_response(status, body),
+                f"waiting: 127.0.0.1:PORT negotiated, but answered {status[:3]} when WebSockets",
+            )
+            for status, body in [
+                ("200 OK", "101"),
+                ("302 Found", ""),
+                ("400 Bad Request", "Transport unknown"),
+                ("403 Forbidden", ""),
+                ("404 Not Found", "LongPolling transport not supported by this end point type"),
+                ("405 Method Not Allowed", ""),
+                ("426 Upgrade Required", ""),
+                ("501 Not Implemented", ""),
+                ("502 Bad Gateway", ""),
+            ]
+        ),
+        (b"", "waiting: 127.0.0.1:PORT negotiated, but broke off the connection when WebSockets"),
+        (b"nonsense\r\n\r\n", "waiting: 127.0.0.1:PORT negotiated, but did not answer in HTTP when WebSockets"),
+        (http_response("404 Not Found"), "waiting: The hub at 127.0.0.1:PORT does not know the connection"),
+        (
+            http_response("404 Not Found", "No Connection with that ID"),
+            "waiting: The hub at 127.0.0.1:PORT does not know the connection it just negotiated (404). If several",
+        ),
         (
             http_response("401 Unauthorized"),
             "ended: The hub at 127.0.0.1:PORT asks for a token (401). Put a valid token into EVOLVER_HUB_TOKEN, "
             "or into the variable that token_env names in the config.",
         ),
-        (b"HTTP/1.1 101 x\r\n\r\n", "ended: 127.0.0.1:PORT is not a SignalR hub: it does not open a WebSocket"),
-        (b"HTTP/1.1 101 x\r\n" + b"x" * 40_000, "ended: 127.0.0.1:PORT is not a SignalR hub: its answer is endless"),
+        (b"HTTP/1.1 101 x\r\n\r\n", "waiting: 127.0.0.1:PORT negotiated, but answered with no right handshake when"),
+        (b"HTTP/1.1 101 x\r\n" + b"x" * 40_000, "waiting: 127.0.0.1:PORT negotiated, but answered without end when"),
     ],
 )
 async def test_an_answer_to_the_upgrade_gives_a_readable_reason(answer: bytes, reason: str) -> None:
@@ -127,43 +151,7 @@ async def test_tls_to_an_open_hub_ends_with_a_reason() -> None:
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that nobody vouches for, and its key."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
-    command += f" -addext subjectAltName=IP:127.0.0.1 -out {certificate} -keyout {key}"
-    subprocess.run(command.split(), check=True, capture_output=True)
-    return certificate, key
-
-
-@contextlib.asynccontextmanager
-async def tls_in_front_of(port: int, certificate: tuple[Path, Path]) -> AsyncIterator[int]:
-    """A server that decrypts what comes and passes it to `port`; yields its own port."""
-    pipes: list[asyncio.Task[None]] = []
-
-    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        writer.close()
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        hub_reader, hub_writer = await asyncio.open_connection("127.0.0.1", port)
-        pipes.append(asyncio.create_task(pipe(reader, hub_writer)))
-        pipes.append(asyncio.create_task(pipe(hub_reader, writer)))
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=context)
-    try:
-        yield int(server.sockets[0].getsockname()[1])
-    finally:
-        server.close()
-        for one in pipes:
-            one.cancel()
-        await asyncio.gather(*pipes, return_exceptions=True)
+    return make_certificate(tmp_path)
 
 
 async def test_a_certificate_that_nobody_vouches_for_ends_with_a_reason(certificate: tuple[Path, Path]) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from evolver_tui.adapters.llm import http as llm_http
-from tests.support.provider_asking import SECRET, answered, backend_at, guarded, refused
+from evolver_tui.core.errors import MODEL, BackendError
+from tests.support.hubs import RawHub, free_port, http_response
+from tests.support.provider_asking import ASKED, SECRET, answered, backend_at, guarded, refused
 from tests.support.provider_server import (
     HANG,
     RESET,
@@ -24,6 +26,8 @@ from tests.support.provider_server import (
     openai_events,
     status,
 )
+from tests.support.proxy_server import ProxyServer
+from tests.support.socks_server import SocksServer
 
 pytestmark = pytest.mark.anyio
 
@@ -56,7 +60,7 @@ async def test_a_stream_that_breaks_half_way_is_no_answer(cut: int, end: Any) ->
     async with ProviderServer(turn) as server:
         error = await refused(backend_at(server.url))
     assert error.retryable
-    assert "broke off half way" in error.message or "not a JSON object" in error.message
+    assert re.search("broke off half way|not a JSON object|sent an empty answer", error.message)
 
 
 async def test_a_chunked_stream_without_its_end_is_no_answer() -> None:
@@ -77,8 +81,9 @@ async def test_a_chunked_stream_without_its_end_is_no_answer() -> None:
         ({"Retry-After": "Fri, 15 Jan 2027 08:00:30 GMT"}, 30.0),
         ({"retry-after": "Fri, 15 Jan 2027 07:00:00 GMT"}, 0.0),
         ({"retry-after": "-5"}, 0.0),
-        ({"retry-after": "99999999"}, 3600.0),
-        ({"retry-after": "inf"}, 3600.0),
+        ({"retry-after": "7200"}, 7200.0),
+        ({"retry-after": "99999999"}, 86_400.0),
+        ({"retry-after": "inf"}, 86_400.0),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "soon"}, None),
         ({"retry-after": "Fri, 99 Foo 20277 08:00:30 GMT"}, None),
@@ -103,10 +108,14 @@ async def test_a_limit_says_how_long_to_wait(headers: dict[str, str], seconds: f
         (404, {"error": 'model "coder-7b" not found, try pulling it first'}, False, "Check model and base_url"),
         (408, b"", True, "could not answer now"),
         (409, b"", True, "could not answer now"),
+        (499, b"", True, "could not answer now"),
+        (451, {"detail": "Not for you"}, False, "may not answer where this machine is (451): Not for you."),
+        (204, b"", True, "sent an empty answer"),
+        (200, b"", True, "sent an empty answer"),
         (422, {"detail": "temperature must be below 2"}, False, "temperature must be below 2"),
         (429, {"error": {"message": "Quota.", "code": "insufficient_quota"}}, False, "no credit left"),
         (500, {"object": "error", "message": "CUDA out of memory", "code": 500}, True, "CUDA out of memory"),
-        (502, b"<html><body>Bad gateway</body></html>", True, "could not answer now (502)."),
+        (502, b"<html><body>Bad gateway</body></html>", True, "could not answer now (502): Bad gateway."),
         (503, [{"error": {"message": "Loading model"}}], True, "Loading model"),
         (529, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, True, "Overloaded"),
         (500, b"[" * 50_000, True, "could not answer now"),
@@ -121,6 +130,16 @@ async def test_a_status_becomes_a_sentence(code: int, body: object, retryable: b
     assert words in str(error)
     assert error.retryable is retryable
     assert error.way_out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [("1", "Retry later."), ("90", "Retry in 90 seconds."), ("600", "Retry in 10 minutes."), ("86000", "in 24 hours.")],
+)
+async def test_a_long_wait_stands_in_the_sentence(seconds: str, words: str) -> None:
+    async with ProviderServer([status(429, {"retry-after": seconds})]) as server:
+        error = await refused(backend_at(server.url))
+    assert str(error).endswith(words)
 
 
 async def test_without_a_key_a_401_says_which_variable_to_set() -> None:
@@ -156,7 +175,9 @@ async def test_a_key_that_no_header_can_carry_is_refused_before_it_travels() -> 
     [
         (openai_events(), True, "answered with nothing"),
         (openai_events(" \n"), True, "answered with nothing"),
-        (b"", True, "broke off half way"),
+        (b"", True, "sent an empty answer. Retry, or check base_url"),
+        (b" \r\n\n", True, "sent an empty answer"),
+        (b": wait\n\n", True, "broke off half way"),
         (b"data: [DONE]\n\n", True, "answered with nothing"),
         (openai_events("half", finish="length"), False, "Raise max_tokens"),
         (openai_events("half", finish="content_filter"), False, "withheld its answer"),
@@ -171,16 +192,17 @@ async def test_a_key_that_no_header_can_carry_is_refused_before_it_travels() -> 
         (event({"error": {"message": "x", "code": "insufficient_quota"}}), False, "no credit left"),
         (event({"object": "error", "message": "x", "type": "BadRequestError", "code": 400}), False, "(400)"),
         (event({"error": "the runner has stopped"}), True, "the runner has stopped"),
-        (b"data: garbage\n\n", True, "not a JSON object"),
-        (b"data: [1]\n\n", True, "not a JSON object"),
-        (b"data: " + b"[" * 50_000 + b"\n\n", True, "not a JSON object"),
-        (b"hello, I am no API", True, "broke off half way"),
-        (b"<!doctype html><html></html>", False, "answered with a web page"),
-        (b'{"choices": [{"message": {"content": "half', True, "not a JSON object"),
-        (b'{"choices": [{"message": {"content": "no end"}}]}', True, "broke off half way"),
+        (b"data: garbage\n\n", True, "broke off half way: garbage."),
+        (b"data: [1]\n\n", True, "broke off half way: [1]."),
+        (b"data: " + b"[" * 50_000 + b"\n\n", True, "broke off half way"),
+        (b'data: {"choices": [}\n\n' + openai_events("ok"), True, "not a JSON object"),
+        (b"hello, I am no API", True, "broke off half way: hello, I am no API."),
+        (b"<!doctype html><html></html>", False, "answered with a web page. Check base_url"),
+        (b"<html><head>\n<TITLE>Sign in &amp; go</TITLE>\n", False, "a web page: Sign in & go. Check base_url"),
+        (b'{"choices": [{"message": {"content": "half', True, "broke off half way."),
         (event({"choices": "x"}) + event({"choices": [7]}) + event({"choices": [{"delta": 7}]}), True, "broke off"),
     ],
-    ids=range(21),
+    ids=range(24),
 )
 async def test_an_openai_stream_that_is_no_answer(content: bytes, retryable: bool, words: str) -> None:
     async with ProviderServer([SSE_HEAD, content]) as server:
@@ -207,7 +229,8 @@ async def test_an_openai_stream_that_is_no_answer(content: bytes, retryable: boo
     ids=range(7),
 )
 async def test_an_anthropic_stream_that_is_no_answer(content: bytes, retryable: bool, words: str) -> None:
-    async with ProviderServer([SSE_HEAD, content]) as server:
+    turn = [SSE_HEAD, content]
+    async with ProviderServer(turn, turn) as server:  # a refused key is tried in the other header as well
         error = await refused(backend_at(server.url, "anthropic"))
     assert words in str(error)
     assert error.retryable is retryable
@@ -323,8 +346,46 @@ async def test_a_proxy_from_the_environment_is_used(monkeypatch: pytest.MonkeyPa
     assert proxy.requests[0].target == "http://model.invalid/v1/chat/completions"
 
 
+@pytest.mark.parametrize("status_line", ["403 Forbidden", "503 Service Unavailable"])
+async def test_an_answer_that_a_proxy_signs_is_no_fault_of_the_key_or_model(
+    status_line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = http_response(status_line, "<html>ERROR</html>", **{"X-Squid-Error": "ERR_ACCESS_DENIED 0"})
+    with RawHub(answer=lambda head: answer) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        error = await refused(backend_at("http://model.invalid"))
+    assert f"The proxy at 127.0.0.1:{proxy.port} on the way to openai at model.invalid refused or failed" in str(error)
+    assert status_line in str(error)
+    assert "key" not in str(error)
+
+
+async def test_a_proxy_that_does_not_speak_tls_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with RawHub() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"https://127.0.0.1:{proxy.port}")
+        error = await refused(backend_at("http://model.invalid"))
+    assert f"The proxy at 127.0.0.1:{proxy.port} on the way to openai at model.invalid refused or failed" in str(error)
+
+
+async def test_a_socks_proxy_is_used_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with ProviderServer([openai_answer("by socks")]) as server:
+        with SocksServer() as proxy:
+            monkeypatch.setenv("ALL_PROXY", proxy.url.replace("socks5", "socks"))
+            assert (await answered(backend_at(server.url)))[0] == "by socks"
+            assert proxy.asked == [server.url.split("/")[2]]
+        assert "proxy" not in str(await _refused_by(SocksServer(), server, monkeypatch))
+        for other in (SocksServer(answer=2), SocksServer(answer=77)):
+            error = await _refused_by(other, server, monkeypatch)
+            assert f"The proxy at 127.0.0.1:{other.port} on the way to openai at" in str(error)
+
+
+async def _refused_by(proxy: SocksServer, server: ProviderServer, monkeypatch: pytest.MonkeyPatch) -> BackendError:
+    with proxy:
+        monkeypatch.setenv("ALL_PROXY", proxy.url)
+        return await refused(backend_at(server.url))
+
+
 @pytest.mark.parametrize(
-    ("name", "value"), [("ALL_PROXY", f"gopher://user:{SECRET}@127.0.0.1:1"), ("HTTPS_PROXY", "socks5://127.0.0.1:1")]
+    ("name", "value"), [("ALL_PROXY", f"gopher://user:{SECRET}@127.0.0.1:1"), ("HTTP_PROXY", "socks4://127.0.0.1:1")]
 )
 async def test_a_proxy_that_cannot_be_used_is_named(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
@@ -332,3 +393,46 @@ async def test_a_proxy_that_cannot_be_used_is_named(name: str, value: str, monke
         error = await refused(backend_at(server.url))
     assert name in error.way_out
     assert not error.retryable
+
+
+# --- whose fault it is ---
+
+
+async def test_a_server_that_is_away_concerns_whatever_is_asked() -> None:
+    async with ProviderServer() as server:
+        url = server.url
+    with pytest.raises(BackendError) as caught:
+        async for _ in backend_at(url).stream(ASKED):
+            pass
+    assert (caught.value.shared, caught.value.brief) == (MODEL, "cannot be reached")
+
+
+@pytest.mark.parametrize("exceptions", ["::1/128", "[::1]", "127.0.0.0/8, fd00::/8", "localhost,127.0.0.1"])
+async def test_exceptions_from_the_proxy_never_stop_a_call(exceptions: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", exceptions)
+    async with (
+        ProviderServer([openai_answer("direct")]) as server,
+        ProviderServer([openai_answer("by proxy")]) as proxy,
+    ):
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        expected = "direct" if "127" in exceptions else "by proxy"
+        assert (await answered(backend_at(server.url)))[0] == expected
+
+
+async def test_a_proxy_that_is_dead_or_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", f"http://ada:{SECRET}@127.0.0.1:{free_port()}")
+    error = await refused(backend_at("http://model.invalid"))
+    assert re.match(
+        r"The proxy at 127\.0\.0\.1:\d+ on the way to openai at model\.invalid refused or failed", str(error)
+    )
+    with ProxyServer(connect="403 Forbidden", forward="502 Bad Gateway") as proxy:
+        at = f"the proxy at 127.0.0.1:{proxy.port}"
+        monkeypatch.setenv("ALL_PROXY", proxy.url)
+        error = await refused(backend_at("https://model.invalid"))
+        assert f"T{at[1:]} on the way to openai at model.invalid refused or failed: 403 Forbidden." in str(error)
+        error = await refused(backend_at("http://model.invalid"))
+        assert f"The answer came from {at}, which may have given it itself." in str(error)
+    with ProxyServer(authorization="Basic eDp5") as proxy:
+        monkeypatch.setenv("ALL_PROXY", proxy.url)
+        for url in ("http://model.invalid", "https://model.invalid"):
+            assert "refused or failed: 407 Proxy Authentication Required" in str(await refused(backend_at(url)))

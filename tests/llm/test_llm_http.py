@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import Iterator
+import zlib
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 
+import httpx
 import pytest
 
 from evolver_tui.adapters.llm import http as llm_http
+from evolver_tui.adapters.llm.unpacking import unpacked
 from evolver_tui.engine.author.backend import Prompt, Usage
 from tests.support.provider_asking import ASKED, SECRET, answered, backend_at, guarded, refused
 from tests.support.provider_server import (
@@ -22,6 +25,7 @@ from tests.support.provider_server import (
     Step,
     anthropic_events,
     chunked,
+    event,
     openai_answer,
     openai_chunk,
     openai_events,
@@ -85,10 +89,18 @@ async def test_without_a_key_no_key_is_sent_and_each_request_asks_for_it() -> No
     assert server.requests[1].headers["authorization"] == f"Bearer {SECRET}"
 
 
-async def test_the_settings_temperature_takes_the_place_of_the_prompts() -> None:
-    async with ProviderServer([openai_answer("a")]) as server:
-        await answered(backend_at(server.url, temperature=0.9))
-    assert server.requests[0].json["temperature"] == 0.9
+@pytest.mark.parametrize("vendor", ["openai", "anthropic"])
+async def test_the_config_says_what_the_prompt_does_not(vendor: str) -> None:
+    prompts = [Prompt("", "x"), Prompt("", "x", temperature=0.0), Prompt("", "x", max_tokens=50)]
+    turn = [SSE_HEAD, openai_events("a") if vendor == "openai" else anthropic_events("a")]
+    async with ProviderServer(*[turn] * len(prompts)) as server:
+        backend = backend_at(server.url, vendor, temperature=0.9, max_tokens=32_000)
+        for prompt in prompts:
+            async for _ in backend.stream(prompt):
+                pass
+        await backend.close()
+    asked = [(request.json["temperature"], request.json["max_tokens"]) for request in server.requests]
+    assert asked == [(0.9, 32_000), (0.0, 32_000), (0.9, 50)]
 
 
 async def test_half_a_surrogate_pair_in_the_prompt_breaks_nothing() -> None:
@@ -196,6 +208,44 @@ ODD_STREAMS = {
     "reasoning": openai_chunk({"reasoning_content": "hm", "reasoning": "hm", "content": None}) + openai_events("ok"),
     "usage in each chunk": openai_chunk({"content": "ok"}, usage={"prompt_tokens": 11, "completion_tokens": 1})
     + openai_events(),
+    "empty data and pings": b"data:\n\ndata: \n\nevent: ping\ndata: {}\n\ndata: ping\n\ndata: null\n\n"
+    + openai_events("ok"),
+    "events without choices": event({"object": "x"}) + openai_chunk(choices=None) + openai_events("ok"),
+    "no index": openai_events("ok").replace(b'"index": 0, ', b""),
+    "null index": openai_events("ok").replace(b'"index": 0', b'"index": null'),
+    "a reason that is none": openai_events("o", finish=None, usage=None, done=False).replace(
+        b'"finish_reason": null', b'"finish_reason": "null"'
+    )
+    + openai_chunk({"content": "k"}, "")
+    + openai_events(),
+    "the choice behind another": openai_chunk(
+        choices=[{"index": 1, "delta": {"content": "no"}}, {"index": 0, "delta": {"content": "ok"}}]
+    )
+    + openai_events(),
+    "no choice but another": openai_events("o", "k").replace(b'"index": 0', b'"index": 1'),
+    "another choice to its end": openai_chunk(
+        choices=[{"index": 1, "delta": {"content": "no"}, "finish_reason": "stop"}]
+    )
+    + openai_events("ok"),
+    "data in data": openai_events("o", "k").replace(b"data: ", b"data: data: "),
+    "parts": openai_chunk({"content": [{"type": "text", "text": "o"}, {"type": "text", "text": "k"}]})
+    + openai_events(),
+    "one part": openai_chunk({"content": {"type": "text", "text": "ok"}}) + openai_events(),
+    "the message again": openai_events("ok", finish=None, usage=None, done=False)
+    + openai_chunk(choices=[{"index": 0, "delta": {}, "message": {"content": "ok"}, "finish_reason": "stop"}])
+    + openai_events(),
+    "lines of JSON": openai_events("ok", done=False).replace(b"data: ", b"").replace(b"\n\n", b"\n"),
+    "set out in lines": b"data: {\n" + openai_chunk({"content": "ok"})[7:] + openai_events(),
+    "no blank lines": openai_events("o", "k").replace(b"\n\n", b"\n"),
+    "texts, as of completions": event({"choices": [{"text": "o"}]})
+    + event({"choices": [{"index": 0, "text": "k"}]})
+    + openai_events(),
+    "an error with nothing in it": openai_chunk({"content": "o"}, error={"code": None, "message": None})
+    + openai_events("k"),
+    "DONE without data": openai_events("ok", done=False) + b"[DONE]\n",
+    "a page behind the end": openai_events("ok") + b"<html><title>504</title></html>",
+    "a log line": b"INFO: upstream connected\n" + openai_events("ok"),
+    "cut in the usage": openai_events("ok", done=False) + b'data: {"id": "x", "cho',
     "another choice": openai_chunk(choices=[{"index": 1, "delta": {"content": "no"}}]) + openai_events("ok"),
 }
 
@@ -219,6 +269,9 @@ async def test_an_answer_in_one_piece_is_read_as_well() -> None:
     }
     async with ProviderServer([status(200, {"content-type": "application/json"}, whole)]) as server:
         assert await answered(backend_at(server.url)) == ("ok", Usage(11, 7))
+    del whole["choices"][0]["finish_reason"]  # type: ignore[index]
+    async with ProviderServer([status(200, {}, whole)]) as server:
+        assert await answered(backend_at(server.url)) == ("ok", Usage(11, 7))
     message = {
         "type": "message",
         "content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "ok"}],
@@ -235,6 +288,27 @@ async def test_a_server_that_compresses_unasked_is_understood() -> None:
         assert await answered(backend_at(server.url)) == ("ok", Usage(11, 7))
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "gzip, gzip"])
+async def test_a_bomb_is_never_unpacked_as_a_whole(encoding: str) -> None:
+    """Sixteen megabytes in a few kilobytes; as httpx has it, each further packing makes a thousand times more."""
+    content = b" " * (16 * 1024 * 1024)
+    packed = zlib.compress(content) if encoding == "deflate" else gzip.compress(content)
+
+    async def arrive() -> AsyncIterator[bytes]:
+        yield packed[:1000]
+        yield packed[1000:]
+
+    answer = httpx.Response(200, headers={"content-encoding": encoding}, content=arrive())
+    answer.request = httpx.Request("POST", "http://model.example")
+    if "," in encoding:
+        with pytest.raises(httpx.DecodingError):
+            await anext(unpacked(answer))
+        return
+    sizes = [len(piece) async for piece in unpacked(answer)]
+    assert max(sizes) <= 64 * 1024
+    assert sum(sizes) == len(content)
+
+
 async def test_a_whole_answer_counts_although_the_end_of_the_stream_never_comes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -245,6 +319,23 @@ async def test_a_whole_answer_counts_although_the_end_of_the_stream_never_comes(
         assert await answered(backend_at(server.url)) == ("ok", Usage(11, 7))
         assert await answered(backend_at(server.url)) == ("ok", Usage(None, None))
         assert await answered(backend_at(server.url)) == ("ok", Usage(None, None))
+
+
+async def test_a_reason_to_finish_with_each_piece_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llm_http, "_USAGE_GRACE_SECONDS", 0.0)
+    pieces = [openai_chunk({"content": letter}, "stop") for letter in "abc"]
+    head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    cut = chunked(b"".join(pieces[:2]))[:-5]
+    async with ProviderServer([SSE_HEAD, Drip(b"".join(pieces), 7)], [head, cut, RESET]) as server:
+        assert (await answered(backend_at(server.url)))[0] == "abc"
+        assert "broke off" in (await refused(backend_at(server.url))).message
+
+
+async def test_a_piece_with_a_reason_to_finish_is_whole_whatever_becomes_of_the_connection() -> None:
+    last = openai_chunk({"content": "ok"}, "stop")
+    async with ProviderServer([SSE_HEAD, last, RESET], [SSE_HEAD, last, HANG]) as server:
+        assert (await answered(backend_at(server.url)))[0] == "ok"
+        assert (await answered(backend_at(server.url, read_timeout=0.2)))[0] == "ok"
 
 
 async def test_pieces_arrive_before_the_answer_is_whole() -> None:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from evolver_tui.adapters.llm.offline import OfflineBackend, offline_tool_reply
 from evolver_tui.core.errors import BackendError
-from evolver_tui.core.router_answer import PartialCode, RouterAnswer, parse
+from evolver_tui.core.partial_code import PartialCode
+from evolver_tui.core.router_answer import RouterAnswer, parse
 from evolver_tui.engine.author.backend import Prompt, Usage
 
 SUMMARIZE = {"id": "task-1", "taskName": "LLM Summarization for Blog Post", "llmTaskType": "summarize"}

@@ -8,14 +8,14 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evolver_tui.adapters.llm.failures import Problem, read_problem
-from evolver_tui.adapters.llm.sse import SseDecoder
+from evolver_tui.adapters.llm.problem import Problem, read_problem
+from evolver_tui.adapters.llm.sse import Event, SseDecoder
 
 
-def decoded(content: bytes, cuts: list[int]) -> list[str]:
+def decoded(content: bytes, cuts: list[int]) -> list[Event]:
     decoder = SseDecoder()
     edges = [0, *sorted(cut % (len(content) + 1) for cut in cuts), len(content)]
-    events = [data for start, end in pairwise(edges) for data in decoder.feed(content[start:end])]
+    events = [event for start, end in pairwise(edges) for event in decoder.feed(content[start:end])]
     return events + decoder.end()
 
 
@@ -33,7 +33,7 @@ def test_events_are_the_same_however_they_are_cut(
 ) -> None:
     lines = [line for data in events for line in (noise if noise != "data" else "", f"data: {data}", "")]
     content = "".join(line + line_end for line in lines).encode()
-    assert decoded(content, cuts) == events
+    assert [event.data for event in decoded(content, cuts) if not event.is_stray] == events
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(min_value=0), max_size=20))
@@ -42,7 +42,34 @@ def test_garbage_is_the_same_however_it_is_cut(content: bytes, cuts: list[int]) 
 
 
 def test_data_in_several_lines_is_one_event() -> None:
-    assert decoded(b"data: a\ndata:b\ndata\ndata:  c\n\ndata: d", []) == ["a\nb\n\n c", "d"]
+    assert decoded(b"data: a\ndata:b\ndata\ndata:  c\n\ndata: d", []) == [Event("a\nb\n\n c"), Event("d")]
+
+
+def test_events_without_a_blank_line_between_them_are_told_apart() -> None:
+    content = b'data: {"a": 1}\ndata: {"b":\ndata: 2}\n\nevent: x\ndata: []\nevent: y\ndata: {}\ndata: [DONE]\n'
+    assert decoded(content, []) == [
+        Event('{"a": 1}'),
+        Event('{"b":\n2}'),
+        Event("[]", "x"),
+        Event("{}", "y"),
+        Event("[DONE]"),
+    ]
+
+
+def test_an_error_in_place_of_a_field_is_an_event_of_that_name() -> None:
+    content = b'data: a\nerror: {"code": 500}\n\ndata: {}\nevent: error\n\n'
+    assert decoded(content, []) == [Event("a"), Event('{"code": 500}', "error"), Event("{}", "error")]
+
+
+def test_an_event_has_its_own_name_and_lines_without_a_field_stand_alone() -> None:
+    content = b'event: error\ndata: a\n\ndata: b\n{"error":"c"}\n<html>\n\ndata: {\n  "d": 1\n}\n\n'
+    assert decoded(content, []) == [
+        Event("a", "error"),
+        Event("b"),
+        Event('{"error":"c"}', is_stray=True),
+        Event("<html>", is_stray=True),
+        Event('{\n  "d": 1\n}'),
+    ]
 
 
 @settings(max_examples=200, deadline=None)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,13 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from evolver_tui.cli.nodes import operations
+from evolver_tui.adapters.nodes import faults
 from evolver_tui.adapters.nodes.library import NodeFiles
-from evolver_tui.core.errors import NodeChanged, NodeError, UsageError
+from evolver_tui.adapters.nodes.safe_folder import SafeFolder
+from evolver_tui.cli.nodes import operations
+from evolver_tui.core.errors import LIBRARY, NodeChanged, NodeError, UsageError
 from evolver_tui.core.node import NodeDraft, Risk, sha256_of
-from evolver_tui.engine.checks.checks import check_draft
 from evolver_tui.engine.author.library import Approval
-from tests.support.saving_process import NODE, code_of, save
+from evolver_tui.engine.checks.checks import check_draft
+from tests.support.saving_process import NODE, code_of, runs_of, save
 
 ROOT = Path(__file__).parents[2]
 
@@ -143,13 +148,17 @@ def assert_whole(root: Path, before: int) -> None:
         assert list(library.list()) == [record]
         beside = (root / NODE / "main.py").read_text()
         assert beside in (code_of(before), code_of(before + 1))
-    again = save(library, before + 1)
+        assert len(library.examples(NODE).examples) == len(runs_of(record.version))
+    again = save(library, before + 1, runs=runs_of(before + 1))
     assert again.version == before + 1
     assert (root / NODE / "main.py").read_text() == code_of(before + 1)
     assert json.loads((root / NODE / "node.json").read_text()) == again.to_json_value()
     index = json.loads((root / "index.json").read_text())
     assert [(row["node_id"], row["version"]) for row in index["nodes"]] == [(NODE, before + 1)]
     assert len(library.versions(NODE)) == before + 1
+    whole = {file.name: file.read_bytes() for file in root.glob(f"{NODE}/versions/{before + 1}/examples/*")}
+    assert len(whole) == len(runs_of(before + 1))
+    assert {file.name: file.read_bytes() for file in root.glob(f"{NODE}/examples/*")} == whole
     assert not (root / ".saving").exists()
 
 
@@ -157,7 +166,7 @@ def assert_whole(root: Path, before: int) -> None:
 def test_a_process_killed_anywhere_in_a_save_leaves_a_whole_library(library: NodeFiles, before: int) -> None:
     library.root.mkdir(parents=True)
     for version in range(1, before + 1):
-        save(library, version)
+        save(library, version, runs=runs_of(version))
     kills = int(saving_process("kill", str(library.root), str(before + 1)))
     assert kills >= 20
     for point in range(1, kills + 1):
@@ -174,7 +183,16 @@ def test_a_full_disk_is_said_and_changes_nothing(library: NodeFiles) -> None:
     assert save(library, 2).version == 2
 
 
-@pytest.mark.parametrize("torn", [None, b"", b'{"nodes": [{"node_id": "summ', b'{"nodes": [{"node_id": 3}]}', b"[1]"])
+@pytest.mark.parametrize(
+    "torn",
+    [
+        None, b"", b'{"nodes": [{"node_id": "summ', b'{"nodes": [{"node_id": 3}]}', b"[1]",
+        b'{"nodes": [\n{"node_id": "summarize_it", "version": [}\n]}\n',
+        b'{"nodes": [\n{"node_id": "summarize_it", "version": %b}\n]}\n' % (b"[" * 100_000),
+        b'{"nodes": [\n{"node_id": "summarize_it", "version": 1, "title": "\x9b"}\n]}\n',
+    ],
+    ids=["none", "empty", "cut", "another make", "a list", "no JSON", "nested", "no UTF-8"],
+)  # fmt: skip
 def test_a_missing_or_torn_index_is_made_again_from_the_nodes(library: NodeFiles, torn: bytes | None) -> None:
     save(library, 1)
     save(library, 1, "other")
@@ -196,16 +214,139 @@ def test_an_index_row_that_is_missing_comes_back_with_the_next_save(library: Nod
     assert [(row["node_id"], row["version"]) for row in library.index()] == [("other", 2), (NODE, 1)]
 
 
+def many(library: NodeFiles, nodes: int) -> None:
+    """Fill a library, by copies of one node, until its index is large."""
+    record = save(library, 1, "node_0")
+    for number in range(1, nodes):
+        folder = library.root / f"node_{number}"
+        (folder / "versions" / "1").mkdir(parents=True)
+        value = json.dumps({**record.to_json_value(), "node_id": folder.name, "title": "long " * 140})
+        for place in (folder, folder / "versions" / "1"):
+            (place / "main.py").write_text(code_of(1))
+            (place / "node.json").write_text(value)
+    (library.root / "index.json").unlink()
+    assert len(library.index()) == nodes
+
+
+def rows_of(library: NodeFiles) -> dict[str, int]:
+    """What another program reads."""
+    found = json.loads((library.root / "index.json").read_text())["nodes"]
+    assert [row["node_id"] for row in found] == sorted(row["node_id"] for row in found)
+    return {row["node_id"]: row["version"] for row in found}
+
+
+def test_a_save_into_a_large_library_reads_and_writes_nothing_that_grows_with_it(
+    library: NodeFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many(library, 110)
+    monkeypatch.setattr(threading.Timer, "start", lambda timer: None)
+    touched: list[int] = []
+    read, write, listing = SafeFolder.read, SafeFolder.write, SafeFolder.names
+
+    def reads(folder: SafeFolder, name: str, limit: int) -> bytes:
+        touched.append(len(read(folder, name, limit)))
+        return read(folder, name, limit)
+
+    def writes(folder: SafeFolder, name: str, content: bytes) -> None:
+        touched.append(len(content))
+        write(folder, name, content)
+
+    def names(folder: SafeFolder) -> list[str]:
+        touched.append(1_000 * len(listing(folder)))
+        return listing(folder)
+
+    for name, spy in (("read", reads), ("write", writes), ("names", names)):
+        monkeypatch.setattr(SafeFolder, name, spy)
+    save(library, 2, "node_7")
+    save(library, 1, "another")
+    assert max(touched) < 5_000
+    assert "another" not in rows_of(library)
+    library.catch_up()
+    assert (len(rows_of(library)), rows_of(library)["node_7"], rows_of(library)["another"]) == (111, 2, 1)
+    assert not (library.root / ".index-behind").exists()
+
+
+def test_the_index_of_a_large_library_follows_by_itself(library: NodeFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    many(library, 110)
+    renewed = threading.Event()
+    catch_up = NodeFiles.catch_up
+
+    def caught_up(files: NodeFiles) -> None:
+        catch_up(files)
+        renewed.set()
+
+    monkeypatch.setattr(NodeFiles, "catch_up", caught_up)
+    save(library, 2, "node_7")
+    assert renewed.wait(30)
+    assert rows_of(library)["node_7"] == 2
+
+
+def test_the_index_that_a_killed_process_left_behind_is_mended(
+    library: NodeFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many(library, 110)
+    kills = int(saving_process("kill", str(library.root), "2", "node_7"))
+    monkeypatch.setattr(threading.Timer, "start", lambda timer: None)
+    for point in range(1, kills + 1):
+        left = NodeFiles(library.root.with_name(f"nodes-{point}"), lambda: 0.0)
+        match point % 3:
+            case 0:
+                operations.list_nodes(left)
+            case 1:
+                left.index()
+            case 2:
+                save(left, 1, "node_8")
+                left.catch_up()
+        current = left.latest("node_7")
+        assert current is not None
+        assert rows_of(left)["node_7"] == current.version
+        assert len(rows_of(left)) == 110
+
+
+def test_a_start_has_the_index_follow_that_a_killed_process_left_behind(
+    library: NodeFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many(library, 110)
+    with monkeypatch.context() as killed:
+        killed.setattr(threading.Timer, "start", lambda timer: None)
+        save(library, 2, "node_7")
+    renewed = threading.Event()
+    catch_up = NodeFiles.catch_up
+
+    def caught_up(files: NodeFiles) -> None:
+        catch_up(files)
+        renewed.set()
+
+    monkeypatch.setattr(NodeFiles, "catch_up", caught_up)
+    NodeFiles(library.root, lambda: 0.0).follow_soon()
+    assert renewed.wait(30)
+    assert rows_of(library)["node_7"] == 2
+    NodeFiles(library.root / "nowhere", lambda: 0.0).follow_soon()
+
+
+def test_nodes_that_came_and_went_by_hand_are_noticed_with_the_next_save(library: NodeFiles) -> None:
+    for name in ("one", "two", "three"):
+        save(library, 1, name)
+    shutil.copytree(library.root / "one", library.root / "two_more")
+    for value in (library.root / "two_more").rglob("node.json"):
+        value.write_text(value.read_text().replace('"one"', '"two_more"'))
+    shutil.rmtree(library.root / "three")
+    (library.root / "notes").write_text("a file")
+    save(library, 1, "four")
+    assert rows_of(library) == {"four": 1, "one": 1, "two": 1, "two_more": 1}
+
+
 def test_a_folder_that_cannot_be_a_library_is_said_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "nodes").write_text("a file")
     with pytest.raises(NodeError, match="cannot be written"):
         save(NodeFiles(tmp_path / "nodes", lambda: 0.0), 1)
 
 
-def test_a_damaged_record_spoils_only_its_own_node(library: NodeFiles) -> None:
+@pytest.mark.parametrize("content", ['{"node_id": "bro', '{"node_id": "broken", "sha256": "a", "sha256": "b"}'])
+def test_a_damaged_record_spoils_only_its_own_node(library: NodeFiles, content: str) -> None:
     save(library, 1)
     save(library, 1, "broken")
-    (library.root / "broken" / "versions" / "1" / "node.json").write_text('{"node_id": "bro')
+    (library.root / "broken" / "versions" / "1" / "node.json").write_text(content)
     survey = library.survey()
     assert [record.node_id for record in survey.records] == [NODE]
     assert len(survey.problems) == 1
@@ -240,6 +381,21 @@ def test_a_rollback_to_the_current_version_restores_the_file_and_keeps_the_edit(
     assert main.read_text() == code_of(1)
     assert [path.read_text() for path in main.parent.glob("versions/1-edited-*/main.py")] == ["mine"]
     assert library.verify(NODE).version == 1
+
+
+def test_what_was_changed_by_hand_and_replaced_is_found_again(library: NodeFiles) -> None:
+    save(library, 1)
+    main = library.root / NODE / "main.py"
+    assert library.kept(NODE) == library.kept("nothing_here") == ()
+    for version, mine in ((1, "mine"), (2, "mine too")):
+        main.write_text(mine)
+        assert len(library.kept(NODE)) == version - 1, "nothing took its place yet"
+        save(library, version + 1)
+    (main.parent / "versions" / "3-edited-by-somebody").mkdir()
+    assert [(copy.version, Path(copy.path).read_text()) for copy in library.kept(NODE)] == [
+        (1, "mine"),
+        (2, "mine too"),
+    ]
 
 
 def test_a_node_made_by_hand_is_kept_when_an_approved_one_takes_its_name(library: NodeFiles) -> None:
@@ -424,3 +580,73 @@ def test_importing_an_edited_node_is_the_way_to_approve_it(library: NodeFiles) -
     assert library.verify(NODE).version == 2
     assert library.code(NODE) == code_of(7)
     assert list(main.parent.glob("versions/*-edited-*")) == []
+
+
+def test_copies_of_one_version_that_were_kept_are_told_in_the_order_in_which_they_were_made(library: NodeFiles) -> None:
+    save(library, 1)
+    for number in range(6):
+        (library.root / NODE / "main.py").write_text(f"# {number}\n")
+        library.rollback(NODE, 1, "ada")
+    assert [Path(copy.path).read_text() for copy in library.kept(NODE)] == [f"# {number}\n" for number in range(6)]
+
+
+# --- whose fault it is ---
+
+
+@pytest.mark.parametrize("problem", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.EIO, errno.ESTALE])
+def test_what_a_disk_says_concerns_every_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: int) -> None:
+    def refuse(*arguments: object) -> None:
+        raise OSError(problem, os.strerror(problem))
+
+    monkeypatch.setattr(SafeFolder, "write", refuse)
+    assert _shared_of(tmp_path / "nodes") == LIBRARY
+
+
+def test_a_library_that_is_no_folder_concerns_every_save(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert _shared_of(tmp_path / "file") == LIBRARY
+    assert _shared_of(tmp_path / "file" / "nodes") == LIBRARY
+
+
+def test_what_lies_in_the_place_of_one_node_concerns_that_one(tmp_path: Path) -> None:
+    (tmp_path / "nodes").mkdir()
+    (tmp_path / "nodes" / NODE).symlink_to(tmp_path)
+    with pytest.raises(NodeError, match=rf"\({NODE}\)\. .* remove it") as caught:
+        save(NodeFiles(tmp_path / "nodes", lambda: 0.0), 1)
+    assert caught.value.shared == ""
+
+
+def test_a_file_of_a_node_that_is_none_concerns_that_node(tmp_path: Path) -> None:
+    save(NodeFiles(tmp_path, lambda: 0.0), 0)
+    (tmp_path / NODE / "main.py").unlink()
+    os.mkfifo(tmp_path / NODE / "main.py")
+    assert _shared_of(tmp_path) == ""
+
+
+@pytest.mark.parametrize("name", [".lock", ".index-behind", ".saving"])
+def test_what_lies_in_the_place_of_a_file_that_every_save_needs_concerns_every_save(tmp_path: Path, name: str) -> None:
+    if name == ".saving":
+        (tmp_path / name).write_text("a file where a folder belongs")
+    else:
+        (tmp_path / name).mkdir()
+    assert _shared_of(tmp_path) == LIBRARY
+
+
+def test_a_process_that_was_stopped_in_a_save_holds_others_up_no_longer_than_some_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "_LOCK_SECONDS", 0.05)
+    library = NodeFiles(tmp_path, lambda: 0.0)
+    save(library, 1)
+    with (tmp_path / ".lock").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(NodeError, match=r"Another process is in the middle of a save.*let it go on") as caught:
+            save(library, 2)
+        assert caught.value.shared == LIBRARY
+    assert save(library, 2).version == 2
+
+
+def _shared_of(root: Path) -> str:
+    with pytest.raises(NodeError) as caught:
+        save(NodeFiles(root, lambda: 0.0), 1)
+    return caught.value.shared

@@ -13,16 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from evolver_tui.cli.nodes.operations import run_node
 from evolver_tui.adapters.nodes.library import NodeFiles
-from evolver_tui.adapters.nodes.runner import NodeRunner, RunLimits, RunResult, run_code
+from evolver_tui.adapters.nodes.runner import NodeRunner, RunResult, run_code
 from evolver_tui.adapters.nodes.tool_calls import ToolServer
+from evolver_tui.adapters.sandbox.box import LocalSandbox
+from evolver_tui.cli.nodes.operations import run_node
 from evolver_tui.core.errors import NodeChanged, NodeError
 from evolver_tui.core.node import NodeDraft
 from evolver_tui.core.tool import ToolDefinition
-from evolver_tui.engine.checks.checks import check_draft
 from evolver_tui.engine.author.library import Approval
+from evolver_tui.engine.checks.checks import check_draft
+from evolver_tui.engine.sandbox import RunLimits
 from evolver_tui.tools.definitions import BUILT_IN_TOOLS
+from tests.support.boxes import SANDBOX
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +38,7 @@ def echo(tool: str, prompt: str) -> str:
 
 async def run(code: str, stdin: bytes = b"{}", **limits: float) -> RunResult:
     tools = ToolServer(TOOLS, ("summarizer",), None, echo)
-    return await run_code("example", code, stdin, tools, RunLimits(**limits))  # type: ignore[arg-type]
+    return await run_code("example", code, stdin, tools, SANDBOX, RunLimits(**limits))  # type: ignore[arg-type]
 
 
 async def value_of(expression: str, setup: str = "") -> object:
@@ -65,8 +68,11 @@ async def test_a_node_gets_its_input_and_its_output_is_read() -> None:
         ("print('[1]')", "What it wrote to stdout is JSON, but no object"),
         ("print('{}')\nprint('{}')", "It wrote more to stdout than one JSON object"),
         ("print('{} and more')", "It wrote more to stdout than one JSON object"),
-        ("print('{\"n\": NaN}')", "What it wrote to stdout is no JSON"),
+        ("print('{\"n\": NaN}')", "What it wrote to stdout holds NaN, which is no JSON value."),
+        ("print('{\"n\": [-1e999]}')", "What it wrote to stdout holds the number -1e999, which is too large."),
+        ('print(\'[{"a": 1, "a": 1}]\')', "What it wrote to stdout has the key 'a' twice in one object."),
         ("print('{\"a\":' * 100000)", "What it wrote to stdout is nested too deeply"),
+        ("print('{\"a\":' * 500 + '1' + '}' * 500)", "What it wrote to stdout is nested too deeply"),
         ("import sys\nsys.stdout.buffer.write(b'\\xff{}')", "What it wrote to stdout is no JSON"),
         ("print('{}')\nraise SystemExit(3)", "It ended with exit code 3"),
         ("print('{}')\n1 / 0", "It ended with exit code 1: ZeroDivisionError: division by zero"),
@@ -102,9 +108,8 @@ async def test_the_node_has_no_descriptor_but_its_streams_and_the_tools(tmp_path
     with (tmp_path / "secret").open("w") as file, socket.socket() as other:
         for descriptor in (file.fileno(), other.fileno()):
             os.set_inheritable(descriptor, True)
-        # The listing itself takes one descriptor, which is gone when it is looked at.
-        found = "[n for n in range(200) if os.path.exists(f'/proc/self/fd/{n}')]"
-        descriptors = await value_of(found)
+        setup = "def is_open(n):\n    try: return bool(os.fstat(n))\n    except OSError: return False"
+        descriptors = await value_of("[n for n in range(200) if is_open(n)]", setup)
     assert descriptors == [0, 1, 2, 3]
 
 
@@ -130,7 +135,9 @@ async def test_the_node_sees_the_standard_library_and_node_runtime_alone() -> No
 
 
 async def test_the_node_leads_a_session_of_its_own() -> None:
-    assert await value_of("[os.getsid(0) == os.getpid(), os.getpgrp() == os.getpid()]") == [True, True]
+    own, session = os.getpid(), os.getsid(0)
+    # 0 is a session outside of what it sees; in a container, ours may be one as well.
+    assert await value_of(f"os.getsid(0) in (0, os.getpid()) and os.getsid(0) not in ({own}, {session or own})")
 
 
 async def test_text_passes_both_ways_as_utf_8() -> None:
@@ -143,52 +150,43 @@ async def test_text_passes_both_ways_as_utf_8() -> None:
 # --- what it may take ----------------------------------------------------------------------------------------------
 
 
-async def test_a_node_that_takes_too_long_is_ended_with_all_it_started(tmp_path: Path) -> None:
-    code = (
-        "import os, time\n"
-        f"read, write = os.pipe()\nif os.fork() == 0:\n    os.write(write, b'x')\n    time.sleep(600)\n"
-        f"os.read(read, 1)\nopen({str(tmp_path / 'pids')!r}, 'w').write(str(os.getpgrp()))\ntime.sleep(600)\n"
-    )
-    for seconds in (0.5, 2.0, 8.0, 30.0):  # the first that lets a slow machine get so far
-        result = await run(code, seconds=seconds)
-        assert result.error == f"It ran longer than {seconds:g} seconds and was ended."
-        if (tmp_path / "pids").exists():
-            break
-    assert_group_is_gone(int((tmp_path / "pids").read_text()))
+async def test_a_node_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    result = await run("import time\ntime.sleep(600)\n", seconds=0.5)
+    assert (result.error, result.limit) == ("It ran longer than 0.5 seconds and was ended.", "seconds")
+    assert_nothing_runs_in(tmp_path)
 
 
-async def test_what_a_node_leaves_running_ends_with_it(tmp_path: Path) -> None:
-    code = (
-        "import os, time\nif os.fork() == 0:\n    time.sleep(600)\n    os._exit(0)\n"
-        f"open({str(tmp_path / 'pids')!r}, 'w').write(str(os.getpgrp()))\nprint('{{}}', flush=True)\nos._exit(0)\n"
-    )
-    result = await run(code)
-    assert result.output == {}
-    assert_group_is_gone(int((tmp_path / "pids").read_text()))
+async def test_a_node_starts_no_process() -> None:
+    result = await run("import os\nos.fork()\n")
+    assert result.error == "It ended with exit code 1: PermissionError: [Errno 1] Operation not permitted"
 
 
-def assert_group_is_gone(group: int) -> None:
-    """Killed processes may still be listed until whoever adopted them looks: they count as gone."""
+def assert_nothing_runs_in(folder: Path) -> None:
+    """Every process of a run names its folder among its arguments."""
     for name in os.listdir("/proc"):
-        if name.isdecimal():
+        if name.isdecimal() and int(name) != os.getpid():
             try:
-                stat = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
+                command = Path(f"/proc/{name}/cmdline").read_bytes()
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            assert not (int(stat[2]) == group and stat[0] not in "ZX"), f"{name} of group {group} still runs"
+            assert f"{folder}/evolver-node-".encode() not in command
 
 
 async def test_cancelling_the_run_ends_the_process(tmp_path: Path) -> None:
-    started = tmp_path / "started"
-    os.mkfifo(started)
-    task = asyncio.create_task(
-        run(f"import os, time\nopen({str(started)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)")
-    )
-    group = int(await asyncio.to_thread(started.read_text))
+    called = asyncio.Event()
+
+    def answer(tool: str, prompt: str) -> str:
+        called.set()
+        return ""
+
+    tools = ToolServer(TOOLS, ("summarizer",), None, answer)
+    code = "import time\nfrom node_runtime import call_tool\ncall_tool('summarizer', 'x')\ntime.sleep(600)"
+    task = asyncio.create_task(run_code("example", code, b"{}", tools, SANDBOX))
+    await called.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert_group_is_gone(group)
+    assert_nothing_runs_in(tmp_path)
 
 
 async def test_processor_time_memory_and_files_have_limits() -> None:
@@ -200,6 +198,7 @@ async def test_processor_time_memory_and_files_have_limits() -> None:
     assert busy.error == "It used more than 1 seconds of processor time and was ended."
     assert greedy.error == "It ended with exit code 1: MemoryError"
     assert "File too large" in writing.error
+    assert (busy.limit, greedy.limit, writing.limit) == ("cpu_seconds", "memory_mb", "file_mb")
 
 
 async def test_limits_are_lowered_for_the_process_itself() -> None:
@@ -226,6 +225,19 @@ async def test_a_node_that_reads_nothing_of_a_large_input_ends_well() -> None:
     assert result.output == {}
 
 
+async def test_the_processor_time_is_the_node_s_own_in_every_tier() -> None:
+    busy = "import time, json\nwhile time.process_time() < 0.3:\n    pass\nprint(json.dumps({}))\n"
+    for tier in ("full", "guard"):
+        if (await LocalSandbox(tiers=(tier,)).standing()).tier == tier:
+            tools = ToolServer(TOOLS, (), None, echo)
+            result = await run_code("example", busy, b"{}", tools, LocalSandbox(tiers=(tier,)))
+            assert (result.tier, result.cpu_seconds >= 0.3) == (tier, True)
+            killed = await run_code(
+                "example", "while True:\n    pass\n", b"{}", tools, LocalSandbox(tiers=(tier,)), RunLimits(seconds=1.0)
+            )
+            assert (killed.limit, killed.cpu_seconds > 0.1) == ("seconds", True)
+
+
 # --- tools ---------------------------------------------------------------------------------------------------------
 
 PREAMBLE = "import json, sys\nfrom node_runtime import ToolChain, call_tool, call_tools_parallel\n"
@@ -235,7 +247,7 @@ async def test_a_tool_call_goes_through_the_program_and_back() -> None:
     result = await run(PREAMBLE + "print(json.dumps({'said': call_tool('summarizer', 'hé\\n', temperature=0.1)}))")
     assert result.output == {"said": "summarizer: hé\n"}
     (call,) = result.tool_calls
-    assert (call.tool, call.prompt_characters, call.error) == ("summarizer", 3, "")
+    assert (call.tool, call.prompt, call.answer, call.error) == ("summarizer", "hé\n", "summarizer: hé\n", "")
 
 
 async def test_calls_from_several_threads_get_each_its_own_answer() -> None:
@@ -256,6 +268,14 @@ async def test_a_chain_of_tools_hands_answers_on() -> None:
     assert (await run(code)).output == {"said": "summarizer: <summarizer: a>"}
 
 
+async def test_a_node_asks_the_configured_model_by_the_tool_llm() -> None:
+    code = "import json\nfrom node_runtime import call_llm\nprint(json.dumps({'said': call_llm('any', 'hi')}))"
+    tools = ToolServer(TOOLS, ("llm",), None, echo)
+    result = await run_code("example", code, b"{}", tools, SANDBOX)
+    assert result.output == {"said": "llm: hi"}
+    assert "not among those this node was approved with" in (await run(code)).error
+
+
 @pytest.mark.parametrize(
     ("call", "error"),
     [
@@ -268,7 +288,7 @@ async def test_a_chain_of_tools_hands_answers_on() -> None:
         ("[call_tool('summarizer', 'x') for _ in range(51)]", "RuntimeError: A run may make at most 50 tool calls."),
         (
             "import os; os.write(3, b'not json\\n'); call_tool('summarizer', 'x')",
-            "RuntimeError: A request is one JSON object on one line.",
+            "RuntimeError: A request is one JSON object on one line, with each key once.",
         ),
     ],
 )
@@ -308,7 +328,7 @@ def approve(library: NodeFiles) -> Callable[[str, str], None]:
 @pytest.fixture
 def runner(library: NodeFiles) -> NodeRunner:
     shorten = ToolDefinition("shorten", "node", "Shortens.", target="shortener")
-    return NodeRunner(library, {**TOOLS, "shorten": shorten}, None, echo)
+    return NodeRunner(library, {**TOOLS, "shorten": shorten}, None, echo, SANDBOX, dry_reply=echo)
 
 
 async def test_an_approved_node_runs_from_the_command_line(
@@ -350,6 +370,12 @@ async def test_input_that_is_no_json_object_is_wrong_usage(runner: NodeRunner, s
     assert stderr.startswith("evolver-tui: Standard input has to hold one JSON object.")
 
 
+async def test_input_that_can_be_read_in_two_ways_is_wrong_usage(runner: NodeRunner) -> None:
+    code, stdout, stderr = await run_node("summarize_it", runner, b'{"in": {"\\u001b]": 1, "\\u001B]": 2}}')
+    assert (code, stdout) == (2, b"")
+    assert stderr == "evolver-tui: Standard input has the key '␛]' twice in one object.\n"
+
+
 async def test_a_node_that_was_edited_by_hand_does_not_run(
     library: NodeFiles, runner: NodeRunner, approve: Callable[[str, str], None], tmp_path: Path
 ) -> None:
@@ -385,7 +411,7 @@ async def test_nodes_that_call_themselves_come_to_an_end(
 
 async def test_a_python_that_cannot_be_started_is_said(library: NodeFiles, approve: Callable[[str, str], None]) -> None:
     approve("summarize_it", NODE)
-    runner = NodeRunner(library, TOOLS, None, echo, python="/nowhere/python")
+    runner = NodeRunner(library, TOOLS, None, echo, LocalSandbox(python="/nowhere/python"), dry_reply=echo)
     with pytest.raises(NodeError, match="cannot be started"):
         await runner.run("summarize_it", b"{}")
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import socket
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,10 +16,11 @@ from evolver_tui.adapters.nodes.tool_calls import CallRefused, ToolLimits, ToolS
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import BackendError, ConfigError
 from evolver_tui.core.tool import ToolDefinition
-from evolver_tui.engine.author.backend import BackendInfo, Prompt, Usage
+from evolver_tui.engine.author.backend import BackendInfo, Piece, Prompt, Thinking, Usage
 from evolver_tui.engine.author.prompt import fill_template
+from evolver_tui.settings.config import BackendConfig
 from evolver_tui.settings.tool_files import load_tools, read_tool
-from evolver_tui.tools.definitions import BUILT_IN_TOOLS, ROUTER_NAME, TASK_TO_WORKFLOW_ROUTER
+from evolver_tui.tools.definitions import BUILT_IN_TOOLS, TASK_TO_WORKFLOW_ROUTER
 
 TOOLS = {tool.name: tool for tool in BUILT_IN_TOOLS}
 
@@ -25,7 +28,7 @@ TOOLS = {tool.name: tool for tool in BUILT_IN_TOOLS}
 class Writer:
     """A backend that says what it is told to and remembers what it was asked."""
 
-    def __init__(self, pieces: Sequence[str] = ("one ", "two"), error: BackendError | None = None) -> None:
+    def __init__(self, pieces: Sequence[str | Thinking] = ("one ", "two"), error: BackendError | None = None) -> None:
         self.pieces = pieces
         self.error = error
         self.asked: list[Prompt] = []
@@ -35,7 +38,7 @@ class Writer:
     def info(self) -> BackendInfo:
         return BackendInfo("test", "writer")
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         self.asked.append(prompt)
         if self.hold is not None:
             await self.hold.wait()
@@ -66,8 +69,10 @@ def test_the_built_in_tools_are_those_of_the_specification() -> None:
         "quick_translator",
         "nmt_translator",
         "task_to_workflow_router",
+        "llm",  # what call_llm of the specification asks
     }
-    assert (TASK_TO_WORKFLOW_ROUTER.temperature, TASK_TO_WORKFLOW_ROUTER.max_tokens) == (0.2, 4000)
+    assert (BackendConfig().temperature, BackendConfig().max_tokens) == (0.2, 4000)
+    assert (TASK_TO_WORKFLOW_ROUTER.temperature, TASK_TO_WORKFLOW_ROUTER.max_tokens) == (None, None)
     assert all(
         tool.description and tool.system_prompt and "{prompt}" in tool.prompt_template for tool in TOOLS.values()
     )
@@ -77,7 +82,7 @@ def test_the_router_is_told_the_answer_s_fields_and_every_tool_by_its_name() -> 
     prompt = TASK_TO_WORKFLOW_ROUTER.system_prompt
     fields = ("workflow_code", "workflow_name", "suggested_node_id", "tools_used", "estimated_complexity")
     assert all(field in prompt for field in fields)
-    assert all(name in prompt for name in TOOLS if name != ROUTER_NAME)
+    assert all(name in prompt for name in TOOLS if name != TASK_TO_WORKFLOW_ROUTER.name)
 
 
 # --- a person's own ------------------------------------------------------------------------------------------------
@@ -94,7 +99,7 @@ def test_a_tool_file_becomes_a_tool_under_its_own_name(tmp_path: Path) -> None:
     assert folder.problems == ()
     assert set(folder.tools) == {*TOOLS, "pirate", "shout", "ask"}
     pirate = folder.tools["pirate"]
-    assert (pirate.kind, pirate.temperature, pirate.max_tokens) == ("llm", 1.0, 4000)
+    assert (pirate.kind, pirate.temperature, pirate.max_tokens) == ("llm", 1.0, None)
     assert folder.tools["shout"].target == "shout_it"
 
 
@@ -195,7 +200,32 @@ async def test_a_model_is_asked_with_the_tool_s_prompt_and_its_answer_joined() -
 
 
 @pytest.mark.anyio
-async def test_a_node_may_set_what_the_contract_allows_within_the_tool_s_bounds() -> None:
+@pytest.mark.parametrize(
+    ("own", "call", "asked"),
+    [
+        ((None, None), {}, (None, None)),
+        ((0.8, 500), {}, (0.8, 500)),
+        ((0.8, 500), {"temperature": 0, "max_tokens": 700}, (0, 700)),
+        ((None, 9000), {"max_tokens": 8000}, (None, 8000)),
+        ((None, 500), {"max_tokens": 10**9}, (None, 2000)),
+    ],
+)
+async def test_a_call_goes_before_its_tool_and_a_tool_before_the_config(
+    own: tuple[float | None, int | None], call: dict[str, Any], asked: tuple[float | None, int | None]
+) -> None:
+    backend, pirate = Writer(), ToolDefinition("pirate", "llm", "x", "{prompt}", "", *own)
+    await server(backend, ToolLimits(tokens=2000), pirate=pirate).call("pirate", "x", call)
+    assert (backend.asked[0].temperature, backend.asked[0].max_tokens) == asked
+
+
+@pytest.mark.anyio
+async def test_thinking_is_no_part_of_an_answer() -> None:
+    backend = Writer(("Hm. ", Thinking(4, takes_back=True), "Ahoy", Thinking(3), "!"))
+    assert await server(backend).call("summarizer", "x", {}) == "Ahoy!"
+
+
+@pytest.mark.anyio
+async def test_a_node_may_set_what_the_contract_allows_within_the_config_s_bounds() -> None:
     backend = Writer()
     arguments = {"temperature": 99, "max_tokens": 10**9, "system_prompt": "Other.", "timeout": 10**9}
     await server(backend).call("summarizer", "x", arguments)
@@ -203,7 +233,7 @@ async def test_a_node_may_set_what_the_contract_allows_within_the_tool_s_bounds(
     summarizer = TOOLS["summarizer"]
     other, own = backend.asked
     assert (other.user, other.temperature, other.max_tokens) == (
-        'Instructions: "Other."\n\n"x"', 2.0, summarizer.max_tokens
+        'Instructions: "Other."\n\n"x"', 2.0, ToolLimits().tokens
     )  # fmt: skip
     assert "Other." not in other.system
     assert summarizer.system_prompt not in other.system
@@ -263,7 +293,7 @@ async def test_one_slow_call_does_not_hold_up_the_others() -> None:
     slow.hold = asyncio.Event()
 
     class Both(Writer):
-        def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
+        def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
             return (slow if prompt.user == '"slow"' else backend).stream(prompt)
 
     ours, theirs = socket.socketpair()
@@ -286,6 +316,7 @@ async def test_the_server_outlives_every_bad_line_and_hangs_up_after_too_many() 
     serving = asyncio.create_task(tools.serve(*await asyncio.open_connection(sock=ours, limit=tools.longest_line)))
     reader, writer = await asyncio.open_connection(sock=theirs)
     bad = [b"", b"{", b"[]", b"\xff", b'{"id": "1", "tool": "a", "prompt": "b"}', b"[" * 50_000, b'{"id": 1}']
+    bad.append(b'{"id": 1, "tool": "summarizer", "tool": "translator", "prompt": "x"}')
     for line in bad:
         writer.write(line + b"\n")
         assert json.loads(await reader.readline())["kind"] == "bad_request"
@@ -313,6 +344,10 @@ async def test_an_http_tool_posts_the_prompt_and_reads_the_answer() -> None:
         asked.append(head.split(b"\r\n")[0] + b" " + await reader.readexactly(length))
         if b"/moved" in head:
             writer.write(b"HTTP/1.1 302 Found\r\nlocation: http://localhost/\r\ncontent-length: 0\r\n\r\n")
+        elif b"/packed" in head:
+            packed = gzip.compress(b"0" * 1_000_000)
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-encoding: GZip\r\ncontent-length: %d\r\n\r\n" % len(packed))
+            writer.write(packed)
         else:
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nh\xc3\xa9y!")
         await writer.drain()
@@ -323,11 +358,14 @@ async def test_an_http_tool_posts_the_prompt_and_reads_the_answer() -> None:
     async with listening:
         ask = ToolDefinition("ask", "http", "x", address=Address(f"{base}/ask"))
         moved = ToolDefinition("moved", "http", "x", address=Address(f"{base}/moved"))
-        tools = server(None, ask=ask, moved=moved)
+        packed = ToolDefinition("packed", "http", "x", address=Address(f"{base}/packed"))
+        tools = server(None, ask=ask, moved=moved, packed=packed)
         assert await tools.call("ask", "hi", {"tone": "dry"}) == "héy!"
         assert await tools.call("ask", "half \ud83d, none \x00", {}) == "héy!"
         with pytest.raises(CallRefused, match="HTTP 302"):
             await tools.call("moved", "hi", {})
+        with pytest.raises(CallRefused, match="compresses its answer, unasked"):
+            await tools.call("packed", "hi", {})
     method, _, body = asked[0].partition(b" HTTP/1.1 ")
     assert method == b"POST /ask"
     assert json.loads(body) == {"tone": "dry", "prompt": "hi"}

@@ -22,8 +22,8 @@ from evolver_tui.adapters.database.database import Database
 from evolver_tui.adapters.routines.langgraph import be_strict
 from evolver_tui.adapters.sample_hub.hub import FeedSettings, SampleHub, SampleHubSettings
 from evolver_tui.core.job import JobState, Outcome
+from evolver_tui.core.journal import RESULT
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
-from evolver_tui.engine.durable.routine import RESULT
 from evolver_tui.engine.session import Session
 from tests.support.hubs import free_port
 from tests.support.processes import OFTEN_KILLED, PATIENCE_SECONDS, environment, in_thread

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from evolver_tui.core.job import JobState
+from evolver_tui.core.journal import RESULT
 from evolver_tui.core.question import Answer, AnswerAction
-from evolver_tui.engine.durable.routine import RESULT
 from evolver_tui.engine.session import Session
 from tests.support.routine_process import install
 from tests.support.sessions import Watch, open_question, row_of, running, send, workspace_in

@@ -17,9 +17,10 @@ import pytest
 
 from evolver_tui.adapters.routines.plugins import find_routines
 from evolver_tui.core.job import JobState
+from evolver_tui.core.journal import RESULT
 from evolver_tui.core.question import Answer, AnswerAction
 from evolver_tui.core.task import Task
-from evolver_tui.engine.durable.routine import RESULT, Run, source_hash
+from evolver_tui.engine.durable.routine import Run, source_hash
 from evolver_tui.engine.session import Session
 from evolver_tui.settings.config import check_config
 from tests.support.processes import environment

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -19,8 +20,8 @@ from evolver_tui.adapters.system_clock import SystemClock
 from evolver_tui.adapters.worker_process import supervisor
 from evolver_tui.core.errors import UsageError
 from evolver_tui.core.job import JobState
+from evolver_tui.core.journal import RESULT
 from evolver_tui.core.question import Answer, AnswerAction
-from evolver_tui.engine.durable.routine import RESULT
 from evolver_tui.engine.session import Session
 from evolver_tui.wiring import NO_WORK, Work, make_session
 from tests.support.processes import environment, in_thread
@@ -36,7 +37,7 @@ from tests.support.sessions import (
     workspace_in,
 )
 
-ROUTINES = ("spins", "exits", "crashes", "asks", "leaves_a_thread")
+ROUTINES = ("spins", "exits", "crashes", "asks", "leaves_a_thread", "mails")
 CONFIG = "[routines]\n" + "".join(f'{name} = "busy:{name}"\n' for name in ROUTINES)
 
 
@@ -112,6 +113,25 @@ async def test_routine_runs_in_another_process_and_is_told_of_here(home: Path) -
         told = [told.signal.name for told in await session.store.signals(session.id)]
         assert told == watch.names(), "each is in the log once"
     assert children() == set()
+
+
+@pytest.mark.anyio
+async def test_what_does_not_work_in_the_process_is_told_here_and_tried_by_a_key_here(home: Path) -> None:
+    tasks = [a_task("mails", home, name) for name in "abc"]
+    async with at_work(home, *tasks, a_task("asks", home, "other")) as (session, watch):
+        await watch.until("worker.paused", shared="mail server")
+        await watch.until("question.asked", task_id="other")
+        await session.workers.drained()
+        (outage,) = session.outages
+        assert (outage.shared, outage.error) == ("mail server", "The mail server is away. Start it.")
+        assert (home / "tries").read_text() == "x"
+        (home / "server").touch()
+        session.workers.try_now()
+        await watch.until("worker.resumed", shared="mail server")
+        for name in "abc":
+            await watch.until("task.completed", task_id=name)
+        assert not session.outages
+        assert "task.failed" not in watch.names()
 
 
 @pytest.mark.parametrize(
@@ -215,17 +235,17 @@ async def test_thread_that_a_routine_leaves_behind_holds_nothing_up(home: Path) 
 async def test_process_that_cannot_begin_says_why_and_is_tried_again(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "FIRST_WAIT_SECONDS", 0.05)
     config = home / "config" / "config.toml"
     async with at_work(home) as (session, watch):
         write(config, CONFIG + "[desk]\ntitle = 7\n")
         await send(session, {"tasks": [a_task("asks", home)]})
-        failed = await watch.until("worker.error")
-        assert "title" in failed.payload["error"]
-        assert session.trouble == failed.payload["error"]
+        failed = await watch.until("worker.paused", shared="routine process")
+        assert "title" in str(failed.payload["error"])
+        assert [outage.error for outage in session.outages] == [failed.payload["error"]]
         write(config, CONFIG)
+        session.try_now()
         await watch.until("question.asked", task_id="t")
-        assert session.trouble == ""
+        assert not session.outages
 
 
 @pytest.mark.anyio
@@ -267,5 +287,34 @@ async def test_process_ends_with_a_session_that_was_killed(home: Path, routine: 
         else:
             session.until("question.asked")
         (pid,) = children(session.pid)
+        session.kill()
+    await until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+def state_of(pid: int) -> str:
+    """A process's state, e.g. T where it is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+@pytest.mark.anyio
+async def test_process_is_stopped_with_its_session_and_goes_on_with_it(home: Path) -> None:
+    async with at_work(home, a_task("spins", home)) as (session, watch):
+        pid = await began(home)
+        session.workers.freeze(True)
+        await until(lambda: state_of(pid) == "T")
+        write(home / "enough", "")
+        session.workers.freeze(False)
+        await watch.until("task.completed", task_id="t")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing else tells of a parent's death")
+@pytest.mark.anyio
+async def test_process_that_is_stopped_ends_with_a_session_that_was_killed(home: Path) -> None:
+    with Working(home, [a_task("spins", home)], ISOLATED="yes") as session:
+        session.until("task.started")
+        pid = await began(home)
+        os.killpg(pid, signal.SIGSTOP)
+        await until(lambda: state_of(pid) == "T")
         session.kill()
     await until(lambda: not Path(f"/proc/{pid}").exists())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -66,6 +69,36 @@ def test_file_that_is_no_toml_of_texts_is_refused_without_quoting_it(paths: Path
         secret("TOKEN", {}, paths)
     assert "SECRET" not in str(caught.value)
     assert str(paths.secret_files[0]) in str(caught.value)
+
+
+SLOW_KEYRING = """
+import sys
+def get_password(service, name):
+    main = sys.modules["__main__"]
+    main.asked.set()
+    main.ends.wait()
+    print("came back", flush=True)
+"""
+LEAVES_MEANWHILE = """
+import atexit, sys, threading
+from pathlib import Path
+from evolver_tui.settings.paths import find_paths
+from evolver_tui.settings.secrets import secret
+asked, ends = threading.Event(), threading.Event()
+atexit.register(ends.set)  # called before what was registered earlier
+threading.Thread(target=secret, args=("TOKEN", {}, find_paths(Path(sys.argv[1]), {})), daemon=True).start()
+asked.wait()
+"""
+
+
+def test_a_keyring_at_work_is_not_cut_off_by_the_end_of_the_process(tmp_path: Path) -> None:
+    (tmp_path / "keyring.py").write_text(SLOW_KEYRING)
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])}
+    ran = subprocess.run(
+        [sys.executable, "-c", LEAVES_MEANWHILE, str(tmp_path)],
+        capture_output=True, text=True, env=environ, timeout=60, check=False,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "came back\n", "")
 
 
 class TestKeyring:

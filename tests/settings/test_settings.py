@@ -230,6 +230,13 @@ def test_byte_order_mark_and_windows_line_ends_are_no_mistake(paths: Paths) -> N
         (f"[author]\nmax_rejects = {10**400}\n", ["from 0 to 20", "a huge number"]),
         ("[backend]\ntemperature = nan\n", ["temperature", "from 0 to 2", "nan"]),
         ("[backend]\ntotal_timeout = inf\n", ["total_timeout", "inf"]),
+        ("[backend]\nkind = 'anthropic'\nmodel = 'x'\ntemperature = 1.5\n", ["at most 1", "is 1.5"]),
+        ("[backend]\nkey_header = 'a b'\n", ["key_header", "the name of a header"]),
+        ("[backend]\nkey_header = 'Content-Type'\n", ["key_header", "the name of a header"]),
+        (
+            "[backend]\nkind = 'openai'\nmodel = 'x'\nbase_url = 'https://x.openai.azure.com'\n",
+            ["[backend] base_url (https://x.openai.azure.com) is Azure's", "?api-version="],
+        ),
         ("[backend]\nkind = 'opnai'\n", ["kind", "'openai'", "opnai"]),
         ("[backend]\nkind = 'openai'\n", ["needs a model", 'model = "..."']),
         ("[backend]\nbase_url = 'ws://x'\n", ["base_url", "http:// or https://"]),
@@ -262,6 +269,7 @@ def test_every_mistake_is_named_with_file_and_key(paths: Paths, text: str | byte
     [
         "[hub]\ntoken_env = 'SECRET-abcdef-123'",
         "[backend]\napi_key_env = 'ghp_SECRETabcdef123456789'",
+        "[backend]\nkey_header = 'ghp-SECRETabcdef123456789 x'",
         "[hub]\nurl = 'https://me:SECRET@hub.example/x'",
         "[hub]\nurl = 'https://hub.example/x?access_token=SECRET'",
         "[backend]\napi_key = 'SECRET'",
@@ -312,7 +320,8 @@ CONFIGS = st.builds(
         base_url=st.sampled_from(["", "http://127.0.0.1:8080/v1"]).map(Address),
         model=NAME,
         api_key_env=VARIABLE,
-        temperature=st.floats(0, 2),
+        key_header=st.sampled_from(["", "Authorization", "api-key"]),
+        temperature=st.floats(0, 1),
         max_tokens=st.integers(1, 1_000_000),
     ),
     desk=st.builds(

@@ -10,6 +10,7 @@ from typing import Any
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.claim import Claim
 from evolver_tui.core.node import NodeDraft
+from evolver_tui.core.node_run import Tryout
 from evolver_tui.core.question import Question, QuestionKind
 from evolver_tui.core.routine_state import DeferredEvent, Progress, SharedState
 from evolver_tui.core.task import Task
@@ -49,8 +50,19 @@ async def asking(store: Store, raw: Mapping[str, Any] = RAW, form: Mapping[str, 
     return claim.job
 
 
-async def reviewed(store: Store, raw: Mapping[str, Any] = RAW, code: str = CODE, version: int = 1) -> int:
-    """A job whose question was answered and whose draft waits for a review; returns its number."""
+async def reviewed(
+    store: Store,
+    raw: Mapping[str, Any] = RAW,
+    code: str = CODE,
+    version: int = 1,
+    tryout: Tryout | None = None,
+    report_of: str = "",
+) -> int:
+    """A job whose question was answered and whose draft waits for a review; returns its number.
+
+    Args:
+        report_of: another code, whose report is told in the place of the draft's.
+    """
     job = await asking(store, raw)
     question = await store.open_question_of(job)
     assert question is not None
@@ -58,8 +70,10 @@ async def reviewed(store: Store, raw: Mapping[str, Any] = RAW, code: str = CODE,
     claim = await store.claim(ELSEWHERE, LEASE)
     assert claim is not None
     draft = NodeDraft("echo_back", "Echo back", code, (), "simple", "offline", 0.5, 12)
-    report = check_draft(code, ())
+    report = check_draft(report_of or code, ())
     subject = {"draft": draft.to_json_value(), "report": report.to_json_value(), "version": version, "attempt": 1}
+    if tryout is not None:
+        subject["tryout"] = tryout.to_json_value()
     review = Question("review 1", "echo_back: approve, edit or reject?", kind=QuestionKind.REVIEW, subject=subject)
     kept = Progress(deferred=DEFERRED)
     await store.pause(claim.job, claim.fence, review, "s", progress=kept)

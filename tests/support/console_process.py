@@ -36,7 +36,8 @@ from typing import Any, NamedTuple
 from evolver_tui import wiring
 from evolver_tui.cli.main import main
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeRecord
-from evolver_tui.engine.author.backend import Backend, Prompt, Usage
+from evolver_tui.core.node_run import NodeRun
+from evolver_tui.engine.author.backend import Backend, Piece, Prompt
 from evolver_tui.engine.author.library import Approval, Library
 from evolver_tui.engine.store import Store
 
@@ -114,7 +115,7 @@ class Fate:
         """Count the pieces."""
         real = backend.stream
 
-        async def stream(prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
+        async def stream(prompt: Prompt) -> AsyncGenerator[Piece, None]:
             pieces = 0
             async for piece in real(prompt):
                 pieces += 1
@@ -128,11 +129,11 @@ class Fate:
         """Wrap its save."""
         point, real = self._point, library.save
 
-        def save(draft: NodeDraft, report: CheckReport, approval: Approval) -> NodeRecord:
+        def save(draft: NodeDraft, report: CheckReport, approval: Approval, runs: Sequence[NodeRun] = ()) -> NodeRecord:
             if point.moment == "before":
                 die()
             self._node_id = draft.node_id
-            record = real(draft, report, approval)
+            record = real(draft, report, approval, runs)
             if point.moment == "after":
                 die()
             return record

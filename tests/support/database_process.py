@@ -171,6 +171,16 @@ async def write_for_ever(url: str) -> None:
             say("finished", claim.job)
 
 
+async def add_in_batches(url: str, batches: int, size: int) -> None:
+    """Add so many tasks, a batch to a commit."""
+    database = await opened(url)
+    for number in range(batches):
+        tasks = [task(f"{os.getpid()}-{number}-{n}") for n in range(size)]
+        await database.add_tasks(tasks, "s", generate=True, signals_of=narrate)
+    say("added", batches * size)
+    await database.close()
+
+
 async def claim_and_wait(url: str) -> None:
     """Hold one job until somebody kills this."""
     database = await opened(url)
@@ -384,8 +394,8 @@ OPERATIONS: dict[str, Operation] = {
 SCENARIOS: dict[str, Callable[..., Awaitable[None]]] = {
     scenario.__name__: scenario
     for scenario in (
-        look, write_for_ever, claim_and_wait, claim_all, answer_all, write_late, take_over, live_in_another_day,
-        fill_the_disk, strike,
+        look, write_for_ever, add_in_batches, claim_and_wait, claim_all, answer_all, write_late, take_over,
+        live_in_another_day, fill_the_disk, strike,
     )
 }  # fmt: skip
 

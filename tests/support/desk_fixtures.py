@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,8 +13,11 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from evolver_tui.core.job import JobState, QueueCounts, QueueKey, QueueRow
+from evolver_tui.core.node_run import NodeRun
+from evolver_tui.engine.node_runs import LiveTerms, NodeRuns, Trial
 from evolver_tui.engine.session import Session
 from evolver_tui.engine.store import Store
+from evolver_tui.settings.workspace import Workspace
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.decision_keys import SECONDS_AFTER_A_WORD, SECONDS_TO_CONFIRM
 from evolver_tui.tui.desk_settings import DeskSettings
@@ -22,7 +25,8 @@ from evolver_tui.tui.modals import Modal
 from evolver_tui.tui.screens.desk.panes.queue_pane import QueuePane
 from evolver_tui.tui.screens.desk.screen import Desk
 from evolver_tui.tui.themes import variable_defaults
-from evolver_tui.wiring import Workspace, make_session
+from evolver_tui.wiring import make_runner, make_session
+from tests.support.boxes import SteadySandbox
 from tests.support.sessions import PATIENCE_SECONDS, send, workspace_in
 
 WIDE, SMALL = (120, 40), (80, 24)
@@ -46,6 +50,32 @@ class HandClock:
 
     def __call__(self) -> float:
         return self.seconds
+
+
+class SteadyRuns:
+    """Runs drafts in a box, and says of each that it took as much as of any other.
+
+    So that a screen looks the same on every machine.
+    """
+
+    def __init__(self, runs: NodeRuns) -> None:
+        self._runs = runs
+
+    async def try_out(self, trial: Trial) -> NodeRun:
+        """Run code once."""
+        run = await self._runs.try_out(trial)
+        calls = tuple(replace(call, seconds=0.01) for call in run.tool_calls)
+        return replace(run, seconds=0.06, cpu_seconds=0.04, memory_mb=14.0, tool_calls=calls)
+
+    def live_terms(self, tools: Collection[str]) -> LiveTerms:
+        """What they would be."""
+        return self._runs.live_terms(tools)
+
+
+def steady_session(place: Workspace) -> Session:
+    """A session whose author writes at once and whose runs look the same everywhere."""
+    sandbox = SteadySandbox()
+    return make_session(place, pace=0.0, sandbox=sandbox, runs=SteadyRuns(make_runner(place, sandbox)))
 
 
 @dataclass
@@ -135,13 +165,19 @@ async def console(
     *,
     size: tuple[int, int] = WIDE,
     make: Callable[[], Session] | None = None,
+    session_in: Callable[[Workspace], Session] = steady_session,
     first: tuple[Sequence[QueueRow], QueueCounts | None] = ((), None),
     **settings: Any,
 ) -> AsyncIterator[Console]:
-    """The console on a home under `folder`, with the connect dialog closed once its session is open."""
+    """The console on a home under `folder`, with the connect dialog closed once its session is open.
+
+    Args:
+        make: makes a session of which nothing is expected; then no dialog is closed.
+        session_in: makes its session otherwise.
+    """
     place, clock = workspace_in(folder), HandClock()
     chosen = DeskSettings(monotonic=clock, **settings)
-    app = EvolverApp(make or (lambda: make_session(place, pace=0.0)), lambda: first, chosen)
+    app = EvolverApp(make or (lambda: session_in(place)), lambda: first, chosen)
     async with app.run_test(size=size) as pilot:
         running = Console(app, pilot, clock, place)
         vars(app)["NOTIFICATION_TIMEOUT"] = PATIENCE_SECONDS  # what was said stands there until it was looked for

@@ -5,7 +5,7 @@ from __future__ import annotations
 from evolver_tui.core.node import CheckReport
 from evolver_tui.engine.checks.checks import check_draft
 
-TOOLS = ("summarizer", "content_generator", "quick_translator", "nmt_translator")
+TOOLS = ("summarizer", "content_generator", "quick_translator", "nmt_translator", "llm")
 
 
 NODE = """\

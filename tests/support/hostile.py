@@ -5,6 +5,7 @@ They are what `json.loads` gives: a lone surrogate or a NUL arrives as an escape
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import re
 import unicodedata
@@ -17,13 +18,17 @@ from textual.widget import Widget
 
 from evolver_tui.core.errors import EvolverError
 from evolver_tui.core.node import CheckReport, Finding, FindingLevel, NodeDraft, Risk
+from evolver_tui.core.node_run import NodeRun, ToolExchange, Tryout
 from evolver_tui.core.question import Question, QuestionKind
+from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.task import Task
 from evolver_tui.engine.author.author import Author
 from evolver_tui.engine.durable.routine import Result, Run
 from evolver_tui.engine.session import Session
-from evolver_tui.wiring import Workspace, make_session
+from evolver_tui.settings.workspace import Workspace
+from evolver_tui.wiring import make_session
+from tests.support.boxes import SteadySandbox
 
 HOSTILE: dict[str, str] = {
     # escape sequences
@@ -155,6 +160,24 @@ def assert_harmless(text: str, allowed: str = "\n") -> None:
     assert not pile, f"{pile.end() - pile.start()} marks on one letter in {ascii(text)[:500]}"
 
 
+_OF_THE_CONSOLE = re.compile(
+    r"\x1b\[[0-9;?<>$]*[A-Za-z]|\x1b]22;[a-z]*\x07"  # cursor, colours, modes; the pointer's shape
+    r"|\x1b]2;evolver( · \d+ needs? you)?\x1b\\|\x1b]2;\x1b\\"  # the window's title
+)
+
+
+_LONGEST_SEQUENCE = 12
+"""Bytes at the end of what was written that may be half a sequence."""
+
+
+def assert_console_steers_alone(raw: bytes) -> None:
+    """What a console wrote to its terminal is words, and its own sequences; one that was killed broke off anywhere."""
+    text, broken_off = codecs.getincrementaldecoder("utf-8")().decode(raw), raw.rpartition(b"\x1b")[2]
+    if len(broken_off) < _LONGEST_SEQUENCE:
+        text = text[: text.rindex("\x1b")]
+    assert_harmless(_OF_THE_CONSOLE.sub("", text), allowed="\r\n")
+
+
 def drawn(app: App[Any]) -> list[list[Segment]]:
     """What the terminal would be sent, row by row."""
     return [list(strip) for strip in app.screen._compositor.render_strips()]
@@ -233,13 +256,23 @@ def question_of(words: str) -> Question:
 
 
 def review_of(words: str) -> Question:
-    """A review whose draft and report say `words` wherever they say something."""
+    """A review whose draft, report and runs say `words` wherever they say something."""
     draft = NodeDraft(words, words, f"# {words}\nx = {words}\n", (words,), words, words, 0.5, 7)
     levels = (FindingLevel.PASS, FindingLevel.NOTE, FindingLevel.FAIL)
     findings = tuple(Finding(words, level, words, line) for line, level in enumerate(levels))
     report = CheckReport(findings, (words,), (words,), Risk.HIGH)
-    subject = {"draft": draft.to_json_value(), "report": report.to_json_value(), "version": 1, "attempt": 2}
-    return Question("review 1", words, kind=QuestionKind.REVIEW, subject=subject)
+    subject = ReviewSubject(draft, report, 1, 2, tryout=Tryout(runs_of(words), words, 1))
+    return Question("review 1", words, kind=QuestionKind.REVIEW, subject=subject.to_json_value())
+
+
+def runs_of(words: str) -> tuple[NodeRun, ...]:
+    """A run that failed and one that gave another output than before, which say `words` wherever they say something."""
+    calls = (ToolExchange(words, words, words, words, "", 0.1), ToolExchange("t", "p", "", "", words, 0.1))
+    failed = NodeRun(
+        words, {words: words}, words, words, None, words, 1, 0.1, 0.1, 1.0, words, words, tool_calls=calls,
+        tool_call_count=30,
+    )  # fmt: skip
+    return failed, dataclasses.replace(failed, output={"a": words}, error="", expected={"a": words + "b"})
 
 
 def task_of(words: str, does: str, **more: Any) -> dict[str, Any]:
@@ -261,7 +294,8 @@ class Repeat:
 
 def repeating_session(place: Workspace) -> Session:
     """A real session whose routine says what its tasks say."""
-    return Session(dataclasses.replace(make_session(place)._parts, author=cast(Author, Repeat())))
+    parts = make_session(place, sandbox=SteadySandbox())._parts
+    return Session(dataclasses.replace(parts, author=cast(Author, Repeat())))
 
 
 def as_kept(text: str) -> str:

@@ -78,7 +78,7 @@ def hub_process(
     token: str = "",
     keep_alive: float = 15,
 ) -> Iterator[HubProcess]:
-    """A running hub that sends each task once. `kind` is "sample" or "aspnet"."""
+    """A running hub that sends each task once. `kind` is "sample", "aspnet", or "aspnet:" and its transports."""
     with tempfile.TemporaryDirectory() as folder:
         tasks_file = Path(folder) / "tasks.json"
         tasks_file.write_text(json.dumps({"tasks": tasks}))
@@ -89,6 +89,7 @@ def hub_process(
             command = [*shlex.split(ASPNET_HUB), "--urls", f"http://127.0.0.1:{port}", "--tasks", str(tasks_file)]
             command += ["--rate", str(rate), "--batch", str(batch), "--keepalive", str(keep_alive)]
             command += ["--token", token] if token else []
+            command += ["--transports", transports] if (transports := kind.partition(":")[2]) else []
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
         try:
             assert process.stdout is not None

@@ -68,6 +68,7 @@ class Recorder:
     def __init__(self) -> None:
         self.messages: list[Sequence[Any]] = []
         self.problems: list[str] = []
+        self.others: list[tuple[str, str]] = []
         self.states: list[LinkState] = []
         self.take: Callable[[], object] = lambda: None
         self._loop = asyncio.get_running_loop()
@@ -81,6 +82,10 @@ class Recorder:
 
     def unusable(self, problem: str) -> None:
         self.problems.append(problem)
+        self._loop.call_soon_threadsafe(self._changed.set)
+
+    def unheard(self, method: str, subscribed: str) -> None:
+        self.others.append((method, subscribed))
         self._loop.call_soon_threadsafe(self._changed.set)
 
     def state_changed(self, state: LinkState) -> None:

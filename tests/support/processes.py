@@ -268,6 +268,7 @@ def in_thread(server: AbstractAsyncContextManager[T]) -> Iterator[T]:
 
 HARMLESS = "import json\nimport sys\n\ndata = json.load(sys.stdin)\nprint(json.dumps({{'task': {task_id!r}}}))\n"
 FLAGGED = "import subprocess\n" + HARMLESS
+THREADED = "import threading\n" + HARMLESS
 BROKEN = "def broken(:\n"
 
 
@@ -289,6 +290,10 @@ def node_of(task_id: str) -> str:
     return "node_" + task_id.replace("-", "_")
 
 
+TRIED = "a trial"
+"""In place of a task's id, where the model is only asked whether it answers."""
+
+
 class Model:
     """A provider of chat completions: each request's bytes come from `play(task_id)`, which may wait in between.
 
@@ -299,6 +304,8 @@ class Model:
         self._play = play or whole_answer
         self.asked: list[str] = []
         """The task id of every request, in order."""
+        self.requests: list[Any] = []
+        """What it was told in each, beside its instructions; texts as they are, the author's as JSON."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
@@ -312,10 +319,14 @@ class Model:
         self._server.socket.close()
 
     @property
+    def url(self) -> str:
+        """Without a path."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
     def config(self) -> str:
         """The config file that chooses this model."""
-        url = f"http://127.0.0.1:{self._server.server_port}/v1"
-        return f'[backend]\nkind = "openai"\nmodel = "m"\nbase_url = "{url}"\n'
+        return f'[backend]\nkind = "openai"\nmodel = "m"\nbase_url = "{self.url}/v1"\n'
 
     def configure(self, home: Path, more: str = "") -> None:
         """Write that config, and more, under `home`."""
@@ -327,8 +338,14 @@ class Model:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                task_id = json.loads(body["messages"][-1]["content"])["task"]["id"]
+                try:
+                    body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                except (OSError, ValueError):  # a client that thought better of it hangs up
+                    return
+                said = body["messages"][-1]["content"]
+                request = json.loads(said) if said.startswith("{") else said
+                task_id = request["task"]["id"] if isinstance(request, dict) else TRIED
+                model.requests.append(request)
                 model.asked.append(task_id)
                 with contextlib.suppress(OSError):
                     for part in model._play(task_id):

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from evolver_tui.adapters.llm.anthropic import AnthropicBackend
-from evolver_tui.adapters.llm.http import BackendSettings, HttpBackend
+from evolver_tui.adapters.llm.http import HttpBackend
 from evolver_tui.adapters.llm.openai import OpenAIBackend
+from evolver_tui.adapters.llm.provider_api import BackendSettings
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import BackendError
-from evolver_tui.engine.author.backend import Prompt, Usage
+from evolver_tui.engine.author.backend import Prompt, Thinking, Usage
 
 SECRET = "sk-proj-Zq7vN2xKfL9wTbR4mHdY8cGe"
 NOW = 1_800_000_000.0
@@ -42,23 +43,42 @@ def guarded(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -
 
 
 def backend_at(url: str, vendor: str = "openai", key: str | None = SECRET, **changes: Any) -> HttpBackend:
-    values = {"model": "coder-7b", "api_key": lambda: key, "connect_timeout": 2.0, "read_timeout": 5.0, **changes}
-    if vendor == "anthropic":
-        return AnthropicBackend(
-            BackendSettings("anthropic", Address(url), api_key_name="ANTHROPIC_KEY", **values), FixedClock()
-        )
-    return OpenAIBackend(
-        BackendSettings("openai", Address(url + "/v1"), api_key_name="OPENAI_KEY", **values), FixedClock()
-    )
+    settings: dict[str, Any] = {
+        "kind": vendor,
+        "base_url": Address(changes.pop("base_url", url if vendor == "anthropic" else f"{url}/v1")),
+        "model": "coder-7b",
+        "api_key": lambda: key,
+        "api_key_name": f"{vendor.upper()}_KEY",
+        "connect_timeout": 2.0,
+        "read_timeout": 5.0,
+        **changes,
+    }
+    backend = AnthropicBackend if vendor == "anthropic" else OpenAIBackend
+    return backend(BackendSettings(**settings), FixedClock())
 
 
 async def answered(backend: HttpBackend) -> tuple[str, Usage]:
     """Everything a whole answer brings."""
-    pieces = [piece async for piece in backend.stream(ASKED)]
-    *texts, usage = pieces
+    text, usage, _ = await answered_with_thinking(backend)
+    return text, usage
+
+
+async def answered_with_thinking(backend: HttpBackend) -> tuple[str, Usage, int]:
+    """The same, and how many characters of thinking came."""
+    *pieces, usage = [piece async for piece in backend.stream(ASKED)]
     assert isinstance(usage, Usage)
     await backend.close()
-    return "".join(str(text) for text in texts), usage
+    texts: list[str] = []
+    thinking = 0
+    for piece in pieces:
+        match piece:
+            case Thinking():
+                thinking += piece.characters
+                if piece.takes_back:
+                    texts.clear()
+            case str():
+                texts.append(piece)
+    return "".join(texts), usage, thinking
 
 
 async def refused(backend: HttpBackend, *, is_echo: bool = False) -> BackendError:

@@ -153,9 +153,9 @@ SSE_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r
 
 
 def status(code: int, headers: Mapping[str, str] | None = None, body: object = b"") -> bytes:
-    """A whole response; a body that is not bytes is sent as JSON."""
+    """A whole response after which the connection is closed; a body that is not bytes is sent as JSON."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    lines = [f"HTTP/1.1 {code} Said", f"content-length: {len(content)}"]
+    lines = [f"HTTP/1.1 {code} Said", f"content-length: {len(content)}", "connection: close"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + content
 

@@ -1,7 +1,7 @@
 """Processes that save a node and are killed, or run out of disk, on the way. Run by test_node_files.
 
-python -m tests.support.saving_process kill ROOT VERSIONS    copies of a library, one killed at each point of a save
-python -m tests.support.saving_process full ROOT BYTES       a save where no file may grow beyond BYTES
+python -m tests.support.saving_process kill ROOT VERSIONS [ID]  copies of a library, one killed at each point of a save
+python -m tests.support.saving_process full ROOT BYTES          a save where no file may grow beyond BYTES
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ import resource
 import shutil
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from evolver_tui.adapters.nodes.library import NodeFiles
 from evolver_tui.core.errors import NodeError
 from evolver_tui.core.node import NodeDraft, NodeRecord
+from evolver_tui.core.node_run import NodeRun
 from evolver_tui.engine.author.library import Approval
 from evolver_tui.engine.checks.checks import check_draft
+from tests.support.runs import a_run
 
 NODE = "summarize_blog_post"
 _EVENTS = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.rmtree")
@@ -28,14 +31,21 @@ def code_of(version: int) -> str:
     return f"import json, sys\ndata = json.load(sys.stdin)\nprint(json.dumps({{'version': {version}, 'in': data}}))\n"
 
 
-def save(library: NodeFiles, version: int, node_id: str = NODE, code: str | None = None) -> NodeRecord:
+def runs_of(version: int) -> list[NodeRun]:
+    """What that node gave when it was tried: a run fewer with each version."""
+    return [a_run(f"sample {number}", {"version": version, "in": {"id": "x"}}) for number in range(1, 5 - version)]
+
+
+def save(
+    library: NodeFiles, version: int, node_id: str = NODE, code: str | None = None, runs: Sequence[NodeRun] = ()
+) -> NodeRecord:
     """Approve a version, for a task of its own."""
     draft = NodeDraft(node_id, "Summarize blog post", code_of(version) if code is None else code, (), "simple", "test")
     approval = Approval("ada", f"2026-11-20T15:45:0{version % 10}.000Z", f"task-{version}", "summarize")
-    return library.save(draft, check_draft(draft.code, ()), approval)
+    return library.save(draft, check_draft(draft.code, ()), approval, runs)
 
 
-def kill_everywhere(root: Path, versions: int) -> int:
+def kill_everywhere(root: Path, versions: int, node_id: str = NODE) -> int:
     """Save into copies of `root` and kill the n-th at its n-th touch of the disk; returns how many were killed."""
     point = 0
     while True:
@@ -45,7 +55,7 @@ def kill_everywhere(root: Path, versions: int) -> int:
         child = os.fork()
         if child == 0:
             _die_at(point)
-            save(NodeFiles(copy, lambda: 0.0), versions)
+            save(NodeFiles(copy, lambda: 0.0), versions, node_id, runs=runs_of(versions))
             os._exit(0)
         status = os.waitpid(child, 0)[1]
         if os.WIFEXITED(status):
@@ -78,6 +88,6 @@ def save_on_a_full_disk(root: Path, most: int) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "kill":
-        print(kill_everywhere(Path(sys.argv[2]), int(sys.argv[3])))
+        print(kill_everywhere(Path(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:]))
     else:
         save_on_a_full_disk(Path(sys.argv[2]), int(sys.argv[3]))

@@ -15,7 +15,9 @@ from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.signal import Signal
 from evolver_tui.engine.session import Session
-from evolver_tui.wiring import Work, Workspace, find_workspace, make_session
+from evolver_tui.settings.workspace import Workspace, find_workspace
+from evolver_tui.wiring import Work, make_session
+from tests.support.boxes import SteadySandbox
 
 PATIENCE_SECONDS = 20.0
 """Only a hang takes so long."""
@@ -88,7 +90,8 @@ class Watch:
 @asynccontextmanager
 async def running(place: Workspace, **options: Any) -> AsyncIterator[tuple[Session, Watch]]:
     """An open session without a hub, and what it says. Plug-ins run in this process, as in one that is theirs."""
-    session = make_session(place, **{"pace": 0.0, "work": Work(is_isolated=False), **options})
+    usual = {"pace": 0.0, "work": Work(is_isolated=False), "sandbox": SteadySandbox()}
+    session = make_session(place, **{**usual, **options})
     watch = Watch(session)
     await session.open()
     try:

@@ -114,7 +114,15 @@ class Terminal:
     def rows(self) -> list[str]:
         """The screen's rows, without the blanks at their ends."""
         with self._changed:
-            return [row.rstrip() for row in self._screen.display]
+            return [row.rstrip() for row in self._display()]
+
+    def _display(self) -> list[str]:
+        """The screen's rows. A wide character's second cell is empty, also where only that is left of it, which the
+        emulator's own rows cannot be read with.
+        """
+        columns = range(self._screen.columns)
+        rows = (self._screen.buffer[y] for y in range(self._screen.lines))
+        return ["".join(row[x].data for x in columns) for row in rows]
 
     @property
     def text(self) -> str:
@@ -124,8 +132,8 @@ class Terminal:
     def looks(self, text: str) -> set[tuple[bool, bool, bool]]:
         """How the cells of the row are drawn in which `text` stands: bold, reversed, underlined."""
         with self._changed:
-            (y,) = [y for y, row in enumerate(self._screen.display) if text in row]
-            start = self._screen.display[y].index(text)
+            (y,) = [y for y, row in enumerate(self._display()) if text in row]
+            start = self._display()[y].index(text)
             cells = [self._screen.buffer[y][x] for x in range(start, start + len(text))]
             return {(cell.bold, cell.reverse, cell.underscore) for cell in cells}
 

@@ -33,7 +33,7 @@ def leave(terminal: Terminal) -> int:
     """`q`, and yes where a node is just being written; returns the exit code."""
     look()
     terminal.send("q")
-    asks = "Leave the console?"
+    asks = "Quit the console?"
     terminal.wait_until(lambda screen: terminal.is_over or asks in screen, "the end")
     if not terminal.is_over:
         look()
@@ -57,4 +57,4 @@ def approve_task_1(terminal: Terminal) -> None:
     terminal.wait_for("a approve")
     look()
     terminal.send("a")
-    terminal.wait_until(lambda screen: re.search("✓ task-1 .* v1", screen), "the approved task-1")
+    terminal.wait_until(lambda screen: re.search("task-1 saved as .* v1", screen), "the approved task-1")

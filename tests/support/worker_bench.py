@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from evolver_tui.adapters.database.database import Database
 from evolver_tui.core.job import QueueRow
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
+from evolver_tui.engine.away import Away
 from evolver_tui.engine.durable.routine import Routine
 from evolver_tui.engine.durable.worker import Worker
 from evolver_tui.engine.signals import SignalBus, SignalRegistry
@@ -85,6 +87,7 @@ class Bench:
     store: Database
     heard: Heard
     clock: Clock
+    away: Away
 
     async def row(self, task_id: str) -> QueueRow:
         return next(row for row in await self.store.rows_after(None, 100) if row.task_id == task_id)
@@ -97,26 +100,42 @@ class Bench:
 
 @asynccontextmanager
 async def at_work(
-    folder: Path, routine: Routine, *task_ids: str, make_store: Callable[[Path], Database] = Database
+    folder: Path,
+    routine: Routine,
+    *task_ids: str,
+    make_store: Callable[[Path], Database] = Database,
+    others: Mapping[str, Routine] = MappingProxyType({}),
+    concurrency: int = 1,
 ) -> AsyncIterator[Bench]:
-    """A worker that runs this routine on these tasks."""
+    """A worker that runs this routine on these tasks.
+
+    Args:
+        others: routines by name; the task `name/id` asks for one.
+    """
     store = make_store(folder / "evolver.db")
     await store.open()
     registry = SignalRegistry()
     clock = Clock()
     bus = SignalBus("s", clock.now, lambda signals: store.log(signals, "s"), registry)
     heard = Heard(registry)
-    tasks = [Task.from_raw({"id": task_id, "llmTaskType": "summarize"}) for task_id in task_ids]
+    tasks = [Task.from_raw(_raw(task_id)) for task_id in task_ids]
     await store.add_tasks(tasks, "s", generate=True, signals_of=lambda added: ())
-    worker = Worker(store, {"": routine}, bus, clock, session_id="s", owner="here")
+    routines = {"": routine, **others}
+    away = Away(clock, bus)
+    worker = Worker(store, routines, bus, clock, session_id="s", owner="here", concurrency=concurrency, away=away)
     work = asyncio.create_task(worker.run())
     try:
-        yield Bench(worker, store, heard, clock)
+        yield Bench(worker, store, heard, clock, away)
     finally:
         worker.interrupt()
         async with asyncio.timeout(PATIENCE_SECONDS):
             await work
         await store.close()
+
+
+def _raw(task_id: str) -> dict[str, str]:
+    routine = task_id.rpartition("/")[0]
+    return {"id": task_id, "llmTaskType": "summarize", **({"routine": routine} if routine else {})}
 
 
 async def drained(worker: Worker) -> None:

@@ -27,7 +27,7 @@ from tests.support.console_process import Point
 from tests.support.hubs import Peer, RawHub
 from tests.support.processes import OFTEN_KILLED, Connect, environment
 from tests.support.sessions import SUMMARIZE, running, send, workspace_in
-from tests.support.terminal import ENTER, SMALL, Terminal, console, look
+from tests.support.terminal import ENTER, ESCAPE, SMALL, Terminal, console, look
 
 HIGH = (120, 60)
 """Columns and rows of a terminal that shows the whole queue."""
@@ -244,7 +244,7 @@ class Person:
 
     def answer(self) -> None:
         """Say which languages."""
-        self._go_to("? task-a", "task-a asks", "enter answer this")
+        self._go_to("? task-a", "task-a asks", "enter answer")
         self._at("the question")
         self._press(ENTER, "task-a asks · ", "Languages *")
         self._press("nl->fr", "nl->fr")
@@ -262,7 +262,7 @@ class Person:
         self._press("add type hints", "add type hints")
         self._at("a typed reason")
         look()
-        self._press(ENTER, "▸ task-a")
+        self._press(ENTER, "task-a sent back")
         self._at("a draft sent back")
 
     def edit(self) -> None:
@@ -277,7 +277,8 @@ class Person:
         """Approve the third draft, which is the edited one."""
         self._go_to("◆ task-a", "edited by ada", "a approve")
         look()
-        self._press("a")
+        self._press("a", "task-a saved as")
+        self._press(ESCAPE)
         self.see_the_end()
 
     def see_the_end(self) -> None:
@@ -290,7 +291,7 @@ class Person:
         self._see("offline author", "✓ task-a", last_task, "summarize_blog_post  v1", "enter read")
         self._press(ENTER, "a approve")
         look()
-        self._press("a", "✓ task-1")
+        self._press("a", "task-1 saved as")
         self._terminal.send("q")
 
     def _go_to(self, row: str, card: str, key: str) -> None:

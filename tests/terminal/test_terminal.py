@@ -110,20 +110,23 @@ def test_the_demo_from_its_first_task_to_a_node_on_disk(tmp_path: Path, size: tu
         assert [node["node_id"] for node in index["nodes"]] == ["summarize_blog_post"]
 
         terminal.send("x")
-        terminal.wait_for("This session was written to")
+        terminal.wait_for("This session was exported to")
         (export,) = (home / "data" / "exports").glob("*.jsonl")
         assert "node.saved" in {json.loads(line).get("name") for line in export.read_text().splitlines()}
         assert leave(terminal) == 0
         assert_restored(terminal)
 
 
-def test_a_first_start_offers_the_sample_hub_and_enter_takes_it(tmp_path: Path) -> None:
+def test_a_first_start_offers_the_sample_hub_and_asks_before_its_tasks_come(tmp_path: Path) -> None:
     with started(tmp_path / "home") as terminal:
         terminal.wait_for("Choose a hub", "enter connect")
         choices = [row for row in terminal.rows if re.search("[1-9] [●○]", row)]
         assert "1 ●  Sample hub" in choices[0]
         look()
         terminal.send(ENTER)
+        terminal.wait_for("Connect to a sample hub?", "evolver.db", "offline author works on them")
+        look()
+        terminal.send("y")
         terminal.wait_for("● sample hub", "sample-1")
         assert leave(terminal) == 0
         assert_restored(terminal)
@@ -283,13 +286,13 @@ def test_ctrl_d_deletes_in_a_form_and_decline_asks_and_can_be_taken_back(home: P
         terminal.wait_without("xde")
         look()
         terminal.send(F8)
-        terminal.wait_for("Refuse to answer task-3?", "ends as rejected", "restores it")
+        terminal.wait_for("Decline the question of task-3?", "ends as rejected", "restores it")
         look()
         terminal.send("n")
         terminal.wait_for("Languages *", "de->en")
         look()
         terminal.send(F8)
-        terminal.wait_for("Refuse to answer task-3?")
+        terminal.wait_for("Decline the question of task-3?")
         look()
         time.sleep(0.2)
         terminal.send("y")
@@ -329,7 +332,7 @@ def test_an_answer_outlives_every_way_in_which_the_console_can_end(home: Path) -
     with desk(home, needs_you=2) as terminal:
         terminal.wait_for("▸ task-3")
         terminal.send(CTRL_C)
-        terminal.wait_for("Leave the console?")
+        terminal.wait_for("Quit the console?")
         terminal.send(CTRL_C)  # in a hurry
         assert terminal.wait() == 130
         assert_restored(terminal)
@@ -365,14 +368,26 @@ def test_the_window_changes_its_size_while_the_console_runs(home: Path) -> None:
         assert_restored(terminal)
 
 
+def test_two_hundred_changes_of_the_size_in_quick_succession_end_well(home: Path) -> None:
+    with desk(home) as terminal:
+        for number in range(200):
+            terminal.resize((20 + 37 * number % 140, 5 + 13 * number % 50))
+        terminal.resize(SMALL)
+        wait_until_sane(terminal, SMALL)
+        terminal.wait_for("task-1", "task-2", "task-3", "needs you 3", "? help")
+        assert leave(terminal) == 0
+        assert_restored(terminal)
+    assert b"Traceback" not in terminal.raw
+
+
 def wait_until_sane(terminal: Terminal, size: tuple[int, int]) -> None:
-    """Until the panes fill the window: between status line and key line every row goes from border to border."""
+    """Until the panes fill the window: from the status line to the row of notices, every row has both borders."""
     columns, lines = size
 
     def is_sane(screen: str) -> bool:
-        first, *rows, last = screen.split("\n")
+        first, *rows, _, last = screen.split("\n")
         framed = all(len(row) == columns and row[0] in "╭│╰" and row[-1] in "╮│╯" for row in rows)
-        return framed and len(rows) == lines - 2 and first.startswith(" evolver ") and last.endswith(" palette")
+        return framed and len(rows) == lines - 3 and first.startswith(" evolver ") and last.endswith(" palette")
 
     terminal.wait_until(is_sane, f"a sane screen of {size}")
 

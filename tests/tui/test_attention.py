@@ -120,7 +120,7 @@ def test_a_real_terminal_gets_title_and_bell_and_its_title_back(tmp_path: Path) 
 
     asyncio.run(add_question("first"))
     hub = "http://127.0.0.1:9/taskhub"
-    with start_console(tmp_path, "--hub", hub, environ=environment(tmp_path)) as terminal:
+    with start_console(tmp_path, "--hub", hub, "--no-worker", environ=environment(tmp_path)) as terminal:
         terminal.wait_for("needs you 1")
         terminal.wait_until(lambda _: terminal.title == "evolver · 1 needs you", "the title")
         terminal.send("\x1b[O")

@@ -14,7 +14,7 @@ from tests.support.modal_host import NOTHING_YET, SMALL, WIDE, Host, opened, pre
 pytestmark = pytest.mark.anyio
 
 KNOWN = Address("https://hub.example:8443/taskhub")
-SAMPLE = "Sample hub (in this process, offline tasks)"
+SAMPLE = "Sample hub (in this process, made-up tasks)"
 
 
 async def test_a_hub_is_chosen() -> None:

@@ -92,7 +92,7 @@ async def test_another_page_or_job_has_no_selection(tmp_path: Path) -> None:
         await review_on_card(desk)
         await desk.press("v", "l")
         assert "selected" not in desk.text()
-        await desk.press("Y")
+        await desk.press("l", "Y")
         await until_said(desk, "copied to the terminal's clipboard.")
         assert SUMMARIZE["taskName"] in desk.app.clipboard
 

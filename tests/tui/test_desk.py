@@ -23,7 +23,7 @@ from evolver_tui.tui.actions import Keymap, with_own_keys
 from evolver_tui.tui.bridge import Bridge
 from evolver_tui.tui.drawing.code_view import CodeDocument
 from evolver_tui.tui.drawing.styles import fit, set_out, width_of, wrap
-from evolver_tui.tui.modals import ConfirmModal, HelpModal, QuestionModal, ReasonModal
+from evolver_tui.tui.modals import ConfirmModal, HelpModal, NameModal, QuestionModal, ReasonModal
 from evolver_tui.tui.no_color import WithoutColor
 from evolver_tui.tui.screens.desk.actions.review import APPROVE
 from evolver_tui.tui.screens.desk.panes.queue_window import MARGIN
@@ -32,6 +32,7 @@ from evolver_tui.tui.screens.desk.panes.signal_feed import SignalFeed
 from evolver_tui.tui.themes import variable_defaults
 from evolver_tui.tui.views import ACTIONS
 from tests.support.desk_fixtures import SMALL, Console, HandClock, LongQueue, QueueApp, console
+from tests.support.drafts import NODE
 from tests.support.routine_process import install
 from tests.support.sessions import GENERATE, SUMMARIZE, TRANSLATE, send
 
@@ -75,7 +76,7 @@ async def test_the_first_frame_has_the_rows_that_were_peeked(tmp_path: Path) -> 
         assert "task-1 Name 1" in desk.text()
         assert "418 waiting" in desk.text()
         await desk.until(lambda: "The database is locked. Close the other console." in desk.text())
-        assert "Press q to leave." in desk.text()
+        assert "Press q to quit." in desk.text()
         await desk.decide("q")
         assert desk.app.return_value == 0
 
@@ -111,9 +112,9 @@ async def test_leaving_asks_first_whatever_the_routine_that_works(tmp_path: Path
         await desk.until(lambda: desk.session.workers.is_working)
         await desk.decide("q")
         await desk.until_open(ConfirmModal)
-        assert "Leave the console?" in desk.text()
+        assert "Quit the console?" in desk.text()
         await desk.press("escape")
-        await desk.until(lambda: "Leave the console?" not in desk.text())
+        await desk.until(lambda: "Quit the console?" not in desk.text())
         assert desk.app.return_value is None
 
 
@@ -164,34 +165,39 @@ async def test_a_reason_sends_the_draft_back_and_a_plain_reject_ends_the_task(tm
         assert saved(desk) == []
 
 
-async def test_high_risk_is_confirmed_and_a_failed_check_forbids(tmp_path: Path) -> None:
+async def test_high_risk_is_approved_by_typing_the_name(tmp_path: Path) -> None:
     edited = tmp_path / "edited.py"
-
-    def edit_to(code: str) -> list[str]:
-        edited.write_text(code)
-        return ["cp", str(edited)]
-
-    code = ""
-    async with console(tmp_path, editor=lambda: edit_to(code)) as desk:
+    edited.write_text(f"{NODE}import subprocess\nsubprocess.run\n")
+    async with console(tmp_path, editor=lambda: ["cp", str(edited)]) as desk:
         await at_review(desk, SUMMARIZE)
-        draft = desk.desk.card.content.review
-        assert draft is not None
-        code = "import subprocess\n" + draft.draft.code + "subprocess.run(['true'])\n"
         await desk.decide("e")
-        await desk.until(lambda: "risk high" in desk.desk.card.content.subtitle)
+        await desk.until(lambda: "risk high: controls processes" in desk.desk.card.content.subtitle)
         await desk.look_at_draft(SECONDS_UNASKED)
         await desk.decide("a")
-        await desk.until_open(ConfirmModal)
-        await desk.press("n")
+        await desk.until_open(NameModal)
+        assert "controls processes  lines 21, 22" in desk.text()
+        await desk.answer(*"yes")
+        assert "'yes' is not its name: nothing was approved." in desk.text()
+        await desk.press("escape")
         await desk.until(lambda: desk.app.screen is desk.desk)
         assert saved(desk) == []
-        code = "print("
         await desk.look_at_draft(SECONDS_UNASKED)
+        await desk.decide("a")
+        await desk.until_open(NameModal)
+        await desk.answer(*"summarize", "underscore", *"blog", "underscore", *"post")
+        await desk.until(lambda: saved(desk) == ["summarize_blog_post"])
+
+
+async def test_a_failed_check_forbids_to_approve(tmp_path: Path) -> None:
+    edited = tmp_path / "edited.py"
+    edited.write_text("print(")
+    async with console(tmp_path, editor=lambda: ["cp", str(edited)]) as desk:
+        await at_review(desk, SUMMARIZE)
         await desk.decide("e")
         await desk.until(lambda: desk.app.reason_against(APPROVE))
         await desk.look_at_draft(SECONDS_UNASKED)
         await desk.decide("a")
-        assert "A check forbids to approve this draft. Edit it, or reject it with a reason." in desk.notices
+        assert "A check forbids to approve this draft. Edit it, or send it back with a reason." in desk.notices
         assert saved(desk) == []
 
 
@@ -261,7 +267,7 @@ async def test_export_says_where(tmp_path: Path) -> None:
         await desk.decide("x")
         await desk.until(lambda: any(".jsonl" in notice for notice in desk.notices))
         said, folder, name = next(notice for notice in desk.notices if ".jsonl" in notice).splitlines()
-        assert said == "This session was written to"
+        assert said == "This session was exported to"
         path = Path(folder, name)
         assert json.loads((await asyncio.to_thread(path.read_text)).splitlines()[0])
 
@@ -513,3 +519,15 @@ def test_findings_that_do_not_fit_are_counted() -> None:
     shown = sum(text.startswith("finding") for row in rows for text, _ in row)
     assert rows[-1][-1][0] == f"   +{12 - shown} more"
     assert all(sum(width_of(text) for text, _ in row) <= 40 for row in rows)
+
+
+async def test_next_as_the_first_key_goes_to_the_first_task_that_waits(tmp_path: Path) -> None:
+    async with console(tmp_path) as desk:
+        await desk.receive(SUMMARIZE, GENERATE)
+        await desk.until(lambda: desk.desk.queue.counts and desk.desk.queue.counts.needs_you == 2)
+        await desk.until(lambda: desk.desk.queue.selected and desk.desk.queue.selected.state == "paused")
+        first = (await desk.session.store.rows_after(None, 1))[0].job
+        await desk.press("n")
+        await desk.until(lambda: desk.desk.queue.selected and desk.desk.queue.selected.job == first)
+        await desk.press("n")
+        await desk.until(lambda: desk.desk.queue.selected and desk.desk.queue.selected.job != first)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from evolver_tui.adapters.database.database import Database
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import NodeError, StoreError
 from evolver_tui.core.job import QueueCounts
@@ -200,7 +201,7 @@ async def test_a_draft_that_takes_the_place_of_the_one_a_key_was_pressed_for_is_
 
 
 async def test_of_a_draft_enough_has_to_be_in_sight(tmp_path: Path) -> None:
-    async with console(tmp_path, size=(80, 15)) as desk:
+    async with console(tmp_path, size=(80, 10)) as desk:
         await at_card(desk, SUMMARIZE)
         assert 0 < len(desk.desk.card._rows_drawn) < 5
         await desk.decide("a")
@@ -296,6 +297,35 @@ async def test_what_is_written_and_its_row_count_from_one_moment(slow: Path) -> 
         author.live = None
 
 
+async def test_a_model_that_thinks_looks_different_from_one_that_is_silent(slow: Path) -> None:
+    wall = wall_clock()
+    async with console(slow, now=wall) as desk:
+        job = await running_job(desk)
+        selected = desk.desk.queue.selected
+        assert selected is not None
+        started = selected.since
+        wall.seconds = started + 12.5
+        author = desk.session.author
+        assert author is not None
+        author.live = LiveDraft(job, "t", "", 0, started)
+        await desk.until(lambda: "waiting for the first word · 12s" in desk.text())
+        assert "at work on it" in desk.text()  # the card is still the job's
+        author.live = LiveDraft(job, "t", "", 0, started, 1240, wall.seconds)
+        await desk.until(lambda: "thinking · 1,240 characters · 12s" in desk.text())
+        wall.seconds += 3
+        await desk.until(lambda: "thinking · 1,240 characters · 15s" in desk.text())
+        wall.seconds += 10  # no piece comes
+        await desk.until(lambda: "1,240 characters · 25s · silent for 13s" in desk.text())
+        author.live = LiveDraft(job, "t", "", 2, started, 1240, wall.seconds)
+        await desk.until(lambda: "answering · 25s" in desk.text())
+        author.live = LiveDraft(job, "t", "import json\n", 3, started, 1240, wall.seconds)
+        await desk.until(lambda: "1 line · 25s" in desk.text())
+        author.live = LiveDraft(job, "t", "", 0, started + 26)  # it is asked once more
+        await desk.until(lambda: "waiting for the first word" in desk.text() and "at work on it" in desk.text())
+        author.live = None
+        await desk.until(lambda: "waiting for the first word" not in desk.text())
+
+
 # --- the model is asked again
 
 
@@ -330,6 +360,34 @@ async def test_the_card_says_that_the_model_failed_and_when_it_is_asked_again(sl
 # --- what cannot be written
 
 
+async def test_a_log_that_cannot_be_written_is_told_while_nothing_else_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with console(tmp_path) as desk:
+        store = desk.session.store
+        assert isinstance(store, Database)
+        with monkeypatch.context() as full:
+            full.setattr(Database, "log_trouble", property(lambda _: str(FULL)))
+            store._tell_log_problem(FULL)
+            await desk.until(lambda: f"All paused: {FULL}" in desk.notices)
+            await desk.until(lambda: "all paused" in desk.text() and "log.error" in desk.text())
+        await desk.until(lambda: "The database works again." in desk.notices)
+
+
+async def test_an_export_that_failed_says_what_can_be_done_here(tmp_path: Path) -> None:
+    async with console(tmp_path) as desk:
+        folder = desk.place.paths.exports
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.write_text("a file where the folder belongs")
+        await desk.decide("x")
+        await desk.until(lambda: any("cannot be written" in words for words in desk.notices))
+        (notice,) = desk.notices
+        assert notice.endswith(
+            "Make room there, or allow writing, then press x again: the log is kept in the database."
+        )
+        assert " -o" not in notice
+
+
 async def test_a_database_that_takes_no_tasks_is_told_of_as_long_as_that_lasts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -341,11 +399,11 @@ async def test_a_database_that_takes_no_tasks_is_told_of_as_long_as_that_lasts(
         with monkeypatch.context() as full:
             full.setattr(desk.session.store, "add_tasks", refuse)
             await send(desk.session, {"tasks": [SUMMARIZE]})
-            await desk.until(lambda: "✗ cannot save" in desk.text())
-            await desk.until(lambda: str(FULL) in desk.notices)
-        await desk.until(lambda: "cannot save" not in desk.text() and "task-1" in desk.text())
-        await desk.until(lambda: "The database can be written again." in desk.notices)
-        assert desk.notices.count(str(FULL)) == 1
+            await desk.until(lambda: "all paused" in desk.text())
+            await desk.until(lambda: f"All paused: {FULL}" in desk.notices)
+        await desk.until(lambda: "all paused" not in desk.text() and "task-1" in desk.text())
+        await desk.until(lambda: "The database works again." in desk.notices)
+        assert desk.notices.count(f"All paused: {FULL}") == 1
 
 
 async def test_a_worker_that_cannot_use_the_database_says_so_until_it_can(
@@ -359,9 +417,9 @@ async def test_a_worker_that_cannot_use_the_database_says_so_until_it_can(
         with monkeypatch.context() as full:
             full.setattr(desk.session.store, "claim", refuse)
             desk.session.workers.wake()
-            await desk.until(lambda: "✗ cannot save" in desk.text())
+            await desk.until(lambda: "all paused" in desk.text())
         desk.session.workers.wake()
-        await desk.until(lambda: "cannot save" not in desk.text())
+        await desk.until(lambda: "all paused" not in desk.text())
 
 
 async def test_an_approval_that_could_not_be_saved_is_told_of_and_its_row_says_so(
@@ -391,19 +449,29 @@ async def test_keys_that_work_come_before_those_that_do_not(tmp_path: Path) -> N
     async with console(tmp_path) as desk:
         await at_card(desk, NO_LANGUAGES)
         row = desk.text().split("\n")[-1]
-        for words in ("enter answer this", "x export", "c connect", "+ zoom", "? help"):
+        for words in ("enter answer", "x export", "c connect", "+ zoom", "? help"):
             assert words in row
         assert "a approve" not in row
 
 
-async def test_a_small_terminal_gives_the_card_that_is_read_more_room(tmp_path: Path) -> None:
+async def test_a_small_terminal_gives_the_card_that_is_read_the_whole_desk(tmp_path: Path) -> None:
     async with console(tmp_path, size=SMALL) as desk:
         await at_card(desk, SUMMARIZE)
-        await desk.until(lambda: "    8  " in desk.text(), "eight lines of code")
+        await desk.until(lambda: desk.desk.card.region.size == (80, 21), "the card alone")
+        assert "+ unzoom" in desk.text()
+        await desk.press("plus")
+        await desk.until(lambda: desk.desk.feed.region.height == 5, "the others beside it")
+        await desk.press("plus")
+        await desk.until(lambda: desk.desk.card.region.size == (80, 21), "the card alone again")
+        await desk.press("tab")
+        await desk.until(lambda: desk.desk.feed.region.height == 5, "the feed among the others")
+        await desk.press("shift+tab")
+        await desk.until(lambda: desk.desk.card.region.size == (80, 21), "the card alone, since it is read")
         await desk.press("escape")
         await desk.until(lambda: desk.desk.feed.region.height == 5)
+        assert desk.desk.pane_in_focus == "queue"
         await desk.press("plus")
-        assert desk.desk.queue.region.size == (80, 22)
+        assert desk.desk.queue.region.size == (80, 21)
         assert "+ unzoom" in desk.text()
         await desk.press("plus")
         await desk.until(lambda: "+ unzoom" not in desk.text())
@@ -417,7 +485,8 @@ async def test_code_is_counted_in_its_lines_and_text_in_rows(tmp_path: Path) -> 
         )
         await desk.press("tab")
         tab = desk.desk.card._place_words
-        assert tab() == "1-6 of 16 lines"
+        await desk.press("plus")
+        await desk.until(lambda: tab() == "1-5 of 16 lines", "the card beside others")
         for _ in range(8):
             await desk.press("j")
         assert tab() == "part of line 7 of 16 lines"

@@ -15,6 +15,7 @@ from textual.widgets import OptionList
 from evolver_tui.core.address import Address
 from evolver_tui.core.question import OpenQuestion, Question, QuestionKind
 from evolver_tui.core.signal import Signal
+from evolver_tui.engine.sandbox import CONSENT, WHAT_UNHELD_MEANS
 from evolver_tui.tui.actions import Keymap
 from evolver_tui.tui.modals import (
     ConfirmModal,
@@ -22,9 +23,12 @@ from evolver_tui.tui.modals import (
     HelpModal,
     InboxModal,
     Modal,
+    NameModal,
     QuestionModal,
     ReasonModal,
     SignalModal,
+    TryModal,
+    WordModal,
 )
 from evolver_tui.tui.modals.inbox_list import InboxRow
 from evolver_tui.tui.palette import open_palette
@@ -67,6 +71,9 @@ SIGNAL = Signal(
     "llm.generation_error", {"error": "The model is busy.", "retry_in": 8.0, "usage": {"in": 12}}, {"level": "error"}
 )
 
+LIVE = "Its tools are called in earnest, at most 50 times: summarizer (llm)."
+INPUT = '{\n  "content": "A long text.",\n  "languages": [1, 2}\n}'
+
 Make = Callable[[Host], Modal[Any]]
 
 
@@ -77,6 +84,10 @@ def _greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
+
+
+async def leave_as_it_is(text: str) -> str:
+    return text
 
 
 def inbox(host: Host) -> InboxModal:
@@ -92,9 +103,18 @@ def inbox(host: Host) -> InboxModal:
 
 
 DIALOGS: dict[str, Make | None] = {
-    "question": lambda host: QuestionModal(ASKED, 1, 3, decline=DECLINE, now=host.clock, wall_time=125.0),
+    "question": lambda host: QuestionModal(ASKED, 1, 3, decline=DECLINE, now=host.clock, wall_now=lambda: 125.0),
     "reason": lambda host: ReasonModal("Why is summarize sent back?", now=host.clock),
-    "confirm": lambda host: ConfirmModal("Cancel task-9?", "Translate\n\nThe task ends.", "cancel it", now=host.clock),
+    "try": lambda host: TryModal("summarize", INPUT, live=LIVE, edit=leave_as_it_is, now=host.clock),
+    "confirm": lambda host: ConfirmModal("cancel", "task-9", "Translate\n\nThe task ends.", now=host.clock),
+    "word": lambda host: WordModal(
+        "Run nodes without a box?", f"None is run.\n\n{WHAT_UNHELD_MEANS}", CONSENT, "run without", now=host.clock
+    ),
+    "name": lambda host: NameModal(
+        "fetch_prices",
+        [("writes files", "line 35"), ("reaches the network", "lines 1, 12, 14, 20, 21 +3")],
+        now=host.clock,
+    ),
     "connect": lambda host: ConnectModal([Address("http://localhost:5000/taskhub")], now=host.clock),
     "help": lambda host: HelpModal(ACTIONS, now=host.clock),
     "signal": lambda host: SignalModal(Keymap(ACTIONS), SIGNAL, stay, now=host.clock),

@@ -25,14 +25,14 @@ from evolver_tui.core.safe_text import safe_block
 from evolver_tui.core.signal import Observation, Signal
 from evolver_tui.core.task import Task
 from evolver_tui.engine.session import Session
+from evolver_tui.settings.workspace import Workspace
 from evolver_tui.tui.actions import Keymap
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.tui.drawing.pane import Pane
-from evolver_tui.tui.modals import ConfirmModal, ConnectModal, Modal, QuestionModal, ReasonModal, SignalModal
+from evolver_tui.tui.modals import ConfirmModal, ConnectModal, Modal, NameModal, QuestionModal, ReasonModal, SignalModal
 from evolver_tui.tui.screens.desk.actions.questions import DECLINE
 from evolver_tui.tui.views import ACTIONS
-from evolver_tui.wiring import Workspace
 from tests.support.hostile import (
     HUGE_LINE,
     MANY_LINES,
@@ -51,6 +51,7 @@ from tests.support.hostile import (
 from tests.support.hubs import Peer, RawHub
 from tests.support.modal_host import stay
 from tests.support.sessions import PATIENCE_SECONDS, Watch, send, workspace_in
+from tests.support.terminal import SECONDS_TO_LOOK
 
 pytestmark = pytest.mark.anyio
 
@@ -67,7 +68,7 @@ async def console(
     session = repeating_session(place)
     watch = Watch(session)
     chosen = {"connect_url": Address("http://127.0.0.1:9/taskhub"), "nodes_folder": str(place.nodes), **settings}
-    app = EvolverApp(lambda: session, lambda: ([], None), DeskSettings(reviewer=place.reviewer, **chosen))
+    app = EvolverApp(lambda: session, lambda: ([], None), DeskSettings(**chosen))
     async with app.run_test(size=size, notifications=True) as pilot:
         await watch.until("session.started")
         yield app, pilot, session, watch
@@ -183,12 +184,13 @@ async def test_dialogs(tmp_path: Path) -> None:
         for words in bundles(300):
             asked = OpenQuestion(1, 1, words, words, words, question_of(words), 0.0)
             await assert_modal_shows(
-                app, pilot, QuestionModal(asked, 1, 1, decline=DECLINE, wall_time=0.0), traces(words)
+                app, pilot, QuestionModal(asked, 1, 1, decline=DECLINE, wall_now=lambda: 0.0), traces(words)
             )
         for words in bundles(600):
             first = traces(words)[:1]
             await assert_modal_shows(app, pilot, ConfirmModal(words, words, words), first)
             await assert_modal_shows(app, pilot, ReasonModal(words), first)
+            await assert_modal_shows(app, pilot, NameModal(words, [(words, words)]), first)
             ended = LinkState("ended", Address(words), 0.0, reason=words)
             await assert_modal_shows(app, pilot, ConnectModal([Address(words)], ended), first)
 
@@ -255,17 +257,24 @@ async def test_notices_and_an_export_to_an_odd_place(tmp_path: Path) -> None:
     (themes / "\x1b]0;x\x07[@click=app.quit]x.toml").write_text("name = [")
     (themes / "odd.toml").write_text('name = "\\u001b[2J[@click=app.quit]"\n')
     async with console(place, user_themes=themes, theme="[@click=app.quit]\x1b[2J") as (app, pilot, _, watch):
-        await until(pilot, lambda: len(app.screen.query("Toast")) >= 3)
+        await until(pilot, lambda: app.desk.notice_line._shown.others >= 2)
         assert_only_words(app)
         await clear_notices(app, pilot)
         for words in bundles(150):
             app.say(words, "error")
-            await assert_shown(pilot, "Toast", traces(words))
+            await until(pilot, lambda: app.desk.notice_line._shown.message)
+            assert_only_words(app)
+            await press(pilot, "m")
+            await assert_shown(pilot, "#window", traces(words))
+            app.pop_screen()
             await clear_notices(app, pilot)
+        await asyncio.sleep(SECONDS_TO_LOOK)  # an export is a key pressed alone
         await press(pilot, "x")
         signal = await watch.until("session.exported")
         assert ODD_NAME in signal.payload["path"]
-        await assert_shown(pilot, "Toast", [trace(ODD_NAME, 30)])
+        await press(pilot, "m")
+        await assert_shown(pilot, "#window", [trace(ODD_NAME, 30)])
+        app.pop_screen()
         await press(pilot, "ctrl+p")
         await until(pilot, lambda: any(found.option_count for found in app.screen.query(OptionList)))
         assert_only_words(app)
@@ -274,7 +283,7 @@ async def test_notices_and_an_export_to_an_odd_place(tmp_path: Path) -> None:
 async def clear_notices(app: EvolverApp, pilot: Pilot[int]) -> None:
     """As if their time were over."""
     app.clear_notifications()
-    await until(pilot, lambda: not app.screen.query("Toast"))
+    await until(pilot, lambda: not app.desk.notice_line._shown.message)
 
 
 async def test_what_a_hub_says_when_it_hangs_up_and_its_address(tmp_path: Path) -> None:
@@ -317,3 +326,20 @@ async def test_an_endless_text_stops_nothing(tmp_path: Path, words: str) -> None
             await press(pilot, "j")
         asked = OpenQuestion(1, 1, words, words, words, question_of(words), 0.0)
         await assert_modal_shows(app, pilot, QuestionModal(asked, 1, 1, decline=DECLINE), [words[:4]])
+
+
+async def test_a_draft_s_id_names_no_file_outside_the_editor_s_folder(tmp_path: Path) -> None:
+    """A bundle or a routine may have written it; only what is saved has an id that was checked."""
+    editor, told = tmp_path / "editor", tmp_path / "told"
+    editor.write_text(f'#!/bin/sh\nprintf %s "$1" > {told}\n')
+    editor.chmod(0o700)
+    async with console(workspace_in(tmp_path), editor=lambda: [str(editor)]) as (app, pilot, session, _):
+        await send(session, task_of(f"{tmp_path}/escaped", "draft"))
+        await until(pilot, lambda: counts(app).needs_you == 1 and shown_card(app))
+        await go_to(pilot, "enter", "card")
+        await asyncio.sleep(SECONDS_TO_LOOK)
+        await press(pilot, "e")
+        await until(pilot, told.exists)
+        await until(pilot, lambda: "Nothing was changed" in "".join(each.message for each in app.latest_notices))
+    assert not (tmp_path / "escaped.py").exists()
+    assert Path(told.read_text()).parent.name.startswith("evolver-")

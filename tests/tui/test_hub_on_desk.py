@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
+from evolver_tui.adapters.sample_hub.feed import FeedSettings
+from evolver_tui.adapters.sample_hub.hub import SampleHub, SampleHubSettings
 from evolver_tui.core.address import Address
 from evolver_tui.tui.modals import ConfirmModal, ConnectModal, SignalModal
 from tests.support.desk_fixtures import SMALL, WIDE, Console, console
 from tests.support.hostile import squeezed, text_on
-from tests.support.hubs import RawHub, http_response
+from tests.support.hubs import Peer, RawHub, http_response
+from tests.support.request_hub import HANDSHAKE, Reply, RequestHub
 from tests.support.sessions import SUMMARIZE
 
 pytestmark = pytest.mark.anyio
@@ -117,8 +121,79 @@ async def test_sample_tasks_come_among_real_ones_only_after_a_confirmation(tmp_p
         assert "1 ●  Sample hub" in desk.text()
 
 
+async def test_a_first_start_asks_before_made_up_tasks_reach_the_database_and_the_model(tmp_path: Path) -> None:
+    started: list[str] = []
+
+    async def start() -> Address:
+        started.append("")
+        return Address("http://127.0.0.1:9/taskhub")
+
+    async with console(tmp_path, sample_hub=start, database="/home/ada/evolver.db") as desk:
+        await open_dialog(desk, ConnectModal, "c")
+        await open_dialog(desk, ConfirmModal, "enter")
+        words = words_of(desk.text())
+        assert "They come into the database /home/ada/evolver.db, and the offline author works on them." in words
+        assert "evolver-tui --demo" in words
+        await desk.press("enter")
+        await desk.until(lambda: desk.app.screen is desk.desk)
+        assert (started, desk.session.hub.link_state) == ([], None)
+
+
+async def test_a_sample_hub_by_its_address_is_heard_only_after_a_confirmation(tmp_path: Path) -> None:
+    hub = SampleHub(SampleHubSettings(feed=FeedSettings(rate=0, count=1)))
+    await hub.start()
+    async with console(tmp_path) as desk:
+        await desk.session.connect(Address(hub.url), takes_samples=False)
+        await desk.until_open(ConfirmModal)
+        assert "Connect to a sample hub?" in desk.text()
+        await desk.press("n")
+        await desk.until(lambda: desk.app.screen is desk.desk)
+        assert (await desk.session.store.counts()).total == 0
+        await open_dialog(desk, ConfirmModal, "C")
+        await desk.decide("y")
+        await desk.until(lambda: "task-1" in desk.text(), "its task")
+    await hub.close()
+
+
+async def test_a_hub_with_tasks_of_somebody_s_own_is_no_sample_hub(tmp_path: Path) -> None:
+    hub = SampleHub(SampleHubSettings(feed=FeedSettings(tasks=(SUMMARIZE,), rate=0, count=1)))
+    await hub.start()
+    async with console(tmp_path) as desk:
+        await desk.session.connect(Address(hub.url), takes_samples=False)
+        await desk.until(lambda: "task-1" in desk.text(), "its task")
+    await hub.close()
+
+
 async def test_an_address_is_offered_without_the_secret_that_it_holds(tmp_path: Path) -> None:
     async with console(tmp_path, remembered_url=Address("http://127.0.0.1:9/x?access_token=abcdefgh12345678")) as desk:
         await open_dialog(desk, ConnectModal, "c")
         assert "http://127.0.0.1:9/x" in desk.text()
         assert "abcdefgh" not in desk.text()
+
+
+async def test_a_hub_that_calls_another_method_is_seen_to_until_it_calls_the_right_one(tmp_path: Path) -> None:
+    go_on = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.shake_hands()
+        for _ in range(3):
+            peer.send({"type": 1, "target": "ReceiveTask", "arguments": [{"id": "task-1"}]})
+        go_on.wait(30)
+        peer.send_task("task-2")
+        peer.read_to_end()
+
+    with RawHub(script) as hub:
+        async with console(tmp_path, size=WIDE) as desk:
+            await desk.session.connect(Address(hub.url))
+            await desk.until(lambda: "The hub calls ReceiveTask (3 times)" in words_on_hub(desk), "what it calls")
+            assert desk.text().count("hub.method_unheard") == 1
+            go_on.set()
+            await desk.until(lambda: "The hub calls" not in words_on_hub(desk), "the rates")
+
+
+async def test_the_hub_pane_says_how_it_is_connected_where_that_is_not_by_websockets(tmp_path: Path) -> None:
+    with RequestHub("LongPolling") as hub:
+        hub.polls.put(Reply(body=HANDSHAKE.encode()))
+        async with console(tmp_path, size=WIDE) as desk:
+            await desk.session.connect(Address(hub.url))
+            await desk.until(lambda: "long polling" in words_on_hub(desk), "the transport")

@@ -22,6 +22,7 @@ from evolver_tui.tui.modals import (
     ConnectModal,
     HelpModal,
     Modal,
+    NameModal,
     QuestionModal,
     ReasonModal,
     SignalModal,
@@ -240,8 +241,9 @@ async def test_a_modal_follows_a_resize() -> None:
 def modals(host: Host) -> dict[str, Modal[Any]]:
     return {
         "question": ask(host, {"sure": {"type": "boolean"}, "note": {"type": "string"}}),
-        "confirm": ConfirmModal("Leave", "Work goes on.", "leave", now=host.clock),
+        "confirm": ConfirmModal("quit", "the console", "Work goes on.", now=host.clock),
         "reason": ReasonModal("Reject", now=host.clock),
+        "name": NameModal("fetch", [("reaches the network", "line 3")], now=host.clock),
         "connect": ConnectModal([Address("http://localhost:5000/taskhub")], now=host.clock),
         "help": HelpModal(ACTIONS, now=host.clock),
     }
@@ -292,9 +294,9 @@ async def test_confirming_takes_its_letter_or_a_choice() -> None:
             (["left", "right", "enter"], False),
             (["x", "backspace", "enter"], False),
         ):
-            await show(pilot, host, ConfirmModal("Reject for good", "The task ends.", "reject", now=host.clock))
+            await show(pilot, host, ConfirmModal("reject", "summarize", "The task ends.", now=host.clock))
             assert "y ○  reject" in shown(host)
-            assert "n ●  cancel" in shown(host)
+            assert "n ●  go back" in shown(host)
             for key in keys:
                 await press(pilot, key)
                 host.clock.seconds += 1
@@ -305,10 +307,36 @@ def no_work(view: object) -> None:
     """An action that does nothing."""
 
 
+async def test_nothing_but_the_name_approves_a_draft_of_high_risk() -> None:
+    host = Host()
+    modal = NameModal("fetch_it", [("reaches the network", "lines 3, 9"), ("writes files", "")], now=host.clock)
+    async with opened(modal, host, SMALL) as pilot:
+        for words in (
+            "Approve fetch_it?",
+            "reaches the network  lines 3, 9",
+            "writes files",
+            "Type fetch_it to approve",
+        ):
+            assert words in shown(host)
+        await press(pilot, "enter")
+        assert "Nothing was typed: nothing was approved." in shown(host)
+        for typed in ("y", "etch_it", " fetch_it", "Fetch_it"):
+            modal.query_one(Input).value = typed
+            await press(pilot, "enter")
+            assert f"{typed!r} is not its name: nothing was approved." in shown(host)
+        assert host.result is NOTHING_YET
+        modal.query_one(Input).value = ""
+        host.post_message(Paste("fetch_it\n"))
+        await pilot.pause()
+        assert "is not its name" not in shown(host)
+        await press(pilot, "enter")
+    assert host.result == "fetch_it"
+
+
 async def test_a_reason_is_needed_and_trimmed() -> None:
     host = Host()
     async with opened(ReasonModal("Reject summarize v2", now=host.clock), host, SMALL) as pilot:
-        assert "goes back to the author" in shown(host)
+        assert "The draft is sent back to the author" in shown(host)
         await press(pilot, "space", "enter")
         assert "A reason is needed" in shown(host)
         await press(pilot, *"loop")
@@ -332,7 +360,7 @@ async def test_help_shows_the_bound_keys_and_filters() -> None:
         await press(pilot, *["pagedown"] * 9)
         assert "In dialogs" in shown(host)
         await press(pilot, *["pageup"] * 9)
-        assert ACTIONS[0].help in shown(host)
+        assert ACTIONS[0].help.partition(";")[0] in shown(host)
         await press(pilot, "escape")
     assert host.result is None
 
@@ -554,5 +582,6 @@ async def test_many_fields_keep_their_own_values() -> None:
     host = Host()
     properties = {f"f{number}": {"type": "integer", "default": number} for number in range(100)}
     async with opened(ask(host, properties), host) as pilot:
+        await press(pilot, "backspace")
         await press(pilot, "9", "enter")
     assert host.result == accepted({f"f{number}": number for number in range(100)} | {"f0": 9})

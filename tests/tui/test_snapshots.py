@@ -7,7 +7,7 @@ import dataclasses
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,22 @@ from textual.pilot import Pilot
 from evolver_tui.adapters import process_identity
 from evolver_tui.core.errors import StoreError
 from evolver_tui.core.question import OpenQuestion
+from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.engine.author.author import LiveDraft
+from evolver_tui.engine.sandbox import Sandbox
 from evolver_tui.engine.session import Session
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.tui.modals.inbox_list import InboxList
 from evolver_tui.tui.screens.desk.card import LiveIdentity
-from evolver_tui.wiring import make_session
+from evolver_tui.wiring import make_runner, make_session
 from tests.benchmarks.workplace import silent_provider
+from tests.support.boxes import SteadySandbox, no_box
+from tests.support.desk_fixtures import SteadyRuns
+from tests.support.drafts import NODE
 from tests.support.routine_process import install
 from tests.support.sessions import GENERATE, SUMMARIZE, TRANSLATE, workspace_in
+from tests.support.tried_drafts import CHANGED, FAILED, FINE, showing, task_for, tried
 
 pytestmark = pytest.mark.skipif(
     sys.version_info[:2] != (3, 11) or os.environ.get("NO_COLOR") is not None,
@@ -38,6 +44,18 @@ THEMES = ("evolver-dark", "evolver-light", "hearth", "high-contrast", "paper", "
 NOON = 1_767_268_800.0
 """Before any job was asked about, so that every age is nothing."""
 TASKS = [SUMMARIZE, GENERATE, {**TRANSLATE, "status": "completed"}, {"id": "task-4", "taskName": "Sort Incoming Forms"}]
+
+HIGH_RISK = f"""\
+{NODE}
+
+def tell() -> None:
+    import socket
+    import subprocess
+
+    subprocess.run(["true"])
+    subprocess.run(["id"])
+    open("told", "w").write(str(socket.gethostname()))
+"""
 
 Steps = Callable[[Pilot[int]], Awaitable[None]]
 
@@ -84,11 +102,18 @@ def hurried() -> float:
 class Stage:
     """An app whose session is real and whose clock stands; no hub is chosen."""
 
-    def __init__(self, folder: Path, theme: str = "evolver-dark", **settings: Any) -> None:
-        self.session: Session = make_session(workspace_in(folder), pace=0.0, clock=StandingClock())
-        told = DeskSettings(
-            theme=theme, reviewer="ada", nodes_folder="nodes", now=lambda: NOON, monotonic=hurried, **settings
-        )
+    def __init__(
+        self, folder: Path, theme: str = "evolver-dark", sandbox: Sandbox | None = None,
+        drafts: Mapping[str, ReviewSubject] | None = None, **settings: Any,
+    ) -> None:  # fmt: skip
+        """Args:
+        drafts: what the author shows in place of its own work, by task id.
+        """
+        place, sandbox = workspace_in(folder), sandbox or SteadySandbox()
+        runs = SteadyRuns(make_runner(place, sandbox))
+        session = make_session(place, pace=0.0, clock=StandingClock(), sandbox=sandbox, runs=runs)
+        self.session: Session = session if drafts is None else showing(session, drafts)
+        told = DeskSettings(theme=theme, nodes_folder="nodes", now=lambda: NOON, monotonic=hurried, **settings)
         self.app = EvolverApp(lambda: self.session, lambda: ([], None), told)
 
     async def opened(self, pilot: Pilot[int]) -> None:
@@ -104,7 +129,13 @@ class Stage:
         await self.session.workers.drained()
         await self._until(pilot, self._shows_all)
         await pilot.press("g")
+        await self.can_be_decided(pilot)
         await pilot.pause(0.1)
+
+    async def can_be_decided(self, pilot: Pilot[int]) -> None:
+        """Wait until a draft on the card was looked at for long enough."""
+        card = self.app.desk.card
+        await self._until(pilot, lambda: card.content.review is None or card.review_to_decide()[0] is not None)
 
     async def inbox(self, pilot: Pilot[int]) -> None:
         """Open the inbox and wait until it was read."""
@@ -126,11 +157,16 @@ def keys(stage: Stage, *pressed: str) -> Steps:
 
     async def steps(pilot: Pilot[int]) -> None:
         await stage.busy(pilot)
-        for key in pressed:
-            await pilot.press(key)
-            await pilot.pause(0.1)
+        await press_each(pilot, *pressed)
 
     return steps
+
+
+async def press_each(pilot: Pilot[int], *pressed: str) -> None:
+    """One key after the other."""
+    for key in pressed:
+        await pilot.press(key)
+        await pilot.pause(0.1)
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
@@ -203,11 +239,45 @@ def test_empty_inbox(snap_compare: Any, tmp_path: Path) -> None:
     assert snap_compare(stage.app, terminal_size=NARROW, run_before=steps)
 
 
-@pytest.mark.parametrize("tab", ["Task", "Checks"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("pressed", [("h",), ("h", "G"), ("a",)], ids=["checks", "risk", "approve"])
+def test_card_of_high_risk(snap_compare: Any, tmp_path: Path, pressed: tuple[str, ...], size: tuple[int, int]) -> None:
+    edited = tmp_path / "edited.py"
+    edited.write_text(HIGH_RISK)
+    stage = Stage(tmp_path, editor=lambda: ["cp", str(edited)])
+
+    async def steps(pilot: Pilot[int]) -> None:
+        await keys(stage, "enter", "e")(pilot)
+        await stage._until(pilot, lambda: "risk high" in stage.app.desk.card.content.subtitle)
+        await stage.can_be_decided(pilot)
+        await press_each(pilot, *(["plus"] if size == WIDE else []), *pressed)
+
+    assert snap_compare(stage.app, terminal_size=size, run_before=steps)
+
+
+@pytest.mark.parametrize("tab", ["Run", "Task", "Checks"])
 def test_card_tab(snap_compare: Any, tmp_path: Path, tab: str) -> None:
     stage = Stage(tmp_path)
-    pressed = ["enter", "l"] if tab == "Task" else ["enter", "l", "l"]
-    assert snap_compare(stage.app, terminal_size=WIDE, run_before=keys(stage, *pressed))
+    turns = ["Code", "Run", "Task", "Checks"].index(tab)
+    assert snap_compare(stage.app, terminal_size=WIDE, run_before=keys(stage, "enter", *["l"] * turns))
+
+
+@pytest.mark.parametrize(
+    ("theme", "size"),
+    [("evolver-dark", WIDE), ("evolver-dark", NARROW), ("evolver-light", WIDE)],
+    ids=["wide", "narrow", "light"],
+)
+def test_runs_that_failed_and_changed(snap_compare: Any, tmp_path: Path, theme: str, size: tuple[int, int]) -> None:
+    stage = Stage(tmp_path, theme, drafts={"task-1": tried(FINE, CHANGED, FAILED, repairs=1)})
+
+    async def steps(pilot: Pilot[int]) -> None:
+        await stage.opened(pilot)
+        await asyncio.to_thread(stage.session.hub.message, [task_for("task-1")])
+        await stage._until(pilot, lambda: stage.app.desk.card.content.review is not None)
+        await pilot.press("enter", "l", *(["plus"] if size == WIDE else []))
+        await pilot.pause(0.3)
+
+    assert snap_compare(stage.app, terminal_size=size, run_before=steps)
 
 
 @pytest.mark.parametrize("state", ["live", "failed"])
@@ -244,7 +314,7 @@ def test_card_of_a_job_that_runs(snap_compare: Any, tmp_path: Path) -> None:
         async def steps(pilot: Pilot[int]) -> None:
             await stage.opened(pilot)
             await asyncio.to_thread(stage.session.hub.message, [SUMMARIZE])
-            await stage._until(pilot, lambda: state_of(stage) == "running" and stage.app.desk.card.content.job > 0)
+            await stage._until(pilot, lambda: "first word" in stage.app.desk.card.content.subtitle)
             await pilot.press("enter", "plus")  # alone: the signals beside it tell the worker's own time
             await pilot.pause(0.3)
 
@@ -266,6 +336,12 @@ def test_plain_borders(snap_compare: Any, tmp_path: Path) -> None:
 def test_empty_desk(snap_compare: Any, tmp_path: Path, size: tuple[int, int]) -> None:
     stage = Stage(tmp_path)
     assert snap_compare(stage.app, terminal_size=size, run_before=stage.opened)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_desk_without_a_box(snap_compare: Any, tmp_path: Path, size: tuple[int, int]) -> None:
+    stage = Stage(tmp_path, sandbox=no_box())
+    assert snap_compare(stage.app, terminal_size=size, run_before=keys(stage))
 
 
 def test_desk_that_could_not_be_opened(snap_compare: Any) -> None:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from evolver_tui.core.address import Address
 from evolver_tui.core.bundle import MOST_BYTES
 from evolver_tui.core.errors import BundleError, StoreError, UsageError
+from evolver_tui.core.json_text import Equivocal, strict_json
 from evolver_tui.settings.private_file import write_private
 
 FOLDER: Final = "execution_state"
@@ -32,6 +33,7 @@ _WITHOUT_FOLDERS: Final = (*_S3, "gs", "gcs", "az", "abfs", "abfss", "oss", "oci
 _PASSING: Final = ("memory", "data")
 """What is put there is gone with this process."""
 _ARCHIVES: Final = ("zip", "tar", "libarchive")
+_PIECE_BYTES: Final = 1024 * 1024
 _GONE: Final = (404, 410)
 _S3_OPTIONS: Final = {"config_kwargs": {"connect_timeout": 5, "read_timeout": 15, "retries": {"max_attempts": 1}}}
 _S3_ATTEMPTS: Final = 2
@@ -78,18 +80,34 @@ class JobStorage:
         with self._explained():
             self._files.invalidate_cache()
             try:
-                size = self._files.size(path)
-                content = b"" if size and size > MOST_BYTES else self._files.cat_file(path)
+                content = self._content(path)
             except FileNotFoundError as error:
                 _check_absence(error)
                 return None
+        if content is None:
+            raise BundleError(f"{self.shown(key)} has more than {MOST_BYTES:,} bytes.", "Nothing was imported.")
         try:
-            value = json.loads(content)
+            value = strict_json(content, any_number=True)
+        except Equivocal as error:
+            raise BundleError(f"{self.shown(key)} {error}.", "Nothing was imported.") from None
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
             raise BundleError(f"{self.shown(key)} is torn, or is no bundle.", "Nothing was imported.")
         return value
+
+    def _content(self, path: str) -> bytes | None:
+        """An object's bytes; None where it has more than a bundle may have."""
+        size = self._files.size(path)
+        if size and size > MOST_BYTES:
+            return None
+        if self._scheme not in _WEB:
+            return bytes(self._files.cat_file(path))
+        content = bytearray()  # what a web server says of a size is no promise, and little that is packed may be much
+        with self._files.open(path, block_size=0) as stream:
+            while len(content) <= MOST_BYTES and (piece := stream.read(_PIECE_BYTES)):
+                content += piece
+        return bytes(content) if len(content) <= MOST_BYTES else None
 
     def delete(self, key: str) -> bool:
         """Remove an object; False where there was none."""

@@ -16,38 +16,36 @@ from evolver_tui.adapters.database import (
     encoding,
     intake,
     migrations,
-    queries,
     restore,
     sessions,
     transfer,
     work,
 )
-from evolver_tui.adapters.database.dialect import Dialect, Watch
+from evolver_tui.adapters.database.dialect import Dialect, Watch, asking
+from evolver_tui.adapters.database.queries import Ask
 from evolver_tui.adapters.database.reader import Reader
+from evolver_tui.adapters.database.reading import Reading, is_number
 from evolver_tui.adapters.database.transaction import Transaction
 from evolver_tui.adapters.database.url import dialect_of
 from evolver_tui.adapters.database.writer import Writer
 from evolver_tui.core.added_tasks import AddedTasks
 from evolver_tui.core.address import Address
 from evolver_tui.core.bundle import Bundle
-from evolver_tui.core.claim import ALL_ROOM, BUILT_IN_ROUTINES, Claim, Room
+from evolver_tui.core.claim import ALL_ROOM, BUILT_IN_ROUTINES, Claim, Place, Room
 from evolver_tui.core.errors import NotWaiting, StoreBroken, StoreError
-from evolver_tui.core.job import JobDetail, JobState, Outcome, QueueCounts, QueueKey, QueueRow
-from evolver_tui.core.question import OpenQuestion, Question
+from evolver_tui.core.job import JobState, Outcome
+from evolver_tui.core.question import Question
 from evolver_tui.core.question_kinds import kind_of
-from evolver_tui.core.routine_state import NO_PROGRESS, Pause, Progress, SharedState
+from evolver_tui.core.routine_state import NO_PROGRESS, Progress
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
 from evolver_tui.engine.intake import AddedSignals
-from evolver_tui.engine.signal_log import SessionRecord, StoredSignal
 from evolver_tui.engine.store import Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
 _DEAF_SECONDS: Final = 2.0
 """After which work is looked for while nobody can tell of it."""
-_HIGHEST: Final = 2**63 - 1
-"""The highest number a column holds."""
 
 
 def _nobody(problem: StoreError) -> None:
@@ -64,7 +62,7 @@ class _Threads:
     watch: Watch
 
 
-class Database(Store):
+class Database(Reading, Store):
     """Everything durable, in one SQLite file or one PostgreSQL database. Use it in the event loop that opened it.
 
     Several processes may have the same database open.
@@ -75,9 +73,7 @@ class Database(Store):
         busy_seconds: how long to wait while another process writes to the file, or to the same rows.
         clock_shift: seconds by which this object's time differs from the database's.
         log_limit: signals that are kept in memory at most.
-        checkpoints: whether this object copies SQLite's log into the file when it grows. Of a process and those that
-            work for it, one does: two at once are what SQLite before 3.51.3 can lose a commit by.
-        on_problem: told, in the event loop's thread, when the log cannot be written, and how much of it was lost.
+        on_problem: the first listener of `watch_log`.
     """
 
     def __init__(
@@ -87,24 +83,22 @@ class Database(Store):
         busy_seconds: float = 5.0,
         clock_shift: float = 0.0,
         log_limit: int = 100_000,
-        checkpoints: bool = True,
         on_problem: Callable[[StoreError], None] = _nobody,
     ) -> None:
         self._url = Address(url) if isinstance(url, str) else url
         self._busy_seconds = busy_seconds
         self._clock_shift = clock_shift
         self._log_limit = log_limit
-        self._checkpoints = checkpoints
-        self._on_problem = on_problem
         self._threads: _Threads | None = None
         self._listeners: list[Callable[[bool], None]] = []
         self._broken_listeners: list[Callable[[StoreBroken], None]] = []
+        self._log_listeners = [on_problem]
 
     # --- sessions and signals ---
 
     async def open(self) -> None:
         """Reach the database, bring its layout up to date, start the threads."""
-        dialect = await asyncio.to_thread(dialect_of, self._url, self._busy_seconds, checkpoints=self._checkpoints)
+        dialect = await asyncio.to_thread(dialect_of, self._url, self._busy_seconds)
 
         def migrate(connection: Connection, now: float) -> None:
             migrations.bring_up_to_date(connection, now, dialect.place)
@@ -114,7 +108,7 @@ class Database(Store):
 
     def _start(self, dialect: Dialect) -> None:
         writer = Writer(
-            dialect, clock_shift=self._clock_shift, log_limit=self._log_limit, on_problem=self._on_problem,
+            dialect, clock_shift=self._clock_shift, log_limit=self._log_limit, on_problem=self._tell_log_problem,
             on_foreign_change=self._tell_listeners, on_broken=self._tell_broken,
         )  # fmt: skip
         reader = Reader(dialect, "database reader", writer.break_off)
@@ -170,8 +164,13 @@ class Database(Store):
     async def _read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._open_threads.reader.run(lambda connection: query(connection, *args, **kwargs))
 
-    async def _scan(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._open_threads.scanner.run(lambda connection: query(connection, *args, **kwargs))
+    async def _ask(self, query: Callable[Concatenate[Ask, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        threads = self._open_threads
+        return await threads.reader.run(lambda connection: query(asking(connection, threads.dialect), *args, **kwargs))
+
+    async def _scan(self, query: Callable[Concatenate[Ask, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        threads = self._open_threads
+        return await threads.scanner.run(lambda connection: query(asking(connection, threads.dialect), *args, **kwargs))
 
     async def start_session(self, session_id: str, hub_url: Address, host: str) -> None:
         await self._write(sessions.start_session, session_id, hub_url, host)
@@ -179,15 +178,24 @@ class Database(Store):
     async def end_session(self, session_id: str) -> None:
         await self._write(sessions.end_session, session_id)
 
-    async def sessions(self) -> Sequence[SessionRecord]:
-        return await self._read(sessions.all_sessions)
-
     def log(self, signals: Sequence[Signal], session_id: str) -> None:
         if self._threads is not None:
             self._threads.writer.log(signals, session_id)
 
-    async def signals(self, session_id: str, after: int = 0, limit: int = 1000) -> Sequence[StoredSignal]:
-        return await self._read(sessions.signals_after, session_id, after, limit)
+    def watch_log(self, listener: Callable[[StoreError], None]) -> None:
+        self._log_listeners.append(listener)
+
+    def _tell_log_problem(self, problem: StoreError) -> None:
+        for listener in self._log_listeners:
+            listener(problem)
+
+    async def flush_log(self) -> None:
+        await self._open_threads.writer.run(lambda transaction: None)
+
+    @property
+    def log_trouble(self) -> str:
+        problem = self._threads.writer.log_problem if self._threads is not None else None
+        return str(problem or "")
 
     # --- intake ---
 
@@ -293,40 +301,31 @@ class Database(Store):
         columns = work.progress_columns(progress)
         await self._write(work.finish, job, fence, state, session_id, outcome, error, node, columns, signals)
 
-    async def release(self, job: int, fence: int, *, to_generate: bool = False) -> None:
-        await self._write(work.release, job, fence, to_generate)
+    async def release(self, job: int, fence: int, *, to_generate: bool = False, place: Place | None = None) -> None:
+        await self._write(work.release, job, fence, to_generate, place)
 
     # --- the person ---
-
-    async def open_questions(self, limit: int = 200) -> Sequence[OpenQuestion]:
-        return await self._read(queries.open_questions, limit)
-
-    async def question(self, question_id: int) -> OpenQuestion | None:
-        return await self._read(queries.open_question, question_id) if _is_number(question_id) else None
-
-    async def open_question_of(self, job: int) -> OpenQuestion | None:
-        return await self._read(queries.open_question_of, job) if _is_number(job) else None
 
     async def answer(
         self, question_id: int, value: Mapping[str, Any], by: str, session_id: str, signals: Sequence[Signal] = ()
     ) -> None:
-        if not _is_number(question_id):
+        if not is_number(question_id):
             raise NotWaiting(f"There is no question {question_id}.", "Nothing was changed.")
         value_json = encoding.to_json(value, "The answer")
         await self._write(answers.answer, question_id, value_json, by, session_id, signals)
 
     async def retry(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
-        if not _is_number(job):
+        if not is_number(job):
             raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
         await self._write(answers.retry, job, session_id, signals)
 
     async def cancel(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
-        if not _is_number(job):
+        if not is_number(job):
             raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
         await self._write(answers.cancel, job, session_id, signals)
 
     async def restore(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
-        if not _is_number(job):
+        if not is_number(job):
             raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
         await self._write(restore.restore, job, session_id, signals)
 
@@ -335,51 +334,12 @@ class Database(Store):
     async def export_job(
         self, job: int, by: str, host: str, bundle_id: str, session_id: str, signals: Sequence[Signal] = ()
     ) -> Bundle:
-        if not _is_number(job):
+        if not is_number(job):
             raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
         return await self._write(transfer.export_job, job, by, host, bundle_id, session_id, signals)
 
     async def import_job(self, bundle: Bundle, session_id: str, signals: Sequence[Signal] = ()) -> int:
         return await self._write(transfer.import_job, bundle, session_id, signals)
-
-    # --- reading ---
-
-    async def pauses_of(self, job: int) -> Sequence[Pause]:
-        return await self._read(queries.pauses_of, job) if _is_number(job) else ()
-
-    async def shared_of(self, job: int) -> SharedState:
-        return await self._read(queries.shared_of, job) if _is_number(job) else SharedState()
-
-    async def rows_after(self, key: QueueKey | None, limit: int, search: str = "") -> Sequence[QueueRow]:
-        run = self._scan if search else self._read
-        return await run(queries.rows_after, key, limit, search)
-
-    async def rows_before(self, key: QueueKey | None, limit: int, search: str = "") -> Sequence[QueueRow]:
-        run = self._scan if search else self._read
-        return await run(queries.rows_before, key, limit, search)
-
-    async def rank_of(self, key: QueueKey, search: str = "") -> int:
-        return await self._scan(queries.rank_of, key, search)
-
-    async def row(self, job: int) -> QueueRow | None:
-        return await self._read(queries.row, job) if _is_number(job) else None
-
-    async def counts(self) -> QueueCounts:
-        return await self._read(queries.counts)
-
-    async def job(self, job: int) -> JobDetail | None:
-        return await self._read(queries.job_detail, job) if _is_number(job) else None
-
-    async def job_of_task(self, task_id: str) -> int | None:
-        return await self._read(queries.job_of_task, task_id)
-
-    async def journal(self, job: int) -> Mapping[str, Any]:
-        return await self._read(queries.journal_of, job) if _is_number(job) else {}
-
-
-def _is_number(value: int) -> bool:
-    """Whether a column could hold this number; a person may type any."""
-    return 0 < value <= _HIGHEST
 
 
 def _give_back(writer: Writer, claiming: asyncio.Future[Claim | None]) -> None:

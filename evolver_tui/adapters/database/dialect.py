@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
 
+from evolver_tui.adapters.database.queries import Ask
 from evolver_tui.core.errors import StoreError
 
 
@@ -33,6 +34,8 @@ class Dialect(Protocol):
     """What a statement raises."""
     skip_locked: str
     """What follows a query that locks its rows and passes over those that others hold; empty for one writer."""
+    like: str
+    """The operator of a pattern that letters match in any case."""
     has_many_writers: bool
     """Whether several writers may be in a transaction at once."""
 
@@ -41,6 +44,13 @@ class Dialect(Protocol):
 
         Raises:
             StoreError: it cannot be reached, made or written.
+        """
+
+    def condition(self) -> str:
+        """What a database is like that can be used, or made, in sentences. Changes and makes nothing. Blocks.
+
+        Raises:
+            StoreError: it cannot be used; says why.
         """
 
     def writing(self) -> Engine:
@@ -109,6 +119,11 @@ def rows_of(
     """What a compiled statement gives back."""
     found: list[tuple[Any, ...]] = driver(connection).execute(dialect.text(statement), values).fetchall()
     return found
+
+
+def asking(connection: Connection, dialect: Dialect) -> Ask:
+    """A connection as queries take it."""
+    return Ask(lambda statement, values: rows_of(connection, dialect, statement, values), dialect.like)
 
 
 @lru_cache(maxsize=256)

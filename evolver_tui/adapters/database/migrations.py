@@ -56,7 +56,15 @@ def belongs_to_another(place: str) -> StoreError:
     """The words for a database with tables that this program did not make."""
     return StoreError(
         f"The database {place} belongs to another program.",
-        "Nothing was changed. Name a database of evolver-tui's own with --database.",
+        "Nothing was changed. Start again, with a database of evolver-tui's own after --database.",
+    )
+
+
+def written_by_newer(place: str, layout: int) -> StoreError:
+    """The words for a database whose layout is not known here."""
+    return StoreError(
+        f"The database {place} was written by a newer version (layout {layout}, known here: {STEPS[-1].number}).",
+        "Update evolver-tui; nothing was changed.",
     )
 
 
@@ -99,10 +107,7 @@ def bring_up_to_date(connection: Connection, now: float, place: str) -> None:
             raise belongs_to_another(place)
         missing = [step for step in STEPS if step.number > taken]
     if taken > STEPS[-1].number:
-        raise StoreError(
-            f"The database {place} was written by a newer version (layout {taken}, known here: {STEPS[-1].number}).",
-            "Update evolver-tui; nothing was changed.",
-        )
+        raise written_by_newer(place, taken)
     for step in missing:
         if tables:
             step.apply(connection)

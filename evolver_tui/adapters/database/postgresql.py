@@ -16,8 +16,11 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from evolver_tui.adapters.database.dialect import Watch, driver, for_rows
+from evolver_tui.adapters.database.file_condition import queue_words
+from evolver_tui.adapters.database.migrations import written_by_newer
+from evolver_tui.adapters.database.queue_peek import LAYOUT, queue_counts
 from evolver_tui.core.address import Address
-from evolver_tui.core.errors import StoreBroken, StoreError
+from evolver_tui.core.errors import StoreBroken, StoreBusy, StoreError
 from evolver_tui.settings.secrets import scrub_addresses
 
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
@@ -55,6 +58,15 @@ _REACHING: Final = {
     "tcp_user_timeout": 10_000,
     "application_name": "evolver-tui",
 }
+_CONDITION: Final = """
+    SELECT current_setting('server_version'), current_setting('transaction_read_only')::bool,
+        to_regclass('migration') IS NOT NULL,
+        coalesce(has_schema_privilege(current_schema(), 'CREATE'), false),
+        (SELECT coalesce(bool_and(has_table_privilege(c.oid, p.name)), false)
+         FROM unnest(ARRAY['job', 'journal', 'question', 'session', 'signal', 'tally']) t(name)
+         JOIN pg_class c ON c.oid = to_regclass(t.name)
+         CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE']) p(name))
+"""
 _FEW_ROWS: Final = 20
 _POLL_SECONDS: Final = 2.0
 _FIRST_WAIT_SECONDS: Final = 0.25
@@ -72,6 +84,7 @@ class PostgreSQL:
 
     errors: tuple[type[Exception], ...] = (DBAPIError, psycopg.Error)
     skip_locked = " FOR UPDATE SKIP LOCKED"
+    like = "ILIKE"
     has_many_writers = True
 
     def __init__(self, url: URL, busy_seconds: float) -> None:
@@ -106,6 +119,37 @@ class PostgreSQL:
         if encoding not in _ENCODINGS:
             message = f"The database {self.place} is kept in {encoding}, which lacks most characters."
             raise StoreBroken(message, _MOVE_TO_UTF8)
+
+    def condition(self) -> str:
+        """What the server says of itself, of the tables and of what this user may do with them."""
+        try:
+            with self.reading().begin() as connection:
+                self._refuse_encoding(connection)
+                return self._content(connection)
+        except self.errors as error:
+            raise self.explain(error) from None
+
+    def _content(self, connection: Connection) -> str:
+        ask = driver(connection).execute
+        version, is_read_only, has_layout, may_lay_out, may_write = ask(_CONDITION).fetchone()
+        if is_read_only:
+            raise self._refused("25006")
+        if not (may_write if has_layout else may_lay_out):
+            raise self._refused("42501")
+        usable = f"{self.place} (PostgreSQL {version}) can be written."
+        if not has_layout:
+            return f"{usable} It has no tables yet; the console makes them."
+        layout = ask("SELECT max(number) FROM migration").fetchone()[0] or 0
+        if layout > LAYOUT:
+            raise written_by_newer(self.place, layout)
+        if layout < LAYOUT:
+            return f"{usable} It is of an older layout ({layout}); the next start brings it up to date."
+        tally = ask("SELECT state, outcome, sum(jobs)::int8 FROM tally GROUP BY state, outcome")
+        return f"{usable} {queue_words(queue_counts(tally), layout)}"
+
+    def _refused(self, state: str) -> StoreError:
+        words, way_out = _SENTENCES[state]
+        return StoreBroken(f"The database {self.place} {words}.", way_out, brief=f"database {words}")
 
     def writing(self) -> Engine:
         """Connections that see what others committed, statement by statement."""
@@ -196,7 +240,8 @@ class PostgreSQL:
     def explain(self, error: BaseException) -> StoreError:
         """What the server, or the way to it, had against a statement."""
         if isinstance(error, StoreError):
-            return (StoreBroken if isinstance(error, StoreBroken) else StoreError)(error.message, error.way_out)
+            kind = next((kind for kind in (StoreBroken, StoreBusy) if isinstance(error, kind)), StoreError)
+            return kind(error.message, error.way_out, brief=error.brief)
         cause = error.orig if isinstance(error, DBAPIError) else error
         if not isinstance(cause, psycopg.Error):
             return StoreError(f"The database {self.place} could not be used: {type(error).__name__}.")
@@ -205,8 +250,9 @@ class PostgreSQL:
         if _STATEMENT_POOLING in str(cause):
             return StoreBroken(f"The database {self.place} is behind a pool of statements.", _POOL_TRANSACTIONS)
         message, way_out = _SENTENCES.get(state) or _CLASSES.get(state[:2]) or otherwise
-        kind = StoreBroken if state in _FOR_GOOD else StoreError
-        return kind(f"The database {self.place} {message.format(cause=self._words(cause))}.", way_out)
+        kind = StoreBroken if state in _FOR_GOOD else StoreBusy if state == _LOCKED else StoreError
+        words = message.format(cause=self._words(cause))
+        return kind(f"The database {self.place} {words}.", way_out, brief=f"database {words}")
 
     def _words(self, error: psycopg.Error) -> str:
         """The server's or the driver's own words, without what they quote of the connection."""
@@ -324,6 +370,7 @@ _MOVE_TO_UTF8: Final = (
 _STATEMENT_POOLING: Final = "statement pooling mode"
 _POOL_TRANSACTIONS: Final = "Set pool_mode = transaction (or session) for it in PgBouncer; nothing was changed."
 _PRIMARY: Final = "Name the primary server in the URL, or set default_transaction_read_only = off for this user."
+_LOCKED: Final = "55P03"
 _SENTENCES: Final = {
     "28P01": ("refused the password", "Set PGPASSWORD, or a line in ~/.pgpass."),
     "28000": ("refused this user", "Check the user in the URL and the server's pg_hba.conf."),
@@ -340,7 +387,7 @@ _SENTENCES: Final = {
     "53100": ("cannot grow: the server's disk is full", f"Free some space there. {_GOES_ON}"),
     "53300": ("takes no further connection", "Raise max_connections on the server, or end some programs."),
     "25P04": ("broke off what took too long", _GOES_ON),
-    "55P03": ("is locked by another program", "Close that program or wait, then try again."),
+    _LOCKED: ("is locked by another program", "Close that program or wait, then try again."),
     "57P01": ("ended the connection: the server is shutting down", _GOES_ON),
     "57P03": ("is starting up or shutting down", _GOES_ON),
 }

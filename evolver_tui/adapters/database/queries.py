@@ -1,177 +1,214 @@
-"""What the console and the headless run read."""
+"""What the console, the command line and the headless run read: plain SQL, so that reading loads no SQLAlchemy."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
-
-from sqlalchemy import Column, ColumnElement, Connection, Row, func, literal, or_, select, tuple_
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from evolver_tui.adapters.database import encoding
-from evolver_tui.adapters.database.models import jobs, journal, questions, tallies
 from evolver_tui.adapters.database.queue_peek import ROW_COLUMNS, queue_counts, queue_row
 from evolver_tui.adapters.database.ranks import Section
 from evolver_tui.core.job import JobDetail, JobState, QueueCounts, QueueKey, QueueRow
 from evolver_tui.core.question import OpenQuestion, Question
-from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.routine_state import Pause, SharedState
+from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task, kept_id
 from evolver_tui.core.worker_identity import WorkerIdentity
+from evolver_tui.engine.signal_log import SessionRecord, StoredSignal
 
-_row_place = tuple_(jobs.c.rank, jobs.c.seq)
-_ROWS: Final = select(*(jobs.c[name] for name in ROW_COLUMNS))
+
+class Ask(NamedTuple):
+    """One moment of a database that can be asked."""
+
+    rows: Callable[[str, Sequence[Any]], Sequence[tuple[Any, ...]]]
+    """What a statement with `?` for its values gives back."""
+    like: str = "LIKE"
+    """The operator of a pattern that letters match in any case."""
+
+    def first(self, statement: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
+        """The first row, or None."""
+        return next(iter(self.rows(statement, values)), None)
+
+    def value(self, statement: str, values: Sequence[Any]) -> Any:
+        """The one value of the first row, or None."""
+        found = self.first(statement, values)
+        return None if found is None else found[0]
+
+
+_ROWS: Final = f"SELECT {', '.join(ROW_COLUMNS)} FROM job"
 _OPEN: Final = (
-    select(questions, jobs.c.task_id, jobs.c.task_name, jobs.c.task_type, jobs.c.pause_reason)
-    .join(jobs, questions.c.job == jobs.c.seq)
-    .where(
-        jobs.c.rank >= Section.PAUSED.first,
-        jobs.c.rank < Section.PAUSED.end,
-        questions.c.answered_at.is_(None),
-    )
-    .order_by(jobs.c.rank, jobs.c.seq)
+    "SELECT q.id, q.job, j.task_id, j.task_name, j.task_type, j.pause_reason, q.name, q.kind, q.message, q.form_json,"
+    " q.subject_json, q.asked_at FROM question AS q JOIN job AS j ON q.job = j.seq"
+    f" WHERE j.rank >= {Section.PAUSED.first} AND j.rank < {Section.PAUSED.end} AND q.answered_at IS NULL"
 )
 _DETAILS: Final = (
-    jobs.c.raw_json, jobs.c.received_at, jobs.c.error, jobs.c.attempt, jobs.c.routine, jobs.c.pause_reason,
-    jobs.c.lease_owner, jobs.c.bundle, jobs.c.deferred_json, jobs.c.session_id,
-)  # fmt: skip
+    "SELECT raw_json, received_at, error, attempt, routine, pause_reason, lease_owner, bundle, deferred_json,"
+    " session_id FROM job WHERE seq = ?"
+)
 _LONGEST_SEARCH: Final = 1_000
 
 
-def _place(key: QueueKey) -> ColumnElement[Any]:
-    return tuple_(literal(key.rank), literal(key.job))
-
-
-def _matches(connection: Connection, search: str) -> ColumnElement[bool]:
-    """Whether id or name hold a text, whatever the case.
+def _matches(ask: Ask, search: str) -> tuple[str, list[str]]:
+    """Whether id or name hold a text, whatever the case: a condition and its values.
 
     SQLite's LIKE folds ASCII alone, PostgreSQL's ILIKE what the database's locale says; so other text is tried as it
     was written, in small and in capital letters.
     """
     text = encoding.plain(search[:_LONGEST_SEARCH])
-    spellings = {text} if text.isascii() else {text, text.lower(), text.upper()}
-    holds = Column.contains if connection.dialect.name == "sqlite" else Column.icontains
-    columns = (jobs.c.task_id, jobs.c.task_name)
-    return or_(*(holds(column, text, autoescape=True) for column in columns for text in sorted(spellings)))
+    for special in "/%_":
+        text = text.replace(special, f"/{special}")
+    spellings = sorted({text} if text.isascii() else {text, text.lower(), text.upper()})
+    each = [f"{column} {ask.like} ? ESCAPE '/'" for column in ("task_id", "task_name") for _ in spellings]
+    return f"({' OR '.join(each)})", [f"%{spelling}%" for spelling in spellings] * 2
 
 
-def rows_after(connection: Connection, key: QueueKey | None, limit: int, search: str) -> Sequence[QueueRow]:
+def _rows(ask: Ask, key: QueueKey | None, limit: int, search: str, beyond: str, order: str) -> list[QueueRow]:
+    conditions, values = [], list[Any]()
+    if key is not None:
+        conditions.append(f"(rank, seq) {beyond} (?, ?)")
+        values += [key.rank, key.job]
+    if search:
+        condition, spellings = _matches(ask, search)
+        conditions.append(condition)
+        values += spellings
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    rows = ask.rows(f"{_ROWS}{where} ORDER BY rank {order}, seq {order} LIMIT ?", [*values, limit])
+    return [queue_row(row) for row in rows]
+
+
+def rows_after(ask: Ask, key: QueueKey | None, limit: int, search: str) -> Sequence[QueueRow]:
     """Rows that follow `key`, in the queue's order."""
-    query = _ROWS.order_by(jobs.c.rank, jobs.c.seq).limit(limit)
-    if key is not None:
-        query = query.where(_row_place > _place(key))
-    if search:
-        query = query.where(_matches(connection, search))
-    return [queue_row(row) for row in connection.execute(query)]
+    return _rows(ask, key, limit, search, ">", "ASC")
 
 
-def rows_before(connection: Connection, key: QueueKey | None, limit: int, search: str) -> Sequence[QueueRow]:
+def rows_before(ask: Ask, key: QueueKey | None, limit: int, search: str) -> Sequence[QueueRow]:
     """Rows that precede `key`, in the queue's order."""
-    query = _ROWS.order_by(jobs.c.rank.desc(), jobs.c.seq.desc()).limit(limit)
-    if key is not None:
-        query = query.where(_row_place < _place(key))
-    if search:
-        query = query.where(_matches(connection, search))
-    return [queue_row(row) for row in connection.execute(query)][::-1]
+    return _rows(ask, key, limit, search, "<", "DESC")[::-1]
 
 
-def rank_of(connection: Connection, key: QueueKey, search: str) -> int:
+def rank_of(ask: Ask, key: QueueKey, search: str) -> int:
     """How many rows precede `key`: whole sections by the tally, the rest of its own by the index."""
-    count = select(func.count()).select_from(jobs)
+    count = "SELECT count(*) FROM job WHERE"
     if search:
-        return connection.scalar(count.where(_row_place < _place(key), _matches(connection, search))) or 0
+        condition, values = _matches(ask, search)
+        return ask.value(f"{count} (rank, seq) < (?, ?) AND {condition}", [key.rank, key.job, *values]) or 0
     section = Section.holding(key.rank)
-    before = sum(jobs_there for state, _, jobs_there in _tally(connection) if Section.of(JobState(state)) < section)
+    before: int = sum(jobs for state, _, jobs in _tally(ask) if Section.of(JobState(state)) < section)
     # Two plain ranges: comparing pairs takes twice the time a row.
-    before += connection.scalar(count.where(jobs.c.rank >= section.first, jobs.c.rank < key.rank)) or 0
-    return before + (connection.scalar(count.where(jobs.c.rank == key.rank, jobs.c.seq < key.job)) or 0)
+    before += ask.value(f"{count} rank >= ? AND rank < ?", (section.first, key.rank)) or 0
+    return before + (ask.value(f"{count} rank = ? AND seq < ?", (key.rank, key.job)) or 0)
 
 
-def _tally(connection: Connection) -> Sequence[tuple[str, str, int]]:
-    rows = connection.execute(select(tallies.c.state, tallies.c.outcome, tallies.c.jobs))
-    return [(state, outcome, number) for state, outcome, number in rows]
+def _tally(ask: Ask) -> Sequence[tuple[Any, ...]]:
+    return ask.rows("SELECT state, outcome, jobs FROM tally", ())
 
 
-def counts(connection: Connection) -> QueueCounts:
+def counts(ask: Ask) -> QueueCounts:
     """How many jobs stand where."""
-    return queue_counts(_tally(connection))
+    return queue_counts(_tally(ask))
 
 
-def row(connection: Connection, job: int) -> QueueRow | None:
+def row(ask: Ask, job: int) -> QueueRow | None:
     """One row."""
-    found = connection.execute(_ROWS.where(jobs.c.seq == job)).first()
+    found = ask.first(f"{_ROWS} WHERE seq = ?", (job,))
     return None if found is None else queue_row(found)
 
 
-def job_detail(connection: Connection, job: int) -> JobDetail | None:
+def job_detail(ask: Ask, job: int) -> JobDetail | None:
     """One job in full."""
-    line = row(connection, job)
-    if line is None:
+    line, details = row(ask, job), ask.first(_DETAILS, (job,))
+    if line is None or details is None:
         return None
-    found = connection.execute(select(*_DETAILS).where(jobs.c.seq == job)).one()
+    raw, received_at, error, attempt, routine, pause_reason, owner, bundle, deferred, session_id = details
     was_cancelled = line.state is JobState.CANCELLED  # its row keeps what it needs to be restored
     return JobDetail(
-        line, Task.from_json(found.raw_json), found.received_at, found.error, found.attempt, found.routine,
-        "" if was_cancelled else found.pause_reason, WorkerIdentity(found.lease_owner or ""), found.bundle,
-        0 if was_cancelled else len(encoding.to_deferred(found.deferred_json)), found.session_id,
+        line, Task.from_json(raw), received_at, error, attempt, routine, "" if was_cancelled else pause_reason,
+        WorkerIdentity(owner or ""), bundle, 0 if was_cancelled else len(encoding.to_deferred(deferred)), session_id,
     )  # fmt: skip
 
 
-def job_of_task(connection: Connection, task_id: str) -> int | None:
+def failed_jobs(ask: Ask, holding: str) -> Sequence[int]:
+    """The failed jobs whose error holds a text in any case, as they arrived."""
+    text = encoding.plain(holding).casefold()
+    failed = ask.rows("SELECT seq, error FROM job WHERE state = ? ORDER BY seq", (JobState.FAILED.value,))
+    return [seq for seq, error in failed if text in error.casefold()]
+
+
+def job_of_task(ask: Ask, task_id: str) -> int | None:
     """The number of the job that works on a task."""
-    of_task = jobs.c.task_id == kept_id(encoding.plain(task_id))
-    return connection.scalar(select(jobs.c.seq).where(of_task))
+    found: int | None = ask.value("SELECT seq FROM job WHERE task_id = ?", (kept_id(encoding.plain(task_id)),))
+    return found
 
 
-def shared_of(connection: Connection, job: int) -> SharedState:
+def shared_of(ask: Ask, job: int) -> SharedState:
     """A job's shared data and log."""
-    return encoding.to_shared(connection.scalar(select(jobs.c.shared_json).where(jobs.c.seq == job)) or "")
+    return encoding.to_shared(ask.value("SELECT shared_json FROM job WHERE seq = ?", (job,)) or "")
 
 
-def pauses_of(connection: Connection, job: int) -> Sequence[Pause]:
+def pauses_of(ask: Ask, job: int) -> Sequence[Pause]:
     """Every question that a job asked, oldest first."""
-    of_job = select(questions).where(questions.c.job == job).order_by(questions.c.asked_at, questions.c.id)
+    rows = ask.rows(
+        "SELECT name, kind, message, asked_at, answered_at, answered_by, answer_json FROM question WHERE job = ?"
+        " ORDER BY asked_at, id",
+        (job,),
+    )
     return [
-        Pause(
-            found.name, found.kind, found.message, found.asked_at, found.answered_at,
-            found.answered_by or "", encoding.from_json(found.answer_json) if found.answer_json else None,
-        )
-        for found in connection.execute(of_job)
-    ]  # fmt: skip
+        Pause(name, kind, message, asked_at, answered_at, by or "", encoding.from_json(answer) if answer else None)
+        for name, kind, message, asked_at, answered_at, by, answer in rows
+    ]
 
 
-def journal_of(connection: Connection, job: int) -> Mapping[str, Any]:
+def journal_of(ask: Ask, job: int) -> Mapping[str, Any]:
     """Name to value of what a job has done, in the order in which it was done."""
-    of_job = select(journal.c.name, journal.c.value_json).where(journal.c.job == job)
-    rows = connection.execute(of_job.order_by(journal.c.at, journal.c.name))
+    rows = ask.rows("SELECT name, value_json FROM journal WHERE job = ? ORDER BY at, name", (job,))
     return {name: encoding.from_json(value) for name, value in rows}
 
 
-def open_questions(connection: Connection, limit: int) -> Sequence[OpenQuestion]:
+def open_questions(ask: Ask, limit: int) -> Sequence[OpenQuestion]:
     """What waits for a person, oldest first."""
-    return [_open_question(found) for found in connection.execute(_OPEN.limit(limit))]
+    return [_open_question(found) for found in ask.rows(f"{_OPEN} ORDER BY j.rank, j.seq LIMIT ?", (limit,))]
 
 
-def open_question(connection: Connection, question_id: int) -> OpenQuestion | None:
+def open_question(ask: Ask, question_id: int) -> OpenQuestion | None:
     """One open question, or None."""
-    found = connection.execute(_OPEN.where(questions.c.id == question_id)).first()
+    found = ask.first(f"{_OPEN} AND q.id = ?", (question_id,))
     return None if found is None else _open_question(found)
 
 
-def open_question_of(connection: Connection, job: int) -> OpenQuestion | None:
+def open_question_of(ask: Ask, job: int) -> OpenQuestion | None:
     """What a job waits for, or None."""
-    found = connection.execute(_OPEN.where(questions.c.job == job)).first()
+    found = ask.first(f"{_OPEN} AND q.job = ?", (job,))
     return None if found is None else _open_question(found)
 
 
-def _open_question(found: Row[*tuple[Any, ...]]) -> OpenQuestion:
+def _open_question(found: Sequence[Any]) -> OpenQuestion:
+    from evolver_tui.core.question_kinds import kind_of  # with all forms: a list of jobs needs none
+
+    number, job, task_id, task_name, task_type, reason, name, kind, message, form, subject, asked_at = found
     question = Question(
-        name=found.name,
-        message=found.message,
-        requested_schema=encoding.from_json(found.form_json),
-        kind=found.kind,
-        subject=encoding.from_json(found.subject_json),
-    )
-    return OpenQuestion(
-        found.id, found.job, found.task_id, found.task_name, found.task_type, question, found.asked_at,
-        found.pause_reason, kind_of(question.kind).read_subject(question.subject),
+        name=name, message=message, requested_schema=encoding.from_json(form), kind=kind,
+        subject=encoding.from_json(subject),
     )  # fmt: skip
+    return OpenQuestion(
+        number, job, task_id, task_name, task_type, question, asked_at, reason,
+        kind_of(question.kind).read_subject(question.subject),
+    )  # fmt: skip
+
+
+def sessions(ask: Ask) -> Sequence[SessionRecord]:
+    """Every session, oldest first."""
+    rows = ask.rows("SELECT id, started_at, ended_at, hub_url, host FROM session ORDER BY started_at, id", ())
+    return [SessionRecord(*each) for each in rows]
+
+
+def signals_after(ask: Ask, session_id: str, after: int, limit: int) -> Sequence[StoredSignal]:
+    """A session's signals that follow one, in the order in which they were committed."""
+    rows = ask.rows(
+        "SELECT seq, name, payload_json, context_json FROM signal WHERE session_id = ? AND seq > ?"
+        " ORDER BY seq LIMIT ?",
+        (session_id, after, limit),
+    )
+    return [
+        StoredSignal(seq, session_id, Signal(name, encoding.from_json(payload), encoding.from_json(context)))
+        for seq, name, payload, context in rows
+    ]

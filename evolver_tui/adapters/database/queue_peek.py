@@ -14,6 +14,8 @@ from evolver_tui.core.job import JobState, Outcome, QueueCounts, QueueRow
 
 LAYOUT: Final = 3
 """The layout of the database that is read here."""
+APPLICATION_ID: Final = 0x45564F4C
+"""What a SQLite file of this program's says that it is, from its first page on: EVOL."""
 
 ROW_COLUMNS: Final = (
     "seq", "rank", "task_id", "task_name", "task_type", "priority", "state", "outcome", "asks", "since", "node",

@@ -26,9 +26,11 @@ _GONE_SECONDS: Final = 5.0
 """After which a file that is not there does not come back: a folder may be moved, or a disk be away, for a moment."""
 START_AGAIN: Final = "Nothing more is written. Start again to work with the file that is there then."
 
-_INDEX: Final = struct.Struct("=32x8s56xI28xI")
-"""Of the index of a write-ahead log (-shm): the log's salts, how many of its frames were copied into the file, and how
-many are to be. See "WAL-mode File Format" at sqlite.org."""
+_INDEX: Final = struct.Struct("=16xI12x8s56xI28xI")
+"""Of the index of a write-ahead log (-shm): how many frames the log has, its salts, how many of its frames were copied
+into the file, and how many are to be. See "WAL-mode File Format" at sqlite.org."""
+_USUAL_PAGE: Final = 4_096
+"""Bytes."""
 
 _LIBRARY: Final = ctypes.CDLL(None)
 _LIBRARY.mmap.restype = ctypes.c_void_p
@@ -75,13 +77,25 @@ class LogIndex:
 
     def checkpoints(self) -> Checkpoints | None:
         """How far the log was copied into the file; None while it is being copied, or nobody knows."""
+        found = self._read()
+        if found is None:
+            return None
+        _, salts, copied, to_copy = found
+        return (salts, copied) if copied == to_copy else None
+
+    def frames_to_copy(self) -> int | None:
+        """How many frames of the log are not in the file; None where nobody knows."""
+        found = self._read()
+        return None if found is None else found[0] - found[2]
+
+    def _read(self) -> tuple[int, bytes, int, int] | None:
         with self._lock:
             if self._address is None:
                 self._address = self._mapped()
             if self._address is None:
                 return None
-            salts, copied, to_copy = _INDEX.unpack(ctypes.string_at(self._address, _INDEX.size))
-        return (salts, copied) if copied == to_copy else None
+            frames, salts, copied, to_copy = _INDEX.unpack(ctypes.string_at(self._address, _INDEX.size))
+        return frames, salts, copied, to_copy
 
     def close(self) -> None:
         """Look no longer, and let go of the page: a disk can only be unmounted when nothing of it is mapped."""
@@ -177,6 +191,15 @@ class SameFile:
             self._log_identity = self._log_identity or beside  # it is made when it is needed first
             if beside != self._log_identity:
                 raise self.replaced()
+
+    @property
+    def pages_to_copy(self) -> int:
+        """About how many pages of the log are not in the file; where nobody knows, as many as the log has room for."""
+        frames = self._index.frames_to_copy()
+        if frames is not None:
+            return frames
+        log = written(self.log)
+        return log[0] // _USUAL_PAGE if log else 0
 
     @property
     def may_close(self) -> bool:

@@ -17,10 +17,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
 
 from evolver_tui.adapters.database.dialect import Watch, driver, for_rows
+from evolver_tui.adapters.database.file_condition import look_at_file
+from evolver_tui.adapters.database.file_faults import explain, is_a_folder, primary_code
+from evolver_tui.adapters.database.log_copier import LogCopier
 from evolver_tui.adapters.database.migrations import belongs_to_another
 from evolver_tui.adapters.database.models import jobs
-from evolver_tui.adapters.database.same_file import START_AGAIN, FileConnection, SameFile, Written, written
-from evolver_tui.core.errors import StoreBroken, StoreError
+from evolver_tui.adapters.database.queue_peek import APPLICATION_ID
+from evolver_tui.adapters.database.same_file import FileConnection, SameFile, Written, written
+from evolver_tui.core.errors import StoreError
 
 CLOCK: Final = "SELECT (julianday('now') - 2440587.5) * 86400.0"
 """Seconds since 1970, to a tenth of a millisecond; `unixepoch('subsec')` needs a younger SQLite."""
@@ -31,17 +35,10 @@ insert = dialect.insert
 DRIVER_ERRORS: Final = (DBAPIError, sqlite3.Error)
 """What a statement raises, with and without SQLAlchemy around it."""
 
-APPLICATION_ID: Final = 0x45564F4C
-"""What a file of this program's says that it is, from its first page on: EVOL."""
 _ASK_AGAIN_SECONDS: Final = 0.002
 _ROWS_A_STATEMENT: Final = 50
 """Their values are fewer than the 999 that an old SQLite takes."""
 _WATCH_SECONDS: Final = 0.25
-_RESTORE: Final = (
-    "Nothing more is written. Copy the file and those beside it, then restore a backup, or save what sqlite3's .recover"
-    " finds."
-)
-_NO_DATABASE: Final = "Restore a backup where it was one; otherwise name another file with --database."
 
 
 def create_file(path: Path) -> None:
@@ -51,7 +48,7 @@ def create_file(path: Path) -> None:
         StoreError: the folder cannot be made or written.
     """
     if path.is_dir():
-        raise StoreError(f"The database {path} is a folder.", "Name a file in it with --database.")
+        raise is_a_folder(path)
     try:
         for folder in (*reversed(path.parent.parents), path.parent):
             if not folder.exists():
@@ -62,7 +59,8 @@ def create_file(path: Path) -> None:
         pass  # another process was faster
     except OSError as error:
         raise StoreError(
-            f"The database {path} cannot be made: {error.strerror}.", "Name another place with --database."
+            f"The database {path} cannot be made: {error.strerror}.",
+            "Start again, with another place after --database.",
         ) from None
 
 
@@ -71,16 +69,15 @@ class SQLite:
 
     Args:
         busy_seconds: how long to wait while another process writes.
-        checkpoints: see `Database`.
     """
 
     errors: tuple[type[Exception], ...] = DRIVER_ERRORS
     skip_locked = ""
+    like = "LIKE"
     has_many_writers = False
 
-    def __init__(self, path: Path, busy_seconds: float, *, checkpoints: bool = True) -> None:
+    def __init__(self, path: Path, busy_seconds: float) -> None:
         self.path = path
-        self._checkpoints = checkpoints
         self.place = str(path)
         self._busy_seconds = busy_seconds
         self._file = SameFile(path)
@@ -105,9 +102,13 @@ class SQLite:
         (found,) = driver(connection).execute("PRAGMA application_id").fetchone()
         return int(found)
 
+    def condition(self) -> str:
+        """See `look_at_file`."""
+        return look_at_file(self.path, self._busy_seconds)
+
     def writing(self) -> Engine:
         """Connections that take the write lock as they begin."""
-        return make_engine(self._file, self._busy_seconds, "BEGIN IMMEDIATE", checkpoints=self._checkpoints)
+        return make_engine(self._file, self._busy_seconds, "BEGIN IMMEDIATE")
 
     def reading(self) -> Engine:
         """Connections that never wait for the writer."""
@@ -211,9 +212,8 @@ class FileWatch:
 
 
 def make_engine(
-    file: SameFile, busy_seconds: float, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], *,
-    switches: bool = True, checkpoints: bool = True,
-) -> Engine:  # fmt: skip
+    file: SameFile, busy_seconds: float, begin: Literal["BEGIN", "BEGIN IMMEDIATE"], *, switches: bool = True
+) -> Engine:
     """Connections to the file and to no other of its name, which all begin their transactions with `begin`.
 
     One that will write has to say so at its beginning: a reader that turns writer is refused at once, whatever the
@@ -221,11 +221,11 @@ def make_engine(
 
     Args:
         switches: to the write-ahead log, where the file has none yet.
-        checkpoints: copies that log into the file when it has grown.
     """
 
+    writes_log = begin == "BEGIN IMMEDIATE" and switches
     # Without the write-ahead log a commit waits for readers as well, and only SQLite's own waiting covers that.
-    own_waiting = 0.0 if begin == "BEGIN IMMEDIATE" and switches else busy_seconds
+    own_waiting = 0.0 if writes_log else busy_seconds
 
     def connect() -> FileConnection:
         file.check()
@@ -236,10 +236,10 @@ def make_engine(
         try:
             if switches:
                 _patiently(connection, "PRAGMA journal_mode = WAL", busy_seconds)
-            if not checkpoints:
-                connection.execute("PRAGMA wal_autocheckpoint = 0")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA temp_store = MEMORY")  # a full /tmp is no full disk of the database
             file.check()
         except BaseException:
             connection.close()
@@ -247,12 +247,19 @@ def make_engine(
         return connection
 
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    copier = LogCopier(file, connect)
 
     def begin_transaction(connection: Connection) -> None:
-        _patiently(driver(connection), begin, busy_seconds)
-        driver(connection).check()
+        own: FileConnection = driver(connection)
+        _patiently(own, begin, busy_seconds)
+        own.check()
+        if writes_log and copier.copy_if_grown():
+            own.execute("ROLLBACK")
+            _patiently(own, begin, busy_seconds)
+            own.check()
 
     event.listen(engine, "begin", begin_transaction)
+    event.listen(engine, "close", lambda connection, record: copier.close())
     return engine
 
 
@@ -267,7 +274,7 @@ def _patiently(connection: sqlite3.Connection, statement: str, seconds: float) -
         try:
             connection.execute(statement)
         except sqlite3.OperationalError as error:
-            if _primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if primary_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(_ASK_AGAIN_SECONDS)
         else:
@@ -283,48 +290,3 @@ _LAST_JOB: Final = compiled(select(func.max(jobs.c.seq)))
 _SIGNAL: Final = "SELECT seq, session_id, name, timestamp FROM signal"
 _LAST_SIGNAL: Final = f"{_SIGNAL} ORDER BY seq DESC LIMIT 1"
 _SIGNAL_AGAIN: Final = f"{_SIGNAL} WHERE seq = ?"
-
-
-def explain(error: BaseException, path: Path) -> StoreError:
-    """What went wrong with the file, in a sentence, and what a person can do about it."""
-    if isinstance(error, StoreError):
-        return (StoreBroken if isinstance(error, StoreBroken) else StoreError)(error.message, error.way_out)
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    if not isinstance(cause, sqlite3.Error):
-        return StoreError(f"The database {path} could not be used: {type(error).__name__}.")
-    code = _primary_code(cause)
-    words = str(cause)
-    if words.startswith(("no such table", "no such column")):
-        code = sqlite3.SQLITE_SCHEMA
-    elif words.startswith("Could not decode") or _code(cause) == sqlite3.SQLITE_IOERR_SHORT_READ:
-        code = sqlite3.SQLITE_CORRUPT
-    message, way_out = _SENTENCES.get(code, ("could not be used ({cause})", "Nothing was changed."))
-    kind = StoreBroken if code in _FOR_GOOD else StoreError
-    return kind(f"The database {path} {message.format(cause=cause)}.", way_out)
-
-
-def _code(error: sqlite3.Error) -> int:
-    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) or sqlite3.SQLITE_ERROR
-    return code
-
-
-def _primary_code(error: sqlite3.Error) -> int:
-    return _code(error) & 0xFF
-
-
-_SENTENCES: Final = {
-    sqlite3.SQLITE_FULL: ("cannot grow: the disk is full", "Free some space; the program goes on by itself."),
-    sqlite3.SQLITE_BUSY: ("is locked by another program", "Close that program or wait, then try again."),
-    sqlite3.SQLITE_LOCKED: ("is locked by another program", "Close that program or wait, then try again."),
-    sqlite3.SQLITE_READONLY: ("cannot be written", "Make the file and its folder writable, then start again."),
-    sqlite3.SQLITE_PERM: ("cannot be read", "Make the file and its folder yours, then start again."),
-    sqlite3.SQLITE_CANTOPEN: ("cannot be opened", "Make the file and its folder yours, then start again."),
-    sqlite3.SQLITE_IOERR: ("cannot be read or written ({cause})", "Check the disk and its free space."),
-    sqlite3.SQLITE_CORRUPT: ("is damaged", _RESTORE),
-    sqlite3.SQLITE_NOTADB: ("is not a database", _NO_DATABASE),
-    sqlite3.SQLITE_SCHEMA: ("has lost its tables ({cause})", START_AGAIN),
-}
-_FOR_GOOD: Final = {
-    sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_SCHEMA,
-}  # fmt: skip
-"""What another try would meet again."""

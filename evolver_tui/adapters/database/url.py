@@ -11,21 +11,18 @@ from evolver_tui.adapters.database.dialect import Dialect
 from evolver_tui.adapters.database.sqlite import SQLite
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import StoreError, UsageError
-from evolver_tui.settings.database_url import FORMS, check_database_url, scheme_of
+from evolver_tui.settings.database_url import FORMS, check_database_url, file_of, scheme_of
 
 
-def dialect_of(address: Address | Path, busy_seconds: float, *, checkpoints: bool = True) -> Dialect:
+def dialect_of(address: Address | Path, busy_seconds: float) -> Dialect:
     """What speaks with the database that a URL (or a plain path object) names.
-
-    Args:
-        checkpoints: see `Database`.
 
     Raises:
         UsageError: it is no URL, is of a database or for a driver that is not known here, or names no file.
         StoreError: the extra that it needs is not installed.
     """
     if isinstance(address, Path):
-        return SQLite(address, busy_seconds, checkpoints=checkpoints)
+        return SQLite(address, busy_seconds)
     url = address.for_connecting()
     check_database_url(url)
     _, _, rest = url.partition("://")
@@ -34,9 +31,9 @@ def dialect_of(address: Address | Path, busy_seconds: float, *, checkpoints: boo
     except (ArgumentError, ValueError):
         raise UsageError("The database URL cannot be read.", f"Write it as {FORMS}.") from None
     if scheme_of(url) == "sqlite":
-        if not parsed.database or parsed.database == ":memory:":
+        if not file_of(url):
             raise UsageError("The database has to be a file.", f"Write it as {FORMS}.")
-        return SQLite(Path(parsed.database), busy_seconds, checkpoints=checkpoints)
+        return SQLite(Path(file_of(url)), busy_seconds)
     try:
         from evolver_tui.adapters.database.postgresql import PostgreSQL
     except ImportError:

@@ -17,7 +17,7 @@ from evolver_tui.adapters.database.models import jobs, journal
 from evolver_tui.adapters.database.ranks import Section
 from evolver_tui.adapters.database.transaction import Transaction, standing
 from evolver_tui.adapters.process_identity import is_gone, is_here
-from evolver_tui.core.claim import ALL_ROOM, Claim, LeftBehind, Room
+from evolver_tui.core.claim import ALL_ROOM, Claim, LeftBehind, Place, Room
 from evolver_tui.core.errors import StaleLease
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question import Question
@@ -43,6 +43,7 @@ class _Queued(NamedTuple):
 
     seq: int
     rank: int
+    since: float
     state: str
     fence: int
     lease_owner: str | None
@@ -53,7 +54,7 @@ class _Queued(NamedTuple):
 
 
 _IN_QUEUE: Final = (
-    "SELECT seq, rank, state, fence, lease_owner, lease_expires, takeovers, routine, source_hash FROM job"
+    "SELECT seq, rank, since, state, fence, lease_owner, lease_expires, takeovers, routine, source_hash FROM job"
 )
 _IN_ORDER: Final = " ORDER BY rank, seq"
 _IS_RUNNING: Final = f" WHERE rank >= {Section.RUNNING.first} AND rank < {Section.RUNNING.end}"
@@ -127,6 +128,7 @@ def claim(
         is_resumed=found.rank < ranks.FIRST_TURN,
         left_behind=left_behind,
         takeovers=takeovers,
+        place=None if left_behind else Place(found.rank, found.since),
     )
 
 
@@ -138,8 +140,15 @@ def _left_behind(found: _Queued) -> LeftBehind | None:
     return LeftBehind(WorkerIdentity(owner), is_gone(owner), found.takeovers + 1)
 
 
-def _is_waiting(routines: Mapping[str, str], room: Room) -> tuple[str, tuple[str, ...]]:
+def _is_waiting(routines: Mapping[str, str], room: Room) -> tuple[str, tuple[str | int, ...]]:
     """The condition that a job waits for a worker that knows these and has this room, and its values."""
+    condition, values = _has_room(routines, room)
+    if not room.apart:
+        return condition, values
+    return f"{condition} AND seq NOT IN {_marks(room.apart)}", (*values, *room.apart)
+
+
+def _has_room(routines: Mapping[str, str], room: Room) -> tuple[str, tuple[str, ...]]:
     resumed = room.resumed_of(routines)
     if room.generates and len(resumed) == len(routines):
         return f"{_IS_PENDING} AND routine IN {_marks(routines)}", tuple(routines)
@@ -149,7 +158,7 @@ def _is_waiting(routines: Mapping[str, str], room: Room) -> tuple[str, tuple[str
     return f"{_IS_RESUMED} AND routine IN {_marks(resumed)}", tuple(resumed)
 
 
-def _marks(values: Collection[str]) -> str:
+def _marks(values: Collection[object]) -> str:
     return f"({', '.join('?' * len(values)) or 'NULL'})"
 
 
@@ -380,12 +389,16 @@ def finish(
     transaction.log(session_id, signals)
 
 
-def release(transaction: Transaction, job: int, fence: int, to_generate: bool = False) -> None:
+def release(
+    transaction: Transaction, job: int, fence: int, to_generate: bool = False, place: Place | None = None
+) -> None:
     """Give a job back; with a stale fence nothing happens."""
     now = transaction.now
-    rank = {"rank": ranks.turn_rank(now)} if to_generate else {}
+    where: dict[str, Any] = {"rank": ranks.turn_rank(now)} if to_generate else {}
+    if place is not None:
+        where = place._asdict()
     try:
-        _write_held(transaction, job, fence, **(pending_again(now) | rank))
+        _write_held(transaction, job, fence, **(pending_again(now) | where))
     except StaleLease:
         return
     transaction.moved(_RUNNING, _PENDING)

@@ -31,6 +31,8 @@ Settlement = tuple["asyncio.Future[Any]", Any, BaseException | None]
 _BATCH: Final = 2_000
 """Tasks, requests and signals after which a transaction takes no more: it holds the lock for some 20 milliseconds."""
 _RETRY_SECONDS: Final = 1.0
+_LONGEST_PATIENCE_SECONDS: Final = 30.0
+"""For requests that come, each of which tries again what could not be written; without any it is tried then."""
 _ATTEMPTS: Final = 5
 """For a transaction that stood in another's way."""
 _SHARDS: Final = 64
@@ -88,6 +90,8 @@ class Writer:
         self._clock_shift = clock_shift
         self._log_limit = log_limit
         self._on_problem = on_problem
+        self.log_problem: StoreError | None = None
+        """Why signals wait to be written; None while they can be."""
         self._connection: Connection | None = None
         self._broken: StoreBroken | None = None
         """Why nothing is written any longer."""
@@ -104,10 +108,12 @@ class Writer:
         self._requests = 0
         self._signals_held = 0
         self._signals_lost = 0
+        self._why_lost = ""
         self._losing_session = ""
         self._failing = False
         self._closing = False
         self._has_reported = False
+        self._patience = _RETRY_SECONDS
         self._tried_last = False
         self._closed = False
 
@@ -209,7 +215,7 @@ class Writer:
         await asyncio.to_thread(self._thread.join)
         lost, self._signals_lost = self._signals_lost, 0
         if lost:
-            raise _lost(lost, self._dialect.place)
+            raise StoreError(_lost(lost, self._dialect.place).message, self._why_lost)
 
     # --- the writing thread ---
 
@@ -224,7 +230,7 @@ class Writer:
             while not (self._inbox or self._backlog or self._closing):
                 self._changed.wait()
             if self._failing:
-                self._changed.wait_for(lambda: self._requests or self._closing, _RETRY_SECONDS)
+                self._changed.wait_for(lambda: self._requests or self._closing, self._patience)
                 if self._closing and self._tried_last:
                     self._give_up()
                 self._tried_last = self._closing
@@ -352,8 +358,11 @@ class Writer:
 
     def _keep(self, logs: list[_Log], problem: StoreError) -> None:
         with self._changed:
+            self._why_lost = problem.message
             self._backlog = logs
             self._failing = True
+            self._patience = min(self._patience * 2.5, _LONGEST_PATIENCE_SECONDS)
+            self.log_problem = problem if logs else self.log_problem
             is_first = bool(logs) and not self._has_reported
             self._has_reported = self._has_reported or is_first
             self._changed.notify_all()
@@ -366,6 +375,8 @@ class Writer:
             lost = 0
             if self._failing:
                 self._failing = self._has_reported = False
+                self._patience = _RETRY_SECONDS
+                self.log_problem = None
                 lost, self._signals_lost = self._signals_lost, 0
             if lost:
                 name, payload, level = SIGNALS_LOST({"signals": lost})

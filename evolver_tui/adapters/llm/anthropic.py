@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from evolver_tui.adapters.llm.failures import Problem
-from evolver_tui.adapters.llm.http import BackendSettings, HttpBackend, Stop, token_count
+from evolver_tui.adapters.llm.adaption import Feature
+from evolver_tui.adapters.llm.http import HttpBackend
+from evolver_tui.adapters.llm.problem import Problem
+from evolver_tui.adapters.llm.provider_api import BackendSettings, FullPrompt, Stop, ToolCalls, token_count
+from evolver_tui.adapters.llm.thinking import Thought
 from evolver_tui.core.address import Address
-from evolver_tui.engine.author.backend import Prompt, Usage
+from evolver_tui.engine.author.backend import Usage
 from evolver_tui.engine.clock import Clock
 
 _STOPS: Mapping[object, Stop] = {
@@ -19,48 +20,45 @@ _STOPS: Mapping[object, Stop] = {
     "refusal": "filtered",
 }
 _INPUT_COUNTS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+_OWN_HOST = "anthropic.com"
 
 
 class AnthropicApi:
     """Streams messages of the version 2023-06-01."""
 
     path = "/v1/messages"
+    endings: Sequence[str] = ("/v1/messages", "/v1")
     headers: Mapping[str, str] = {"anthropic-version": "2023-06-01"}
-    key_header = "x-api-key"
-    key_prefix = ""
+    features: Collection[Feature] = ("temperature", "system", "stream")
 
-    def __init__(self) -> None:
-        self._takes_temperature = True
+    def body(self, model: str, prompt: FullPrompt, without: Collection[Feature]) -> dict[str, Any]:
+        has_system = bool(prompt.system) and "system" not in without
+        user = prompt.user if has_system else "\n\n".join(filter(None, (prompt.system, prompt.user)))
+        fields: dict[str, Any] = {"temperature": min(prompt.temperature, 1.0), "stream": True}
+        if has_system:
+            fields["system"] = prompt.system
+        sent = {name: value for name, value in fields.items() if name not in without}
+        messages = [{"role": "user", "content": user}]
+        return {"model": model, "max_tokens": prompt.max_tokens, "messages": messages, **sent}
 
-    def body(self, model: str, prompt: Prompt) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "model": model,
-            "max_tokens": prompt.max_tokens,
-            "messages": [{"role": "user", "content": prompt.user}],
-            "stream": True,
-        }
-        if prompt.system:
-            body["system"] = prompt.system
-        if self._takes_temperature:
-            body["temperature"] = min(prompt.temperature, 1.0)
-        return body
+    def key_headers(self, base_url: Address) -> tuple[str, str]:
+        return "x-api-key", "authorization"
 
-    def adapt(self, problem: Problem) -> bool:
-        """Some models choose their temperature themselves."""
-        if problem.status != 400 or not self._takes_temperature or not re.search(r"\btemperature\b", problem.message):
-            return False
-        self._takes_temperature = False
-        return True
+    def wants_other_header(self, problem: Problem, base_url: Address) -> bool:
+        """Gateways in front of it often take the key as a bearer token, and seldom say so."""
+        host = base_url.host.partition(":")[0]
+        return host != _OWN_HOST and not host.endswith(f".{_OWN_HOST}")
 
     def reader(self) -> AnthropicReader:
         return AnthropicReader()
 
 
 class AnthropicReader:
-    """Reads events, and the one message of a server that does not stream. Thinking is not part of the answer."""
+    """Reads events, and the one message of a server that does not stream."""
 
     def __init__(self) -> None:
         self.stop: Stop | None = None
+        self.calls = ToolCalls()
         self._counts: dict[str, int] = {}
 
     @property
@@ -69,24 +67,26 @@ class AnthropicReader:
         read = [self._counts[name] for name in _INPUT_COUNTS if name in self._counts]
         return Usage(sum(read) if read else None, self._counts.get("output_tokens"))
 
-    def read(self, event: Mapping[str, Any]) -> str:
+    def read(self, event: Mapping[str, Any]) -> Sequence[str | Thought]:
         match event:
             case {"type": "message_start", "message": {**message}}:
                 self._take_usage(message.get("usage"))
-            case {"type": "content_block_start", "content_block": {"type": "text", "text": str(text)}}:
-                return text
-            case {"type": "content_block_delta", "delta": {"type": "text_delta", "text": str(text)}}:
-                return text
+            case {"type": "content_block_start", "content_block": piece}:
+                return self._contents(piece)
+            case {"type": "content_block_delta", "delta": piece}:
+                return self._contents(piece)
             case {"type": "message_delta"}:
                 self._take_usage(event.get("usage"))
                 delta = event.get("delta")
                 if isinstance(delta, Mapping) and delta.get("stop_reason"):
-                    self.stop = _stop(delta["stop_reason"])
+                    self.stop = self.stop if self.stop == "cut" else _stop(delta["stop_reason"])
+            case {"type": "message_stop"}:
+                self.stop = self.stop or "complete"
             case {"type": "message", "content": [*blocks]}:
                 self._take_usage(event.get("usage"))
                 self.stop = _stop(event.get("stop_reason"))
-                return "".join(map(_text_of, blocks))
-        return ""
+                return [piece for block in blocks for piece in self._contents(block)]
+        return ()
 
     def _take_usage(self, usage: object) -> None:
         if not isinstance(usage, Mapping):
@@ -95,12 +95,18 @@ class AnthropicReader:
             if (count := token_count(usage, name)) is not None:
                 self._counts[name] = count
 
-
-def _text_of(block: object) -> str:
-    match block:
-        case {"type": "text", "text": str(text)}:
-            return text
-    return ""
+    def _contents(self, block: object) -> Sequence[str | Thought]:
+        """Text or thinking of a block, or of a piece of one."""
+        match block:
+            case {"type": "text" | "text_delta", "text": str(text)} if text:
+                return (text,)
+            case {"type": "thinking" | "thinking_delta", "thinking": str(text)} if text:
+                return (Thought(text),)
+            case {"type": "tool_use", **call}:
+                self.calls.take(call.get("name"), call.get("input"))
+            case {"type": "input_json_delta", "partial_json": arguments}:
+                self.calls.take(None, arguments)
+        return ()
 
 
 def _stop(reason: object) -> Stop:
@@ -111,5 +117,4 @@ class AnthropicBackend(HttpBackend):
     """A `Backend` behind Anthropic's API; a `base_url` with or without /v1 at its end will do."""
 
     def __init__(self, settings: BackendSettings, clock: Clock) -> None:
-        base_url = settings.base_url.for_connecting().strip().rstrip("/").removesuffix("/v1")
-        super().__init__(replace(settings, base_url=Address(base_url)), AnthropicApi(), clock)
+        super().__init__(settings, AnthropicApi(), clock)

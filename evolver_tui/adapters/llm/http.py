@@ -1,8 +1,8 @@
 """What the backends behind HTTP share: one request, its event stream, and every way it can fail, in words.
 
 A vendor's module brings a `ProviderApi`: where to post, what to post, and how to read the events that come back. All
-else is here, so that timeouts, limits and refusals mean the same whoever is asked. Retrying is the engine's business;
-an error says whether it can help and how long to wait.
+else is here, so that timeouts, limits and refusals mean the same whoever is asked. What a server does not take is left
+out from then on. Retrying is the engine's business; an error says whether it can help and how long to wait.
 """
 
 from __future__ import annotations
@@ -11,20 +11,28 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
+from socksio.exceptions import SOCKSError
 
-from evolver_tui.adapters.llm.failures import Problem, Provider, read_problem, refusal
-from evolver_tui.adapters.llm.sse import BodyDecoder
+from evolver_tui.adapters.llm.adaption import LEARNED, Feature, refused_features
+from evolver_tui.adapters.llm.events import EventReader, Refused
+from evolver_tui.adapters.llm.failures import Provider, refusal
+from evolver_tui.adapters.llm.problem import Problem, read_problem
+from evolver_tui.adapters.llm.provider_api import AnswerReader, BackendSettings, FullPrompt, ProviderApi
+from evolver_tui.adapters.llm.sse import BodyDecoder, is_whole
+from evolver_tui.adapters.llm.thinking import Answer, Thought
+from evolver_tui.adapters.llm.unpacking import unpacked
 from evolver_tui.core.address import Address, show_addresses
-from evolver_tui.core.errors import BackendError
-from evolver_tui.engine.author.backend import BackendInfo, Prompt, Usage
+from evolver_tui.core.errors import BackendError, ConfigError
+from evolver_tui.engine.author.backend import BackendInfo, Piece, Prompt
 from evolver_tui.engine.clock import Clock
+from evolver_tui.settings.proxies import is_proxys_own, proxy_for, read_proxy
 from evolver_tui.settings.secrets import scrub_addresses
 
 MOST_TEXT: Final = 2 * 1024 * 1024
@@ -40,28 +48,6 @@ _USAGE_GRACE_SECONDS = 5.0
 _END_GRACE_SECONDS = 0.2
 """How long an ended stream is waited on for its last bytes, so that the connection can be used again."""
 
-Stop = Literal["complete", "cut", "filtered"]
-
-
-@dataclass(frozen=True, slots=True)
-class BackendSettings:
-    """Where a model is and how long it may take. Times are in seconds."""
-
-    kind: str
-    """What the provider is called: "openai", "anthropic", "groq", ..."""
-    base_url: Address
-    model: str
-    api_key: Callable[[], str | None] = field(repr=False)
-    """Asked at each request, in a thread; None where the provider wants no key."""
-    api_key_name: str
-    """The environment variable that a person sets the key in."""
-    temperature: float | None = None
-    """Takes the place of the prompt's."""
-    connect_timeout: float = 10.0
-    read_timeout: float = 120.0
-    """Before the first piece of an answer, and between two of them."""
-    total_timeout: float = 600.0
-
 
 class _ShowsAddresses(logging.Filter):
     """httpx logs where each request goes, wherever somebody listens to its log."""
@@ -74,46 +60,12 @@ class _ShowsAddresses(logging.Filter):
 logging.getLogger("httpx").addFilter(_ShowsAddresses())
 
 
-class AnswerReader(Protocol):
-    """Reads the events of one answer."""
-
-    stop: Stop | None
-    """How the model ended; None while it has not."""
-
-    def read(self, event: Mapping[str, Any]) -> str:
-        """The text that this event brings, often none."""
-
-    @property
-    def usage(self) -> Usage:
-        """What the provider counted so far."""
-
-
-class ProviderApi(Protocol):
-    """One vendor's wire format. Keeps what a server turned out not to understand."""
-
-    path: str
-    """Follows the base URL."""
-    headers: Mapping[str, str]
-    key_header: str
-    key_prefix: str
-
-    def body(self, model: str, prompt: Prompt) -> dict[str, Any]:
-        """The request."""
-
-    def adapt(self, problem: Problem) -> bool:
-        """Learn from a 400; True when the next `body` differs, so that asking again makes sense."""
-
-    def reader(self) -> AnswerReader:
-        """A reader for one answer."""
-
-
 class _ApiKey(httpx.Auth):
     """The key of one request: it goes into one header, and out of every message. Its repr does not show it."""
 
-    def __init__(self, value: str | None, header: str, prefix: str) -> None:
+    def __init__(self, value: str | None) -> None:
         self._value = (value or "").strip()
-        self._header = header
-        self._prefix = prefix
+        self.header = "authorization"
 
     def __bool__(self) -> bool:
         return bool(self._value)
@@ -125,7 +77,8 @@ class _ApiKey(httpx.Auth):
 
     def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]
         if self._value:
-            request.headers[self._header] = self._prefix + self._value
+            scheme = "Bearer " if self.header.lower() == "authorization" else ""
+            request.headers[self.header] = scheme + self._value
         yield request
 
     def scrub(self, text: str) -> str:
@@ -138,6 +91,17 @@ class _ApiKey(httpx.Auth):
         return " ".join("[key]" if any(part in word for part in parts) else word for word in text.split(" "))
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is asked, of whom, until when, and without what."""
+
+    prompt: FullPrompt
+    key: _ApiKey
+    provider: Provider
+    deadline: float
+    without: tuple[Feature, ...]
+
+
 class HttpBackend:
     """A `Backend` that posts to a provider and streams what it answers."""
 
@@ -147,11 +111,15 @@ class HttpBackend:
         self._clock = clock
         self._client: httpx.AsyncClient | None = None
         self._client_lock = asyncio.Lock()
+        self._without: tuple[Feature, ...] = ()
+        """What the server turned out not to take, in the order in which it said so."""
 
     @property
     def info(self) -> BackendInfo:
-        """The provider's kind and the model."""
-        return BackendInfo(self._settings.kind, self._settings.model)
+        """The provider's kind and the model, and what was learned of it."""
+        return BackendInfo(
+            self._settings.kind, self._settings.model, learned=tuple(LEARNED[feature] for feature in self._without)
+        )
 
     async def close(self) -> None:
         """Let go of connections. A later `stream` opens others."""
@@ -159,8 +127,8 @@ class HttpBackend:
         if client is not None:
             await client.aclose()
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
-        """Pieces of text as they come, then one Usage.
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
+        """Pieces of thinking and of text as they come, then one Usage.
 
         Closing the iterator, or cancelling the task that waits for a piece, ends the request.
 
@@ -168,33 +136,70 @@ class HttpBackend:
             BackendError: see the port; no message holds the key.
         """
         key = await self._key()
-        provider = self._provider(key)
-        deadline = asyncio.get_running_loop().time() + self._settings.total_timeout
-        reader = self._api.reader()
-        length, blank = 0, True
+        request = _Request(
+            self._fitted(prompt),
+            key,
+            self._provider(key),
+            asyncio.get_running_loop().time() + self._settings.total_timeout,
+            self._without,
+        )
+        while True:
+            has_begun = False
+            try:
+                async with aclosing(self._attempt(request)) as pieces:
+                    async for piece in pieces:
+                        has_begun, self._without = True, request.without
+                        yield piece
+                return
+            except Refused as refused:
+                features = () if has_begun else self._refused_features(refused.problem, request)
+                if not features:
+                    raise refusal(request.provider, refused.problem) from None
+                request = replace(request, without=(*request.without, *features))
+
+    async def _attempt(self, request: _Request) -> AsyncGenerator[Piece, None]:
+        """One request and its answer. Raises Refused for a no, also for one that comes in place of an answer."""
+        provider, answer = request.provider, Answer()
+        reader, events = self._api.reader(), EventReader(provider)
         with self._in_words(provider):
-            response = await self._open(prompt, key, provider, deadline)
-            async with aclosing(response), aclosing(self._events(response, reader, provider, deadline)) as events:
-                async for event in events:
-                    piece = reader.read(event)
-                    if not piece:
-                        continue
-                    length += len(piece)
-                    if length > MOST_TEXT:
+            response = await self._open(request)
+            async with aclosing(response), aclosing(_read(response, reader, events, request)) as contents:
+                async for content in contents:
+                    for piece in answer.take(content):
+                        yield piece
+                    if answer.characters > MOST_TEXT:
                         raise provider.too_long(f"{MOST_TEXT:,} characters")
-                    blank = blank and piece.isspace()
-                    yield piece
-        _judge(provider, reader.stop, blank)
+        for piece in answer.end():
+            yield piece
+        spare = reader.calls.answer or ("" if reader.calls else answer.thoughts)
+        if reader.stop == "complete" and answer.is_blank and spare.strip():
+            answer.is_blank = False
+            yield spare
+        _judge(request, reader, answer, events)
         yield reader.usage
 
+    def _refused_features(self, problem: Problem, request: _Request) -> Sequence[Feature]:
+        """What to leave out of the request that was refused; nothing where that cannot help."""
+        usable = [feature for feature in self._api.features if feature not in request.without]
+        if "max_tokens" in usable and "max_completion_tokens" in usable:
+            usable.remove("max_completion_tokens")  # is not sent yet
+        may_move = bool(request.key) and not self._settings.key_header and "key_header" not in request.without
+        if problem.status in (401, 403) and may_move:
+            return ("key_header",) if self._api.wants_other_header(problem, self._settings.base_url) else ()
+        return refused_features(problem, usable)
+
     async def _key(self) -> _ApiKey:
-        api = self._api
         # In a thread, because a keyring may wait for a person to unlock it.
-        key = _ApiKey(await asyncio.to_thread(self._settings.api_key), api.key_header, api.key_prefix)
+        try:
+            key = _ApiKey(await asyncio.to_thread(self._settings.api_key))
+        except ConfigError as error:  # the file of secrets cannot be used
+            raise BackendError(error.message, error.way_out, is_shared=True) from None
         if not key.can_travel:
             raise BackendError(
                 f"The key in {self._settings.api_key_name} holds characters that no request can carry.",
                 f"Set {self._settings.api_key_name} again.",
+                is_shared=True,
+                brief="the key cannot be sent",
             )
         return key
 
@@ -207,6 +212,7 @@ class HttpBackend:
             key_name=settings.api_key_name,
             has_key=bool(key),
             scrub=lambda text: key.scrub(scrub_addresses(text, settings.base_url)),
+            proxy=proxy_for(settings.base_url.for_connecting().strip()),
         )
 
     async def _ready_client(self, provider: Provider) -> httpx.AsyncClient:
@@ -217,68 +223,76 @@ class HttpBackend:
             return self._client
 
     def _new_client(self, provider: Provider) -> httpx.AsyncClient:
-        settings = self._settings
-        wait = httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout, pool=settings.connect_timeout)
         try:
-            return httpx.AsyncClient(timeout=wait, headers={"user-agent": "evolver-tui", "accept-encoding": "identity"})
+            # With a transport of its own, httpx leaves the environment's proxies to us, and reads its certificates.
+            return httpx.AsyncClient(
+                transport=httpx.AsyncHTTPTransport(proxy=_proxy(provider.proxy) if provider.proxy else None),
+                headers={"user-agent": "evolver-tui", "accept-encoding": "identity"},
+            )
+        except ConfigError as error:
+            raise BackendError(error.message, error.way_out, is_shared=True, brief="the proxy cannot be used") from None
         except (OSError, ValueError, ImportError, httpx.InvalidURL):
             # Their texts repeat the proxy's address, which may hold a password.
             raise BackendError(
                 f"No connection to {provider.name} can be prepared: the proxy or certificates named in the "
                 "environment cannot be used.",
                 "Check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+                is_shared=True,
+                brief="no connection can be prepared",
             ) from None
 
-    async def _open(self, prompt: Prompt, key: _ApiKey, provider: Provider, deadline: float) -> httpx.Response:
-        """Post until the answer begins; again only where the API can do without what was refused."""
+    async def _open(self, request: _Request) -> httpx.Response:
+        """Post; returns when the answer begins."""
         # No variable holds the whole address: tracebacks may show variables.
-        if "@" in self._settings.base_url.for_connecting():
+        settings, provider = self._settings, request.provider
+        if settings.base_url.holds_secret:
             raise provider.key_in_address()
-        if not _is_address(self._settings.base_url):
+        if not _is_address(settings.base_url):
             raise provider.bad_address()
         client = await self._ready_client(provider)
-        headers = {**self._api.headers, "content-type": "application/json", "accept": "text/event-stream"}
-        prompt = self._fitted(prompt)
-        while True:
-            content = json.dumps(self._api.body(self._settings.model, prompt)).encode()
-            request = client.build_request("POST", self._url(), headers=headers, content=content)
-            async with asyncio.timeout_at(deadline):
-                response = await client.send(request, stream=True, auth=key, follow_redirects=False)
-            if response.is_success:
-                return response
-            async with aclosing(response), asyncio.timeout_at(deadline):
-                body = await _first_bytes(response, MOST_PROBLEM_BYTES)
-            problem = read_problem(response.status_code, response.headers, body, self._clock.now())
-            if not self._api.adapt(problem):
-                raise refusal(provider, problem)
+        body = self._api.body(settings.model, request.prompt, request.without)
+        is_stream = bool(body.get("stream"))
+        headers = {
+            **self._api.headers,
+            "content-type": "application/json",
+            "accept": "text/event-stream" if is_stream else "application/json",
+        }
+        # An answer in one piece comes when all of it is written.
+        wait = settings.read_timeout if is_stream else settings.total_timeout
+        timeout = httpx.Timeout(wait, connect=settings.connect_timeout, pool=settings.connect_timeout)
+        usual, other = self._api.key_headers(settings.base_url)
+        request.key.header = settings.key_header or (other if "key_header" in request.without else usual)
+        post = client.build_request(
+            "POST", self._url(), headers=headers, content=json.dumps(body).encode(), timeout=timeout
+        )
+        async with asyncio.timeout_at(request.deadline):
+            response = await client.send(post, stream=True, auth=request.key, follow_redirects=False)
+        if response.is_success:
+            return response
+        async with aclosing(response), asyncio.timeout_at(request.deadline):
+            said = await _first_bytes(response, MOST_PROBLEM_BYTES)
+        if provider.forwarder is not None and is_proxys_own(response.status_code, response.headers):
+            raise provider.no_proxy(f"{response.status_code} {response.reason_phrase}")
+        raise Refused(read_problem(response.status_code, response.headers, said, self._clock.now()))
 
     def _url(self) -> str:
-        return self._settings.base_url.for_connecting().strip().rstrip("/") + self._api.path
+        """Where requests go: the path comes before a query such as Azure's api-version."""
+        base, mark, query = self._settings.base_url.for_connecting().strip().partition("?")
+        base = base.rstrip("/")
+        for ending in self._api.endings:
+            base = base.removesuffix(ending)
+        return f"{base}{self._api.path}{mark}{query}"
 
-    def _fitted(self, prompt: Prompt) -> Prompt:
-        temperature = self._settings.temperature
+    def _fitted(self, prompt: Prompt) -> FullPrompt:
+        settings = self._settings
         # Half of a surrogate pair is no character; servers refuse the whole request for one.
         system, user = (text.encode("utf-8", "replace").decode() for text in (prompt.system, prompt.user))
-        temperature = prompt.temperature if temperature is None else temperature
-        return replace(prompt, system=system, user=user, temperature=temperature)
-
-    async def _events(
-        self, response: httpx.Response, reader: AnswerReader, provider: Provider, deadline: float
-    ) -> AsyncGenerator[Mapping[str, Any], None]:
-        decoder = BodyDecoder()
-        received = 0
-        async for chunk in _chunks(response, lambda: _patience(reader, decoder), deadline):
-            received += len(chunk)
-            for data in decoder.feed(chunk) if chunk else decoder.end():
-                if data == "[DONE]":
-                    decoder.ended = True
-                    reader.stop = reader.stop or "complete"
-                elif not decoder.ended:
-                    yield _event(data, provider)
-            if received > MOST_BYTES or decoder.held > MOST_EVENT_BYTES:
-                raise provider.too_long(f"{MOST_BYTES if received > MOST_BYTES else MOST_EVENT_BYTES:,} bytes")
-            if decoder.is_page:
-                raise provider.not_an_api()
+        return FullPrompt(
+            system,
+            user,
+            settings.temperature if prompt.temperature is None else prompt.temperature,
+            settings.max_tokens if prompt.max_tokens is None else prompt.max_tokens,
+        )
 
     @contextmanager
     def _in_words(self, provider: Provider) -> Iterator[None]:
@@ -289,69 +303,121 @@ class HttpBackend:
         except TimeoutError:
             raise provider.too_slow(f"took longer than {settings.total_timeout:g} s", "total_timeout") from None
         except httpx.ConnectTimeout:
+            if provider.proxy is not None:
+                raise provider.no_proxy("it does not answer") from None
             raise provider.too_slow(f"did not answer in {settings.connect_timeout:g} s", "connect_timeout") from None
         except httpx.TimeoutException:
             raise provider.too_slow(f"sent nothing for {settings.read_timeout:g} s", "read_timeout") from None
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
             raise provider.bad_address() from None
-        except httpx.ProxyError:
-            raise provider.no_proxy() from None
+        except httpx.ProxyError as error:
+            raise provider.no_proxy(str(error)) from None
+        except SOCKSError:
+            raise provider.no_proxy("it does not answer in SOCKS5") from None
         except httpx.ConnectError as error:
-            raise (provider.no_tls() if _is_about_tls(error) else provider.unreachable()) from None
+            if _is_about_tls(error) and (provider.forwarder is None or not str(provider.proxy).startswith("https")):
+                raise provider.no_tls() from None
+            raise (provider.unreachable() if provider.proxy is None else provider.no_proxy("no connection")) from None
         except (httpx.TransportError, httpx.DecodingError, httpx.StreamError):
             raise provider.broke_off() from None
 
 
-def token_count(usage: Mapping[str, Any], name: str) -> int | None:
-    """A count among what a provider counted; None where it is missing or is none."""
-    value = usage.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def _judge(provider: Provider, stop: Stop | None, blank: bool) -> None:
-    match stop:
-        case None:
-            raise provider.broke_off()
+def _judge(request: _Request, reader: AnswerReader, answer: Answer, events: EventReader) -> None:
+    """Raise what an answer is that is none."""
+    provider = request.provider
+    match reader.stop:
         case "cut":
-            raise provider.answer_cut()
+            raise provider.answer_cut(request.prompt.max_tokens)
         case "filtered":
             raise provider.filtered()
-        case "complete" if blank:
-            raise provider.empty()
+        case None if events.is_page:
+            raise provider.broke_off(events.page) if answer.characters else provider.not_an_api(events.page)
+        case _ if events.odd and not answer.characters:
+            raise Refused(Problem.from_event(events.odd))
+        case None:
+            raise provider.broke_off(events.said) if events.has_begun else provider.empty_body()
+        case "complete" if answer.is_blank:
+            raise provider.called(reader.calls.name) if reader.calls else provider.empty()
 
 
-def _event(data: str, provider: Provider) -> Mapping[str, Any]:
-    try:
-        event = json.loads(data)
-    except (ValueError, RecursionError):
-        event = None
-    if not isinstance(event, dict):
-        raise provider.unreadable()
-    if event.get("error") or "error" in (event.get("type"), event.get("object")):
-        raise refusal(provider, Problem.from_event(event))
-    return event
+class _Ending:
+    """Knows how long the next bytes are worth waiting for.
+
+    Some servers give a reason to finish with every piece, and then it says nothing; else an answer is whole with it,
+    whatever becomes of the connection.
+    """
+
+    def __init__(self, reader: AnswerReader, events: EventReader) -> None:
+        self._reader = reader
+        self._events = events
+        self._has_text = False
+        self._is_bare = False
+        """Whether the last object brought neither text nor thinking."""
+        self._goes_on = False
+        """Whether there was text behind a reason to finish."""
+
+    def read(self, value: Mapping[str, Any]) -> Sequence[str | Thought]:
+        """What the reader reads."""
+        had_stopped = self._reader.stop is not None
+        content = self._reader.read(value)
+        self._goes_on = self._goes_on or (had_stopped and bool(content))
+        self._has_text = self._has_text or bool(content)
+        self._is_bare = not content
+        return content
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing that matters can follow."""
+        return self._events.has_ended or (self._reader.stop is not None and self._has_text and not self._goes_on)
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds; None while as long as the settings say."""
+        if self._events.has_ended:
+            return _END_GRACE_SECONDS
+        return _USAGE_GRACE_SECONDS if self.is_whole and self._is_bare else None
+
+    def is_end(self, error: Exception) -> bool:
+        """Whether a failure ends the stream like its end would."""
+        if isinstance(error, TimeoutError | httpx.TimeoutException):
+            return self.is_whole
+        return self._events.has_begun and not self._goes_on
 
 
-def _patience(reader: AnswerReader, decoder: BodyDecoder) -> float | None:
-    """Seconds that the next bytes are worth waiting for; None while the answer is not whole."""
-    if decoder.ended:
-        return _END_GRACE_SECONDS
-    return _USAGE_GRACE_SECONDS if reader.stop else None
+async def _read(
+    response: httpx.Response, reader: AnswerReader, events: EventReader, request: _Request
+) -> AsyncGenerator[Sequence[str | Thought], None]:
+    """What each object of the body brings, until it ends or turns out to be no answer."""
+    decoder, ending, received = BodyDecoder(), _Ending(reader, events), 0
+    async for chunk in _chunks(response, ending, request.deadline):
+        received += len(chunk)
+        events.has_begun = events.has_begun or bool(chunk.strip())
+        for event in decoder.feed(chunk) if chunk else decoder.end():
+            if not chunk and not is_whole(event.data.encode()):
+                continue  # the last one, cut by the end
+            for value in events.read(event):
+                yield ending.read(value)
+        if events.has_ended:
+            reader.stop = reader.stop or "complete"
+        if received > MOST_BYTES or decoder.held > MOST_EVENT_BYTES:
+            limit = MOST_BYTES if received > MOST_BYTES else MOST_EVENT_BYTES
+            raise request.provider.too_long(f"{limit:,} bytes")
+        if reader.stop is None and events.shows_page:
+            break
+    events.end()
 
 
-async def _chunks(
-    response: httpx.Response, patience: Callable[[], float | None], deadline: float
-) -> AsyncIterator[bytes]:
-    """The body as it comes, then one empty chunk. Once there is a limit to patience, a failure is an end as well."""
+async def _chunks(response: httpx.Response, ending: _Ending, deadline: float) -> AsyncIterator[bytes]:
+    """The body as it comes, then one empty chunk."""
     clock = asyncio.get_running_loop().time
-    chunks = response.aiter_bytes()
+    chunks = unpacked(response)
     while True:
-        limit = patience()
+        limit = ending.patience
         try:
             async with asyncio.timeout_at(deadline if limit is None else min(deadline, clock() + limit)):
                 chunk = await anext(chunks, b"")
-        except (TimeoutError, httpx.TransportError):
-            if limit is None:
+        except (TimeoutError, httpx.TransportError) as error:
+            if not ending.is_end(error):
                 raise
             chunk = b""
         yield chunk
@@ -362,13 +428,19 @@ async def _chunks(
 async def _first_bytes(response: httpx.Response, limit: int) -> bytes:
     body = bytearray()
     try:
-        async for chunk in response.aiter_bytes():
+        async for chunk in unpacked(response):
             body += chunk
             if len(body) >= limit:
                 break
     except (httpx.TransportError, httpx.DecodingError):
         pass  # The status says enough; the text was only to explain it.
     return bytes(body[:limit])
+
+
+def _proxy(address: Address) -> httpx.Proxy:
+    is_secure = read_proxy(address).scheme == "https"
+    # Without, its certificate would be held against another list than the model's.
+    return httpx.Proxy(address.for_connecting(), ssl_context=httpx.create_ssl_context() if is_secure else None)
 
 
 def _is_about_tls(error: BaseException | None) -> bool:
@@ -386,5 +458,5 @@ def _is_address(address: Address) -> bool:
         _ = parts.port  # Raises where it is out of range.
     except ValueError:
         return False
-    is_plain = url.isprintable() and not set(url) & set(" ?#")
+    is_plain = url.isprintable() and not set(url) & set(" #")
     return parts.scheme in ("http", "https") and bool(parts.hostname) and is_plain

@@ -7,10 +7,14 @@ The prompt's user text is one JSON object:
                                   translate, in place of the task's; "languages": "de->en, fr->es", or a list of
                                   such texts or of {"from", "to"}, in place of the task's; "note": read as a wish
      "feedback": ["...", ...],    optional: why drafts were sent back, oldest first
+     "failed_run": "...",         optional: what came of running the draft before
      "previous_code": "..."}      optional, and not read: the node is written again from the task and all feedback
 
-It answers as a model is asked to: one JSON object with workflow_code, workflow_name, suggested_node_id, tools_used and
-estimated_complexity, in pieces of 12 to 20 characters.
+It answers as a model is asked to: one JSON object with workflow_code, workflow_name, suggested_node_id, tools_used,
+estimated_complexity and sample_inputs, in pieces of 12 to 20 characters.
+
+A task whose field `offlineFirstDraft` is `crashes` gets a first draft that fails on an empty input, and says so in a
+comment: so one can see how a draft is mended before a person is asked.
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ _PIECE_SIZES = (12, 17, 14, 20, 15, 13, 19, 16, 18)
 _LONGEST_COMMENT = 100
 _MOST_FEEDBACK = 10
 _MOST_LANGUAGES = 20
+_MOST_SAMPLE_LANGUAGES = 2
 _LONGEST_SUBJECT = 36
 """Characters of the task's name that go into a node's id; what follows them must fit as well."""
 
@@ -82,16 +87,25 @@ class OfflineBackend:
 
 
 def offline_tool_reply(tool_name: str, prompt: str) -> str:
-    """What a tool says in a dry run: deterministic, and labelled as nothing that a model said."""
-    label, text = f"[offline {tool_name}]", prompt
+    """What a tool says where there is no model: deterministic, and labelled as nothing that a model said."""
+    return _tool_reply("offline", tool_name, prompt)
+
+
+def dry_tool_reply(tool_name: str, prompt: str) -> str:
+    """What a tool says in a dry run: the same, labelled as that."""
+    return _tool_reply("dry", tool_name, prompt)
+
+
+def _tool_reply(word: str, tool_name: str, prompt: str) -> str:
+    label, text = f"[{word} {tool_name}]", prompt
     asked = re.match(r"Translate from (\S{1,20}) to (\S{1,20}): ", prompt)
     if tool_name == "quick_translator" and asked:
-        label, text = f"[offline {tool_name} {asked[1]} to {asked[2]}]", prompt[asked.end() :]
+        label, text = f"[{word} {tool_name} {asked[1]} to {asked[2]}]", prompt[asked.end() :]
     elif tool_name == "nmt_translator":
         try:
             request = json.loads(prompt)
             languages = f"{request['source_language']} to {request['target_language']}"
-            label, text = f"[offline {tool_name} {languages}]", str(request["text"])
+            label, text = f"[{word} {tool_name} {languages}]", str(request["text"])
         except (ValueError, TypeError, KeyError, RecursionError):
             pass  # A prompt of another shape is echoed as it is.
     elif tool_name == "content_generator":
@@ -138,6 +152,8 @@ def _answer(request: Mapping[str, Any]) -> dict[str, Any]:
         about=f"Task {_one_line(task.given_id, 40)}: {_one_line(task.name, 60)}",
         note=wishes[0],
         sent_back=tuple(wish for wish in wishes[1:] if wish),
+        crashes=request["task"].get("offlineFirstDraft") == "crashes" and "previous_code" not in request,
+        is_mended=bool(request.get("failed_run")),
     )
     subject = _subject(task.name, task_type)
     suffix = "with translations" if task_type == "generate" and translates else ""
@@ -148,7 +164,19 @@ def _answer(request: Mapping[str, Any]) -> dict[str, Any]:
         "suggested_node_id": slug(words),
         "tools_used": list(plan.tools),
         "estimated_complexity": "moderate" if suffix else "simple",
+        "sample_inputs": [_sample(plan, task)],
     }
+
+
+def _sample(plan: NodePlan, task: Task) -> Mapping[str, Any]:
+    field, text = {
+        "summarize": ("content", "The build was red for two days. A test relied on the clock. It is mended."),
+        "generate": ("prompt", "A short note to customers: the service is back."),
+        "translate": ("text", "The service is back."),
+    }[plan.task_type]
+    pairs = plan.languages or tuple(task.languages) if plan.translates else ()
+    languages = [{"from": pair.source, "to": pair.target} for pair in pairs[:_MOST_SAMPLE_LANGUAGES]]
+    return {"id": "sample-1", field: text, **({"translationLanguages": languages} if languages else {})}
 
 
 def _feedback(request: Mapping[str, Any]) -> Sequence[object]:

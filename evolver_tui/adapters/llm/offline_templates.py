@@ -32,6 +32,10 @@ class NodePlan:
     about: str
     note: str = ""
     sent_back: tuple[str, ...] = ()
+    crashes: bool = False
+    """Whether it fails on an empty input, on purpose."""
+    is_mended: bool = False
+    """Whether it is written because the one before failed when it was run."""
 
     @property
     def tools(self) -> tuple[str, ...]:
@@ -66,7 +70,8 @@ def write_node(plan: NodePlan) -> str:
         "translate_docstring": _docstring("The text in another language; languages are codes.", docstrings),
         "guard": _guard(plan) if plan.wants("handles_empty") else "",
     }
-    return template.substitute(parts)
+    code = template.substitute(parts)
+    return code.replace(_TASK_ID, 'task["id"]') if plan.crashes else code
 
 
 def _asks_for(wish: str, text: str) -> bool:
@@ -75,6 +80,10 @@ def _asks_for(wish: str, text: str) -> bool:
 
 def _comments(plan: NodePlan) -> Iterator[str]:
     yield f"# {plan.about}"
+    if plan.crashes:
+        yield "# This first draft fails on an empty input, because its task asks the offline author for that."
+    if plan.is_mended:
+        yield "# Written again: the draft before failed when it was run."
     if plan.note:
         yield f"# Note: {plan.note}"
     for reason in plan.sent_back:
@@ -110,6 +119,9 @@ def _guard(plan: NodePlan) -> str:
     return textwrap.indent(textwrap.dedent(code), "    ").rstrip(" ")
 
 
+_TASK_ID = 'task.get("id", "unknown")'
+
+
 def _program(docstring: str, main: str, translate: str = "") -> Template:
     """What all programs have around what each does. `translate` is the inside of the function by this name."""
     if translate:
@@ -133,7 +145,7 @@ from node_runtime import call_tool
 
 def main()$none:$main_docstring
     task = json.load(sys.stdin)
-    task_id = task.get("id", "unknown")
+    task_id = {_TASK_ID}
 {main}
 
 if __name__ == "__main__":

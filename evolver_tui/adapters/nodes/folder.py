@@ -10,11 +10,13 @@ from types import TracebackType
 
 from evolver_tui.adapters.nodes.safe_folder import SafeFolder
 from evolver_tui.core.errors import NodeChanged, NodeError
+from evolver_tui.core.json_text import Equivocal, strict_json
 from evolver_tui.core.node import NodeRecord
 
 LARGEST_FILE = 1 << 20
 """Bytes of a main.py or node.json that are read or saved."""
 
+_EDITED = re.compile(r"(0|[1-9][0-9]{0,8})-edited-[0-9a-f]{8}")
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
 
@@ -48,14 +50,14 @@ class NodeFolder:
 
         A folder without versions/ (a copy from elsewhere) has one version: the node.json beside main.py.
         """
-        numbers = self._numbers()
+        numbers = self.numbers()
         if numbers:
             return self._record_of(numbers[-1])
         return self._record_beside()
 
     def stored(self, version: int) -> tuple[NodeRecord, str]:
         """A version's record and code. Raises NodeError where it is missing, NodeChanged for other bytes."""
-        numbers = self._numbers()
+        numbers = self.numbers()
         if version in numbers:
             record = self._record_of(version)
             with self.folder.folder("versions") as versions, versions.folder(str(version)) as folder:
@@ -74,7 +76,7 @@ class NodeFolder:
     def versions(self, newest: int | None = None) -> list[NodeRecord]:
         """Every version whose record can be read, or only so many of the newest; oldest first."""
         records = []
-        for number in self._numbers()[-newest if newest else 0 :]:
+        for number in self.numbers()[-newest if newest else 0 :]:
             try:
                 records.append(self._record_of(number))
             except NodeError:
@@ -83,14 +85,23 @@ class NodeFolder:
             records.append(beside)
         return records
 
+    def kept(self) -> list[tuple[int, str]]:
+        """What was changed by hand and then replaced, oldest first: the version it came from, and its folder's name."""
+        if not self.folder.has("versions"):
+            return []
+        with self.folder.folder("versions") as versions:
+            matches = [match for name in versions.names() if (match := _EDITED.fullmatch(name))]
+            found = sorted((int(match[1]), versions.changed_at(match[0]), match[0]) for match in matches)
+        return [(version, name) for version, _, name in found]
+
     def next_version(self) -> int:
         """One more than any version the folder has, readable or not."""
-        beside = self._record_beside() if not self._numbers() else None
-        return max([*self._numbers(), beside.version if beside else 0]) + 1
+        beside = self._record_beside() if not self.numbers() else None
+        return max([*self.numbers(), beside.version if beside else 0]) + 1
 
     def has_version_folder(self, version: int) -> bool:
         """Whether versions/ keeps this version."""
-        return version in self._numbers()
+        return version in self.numbers()
 
     def code_beside(self) -> bytes | None:
         """The bytes of the main.py that people see; None where it is missing."""
@@ -104,6 +115,11 @@ class NodeFolder:
         digest = _digest(content)
         return any(record.sha256 == digest for record in self.versions())
 
+    def edited_sha256(self) -> str:
+        """The digest of a main.py that somebody changed by hand; empty where it is missing or approved."""
+        content = self.code_beside()
+        return "" if content is None or self.is_approved(content) else _digest(content)
+
     def copies_are(self, record: NodeRecord) -> bool:
         """Whether main.py and node.json are copies of this version."""
         content = self.code_beside()
@@ -114,7 +130,8 @@ class NodeFolder:
         except NodeError:
             return False
 
-    def _numbers(self) -> list[int]:
+    def numbers(self) -> list[int]:
+        """The versions that versions/ has, readable or not, oldest first."""
         if not self.folder.has("versions"):
             return []
         with self.folder.folder("versions") as versions:
@@ -129,7 +146,9 @@ class NodeFolder:
 
     def _record(self, folder: SafeFolder, version: int | None = None) -> NodeRecord:
         try:
-            value = json.loads(folder.read("node.json", LARGEST_FILE))
+            value = strict_json(folder.read("node.json", LARGEST_FILE))
+        except Equivocal as error:
+            raise NodeError(f"A node.json of {self.node_id} {error}.", "Restore the folder.") from None
         except (ValueError, RecursionError, FileNotFoundError):
             raise NodeError(f"A node.json of {self.node_id} is missing or no JSON.", "Restore the folder.") from None
         record = NodeRecord.from_json_value(value)

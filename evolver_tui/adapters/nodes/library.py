@@ -2,8 +2,9 @@
 
     <root>/<id>/versions/<n>/main.py, node.json     every approved version; such a folder appears whole, by one rename
     <root>/<id>/main.py, node.json                  copies of the current version, for people and other programs
+    <root>/<id>/versions/<n>/examples/, <root>/<id>/examples/     what it was seen to do; see `example_files`
     <root>/<id>/versions/<n>-edited-<sha8>/main.py  a main.py that was changed by hand when version n was current
-    <root>/index.json                               one row a node, for other programs; made of the rest
+    <root>/index.json, .index-behind                for other programs, and what it lacks; made of the rest
     <root>/.saving/                                 what a save prepares; while it exists that save is not finished
 
 The version folders are the truth. A process that dies before the rename leaves the old version, one that dies after it
@@ -14,43 +15,41 @@ versions/ before anything takes its place.
 
 from __future__ import annotations
 
+import atexit
 import difflib
-import errno
-import fcntl
 import hashlib
-import json
 import os
 import platform
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from evolver_tui.adapters.nodes import example_files, node_index
+from evolver_tui.adapters.nodes.example_files import Files, Scrub
+from evolver_tui.adapters.nodes.faults import LOCK, SAVING, speaking_plainly, wait_for_turn
 from evolver_tui.adapters.nodes.folder import LARGEST_FILE, NodeFolder, to_bytes, to_json, to_text
 from evolver_tui.adapters.nodes.safe_folder import SafeFolder
 from evolver_tui.core.errors import NodeChanged, NodeError, NodeReplaced
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeRecord, NodeVersion, check_node_id
+from evolver_tui.core.node_example import KeptExamples
+from evolver_tui.core.node_run import NodeRun
 from evolver_tui.core.times import utc_text
-from evolver_tui.engine.author.library import Approval
+from evolver_tui.engine.author.library import Approval, KeptCopy
+from evolver_tui.settings.secrets import scrub_value
 
-_LARGEST_INDEX = 1 << 26
+_MASKED: Scrub = partial(scrub_value, secrets=())
+"""Without what looks like a secret, where nobody says which ones there are."""
 _REMEMBERED = 100
 """Newest versions that are searched for a save that was done already: a repeat follows soon after."""
-_SAVING = ".saving"
-_ROW_KEYS = {"node_id", "version", "title", "task_type", "tags", "sha256", "updated_at"}
-
-_WAYS_OUT = {
-    errno.ENOSPC: "Make room on that disk, then retry.",
-    errno.EDQUOT: "Make room on that disk, then retry.",
-    errno.EFBIG: "Files may not grow here: lift that limit, then retry.",
-    errno.EACCES: "Choose another folder with --nodes, or allow writing to it.",
-    errno.EPERM: "Choose another folder with --nodes, or allow writing to it.",
-    errno.EROFS: "Choose another folder with --nodes.",
-    errno.ENOTDIR: "A link or a file lies where a folder belongs: remove it.",
-    errno.ELOOP: "A link lies where a file belongs: remove it.",
-    errno.EEXIST: "A file lies where a folder belongs: remove it, or choose another folder with --nodes.",
-}
+_REST_SECONDS = 2.0
+"""How long the index of a large library may be behind while a program that saved goes on."""
+_REST_FACTOR = 50
+"""Times what it took: so much of the time at most goes into the index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +66,13 @@ class NodeFiles:
     Every method raises NodeError for an invalid id and for a folder that cannot be used.
     """
 
-    def __init__(self, root: Path, now: Callable[[], float]) -> None:
-        """`root` is made by the first save; `now` gives seconds since 1970."""
+    def __init__(self, root: Path, now: Callable[[], float], scrub: Scrub = _MASKED) -> None:
+        """`root` is made by the first save; `now` gives seconds since 1970; `scrub` sees what is kept of runs first."""
         self.root = root
         self._now = now
+        self._scrub = scrub
+        self._renewal: threading.Timer | None = None
+        self._rest_seconds = _REST_SECONDS
 
     @property
     def place(self) -> str:
@@ -115,10 +117,29 @@ class NodeFiles:
         """The current record, if main.py still has approved bytes. Raises NodeError, NodeChanged."""
         return self.read(node_id)[0]
 
+    def examples(self, node_id: str) -> KeptExamples:
+        """What the current version was seen to do, and what a person put beside it for that."""
+        with self._reading(node_id) as node:
+            current = node.current() if node else None
+            return example_files.read_examples(node, current.version) if node and current else KeptExamples(0)
+
+    def edited_sha256(self, node_id: str) -> str:
+        """The digest of a main.py that was changed by hand since it was saved; empty where none was."""
+        with self._reading(node_id) as node:
+            return node.edited_sha256() if node and node.current() else ""
+
     def versions(self, node_id: str) -> Sequence[NodeRecord]:
         """Every approved version that can be read, oldest first; empty where there is no such node."""
         with self._reading(node_id) as node:
             return tuple(node.versions()) if node else ()
+
+    def kept(self, node_id: str) -> Sequence[KeptCopy]:
+        """Every main.py that was changed by hand before another version took its place, oldest first."""
+        with self._reading(node_id) as node:
+            found = node.kept() if node else []
+        root = self.root.absolute()
+        paths = ((version, root / node_id / "versions" / name / "main.py") for version, name in found)
+        return tuple(KeptCopy(version, str(path), str(root)) for version, path in paths)
 
     def list(self) -> Sequence[NodeRecord]:
         """Every node's current record, by id. What cannot be read is left out; `survey` tells of it."""
@@ -126,7 +147,7 @@ class NodeFiles:
 
     def survey(self) -> Survey:
         """Every node's current record, and what cannot be read."""
-        with self._speaking_plainly("read"):
+        with speaking_plainly(self.root, "read"):
             try:
                 root = SafeFolder.open(self.root)
             except FileNotFoundError:
@@ -145,42 +166,92 @@ class NodeFiles:
             old_code = node.stored(before)[1] if before > 0 else ""
             new_code = node.stored(after)[1]
         lines = difflib.unified_diff(
-            old_code.splitlines(), new_code.splitlines(), str(NodeVersion(node_id, before)), str(NodeVersion(node_id, after)), lineterm=""
+            old_code.splitlines(),
+            new_code.splitlines(),
+            str(NodeVersion(node_id, before)),
+            str(NodeVersion(node_id, after)),
+            lineterm="",
         )
         return "".join(f"{line}\n" for line in lines)
 
     def index(self) -> Sequence[Mapping[str, Any]]:
-        """The rows of index.json, which is made again where it is missing or torn."""
-        with self._speaking_plainly("read"):
+        """The rows of index.json, which is made to follow first where it is behind, missing or torn."""
+        with speaking_plainly(self.root, "read"):
             try:
                 with SafeFolder.open(self.root) as root:
-                    rows = _read_index(root)
+                    rows = node_index.rows(root)
             except FileNotFoundError:
                 return ()
-        if rows is not None:
-            return rows
-        with self._writing() as root:
-            return _write_index(root, _rows(_survey(root).records))
+        if rows is None:
+            with self._writing() as root:
+                _renew_index(root)
+                rows = node_index.rows(root)
+        return rows or ()
+
+    def catch_up(self) -> None:
+        """Make index.json follow, if it is behind. What cannot be written is left to the next one."""
+        self._renewal = None
+        began = time.monotonic()
+        with suppress(NodeError), speaking_plainly(self.root, "read"):
+            with SafeFolder.open(self.root) as root:
+                if node_index.noted(root) is None:
+                    return
+            with self._writing() as root:
+                _renew_index(root)
+        self._rest_seconds = max(_REST_SECONDS, _REST_FACTOR * (time.monotonic() - began))
+
+    def follow_soon(self) -> None:
+        """Have index.json follow beside other work, if a process that was killed left it behind."""
+        with suppress(OSError), SafeFolder.open(self.root) as root:
+            if node_index.noted(root) is not None:
+                self._begin_to_follow()
+
+    def _let_index_follow(self, root: SafeFolder) -> None:
+        """After a save: at once where that takes no time, else soon, or when this process ends."""
+        if node_index.is_small(root):
+            with suppress(OSError):
+                _renew_index(root)
+        else:
+            self._begin_to_follow()
+
+    def _begin_to_follow(self) -> None:
+        if self._renewal is None:
+            self._renewal = threading.Timer(self._rest_seconds, self.catch_up)
+            self._renewal.daemon = True
+            self._renewal.start()
+            atexit.unregister(self.catch_up)
+            atexit.register(self.catch_up)
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
-    def save(self, draft: NodeDraft, report: CheckReport, approval: Approval) -> NodeRecord:
+    def save(
+        self, draft: NodeDraft, report: CheckReport, approval: Approval, runs: Sequence[NodeRun] = ()
+    ) -> NodeRecord:
         """Put a version that came of a hub's task into the library; see `add`."""
-        return self.add(draft, report, approval, ("signalr", "generated", approval.task_type or "unknown"))
+        return self.add(draft, report, approval, ("signalr", "generated", approval.task_type or "unknown"), runs)
 
-    def add(self, draft: NodeDraft, report: CheckReport, approval: Approval, tags: Sequence[str]) -> NodeRecord:
-        """Put a version into the library atomically, tagged `tags` and the approval's.
+    def add(
+        self,
+        draft: NodeDraft,
+        report: CheckReport,
+        approval: Approval,
+        tags: Sequence[str],
+        runs: Sequence[NodeRun] = (),
+    ) -> NodeRecord:
+        """Put a version into the library atomically, tagged `tags` and the approval's, with examples made of `runs`.
 
         Saving the same bytes for the same task again changes nothing and returns the record of the first time.
 
         Raises:
             NodeReplaced: another version than the approved one would be replaced; nothing was changed.
             NodeError: the id is invalid or the folder cannot be written; nothing was changed.
+            ConfigError: what is secret cannot be found out; nothing was changed.
         """
         check_node_id(draft.node_id)
         code = to_bytes(draft.code)
         if len(code) > LARGEST_FILE:
             raise NodeError(f"{draft.node_id} is larger than {LARGEST_FILE:,} bytes.", "Ask for a smaller node.")
+        examples = example_files.to_files(runs, self._scrub)
         with self._writing() as root, _existing(root, draft.node_id) as node:
             for known in reversed(node.versions(_REMEMBERED) if node else []):
                 if known.sha256 == draft.sha256 and known.task_id == approval.task_id:
@@ -204,7 +275,7 @@ class NodeFiles:
                 task_id=approval.task_id,
                 lineage={"parent": parent.version if parent else None, "derived_from": []},
             )
-            _put(root, node, record, code)
+            _put(root, node, record, code, examples)
             return record
 
     def rollback(self, node_id: str, version: int, decided_by: str) -> NodeRecord:
@@ -230,25 +301,16 @@ class NodeFiles:
                 decided_at=utc_text(self._now()),
                 lineage={**old.lineage, "parent": current.version, "rollback_to": version},
             )
-            _put(root, node, record, to_bytes(code))
+            _put(root, node, record, to_bytes(code), example_files.of_version(node, version))
             return record
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _speaking_plainly(self, verb: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            way_out = _WAYS_OUT.get(error.errno or 0, "See what is wrong with that folder, then retry.")
-            reason = error.strerror or str(error)
-            raise NodeError(f"The node library {self.root} cannot be {verb}: {reason}.", way_out) from None
-
-    @contextmanager
     def _reading(self, node_id: str) -> Iterator[NodeFolder | None]:
         """The node's folder, or None where there is none."""
         check_node_id(node_id)
-        with self._speaking_plainly("read"):
+        with speaking_plainly(self.root, "read"):
             try:
                 with SafeFolder.open(self.root) as root:
                     folder = root.folder(node_id)
@@ -261,10 +323,10 @@ class NodeFiles:
     @contextmanager
     def _writing(self) -> Iterator[SafeFolder]:
         """The root under the writers' lock, with everything mended that an interrupted save left."""
-        with self._speaking_plainly("written"), SafeFolder.open(self.root, create=True) as root:
-            lock = root.lock_file(".lock")
+        with speaking_plainly(self.root, "written"), SafeFolder.open(self.root, create=True) as root:
+            lock = root.lock_file(LOCK)
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                wait_for_turn(lock)
                 _recover(root)
                 try:
                     yield root
@@ -272,8 +334,10 @@ class NodeFiles:
                     with suppress(OSError):
                         _recover(root)
                     raise
-                if root.has(_SAVING):
-                    root.remove_tree(_SAVING)
+                if root.has(SAVING):
+                    root.remove_tree(SAVING)
+                if node_index.noted(root) is not None:
+                    self._let_index_follow(root)
             finally:
                 os.close(lock)
 
@@ -291,8 +355,8 @@ def _unknown(node_id: str) -> NodeError:
 @contextmanager
 def _existing(root: SafeFolder, node_id: str) -> Iterator[NodeFolder | None]:
     """The node's folder for a write, or None where there is none yet."""
-    for name in root.names():
-        # On a file system that ignores case such a neighbour would be the very same folder.
+    # On a file system that ignores case a neighbour in other letters is the very same folder.
+    for name in root.names() if root.has(node_id.upper()) else ():
         if name != node_id and name.casefold() == node_id:
             raise NodeError(f"{name!a} lies in the library beside {node_id}.", "Rename one of them.")
     if not root.has(node_id):
@@ -302,30 +366,34 @@ def _existing(root: SafeFolder, node_id: str) -> Iterator[NodeFolder | None]:
         yield node
 
 
-def _put(root: SafeFolder, node: NodeFolder | None, record: NodeRecord, code: bytes) -> None:
+def _put(root: SafeFolder, node: NodeFolder | None, record: NodeRecord, code: bytes, examples: Files) -> None:
     """Commit one version: everything is written and synced in .saving first, then only renamed."""
-    with root.folder(_SAVING, create=True) as saving:
-        _write_version(saving, "version", code, record)
-        _write_pair(saving, code, record)
-        saving.write("index.json", to_json({"nodes": _rows_with(root, record)}))
+    node_index.note(root, record.node_id)
+    with root.folder(SAVING, create=True) as saving:
+        _write_version(saving, "version", code, record, examples)
+        _write_files(saving, code, record, examples)
         if node is None:
             with saving.folder("node", create=True) as folder:
-                _move_in(saving, folder, record)
+                _move_in(saving, NodeFolder(record.node_id, folder), record, examples)
             saving.move("node", root, record.node_id)
         else:
             _keep_what_lies_there(saving, node, record)
-            _move_in(saving, node.folder, record)
-        saving.move("index.json", root, "index.json")
+            _move_in(saving, node, record, examples)
         root.sync()
 
 
-def _move_in(saving: SafeFolder, folder: SafeFolder, record: NodeRecord) -> None:
-    with folder.folder("versions", create=True) as versions:
+def _move_in(saving: SafeFolder, node: NodeFolder, record: NodeRecord, examples: Files) -> None:
+    with node.folder.folder("versions", create=True) as versions:
         saving.move("version", versions, str(record.version))
         versions.sync()
-    saving.move("main.py", folder, "main.py")
-    saving.move("node.json", folder, "node.json")
-    folder.sync()
+    _move_copies(saving, node, examples)
+
+
+def _move_copies(saving: SafeFolder, node: NodeFolder, examples: Files) -> None:
+    saving.move("main.py", node.folder, "main.py")
+    saving.move("node.json", node.folder, "node.json")
+    example_files.place(saving, node, examples)
+    node.folder.sync()
 
 
 def _keep_what_lies_there(saving: SafeFolder, node: NodeFolder, coming: NodeRecord) -> None:
@@ -334,7 +402,7 @@ def _keep_what_lies_there(saving: SafeFolder, node: NodeFolder, coming: NodeReco
     digest = hashlib.sha256(content or b"").hexdigest()
     current = node.current()
     if current is not None and not node.has_version_folder(current.version) and node.copies_are(current):
-        _write_version(saving, "kept", content or b"", current)
+        _write_version(saving, "kept", content or b"", current, example_files.read_files(node.folder)[0])
         name = str(current.version)
     elif content is None or digest in (current and current.sha256, coming.sha256) or node.is_approved(content):
         return
@@ -351,45 +419,43 @@ def _keep_what_lies_there(saving: SafeFolder, node: NodeFolder, coming: NodeReco
 
 
 def _renew_copies(root: SafeFolder, node: NodeFolder, record: NodeRecord) -> None:
-    if node.copies_are(record):
+    examples = example_files.of_version(node, record.version)
+    if node.copies_are(record) and example_files.are_placed(node, examples):
         return
     code = to_bytes(node.stored(record.version)[1])
-    with root.folder(_SAVING, create=True) as saving:
+    node_index.note(root, record.node_id)
+    with root.folder(SAVING, create=True) as saving:
         _keep_what_lies_there(saving, node, record)
-        _write_pair(saving, code, record)
-        saving.move("main.py", node.folder, "main.py")
-        saving.move("node.json", node.folder, "node.json")
-        node.folder.sync()
+        _write_files(saving, code, record, examples)
+        _move_copies(saving, node, examples)
 
 
-def _write_version(saving: SafeFolder, name: str, code: bytes, record: NodeRecord) -> None:
+def _write_version(saving: SafeFolder, name: str, code: bytes, record: NodeRecord, examples: Files) -> None:
     with saving.folder(name, create=True) as version:
-        _write_pair(version, code, record)
+        _write_files(version, code, record, examples)
         version.sync()
 
 
-def _write_pair(folder: SafeFolder, code: bytes, record: NodeRecord) -> None:
+def _write_files(folder: SafeFolder, code: bytes, record: NodeRecord, examples: Files) -> None:
     folder.write("main.py", code)
     folder.write("node.json", to_json(record.to_json_value()))
+    example_files.write(folder, examples)
 
 
 def _recover(root: SafeFolder) -> None:
-    """Mend what an interrupted save left: copies that lag behind their version, and the index."""
-    if not root.has(_SAVING):
+    """Mend what an interrupted save left: copies that lag behind their version. It noted first what it would change."""
+    if not root.has(SAVING):
         return
-    with root.folder(_SAVING) as saving:
+    with root.folder(SAVING) as saving:
         saving.empty()
-    records = _survey(root).records
-    for record in records:
-        with root.folder(record.node_id) as folder:
-            node = NodeFolder(record.node_id, folder)
-            beside = node.code_beside()
-            if beside is None or node.is_approved(beside):
+    for name in node_index.noted(root) or [*_node_names(root)]:
+        with suppress(NodeError, FileNotFoundError), root.folder(check_node_id(name)) as folder:
+            node = NodeFolder(name, folder)
+            record, beside = node.current(), node.code_beside()
+            if record is not None and (beside is None or node.is_approved(beside)):
                 with suppress(NodeChanged):
                     _renew_copies(root, node, record)
-    if _read_index(root) != _rows(records):
-        _write_index(root, _rows(records))
-    root.remove_tree(_SAVING)
+    root.remove_tree(SAVING)
 
 
 def _survey(root: SafeFolder) -> Survey:
@@ -411,52 +477,21 @@ def _survey(root: SafeFolder) -> Survey:
 
 def _node_names(root: SafeFolder) -> Iterator[str]:
     """What may be a node: the right kind of name, and no plain file. A link is none, and told when it is read."""
+    return (name for name in _ids(root) if not root.is_file(name))
+
+
+def _ids(root: SafeFolder) -> Iterator[str]:
+    """What has the right kind of name."""
     for name in root.names():
         with suppress(NodeError):
             check_node_id(name)
-            if not root.is_file(name):
-                yield name
+            yield name
 
 
-def _rows(records: Sequence[NodeRecord]) -> list[dict[str, Any]]:
-    return [
-        {
-            "node_id": record.node_id,
-            "version": record.version,
-            "title": record.title,
-            "task_type": record.task_type,
-            "tags": [*record.tags],
-            "sha256": record.sha256,
-            "updated_at": record.decided_at,
-        }
-        for record in records
-    ]
-
-
-def _rows_with(root: SafeFolder, record: NodeRecord) -> list[dict[str, Any]]:
-    """The index's rows once `record` is in; folders are read again only where index and folders disagree."""
-    rows = _read_index(root)
-    if rows is None or {row["node_id"] for row in rows} - {record.node_id} != {*_node_names(root)} - {record.node_id}:
-        rows = _rows(_survey(root).records)
-    others = [row for row in rows if row["node_id"] != record.node_id]
-    return sorted([*others, *_rows([record])], key=lambda row: str(row["node_id"]))
-
-
-def _read_index(root: SafeFolder) -> list[dict[str, Any]] | None:
-    """The index's rows, or None where it is missing or torn."""
-    try:
-        rows = json.loads(root.read("index.json", _LARGEST_INDEX))["nodes"]
-    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+def _renew_index(root: SafeFolder) -> None:
+    def record_of(node_id: str) -> NodeRecord | None:
+        with suppress(OSError, NodeError), root.folder(node_id) as folder:
+            return NodeFolder(node_id, folder).current()
         return None
-    intact = isinstance(rows, list) and all(
-        isinstance(row, dict) and row.keys() == _ROW_KEYS and isinstance(row["node_id"], str) for row in rows
-    )
-    return rows if intact else None
 
-
-def _write_index(root: SafeFolder, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    with root.folder(_SAVING, create=True) as saving:
-        saving.write("index.json", to_json({"nodes": rows}))
-        saving.move("index.json", root, "index.json")
-        root.sync()
-    return rows
+    node_index.renew(root, frozenset(_ids(root)), record_of)

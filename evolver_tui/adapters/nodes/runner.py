@@ -1,66 +1,46 @@
-"""Runs a node as a process of its own.
+"""Runs a node in a box.
 
-What runs are the approved bytes, read and compared with their digest and copied into a folder made for this run: what
-happens to the library meanwhile does not matter. The process has its own session, lowered limits, an environment of a
-few plain values, a scratch folder as its working folder, and no descriptor but its three streams and the socket for
-tool calls.
-
-This keeps accidents in. It does not keep an attacker in: the process runs as the same user and sees the same files.
+What runs are the approved bytes, read and compared with their digest and laid out anew for this run: what happens to
+the library meanwhile does not matter. The box (`engine/sandbox.py`) holds the process; what a node has is its input, a
+scratch folder, and the tools it was approved with, over one socket.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
-import shutil
 import signal
 import socket
-import subprocess
 import sys
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from types import ModuleType
+from typing import Any
 
 import node_runtime
 from evolver_tui.adapters.nodes import bootstrap as node_bootstrap
-from evolver_tui.adapters.nodes.library import NodeFiles
 from evolver_tui.adapters.nodes.folder import to_bytes
-from evolver_tui.adapters.nodes.tool_calls import CallRefused, OfflineReply, ToolCall, ToolLimits, ToolServer
-from evolver_tui.core.errors import EvolverError, NodeError
-from evolver_tui.core.node import check_node_id
+from evolver_tui.adapters.nodes.library import NodeFiles
+from evolver_tui.adapters.nodes.tool_calls import CallRefused, OfflineReply, ToolLimits, ToolServer
+from evolver_tui.core.bytecode import compiled
+from evolver_tui.core.errors import EvolverError
+from evolver_tui.core.json_text import Equivocal, strict_json
+from evolver_tui.core.node import check_node_id, slug
+from evolver_tui.core.node_example import KeptAnswer
+from evolver_tui.core.node_run import DEEPEST_OUTPUT, MOST_OUTPUT, NodeRun, ToolExchange, cut
 from evolver_tui.core.safe_text import safe_text
+from evolver_tui.core.shape import is_deeper
 from evolver_tui.core.tool import ToolDefinition
 from evolver_tui.engine.author.backend import Backend
+from evolver_tui.engine.node_runs import LiveTerms, Trial
+from evolver_tui.engine.sandbox import BoxedProgram, BoxEnd, LimitName, RunLimits, Sandbox, Tier
 
-_MIB = 1 << 20
 _TOOL_LIMITS = ToolLimits()
 _DEEPEST = 3
 """Nodes that call nodes that call nodes: more is a circle."""
-_DRAIN_SECONDS = 2.0
-"""Wait for the end of the streams after the process ended: one that escaped may hold them open."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunLimits:
-    """What one run may take."""
-
-    seconds: float = 600.0
-    cpu_seconds: int = 60
-    memory_mb: int = 1024
-    """Address space."""
-    file_mb: int = 64
-    """Of each file it writes."""
-    open_files: int = 64
-    processes: int = 64
-    """Beyond the threads that the user has already; no limit for root."""
-    output_bytes: int = _MIB
-    """Progress of each of both streams; what comes beyond is read and dropped."""
+_TOO_DEEP = "What it wrote to stdout is nested too deeply."
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +59,17 @@ class RunResult:
     """The one JSON object on stdout; None when the run failed."""
     error: str
     """Why it failed, as a sentence; empty when it did not."""
-    tool_calls: tuple[ToolCall, ...] = ()
+    tier: Tier
+    """How the node was held."""
+    limits: RunLimits
+    """What it might take."""
+    tool_limits: ToolLimits
+    """What it might ask of its tools."""
+    limit: LimitName | None = None
+    """The limit that it met, if any. Only of time, disk, files and tools is it known without what the node says."""
+    tool_calls: tuple[ToolExchange, ...] = ()
+    """The first of them."""
+    tool_call_count: int = 0
 
     @property
     def succeeded(self) -> bool:
@@ -96,34 +86,68 @@ class NodeRunner:
         definitions: Mapping[str, ToolDefinition],
         backend: Backend | None,
         offline_reply: OfflineReply,
+        sandbox: Sandbox,
         *,
+        dry_reply: OfflineReply,
         limits: RunLimits = RunLimits(),
         tool_limits: ToolLimits = _TOOL_LIMITS,
-        python: str = sys.executable,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`clock` gives seconds for durations; the other arguments are those of `ToolServer`."""
+        """`clock` gives seconds for durations of calls; `sandbox` runs them, the rest is as for `ToolServer`.
+
+        `dry_reply` answers in place of every tool when code is only tried.
+        """
         self._library = library
         self._definitions = definitions
         self._backend = backend
         self._offline_reply = offline_reply
+        self._dry_reply = dry_reply
+        self._sandbox = sandbox
         self._limits = limits
         self._tool_limits = tool_limits
-        self._python = python
         self._clock = clock
 
     async def run(self, node_id: str, stdin: bytes) -> RunResult:
         """Run an approved node with `stdin` on its standard input. Cancelling ends the process.
 
         Raises:
-            NodeError: there is no such node, or no process can be started.
+            NodeError: there is no such node, nothing can hold it, or no process can be started.
             NodeChanged: the bytes on disk are not the approved ones.
         """
         return await self._run(node_id, stdin, depth=1)
 
+    async def try_out(self, trial: Trial) -> NodeRun:
+        """Run code that need not be in the library; see the port."""
+        tools = self._tools(trial.tools, depth=1, is_dry=not trial.is_live, kept=trial.answers)
+        limits = replace(self._limits, seconds=min(self._limits.seconds, trial.seconds or self._limits.seconds))
+        stdin = json.dumps(trial.input).encode()
+        # A draft of a stranger's routine may be called anything.
+        result = await run_code(slug(trial.node_id), trial.code, stdin, tools, self._sandbox, limits)
+        return _as_evidence(trial, result)
+
+    def live_terms(self, tools: Collection[str]) -> LiveTerms:
+        """What a live run would really do; see the port."""
+        known = [self._definitions[name] for name in tools if name in self._definitions]
+        model = "" if self._backend is None or self._backend.info.is_offline else self._backend.info.label
+        called = [each for each in known if each.kind != "llm" or model]
+        problem = "" if called else "It calls no tool."
+        if known and not called:
+            problem = "The tools that it calls ask a model, and there is none here."
+        return LiveTerms(
+            tools=tuple(f"{each.name} ({each.kind})" for each in called),
+            model=model if any(each.kind != "http" for each in called) else "",
+            calls=self._tool_limits.calls,
+            tokens=max((self._tool_limits.tokens, *(each.max_tokens or 0 for each in called))),
+            problem=problem,
+        )
+
     async def _run(self, node_id: str, stdin: bytes, depth: int) -> RunResult:
         record, code = await asyncio.to_thread(self._library.read, node_id)
+        return await run_code(node_id, code, stdin, self._tools(record.tools, depth), self._sandbox, self._limits)
 
+    def _tools(
+        self, allowed: Collection[str], depth: int, *, is_dry: bool = False, kept: Sequence[KeptAnswer] = ()
+    ) -> ToolServer:
         async def run_as_tool(target: str, prompt: str) -> str:
             if depth >= _DEEPEST:
                 raise CallRefused(f"Nodes call each other at most {_DEEPEST} deep.", "limit")
@@ -135,240 +159,116 @@ class NodeRunner:
                 raise CallRefused(result.error, "failed")
             return result.stdout.decode("utf-8", "replace").strip()
 
-        tools = ToolServer(
+        return ToolServer(
             self._definitions,
-            record.tools,
+            allowed,
             self._backend,
-            self._offline_reply,
+            self._dry_reply if is_dry else self._offline_reply,
             node_tool=run_as_tool,
             limits=self._tool_limits,
+            is_dry=is_dry,
+            kept=kept,
             clock=self._clock,
         )
-        return await run_code(node_id, code, stdin, tools, self._limits, python=self._python, clock=self._clock)
+
+
+def _file_of(module: ModuleType) -> Path:
+    return Path(str(module.__file__))
 
 
 async def run_code(
-    node_id: str,
-    code: str,
-    stdin: bytes,
-    tools: ToolServer,
-    limits: RunLimits = RunLimits(),
-    *,
-    python: str = sys.executable,
-    clock: Callable[[], float] = time.monotonic,
+    node_id: str, code: str, stdin: bytes, tools: ToolServer, sandbox: Sandbox, limits: RunLimits = RunLimits()
 ) -> RunResult:
-    """Run code that somebody answers for: bytes that were approved, or a draft that a person asked to try.
+    """Run a node's code, approved or not, in a box.
 
     Raises:
-        NodeError: no process can be started.
+        SandboxError: nothing can hold it, or no process can be started.
     """
-    try:
-        folder = await asyncio.to_thread(_lay_out, check_node_id(node_id), to_bytes(code))
-    except OSError as error:
-        raise _cannot_start(error) from None
-    try:
-        return await _run_in(folder, node_id, stdin, tools, limits, python, clock)
-    finally:
-        await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+    main = f"nodes/{check_node_id(node_id)}/main.py"
+    program = BoxedProgram(
+        files={  # as nodes expect: node_runtime.py two folders above main.py
+            "bootstrap.pyc": compiled(_file_of(node_bootstrap)),
+            "node_runtime.py": _file_of(node_runtime).read_bytes(),
+            f"__pycache__/node_runtime.{sys.implementation.cache_tag}.pyc": compiled(_file_of(node_runtime)),
+            main: to_bytes(code),
+        },
+        main="bootstrap.pyc",
+        arguments=(main,),
+        environment={"EVOLVER_TOOL_FD": str(node_bootstrap.TOOL_DESCRIPTOR)},
+    )
 
+    async def serve(channel: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=channel, limit=tools.longest_line)
+        await tools.serve(reader, writer)
 
-def _cannot_start(error: OSError) -> NodeError:
-    return NodeError(f"The node's process cannot be started: {error.strerror or error}.", "Free memory or disk, retry.")
-
-
-def _lay_out(node_id: str, code: bytes) -> Path:
-    """The run's own folder, laid out as nodes expect: node_runtime.py two folders above main.py."""
-    folder = Path(tempfile.mkdtemp(prefix="evolver-node-"))
-    try:
-        shutil.copyfile(Path(node_runtime.__file__), folder / "node_runtime.py")
-        (folder / "scratch").mkdir()
-        (folder / "nodes" / node_id).mkdir(parents=True)
-        (folder / "nodes" / node_id / "main.py").write_bytes(code)
-    except OSError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return folder
-
-
-async def _run_in(
-    folder: Path,
-    node_id: str,
-    stdin: bytes,
-    tools: ToolServer,
-    limits: RunLimits,
-    python: str,
-    clock: Callable[[], float],
-) -> RunResult:
-    started = clock()
-    stdout, stderr = _Capture(limits.output_bytes), _Capture(limits.output_bytes)
-    async with contextlib.AsyncExitStack() as opened:
-        ours, theirs = socket.socketpair()
-        try:
-            process = _start(folder, node_id, stdin, theirs, limits, python)
-        except OSError as error:
-            ours.close()
-            raise _cannot_start(error) from None
-        finally:
-            theirs.close()
-        child = _Child(process, asyncio.get_running_loop())
-        opened.push_async_callback(child.end)
-        for capture, pipe in ((stdout, process.stdout), (stderr, process.stderr)):
-            opened.callback((await _read_pipe(capture, pipe)).close)
-        reader, writer = await asyncio.open_connection(sock=ours, limit=tools.longest_line)
-        opened.callback(writer.transport.abort)
-        serving = asyncio.create_task(tools.serve(reader, writer))
-        opened.callback(serving.cancel)
-        in_time = await child.wait(limits.seconds)
-        await asyncio.wait([stdout.ended, stderr.ended, serving], timeout=_DRAIN_SECONDS)
-    if in_time:
-        output, problem = _judge(stdout, bytes(stderr.content), child.exit_code, limits)
-    else:
-        output, problem = None, f"It ran longer than {limits.seconds:g} seconds and was ended."
+    end = await sandbox.run(program, stdin, limits, serve)
+    output, problem = _judge(end, limits)
+    limit = end.limit or tools.limit or (tools.reported_limit if output is None else None)
     return RunResult(
-        stdout=bytes(stdout.content),
-        stderr=bytes(stderr.content),
-        exit_code=child.exit_code,
-        seconds=clock() - started,
-        cpu_seconds=child.cpu_seconds,
-        memory_mb=(tools.memory_kb or child.memory_kb) / 1024,
+        stdout=end.stdout,
+        stderr=end.stderr,
+        exit_code=end.exit_code,
+        seconds=end.seconds,
+        cpu_seconds=max(end.cpu_seconds, tools.cpu_seconds),
+        memory_mb=end.memory_mb if tools.memory_kb is None else tools.memory_kb / 1024,
         output=output,
         error=problem,
+        tier=end.tier,
+        limits=limits,
+        tool_limits=tools.limits,
+        limit=limit,
         tool_calls=tuple(tools.calls),
+        tool_call_count=tools.call_count,
     )
 
 
-def _start(
-    folder: Path, node_id: str, stdin: bytes, tools: socket.socket, limits: RunLimits, python: str
-) -> subprocess.Popen[bytes]:
-    settings = {
-        "root": str(folder),
-        "main": str(folder / "nodes" / node_id / "main.py"),
-        "tools": tools.fileno(),
-        "limits": {
-            "RLIMIT_CPU": limits.cpu_seconds,
-            "RLIMIT_AS": limits.memory_mb * _MIB,
-            "RLIMIT_FSIZE": limits.file_mb * _MIB,
-            "RLIMIT_NOFILE": limits.open_files,
-            "RLIMIT_NPROC": limits.processes,
-            "RLIMIT_CORE": 0,
-        },
-    }
-    scratch = str(folder / "scratch")
-    command = [python, "-I", "-S", "-B", "-X", "utf8", node_bootstrap.__file__, json.dumps(settings)]
-    environment = {
-        "LANG": "C.UTF-8",
-        "PYTHONIOENCODING": "utf-8",
-        "HOME": scratch,
-        "TMPDIR": scratch,
-        "EVOLVER_TOOL_FD": str(node_bootstrap.TOOL_DESCRIPTOR),
-    }
-    # A file instead of a pipe: nobody has to feed it, and a node that reads nothing blocks nobody.
-    with tempfile.TemporaryFile() as source:
-        source.write(stdin)
-        source.seek(0)
-        return subprocess.Popen(
-            command,
-            stdin=source,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=scratch,
-            env=environment,
-            pass_fds=(tools.fileno(),),
-            start_new_session=True,
-        )
-
-
-class _Child:
-    """A process that leads its own group, waited for in a thread so that its use of resources becomes known."""
-
-    def __init__(self, process: subprocess.Popen[bytes], loop: asyncio.AbstractEventLoop) -> None:
-        self._process = process
-        self._ended = loop.create_future()
-        self._reaping = threading.Lock()
-        self._reaped = False
-        self.exit_code = 0
-        self.cpu_seconds = 0.0
-        self.memory_kb = 0.0
-        threading.Thread(target=self._reap, args=(loop,), name=f"node {process.pid}", daemon=True).start()
-
-    async def wait(self, seconds: float) -> bool:
-        """Wait for the end; after `seconds` bring it about. Returns whether it ended by itself."""
-        done, _ = await asyncio.wait({self._ended}, timeout=seconds)
-        if done:
-            return True
-        await self.end()
-        return False
-
-    async def end(self) -> None:
-        """Kill the whole group, unless the process has ended; returns when it is gone."""
-        self._kill()
-        await asyncio.shield(self._ended)
-
-    def _kill(self) -> None:
-        with self._reaping:
-            # Once reaped, the number may belong to somebody else.
-            if not self._reaped:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
-
-    def _reap(self, loop: asyncio.AbstractEventLoop) -> None:
-        pid = self._process.pid
-        if hasattr(os, "waitid"):
-            # Ended, but not reaped: its number still stands for the group, and whatever it left running goes too.
-            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-            self._kill()
-            with self._reaping:
-                status, usage = os.wait4(pid, 0)[1:]
-                self._reaped = True
-        else:
-            status, usage = os.wait4(pid, 0)[1:]
-            with self._reaping:
-                self._reaped = True
-        self.exit_code = self._process.returncode = os.waitstatus_to_exitcode(status)
-        self.cpu_seconds = usage.ru_utime + usage.ru_stime
-        self.memory_kb = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(self._ended.set_result, None)
-
-
-class _Capture(asyncio.Protocol):
-    """Reads a stream to its end and keeps its beginning."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self.content = bytearray()
-        self.is_cut = False
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def data_received(self, data: bytes) -> None:
-        room = self._limit - len(self.content)
-        self.content += data[:room]
-        self.is_cut = self.is_cut or len(data) > room
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if not self.ended.done():
-            self.ended.set_result(None)
-
-
-async def _read_pipe(protocol: _Capture, pipe: IO[bytes] | None) -> asyncio.ReadTransport:
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, pipe)
-    return transport
+def _as_evidence(trial: Trial, result: RunResult) -> NodeRun:
+    """A run as a reviewer reads it."""
+    stdout, stderr = (cut(stream.decode("utf-8", "replace"), MOST_OUTPUT) for stream in (result.stdout, result.stderr))
+    return NodeRun(
+        name=trial.name,
+        input=trial.input,
+        stdout=stdout,
+        stderr=stderr,
+        output=result.output,
+        error=result.error,
+        exit_code=result.exit_code,
+        seconds=round(result.seconds, 3),
+        cpu_seconds=round(result.cpu_seconds, 3),
+        memory_mb=round(result.memory_mb, 1),
+        tier=result.tier,
+        limit=result.limit or "",
+        tool_calls=result.tool_calls,
+        tool_call_count=result.tool_call_count,
+        is_live=trial.is_live,
+    )
 
 
 # --- what came of it -----------------------------------------------------------------------------------------------
 
 
-def _judge(stdout: _Capture, stderr: bytes, exit_code: int, limits: RunLimits) -> tuple[dict[str, Any] | None, str]:
-    if exit_code == -signal.SIGXCPU:
-        return None, f"It used more than {limits.cpu_seconds} seconds of processor time and was ended."
-    if exit_code < 0:
-        return None, f"It was ended by {_signal_name(-exit_code)}."
-    if exit_code > 0:
-        last = next((line for line in reversed(stderr.decode("utf-8", "replace").splitlines()) if line.strip()), "")
-        return None, f"It ended with exit code {exit_code}" + (f": {safe_text(last.strip(), 300)}" if last else ".")
-    if stdout.is_cut:
+def _judge(end: BoxEnd, limits: RunLimits) -> tuple[dict[str, Any] | None, str]:
+    problems = {
+        "seconds": f"It ran longer than {limits.seconds:g} seconds and was ended.",
+        "cpu_seconds": f"It used more than {limits.cpu_seconds} seconds of processor time and was ended.",
+        "disk_mb": f"It wrote more than {limits.disk_mb} MB and was ended.",
+        "files": f"It made more than {limits.files:,} files and was ended.",
+        "processes": f"It had more than {limits.processes} threads and was ended.",
+    }
+    if end.limit in problems:
+        return None, problems[end.limit]
+    if end.exit_code < 0:
+        return None, f"It was ended by {_signal_name(-end.exit_code)}."
+    if end.exit_code > 0:
+        lines = end.stderr.decode("utf-8", "replace").splitlines()
+        last = next((line for line in reversed(lines) if line.strip()), "")
+        return None, f"It ended with exit code {end.exit_code}" + (f": {safe_text(last.strip(), 300)}" if last else ".")
+    if end.stdout_is_cut:
         return None, f"It wrote more than {limits.output_bytes:,} bytes to stdout."
-    return read_object(bytes(stdout.content))
+    return read_object(end.stdout)
+
+
+_TOO_DEEP = "What it wrote to stdout is nested too deeply."
 
 
 def read_object(content: bytes) -> tuple[dict[str, Any] | None, str]:
@@ -377,9 +277,13 @@ def read_object(content: bytes) -> tuple[dict[str, Any] | None, str]:
         text = content.decode("utf-8")
         if not text.strip():
             return None, "It wrote nothing to stdout; one JSON object is expected."
-        value = json.loads(text, parse_constant=_no_constant)
+        value = strict_json(text)
+        if is_deeper(value, DEEPEST_OUTPUT):
+            return None, _TOO_DEEP
     except RecursionError:
-        return None, "What it wrote to stdout is nested too deeply."
+        return None, _TOO_DEEP
+    except Equivocal as error:
+        return None, f"What it wrote to stdout {error}."
     except ValueError as error:
         if str(error).startswith("Extra data"):
             return None, "It wrote more to stdout than one JSON object."
@@ -387,10 +291,6 @@ def read_object(content: bytes) -> tuple[dict[str, Any] | None, str]:
     if not isinstance(value, dict):
         return None, "What it wrote to stdout is JSON, but no object."
     return value, ""
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON value")
 
 
 def _signal_name(number: int) -> str:

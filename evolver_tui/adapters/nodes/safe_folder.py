@@ -65,6 +65,35 @@ class SafeFolder:
             file.flush()
             os.fsync(file.fileno())
 
+    def append(self, name: str, content: bytes) -> None:
+        """Add to a regular file, or make it; on the disk when this returns. A link or a pipe is an error."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(name, flags, 0o666, dir_fd=self._descriptor)
+        with os.fdopen(descriptor, "ab") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(f"{name} is not a regular file")
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        try:
+            os.unlink(name, dir_fd=self._descriptor)
+        except FileNotFoundError:
+            pass
+
+    def size(self, name: str) -> int:
+        """A file's bytes; 0 where there is none."""
+        try:
+            return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False).st_size
+        except FileNotFoundError:
+            return 0
+
+    def changed_at(self, name: str) -> int:
+        """When a file's or folder's content changed last, in nanoseconds since 1970."""
+        return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False).st_mtime_ns
+
     def move(self, name: str, target: SafeFolder, target_name: str) -> None:
         """Rename atomically into `target`, in the place of a file that has this name there."""
         os.rename(name, target_name, src_dir_fd=self._descriptor, dst_dir_fd=target._descriptor)
@@ -81,7 +110,7 @@ class SafeFolder:
     def empty(self) -> None:
         """Remove everything in the folder."""
         for name in self.names():
-            if stat.S_ISDIR(os.stat(name, dir_fd=self._descriptor, follow_symlinks=False).st_mode):
+            if self.is_folder(name):
                 self.remove_tree(name)
             else:
                 os.unlink(name, dir_fd=self._descriptor)
@@ -89,6 +118,10 @@ class SafeFolder:
     def is_file(self, name: str) -> bool:
         """Whether this name is a regular file."""
         return stat.S_ISREG(os.stat(name, dir_fd=self._descriptor, follow_symlinks=False).st_mode)
+
+    def is_folder(self, name: str) -> bool:
+        """Whether this name is a folder, and no link to one."""
+        return stat.S_ISDIR(os.stat(name, dir_fd=self._descriptor, follow_symlinks=False).st_mode)
 
     def sync(self) -> None:
         """Put the folder's list of names on the disk."""

@@ -14,6 +14,7 @@ from websockets.server import ServerProtocol
 
 from evolver_tui.adapters.sample_hub.feed import TaskFeed
 from evolver_tui.adapters.sample_hub.http import ProtocolError
+from evolver_tui.core.link_state import SAMPLE_TASKS
 
 _RECORD_END = b"\x1e"
 _PING_RECORD = b'{"type":6}\x1e'
@@ -137,7 +138,8 @@ class Connection:
                 return False
             except _ClientClosed:
                 return False
-        self.write_record(record({"error": problem} if problem else {}))
+        greeting = {SAMPLE_TASKS: True} if self._feed.is_made_up else {}
+        self.write_record(record({"error": problem} if problem else greeting))
         if problem:
             self._end_socket(1000)
         return not problem

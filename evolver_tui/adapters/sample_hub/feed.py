@@ -70,6 +70,7 @@ class TaskFeed:
         self._rate = settings.rate
         self._batch = settings.batch
         self._source = _numbered(settings)
+        self._is_made_up = settings.tasks is None
         self._remembered: dict[int, SentTask] = {}
         self._positions: dict[str, int] = {}
         self._first = 0
@@ -77,6 +78,11 @@ class TaskFeed:
         self._due: float | None = None
         self.end = 0
         """The position of the task that will come next."""
+
+    @property
+    def is_made_up(self) -> bool:
+        """Whether these are the built-in tasks, and nobody's own."""
+        return self._is_made_up
 
     @property
     def unfinished(self) -> int:

@@ -8,6 +8,7 @@ connection.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import ipaddress
 import json
@@ -288,5 +289,6 @@ async def _run_until_signal(settings: SampleHubSettings) -> int:
     loop.add_signal_handler(signal.SIGTERM, stop, 0)
     loop.add_signal_handler(signal.SIGINT, stop, 130)
     async with SampleHub(settings) as hub:
-        print(json.dumps({"hub_url": hub.url}), flush=True)
+        with contextlib.suppress(OSError):  # nobody reads it: who chose the port knows the address
+            print(json.dumps({"hub_url": hub.url}), flush=True)
         return await exit_code

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evolver_tui.core.errors import UsageError
+from evolver_tui.core.json_text import Equivocal, strict_json
 
 _KEYS = ("id", "taskName", "llmTaskType")
 _EXAMPLE = 'It should look like {"tasks": [{"id": "task-1", "taskName": "…", "llmTaskType": "summarize"}]}.'
@@ -21,6 +22,7 @@ def _task(
     status: str = "pending",
     due: str | None = None,
     model: str | None = None,
+    offline_first_draft: str | None = None,
 ) -> dict[str, Any]:
     task: dict[str, Any] = {"taskName": name}
     if kind is not None:
@@ -32,6 +34,8 @@ def _task(
     if due is not None:
         task["dueDate"] = due
     task["status"] = status
+    if offline_first_draft is not None:
+        task["offlineFirstDraft"] = offline_first_draft
     return task
 
 
@@ -46,7 +50,13 @@ BUILT_IN_TASKS: tuple[Mapping[str, Any], ...] = (
         priority="low",
         status="completed",
     ),
-    _task("Summarize Support Tickets of the Week", "summarize", priority="high", due="2026-11-27T17:00:00.000Z"),
+    _task(
+        "Summarize Support Tickets of the Week",
+        "summarize",
+        priority="high",
+        due="2026-11-27T17:00:00.000Z",
+        offline_first_draft="crashes",
+    ),
     _task("Translate Release Notes", "translate"),
     _task("Generate Product Announcement", "generate", ("en", "de"), due="2026-12-01T09:00:00.000Z"),
     _task("Sort Incoming Feedback", None, priority="low"),
@@ -56,7 +66,8 @@ BUILT_IN_TASKS: tuple[Mapping[str, Any], ...] = (
     _task("Translate Privacy Notice", "translate", ("en", "it"), status="in progress"),
     _task("Summarize Meeting Minutes", "summarize", priority="low"),
 )
-"""Without ids: the hub numbers them. The fifth names no languages and the seventh no type, so both need a question."""
+"""Without ids: the hub numbers them. The fourth asks the offline author for a first draft that has to be mended; the
+fifth names no languages and the seventh no type, so both need a question."""
 
 
 def load_tasks(path: Path) -> Sequence[Mapping[str, Any]]:
@@ -66,7 +77,7 @@ def load_tasks(path: Path) -> Sequence[Mapping[str, Any]]:
         UsageError: the file cannot be read or is not such a file; the message names the place.
     """
     try:
-        content = json.loads(path.read_bytes())
+        content = strict_json(path.read_bytes())
     except OSError as error:
         raise UsageError(f"The tasks file {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
@@ -74,6 +85,10 @@ def load_tasks(path: Path) -> Sequence[Mapping[str, Any]]:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise UsageError(f"The tasks file {path} is not JSON: {error.msg} at {where}.") from None
+    except Equivocal as error:
+        raise UsageError(f"The tasks file {path} {error}.") from None
+    except ValueError:
+        raise UsageError(f"The tasks file {path} holds a number that is too long to be read.") from None
     except RecursionError:
         raise UsageError(f"The tasks file {path} is nested too deeply.") from None
     tasks = content.get("tasks") if isinstance(content, dict) else None

@@ -1,15 +1,14 @@
-"""Everything that happens over HTTP before a hub link speaks SignalR: addresses, sockets, negotiation, refusals."""
+"""What a hub link knows of HTTP: addresses, secrets, and the sentences for what can go wrong."""
 
 from __future__ import annotations
 
 import http.client
-import json
+import re
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from evolver_tui.core.address import Address, show_addresses
 from evolver_tui.core.errors import LinkEnded, LinkError, UsageError
@@ -19,11 +18,9 @@ from evolver_tui.settings.secrets import scrub
 URL_EXAMPLE = "http://localhost:5000/taskhub"
 
 _SECURE = {"http": False, "ws": False, "https": True, "wss": True}
-_REPLY_LIMIT = 256 * 1024
-_MOST_REDIRECTS = 5
 _SHORTEST_SECRET = 4
+AFFINITY = "If several servers share that name, the load balancer has to keep a client with one (session affinity)."
 _GIVE_TOKEN = "Put a valid token into EVOLVER_HUB_TOKEN, or into the variable that token_env names in the config."
-_ALLOW_HOST = "If you trust that host, add it to redirect_hosts under [hub] in the config."
 
 
 class Secrets:
@@ -84,8 +81,7 @@ class HubAddress:
     @property
     def authority(self) -> str:
         """Host and port, as a Host header and a person want them; the scheme's own port is left out."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == (443 if self.is_secure else 80) else f"{host}:{self.port}"
+        return authority_of(self.host, None if self.port == (443 if self.is_secure else 80) else self.port)
 
     @property
     def http_url(self) -> str:
@@ -124,6 +120,12 @@ class HubAddress:
         return is_same or is_upgrade or other.host in allowed_hosts or f"{other.host}:{other.port}" in allowed_hosts
 
 
+def authority_of(host: str, port: int | None) -> str:
+    """Host and port as they stand in a URL."""
+    name = f"[{host}]" if ":" in host else host
+    return name if port is None else f"{name}:{port}"
+
+
 def quoted(text: object) -> str:
     """What a hub said, safe to draw, short, and told apart from our own words."""
     return f'"{safe_text(text, 300)}"'
@@ -147,7 +149,7 @@ def authorization(token: str) -> dict[str, str]:
 
 def explain(error: OSError, address: HubAddress) -> LinkError:
     """Why no connection came about, in words; a LinkEnded where another attempt would fail in the same way."""
-    authority = f"{address.host}:{address.port}"
+    authority = authority_of(address.host, address.port)
     match error:
         case socket.gaierror():
             return LinkError(f"The host name {address.host} cannot be resolved.", "Check the URL and the network.")
@@ -169,30 +171,6 @@ def explain(error: OSError, address: HubAddress) -> LinkError:
             )
         case _:
             return LinkError(f"{authority} cannot be reached: {error.strerror or type(error).__name__}.")
-
-
-def open_socket(address: HubAddress, timeout: float, opened: Callable[[socket.socket], None]) -> socket.socket:
-    """A connected socket, encrypted where the address says so; every later wait on it ends after `timeout` seconds.
-
-    `opened` is told of the socket before the first wait on it, so that another thread can cut that wait short.
-
-    Raises:
-        OSError: refused, not resolved, timed out, or TLS failed.
-    """
-    raw = socket.create_connection((address.host, address.port), timeout=timeout)
-    opened(raw)
-    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if not address.is_secure:
-        return raw
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    try:
-        encrypted = context.wrap_socket(raw, server_hostname=address.host)
-    except BaseException:
-        raw.close()
-        raise
-    opened(encrypted)
-    return encrypted
 
 
 def refusal(status: int, authority: str, has_token: bool) -> LinkError:
@@ -224,130 +202,44 @@ def not_a_hub(authority: str, detail: str) -> LinkEnded:
     return LinkEnded(f"{authority} is not a SignalR hub: {detail}.", f"Check the URL, e.g. {URL_EXAMPLE}.")
 
 
-@dataclass(frozen=True, slots=True)
-class Negotiated:
-    """What negotiation led to: where to open the WebSocket and with which token."""
-
-    address: HubAddress
-    token: str = field(repr=False)
-    version: int
-    connection_id: str = field(repr=False)
-    """What the `id` of the WebSocket's URL has to be: the connection token, or in version 0 the connection id."""
+def failure(error: http.client.HTTPException, authority: str, has_negotiated: bool = True) -> LinkError:
+    """An answer that broke off, or is none."""
+    if isinstance(error, (http.client.RemoteDisconnected, http.client.IncompleteRead)):
+        return LinkError(f"{authority} broke off the connection.")
+    if has_negotiated:
+        return LinkError(f"{authority} does not answer in HTTP any more ({type(error).__name__}).")
+    return not_a_hub(authority, f"it does not answer in HTTP ({type(error).__name__})")
 
 
-class Negotiator:
-    """Asks a hub for a connection, following redirects as far as they are allowed. Blocking; used once."""
+class TransportBlocked(LinkError):
+    """One way to speak SignalR did not come about, after a negotiation that did; another way may be open."""
 
-    def __init__(
-        self,
-        address: HubAddress,
-        token: str,
-        *,
-        redirect_hosts: Sequence[str],
-        timeout: float,
-        opened: Callable[[socket.socket], None],
-        secrets: Secrets,
-    ) -> None:
-        self._address = address
-        self._token = token
-        self._redirect_hosts = redirect_hosts
-        self._timeout = timeout
-        self._opened = opened
-        self._secrets = secrets
 
-    def negotiate(self) -> Negotiated:
-        """The negotiated connection.
+_LET_THROUGH = {
+    "WebSockets": "Have WebSockets passed on there (the headers Upgrade and Connection), or have the hub offer "
+    "Server-Sent Events or long polling, which get through without.",
+    "Server-Sent Events": "Have event streams passed on there as they come (for nginx: proxy_buffering off), or have "
+    "the hub offer WebSockets or long polling.",
+}
 
-        Raises:
-            LinkError: the hub is not there or not ready.
-            LinkEnded: the hub said no, is no hub, or sends on to a host that is not allowed.
-            OSError: the network failed; see `explain`.
-        """
-        request = self._address.for_negotiation()
-        for _ in range(_MOST_REDIRECTS + 1):
-            status, location, body = self._post(request)
-            if status in (301, 302, 303, 307, 308) and location:
-                request = self._follow(request, urljoin(request.http_url, location))
-                hub_path = request.path.removesuffix("/negotiate") or "/"
-                self._address = replace(request, path=hub_path, query=self._address.query)
-                continue
-            if status != 200:
-                raise refusal(status, request.authority, bool(self._token))
-            reply = self._reply(body, request.authority)
-            if isinstance(reply.get("url"), str):
-                self._address = self._follow(request, reply["url"])
-                if isinstance(reply.get("accessToken"), str):
-                    self._token = reply["accessToken"]
-                    self._secrets.add(self._token)
-                    check_token(self._token)
-                request = self._address.for_negotiation()
-                continue
-            return self._agreed(reply)
-        raise LinkEnded("The hub redirects in a circle.", "Check the URL and the hub's configuration.")
 
-    def _follow(self, origin: HubAddress, url: str) -> HubAddress:
-        address = Address(url)
-        self._secrets.add(*address.hidden)
-        try:
-            target = HubAddress.parse(address)
-        except UsageError:
-            raise LinkEnded("The hub redirects to something that is not a URL.") from None
-        if not origin.may_redirect_to(target, self._redirect_hosts):
-            raise LinkEnded(
-                f"The hub redirects to {safe_text(target.authority, 200)}, which is not allowed.", _ALLOW_HOST
-            )
-        return target
+def blocked(way: str, authority: str, answer: str) -> TransportBlocked:
+    """A hub negotiated, but what should have been opened then was answered so."""
+    return TransportBlocked(
+        f"{authority} negotiated, but {answer} when {way} should have been opened: a proxy or server on the way does "
+        "not let it through.",
+        _LET_THROUGH.get(way, "Have it passed on there."),
+    )
 
-    def _post(self, address: HubAddress) -> tuple[int, str, bytes]:
-        headers = {
-            "Host": address.authority,
-            "Content-Length": "0",
-            "Accept": "application/json",
-            "Connection": "close",
-            **authorization(self._token),
-        }
-        connection = http.client.HTTPConnection(address.host, address.port)
-        connection.sock = open_socket(address, self._timeout, self._opened)
-        try:
-            connection.putrequest("POST", address.request_target, skip_host=True, skip_accept_encoding=True)
-            for name, value in headers.items():
-                connection.putheader(name, value)
-            connection.endheaders()
-            response = connection.getresponse()
-            body = response.read(_REPLY_LIMIT + 1)
-        except http.client.RemoteDisconnected:
-            raise LinkError(f"{address.authority} broke off the connection.") from None
-        except http.client.HTTPException as error:
-            raise not_a_hub(address.authority, f"it does not answer in HTTP ({type(error).__name__})") from None
-        finally:
-            connection.close()
-        return response.status, response.headers.get("Location", ""), body
 
-    def _reply(self, body: bytes, authority: str) -> dict[str, Any]:
-        if len(body) > _REPLY_LIMIT:
-            raise not_a_hub(authority, "its answer to the negotiation is endless")
-        try:
-            reply = json.loads(body)
-        except (ValueError, RecursionError):
-            raise not_a_hub(authority, "its answer to the negotiation is not JSON") from None
-        if not isinstance(reply, dict):
-            raise not_a_hub(authority, "its answer to the negotiation is not a JSON object")
-        if isinstance(reply.get("error"), str):
-            raise LinkEnded(f"The hub refuses the connection: {quoted(reply['error'])}.")
-        if "ProtocolVersion" in reply:
-            raise LinkEnded(f"{authority} speaks the old ASP.NET SignalR.", "A hub on ASP.NET Core SignalR is needed.")
-        return reply
-
-    def _agreed(self, reply: dict[str, Any]) -> Negotiated:
-        version = reply.get("negotiateVersion", 0)
-        key = "connectionToken" if version else "connectionId"
-        connection_id, transports = reply.get(key), reply.get("availableTransports")
-        if version not in (0, 1) or not isinstance(connection_id, str) or not isinstance(transports, list):
-            raise not_a_hub(self._address.authority, "its answer to the negotiation is incomplete")
-        self._secrets.add(connection_id)
-        for offer in transports:
-            if isinstance(offer, dict) and offer.get("transport") == "WebSockets":
-                formats = offer.get("transferFormats")
-                if isinstance(formats, list) and "Text" in formats:
-                    return Negotiated(self._address, self._token, version, connection_id)
-        raise LinkEnded("The hub offers no WebSockets with JSON.", "Allow both in the hub's configuration.")
+def opening_refused(way: str, status: int, body: str, authority: str, has_token: bool) -> LinkError:
+    """What it means that a transport was not opened, after a negotiation that went well."""
+    if status == 401:
+        return refusal(status, authority, has_token)
+    if status == 409 or (status == 404 and (not body.strip() or re.search(r"(?i)\bno\b.*connection|unknown", body))):
+        # It negotiated a moment ago, so it is a hub: it restarted, or this is another server behind the same name.
+        return LinkError(
+            f"The hub at {authority} does not know the connection it just negotiated ({status}).",
+            AFFINITY,
+        )
+    return blocked(way, authority, f"answered {status}")

@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import TypeVar
 
 from evolver_tui.adapters.signalr.http import HubAddress, Secrets
+from evolver_tui.adapters.signalr.negotiation import WAYS
 from evolver_tui.adapters.signalr.settings import LinkSettings
 from evolver_tui.adapters.signalr.transport import HubConnection
-from evolver_tui.core.errors import LinkEnded, LinkError
+from evolver_tui.core.errors import LinkEnded, LinkError, SampleTasks
 from evolver_tui.core.link_state import LinkPhase, LinkState
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.link import LinkListener
@@ -50,6 +51,8 @@ class SignalRLink:
         self._secrets = Secrets()
         self._secrets.add(*settings.url.hidden)
         self._state = LinkState("idle", settings.url, clock.now())
+        self._silent_ways: set[str] = set()
+        self._way = self._detour = ""
         self._closing = asyncio.Event()
         self._retry_requested = asyncio.Event()
         self._stopped = asyncio.Event()
@@ -105,7 +108,7 @@ class SignalRLink:
                 retries = self._state.retries
             reason = self._secrets.scrub(str(error))
             if isinstance(error, LinkEnded):
-                self._publish("ended", retries=retries, reason=reason)
+                self._publish("ended", retries=retries, reason=reason, is_sample=isinstance(error, SampleTasks))
                 return
             if retries >= self._settings.most_retries:
                 given_up = f"{reason} Gave up after {retries} retries."
@@ -121,12 +124,15 @@ class SignalRLink:
     async def _connection(self) -> LinkError:
         """One connection from its start to its end; returns why it is over."""
         relay = _Relay(asyncio.get_running_loop(), self._listener, self._secrets, self._ping_returned)
-        connection = HubConnection(self._settings, self._address, self._token_factory, self._secrets, relay)
+        connection = HubConnection(
+            self._settings, self._address, self._token_factory, self._secrets, relay, self._silent_ways
+        )
         threading.Thread(target=connection.run, name="hub connect", daemon=True).start()
         try:
             async with asyncio.timeout(self._settings.connect_timeout):
                 await self._first(asyncio.shield(relay.is_open), asyncio.shield(relay.is_over), self._closing.wait())
             if relay.is_open.done():
+                self._way, self._detour = connection.way, self._secrets.scrub(connection.detour)
                 self._publish("connected", retries=self._state.retries)
                 relay.is_announced.set()
                 await self._first(asyncio.shield(relay.is_over), self._closing.wait(), self._forget_retries())
@@ -136,8 +142,7 @@ class SignalRLink:
                 return LinkError("The connection was closed here.")
             return relay.is_over.result()
         except TimeoutError:
-            seconds = f"{self._settings.connect_timeout:g}"
-            return LinkError(f"The hub did not answer within {seconds} seconds.", "Check the URL and the hub.")
+            return connection.too_late()
         finally:
             relay.is_detached = True
             relay.is_announced.set()
@@ -179,11 +184,21 @@ class SignalRLink:
         reason: str = "",
         retry_at: float | None = None,
         ping_ms: float | None = None,
+        is_sample: bool = False,
     ) -> None:
         before = self._state
         since = before.since if phase == before.phase else self._clock.now()
+        is_connected = phase == "connected"
         self._state = replace(
-            before, phase=phase, since=since, retries=retries, reason=reason, retry_at=retry_at, ping_ms=ping_ms
+            before,
+            phase=phase,
+            since=since,
+            retries=retries,
+            reason=self._detour if is_connected else reason,
+            retry_at=retry_at,
+            ping_ms=ping_ms,
+            transport=WAYS.get(self._way, "") if is_connected else "",
+            is_sample=is_sample,
         )
         if self._state != before:
             self._listener.state_changed(self._state)
@@ -206,6 +221,7 @@ class _Relay:
         self.is_detached = False
         """Set when the link has turned away from this connection."""
         self.message = listener.message
+        self.unheard = listener.unheard
         self._loop = loop
         self._listener = listener
         self._secrets = secrets

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import UsageError
+from evolver_tui.settings.proxies import proxy_for
 
 MEBIBYTE = 1024 * 1024
 
@@ -24,6 +26,8 @@ class LinkSettings:
     """The client method whose invocations are taken; upper and lower case are the same to SignalR."""
     redirect_hosts: tuple[str, ...] = ()
     """Hosts (`name` or `name:port`) that the hub may redirect to, besides itself."""
+    proxy_for: Callable[[str], Address | None] = proxy_for
+    """Finds the proxy by which a URL is reached."""
     connect_timeout: float = 15.0
     """From the first packet to the end of the handshake."""
     ping_interval: float = 15.0
@@ -34,6 +38,8 @@ class LinkSettings:
     delays: tuple[float, ...] = (2.0, 4.0, 8.0, 16.0, 30.0)
     """Before the first retry, the second, ...; the last one goes on for all further ones."""
     most_retries: int = 10
+    takes_samples: bool = True
+    """Whether made-up tasks are wanted: a hub that says that it sends such ends the link otherwise."""
     stable_after: float = 30.0
     """A connection that lived so long makes the retries count from zero again."""
 

@@ -19,7 +19,9 @@ from websockets.exceptions import InvalidHandshake
 from websockets.frames import Frame, Opcode
 from websockets.uri import WebSocketURI
 
-from evolver_tui.adapters.signalr.http import Negotiated, authorization, not_a_hub, open_socket, quoted, refusal
+from evolver_tui.adapters.signalr.http import TransportBlocked, authorization, blocked, opening_refused, quoted
+from evolver_tui.adapters.signalr.negotiation import WAYS, WEB_SOCKETS, Negotiated
+from evolver_tui.adapters.signalr.network import Network
 from evolver_tui.adapters.signalr.settings import LinkSettings
 from evolver_tui.core.errors import LinkError
 
@@ -27,6 +29,7 @@ GOODBYE = '{"type":7}\x1e'
 
 _READ_SIZE = 256 * 1024
 _HEAD_LIMIT = 16 * 1024
+_FEW_WORDS_SECONDS = 1.0
 _GOODBYE_SECONDS = 0.5
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -43,6 +46,9 @@ class Receiver(Protocol):
     def unusable(self, problem: str) -> None:
         """Something arrived that cannot be used."""
 
+    def unheard(self, method: str, subscribed: str) -> None:
+        """The hub called another method than the subscribed one."""
+
     def pong(self, milliseconds: float) -> None:
         """The hub answered a ping."""
 
@@ -51,17 +57,18 @@ class Receiver(Protocol):
 
 
 class SocketOwner(Protocol):
-    """The connection that a WebSocket belongs to."""
+    """The connection that a WebSocket, or what stands in for one, belongs to."""
 
     settings: LinkSettings
     receiver: Receiver
+    network: Network
 
     @property
     def negotiated(self) -> Negotiated:
         """What negotiation led to; there once the WebSocket is being opened."""
 
-    def socket_opened(self, opened: socket.socket) -> None:
-        """A socket is in use, which `abort` is to cut. Raises LinkError when the connection was cut already."""
+    def renewed_token(self) -> str:
+        """The token after one was refused; the same where no other can be had. Raises LinkError."""
 
     def end(self, error: LinkError) -> None:
         """Tell the receiver why it is over."""
@@ -88,19 +95,24 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
         self._sending = threading.Lock()
         self._touching = threading.Lock()
         self._ping_sent_at: float | None = None
+        self.is_given_up = False
 
     # --- opening
 
     def create_socket(self) -> socket.socket:
-        """A connected socket, known to the owner."""
-        settings = self._owner.settings
-        return open_socket(self._owner.negotiated.address, settings.connect_timeout, self._owner.socket_opened)
+        """A connected socket, known to the owner; it goes through the tunnel of a proxy where there is one."""
+        try:
+            return self._owner.network.open(self._owner.negotiated.address)
+        except LinkError as error:
+            # Many proxies make no tunnels, or some to port 443 alone, and still pass requests on.
+            raise TransportBlocked(error.message, error.way_out) from None
 
     def connect(self) -> None:
         """Open the WebSocket and start the receive thread.
 
         Raises:
-            LinkError: the server does not upgrade the connection.
+            TransportBlocked: the connection is not upgraded.
+            LinkError: the hub is not ready, or said no.
             OSError: the network failed.
         """
         self.sock = self.create_socket()
@@ -108,9 +120,13 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
         at = negotiated.address.with_query(id=negotiated.connection_id)
         handshake = ClientProtocol(WebSocketURI(at.is_secure, at.host, at.port, at.path, at.query))
         request = handshake.connect()
-        request.headers.update(authorization(negotiated.token))
-        self.sock.sendall(request.serialize())
-        self._check_upgrade(handshake, self._read_head())
+        request.headers.update({**authorization(negotiated.token), **self._owner.network.cookie(at)})
+        try:
+            self.sock.sendall(request.serialize())
+            head = self._read_head()
+        except ConnectionError:
+            raise self._blocked("broke off the connection") from None
+        self._check_upgrade(handshake, head)
         self.sock.setblocking(False)
         self.running = True
         self.recv_thread = threading.Thread(target=self.run, name="hub link", daemon=True)
@@ -120,33 +136,44 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
         while (end := self._buffer.find(b"\r\n\r\n")) < 0:
             chunk = self.sock.recv(_HEAD_LIMIT)
             if not chunk:
-                raise LinkError(f"{self._owner.negotiated.address.authority} broke off the connection.")
+                raise self._blocked("broke off the connection")
             self._buffer += chunk
             if len(self._buffer) > _HEAD_LIMIT:
-                raise not_a_hub(self._owner.negotiated.address.authority, "its answer is endless")
+                raise self._blocked("answered without end")
         head = self._buffer[:end].decode("latin-1")
         del self._buffer[: end + 4]
         return head
 
     def _check_upgrade(self, handshake: ClientProtocol, head: str) -> None:
-        negotiated = self._owner.negotiated
-        authority = negotiated.address.authority
         status_line, *lines = head.split("\r\n")
         words = status_line.split(" ", 2)
         if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
-            raise not_a_hub(authority, "it does not answer in HTTP")
+            raise self._blocked("did not answer in HTTP")
         status = int(words[1])
-        if status in (404, 409):
-            # It negotiated a moment ago, so it is a hub: it restarted, or this is another server behind the same name.
-            raise LinkError(f"The hub at {authority} does not know the connection it just negotiated ({status}).")
         if status != 101:
-            raise refusal(status, authority, bool(negotiated.token))
+            negotiated = self._owner.negotiated
+            raise opening_refused(
+                WAYS[WEB_SOCKETS], status, self._few_words(), negotiated.address.authority, bool(negotiated.token)
+            )
         fields = (line.partition(":") for line in lines)
         try:
             headers = Headers((name.strip(), value.strip()) for name, _, value in fields)
             handshake.process_response(http11.Response(status, "", headers))
         except InvalidHandshake:
-            raise not_a_hub(authority, "it does not open a WebSocket") from None
+            raise self._blocked("answered with no right handshake") from None
+
+    def _few_words(self) -> str:
+        """The beginning of a refusal's body, where it comes at once."""
+        if not self._buffer:
+            self.sock.settimeout(_FEW_WORDS_SECONDS)
+            try:
+                self._buffer += self.sock.recv(_HEAD_LIMIT)
+            except OSError:
+                pass
+        return self._buffer[:_HEAD_LIMIT].decode("utf-8", "replace")
+
+    def _blocked(self, answer: str) -> TransportBlocked:
+        return blocked(WAYS[WEB_SOCKETS], self._owner.negotiated.address.authority, answer)
 
     # --- receiving
 
@@ -157,16 +184,11 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
             while True:
                 del self._buffer[: self._take_frames()]
                 self._fill()
-        except LinkError as error:
-            reason = error
-        except ssl.SSLError:
-            reason = LinkError("The hub broke off the TLS connection.")
-        except OSError as error:
-            reason = LinkError(f"The connection broke ({error.strerror or type(error).__name__}).")
         except Exception as error:  # noqa: BLE001 - whatever the vendor makes of a strange message is the hub's doing
-            reason = LinkError(f"The hub's message cannot be understood ({type(error).__name__}).")
+            reason = why_over(error)
         self.running = False
-        self._owner.end(reason)
+        if not self.is_given_up:
+            self._owner.end(reason)
 
     def _fill(self) -> None:
         """Read what is there, waiting no longer than a hub may be silent."""
@@ -211,7 +233,7 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
                 break
             taken = start + length
             if first == 0x81 and not self._fragments:
-                self.on_message(self, _text(buffer[start:taken]))
+                self.on_message(self, text_of(buffer[start:taken]))
             else:
                 self._take_frame(first, bytes(buffer[start:taken]))
         return taken
@@ -233,7 +255,7 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
         if is_final:
             whole = b"".join(self._fragments)
             self._fragments, self._gathered = [], 0
-            self.on_message(self, _text(whole))
+            self.on_message(self, text_of(whole))
 
     def _take_control(self, opcode: int, payload: bytes) -> None:
         if opcode == Opcode.PING:
@@ -311,6 +333,19 @@ class HubSocket(WebSocketClient):  # type: ignore[misc]
             pass
 
 
-def _text(payload: bytes | bytearray) -> str:
+def why_over(error: Exception) -> LinkError:
+    """Why a connection is over, by what its receive thread met."""
+    match error:
+        case LinkError():
+            return error
+        case ssl.SSLError():
+            return LinkError("The hub broke off the TLS connection.")
+        case OSError():
+            return LinkError(f"The connection broke ({error.strerror or type(error).__name__}).")
+        case _:
+            return LinkError(f"The hub's message cannot be understood ({type(error).__name__}).")
+
+
+def text_of(payload: bytes | bytearray) -> str:
     # Bytes that are not UTF-8 become a record that is not JSON or a visible stand-in; the records beside them live on.
     return payload.decode("utf-8", "replace")

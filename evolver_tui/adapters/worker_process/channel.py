@@ -1,7 +1,8 @@
 """What a supervisor and its worker process say to each other: JSON objects, one a line, over a pair of sockets.
 
-To the process: `{"do": "begin" | "wake" | "stop" | "interrupt" | "drop" | "drain", ...}`. From it: `ready`, `held`,
-`trouble`, `signal`, `drained` and `failed`, each with its value. The end of the stream is the end of the other side.
+To the process: `{"do": "begin" | "wake" | "stop" | "interrupt" | "drop" | "drain" | "try", ...}`. From it: `ready`,
+`held`, `outages`, `signal`, `drained` and `failed`, each with its value. The end of the stream is the end of the other
+side.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
 from evolver_tui.adapters.worker_process.channel import LONGEST_LINE, to_line
+from evolver_tui.core.outage import Outage
 
 _BEGIN: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -43,6 +44,8 @@ class Child:
         self.owner = ""
         """The name under which it claims jobs; empty until it is ready."""
         self.held: frozenset[Held] = frozenset()
+        self.outages: tuple[Outage, ...] = ()
+        """What its jobs share and does not work."""
         self.was_killed_for = ""
         """Why its supervisor killed it."""
 
@@ -85,6 +88,12 @@ class Child:
             self.was_killed_for = self.was_killed_for or reason
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+
+    def freeze(self, frozen: bool) -> None:
+        """Stop it, with all that it started, or let it go on."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGSTOP if frozen else signal.SIGCONT)
 
     async def ended(self) -> str:
         """Wait for its end; returns how it ended, as the end of a sentence that begins with its name."""

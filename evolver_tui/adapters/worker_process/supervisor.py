@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from evolver_tui.adapters.worker_process.channel import signal_of
 from evolver_tui.adapters.worker_process.child import Child, Held
-from evolver_tui.core.errors import StaleLease, StoreBroken, StoreError
-from evolver_tui.core.signal_catalogue import WORKER_ENDED, WORKER_ERROR, WorkerEnded
+from evolver_tui.core.errors import EvolverError, StaleLease, StoreBroken, StoreError
+from evolver_tui.core.outage import Outage
+from evolver_tui.core.signal_catalogue import WORKER_ENDED, WorkerEnded
+from evolver_tui.engine.away import Away
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.durable.endings import LEASE_SECONDS, RENEW_SECONDS
 from evolver_tui.engine.durable.worker_store import WorkerStore
@@ -24,8 +26,10 @@ IDLE_SECONDS: Final = 60.0
 """After which a process that holds no job is ended: it keeps what its routines imported in memory."""
 GRACE_SECONDS: Final = 5.0
 """How long a process has to let go of a job, or to end, before it is killed."""
-FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 2.0, 60.0
+LONGEST_WAIT_SECONDS: Final = 60.0
 """Between two starts that failed."""
+PROCESS: Final = "routine process"
+"""What is paused while no process can be started."""
 
 
 class WorkerProcess:
@@ -35,6 +39,7 @@ class WorkerProcess:
         routines: the names of what it runs.
         begin: what the process needs to know at its start, as JSON.
         environ: the process's environment.
+        away: how the database stands, for all of this session.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class WorkerProcess:
         routines: Collection[str],
         begin: Mapping[str, Any],
         environ: Mapping[str, str],
+        away: Away,
         *,
         on_broken: Callable[[StoreBroken], None] = lambda error: None,
     ) -> None:
@@ -63,13 +69,16 @@ class WorkerProcess:
         self._woken = asyncio.Event()
         self._has_nothing = False
         """Whether no job waits, as far as was looked since the last `wake`."""
+        self._away = away
+        self._starting = Away(clock, bus, LONGEST_WAIT_SECONDS)
+        """Whether a process can be started."""
+        for each in (self._away, self._starting):
+            each.watch(self._woken.set)
         self._drains = 0
         self._drained = -1
-        self._failed_starts = 0
         self._stopping = asyncio.Event()
         self._is_interrupted = self._has_ended = False
         self._watching: set[asyncio.Task[None]] = set()
-        self.trouble = ""
 
     # --- what its session asks
 
@@ -77,6 +86,18 @@ class WorkerProcess:
     def held(self) -> Collection[Held]:
         """Job and fence of each claim that the process holds."""
         return self._child.held if self._child is not None else ()
+
+    @property
+    def outages(self) -> Sequence[Outage]:
+        """What the process's jobs share and does not work."""
+        if self._child is not None and self._child.owner:
+            return self._child.outages
+        return () if self._starting.outage is None else (self._starting.outage,)
+
+    def try_now(self) -> None:
+        """Try at once what does not work, by one job."""
+        self._starting.try_now()
+        self._tell("try")
 
     def knows(self, routine: str) -> bool:
         """Whether it can run a routine."""
@@ -114,6 +135,11 @@ class WorkerProcess:
             for held in [held for held in self._child.held if held[0] == job]:
                 self._take_back(self._child, held, "it did not let go of a cancelled job")
 
+    def freeze(self, frozen: bool) -> None:
+        """Stop the process, or let it go on; a lease that ended meanwhile is lost, and it says so."""
+        if self._child is not None:
+            self._child.freeze(frozen)
+
     async def drained(self) -> None:
         """Wait until no job waits for it, or it stopped."""
         self.wake()
@@ -140,6 +166,7 @@ class WorkerProcess:
                     await asyncio.wait_for(self._woken.wait(), seconds)
         finally:
             self._has_ended = True
+            self._starting.close()
             self._changed()
             for task in self._watching:
                 task.cancel()
@@ -148,23 +175,30 @@ class WorkerProcess:
 
     async def _seconds_to_wait(self) -> float | None:
         """How long to wait before a process is needed, unless woken: 0.0 where one is needed now."""
+        if self._away.must_wait(self) or self._starting.must_wait(self):
+            return None
         try:
             if await self._store.waits(self._routines):
+                self._away.settled(self)
                 return 0.0
             seconds = await self._store.seconds_until_claimable(dict.fromkeys(self._routines, ""))
+            self._away.settled(self)
+            self._starting.settled(self)
             self._has_nothing = not self._woken.is_set()
             self._changed()
             return seconds
+        except StoreBroken as error:
+            self._on_broken(error)
         except StoreError as error:
-            self._meet(error)
-            return FIRST_WAIT_SECONDS
+            self._away.failed(self, error)
+        return None
 
     async def _supervise(self) -> None:
         """Start a process and stay with it to its end."""
         try:
             child = await Child.start(self._environ)
         except OSError as error:
-            await self._wait_after_failure(f"No process could be started for routines: {error.strerror}.")
+            self._tell_failure(f"No process could be started for routines: {error.strerror}.")
             return
         self._child = child
         child.send("begin", lost=self._lost, **self._begin)
@@ -190,7 +224,7 @@ class WorkerProcess:
         self._take_leave(child, how)
         if not (child.owner or self._stopping.is_set()):
             last = child.last_words[-1:] or (how,)
-            await self._wait_after_failure(failed or f"The process for routines could not begin: {last[0]}")
+            self._tell_failure(failed or f"The process for routines could not begin: {last[0]}")
         self._changed()
 
     def _hear(self, child: Child, message: dict[str, Any]) -> None:
@@ -199,10 +233,11 @@ class WorkerProcess:
                 self._bus.relay((signal_of(value),))
             case {"held": held}:
                 child.held = frozenset((job, fence) for job, fence in held)
-            case {"trouble": trouble}:
-                self.trouble = trouble
+            case {"outages": outages}:
+                child.outages = tuple(Outage.from_json_value(outage) for outage in outages)
             case {"ready": owner}:
-                child.owner, self.trouble, self._failed_starts = owner, "", 0
+                child.owner = owner
+                self._starting.settled(self)
             case {"drained": number}:
                 self._drained = max(self._drained, number)
         self._changed()
@@ -217,15 +252,9 @@ class WorkerProcess:
             payload["last_words"] = "\n".join(child.last_words)
         self._bus.emit(WORKER_ENDED(payload))
 
-    async def _wait_after_failure(self, problem: str) -> None:
-        if not self.trouble:
-            self._bus.emit(WORKER_ERROR({"error": problem}))
-        self.trouble = problem
-        seconds = min(FIRST_WAIT_SECONDS * 2**self._failed_starts, LONGEST_WAIT_SECONDS)
-        self._failed_starts += 1
+    def _tell_failure(self, problem: str) -> None:
+        self._starting.failed(self, EvolverError(problem, shared=PROCESS))
         self._changed()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _renew_leases(self, child: Child) -> None:
         """Hold what the process holds, however busy it is; it lets go of what somebody else has taken over."""
@@ -244,7 +273,7 @@ class WorkerProcess:
     async def _end_when_idle(self, child: Child) -> None:
         while True:
             change = self._change
-            if child.owner and not child.held:
+            if child.owner and not (child.held or child.outages):
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(change.wait(), IDLE_SECONDS)
                     continue
@@ -274,9 +303,3 @@ class WorkerProcess:
     def _changed(self) -> None:
         self._change.set()
         self._change = asyncio.Event()
-
-    def _meet(self, error: StoreError) -> None:
-        self.trouble = str(error)
-        self._changed()
-        if isinstance(error, StoreBroken):
-            self._on_broken(error)

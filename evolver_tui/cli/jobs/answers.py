@@ -7,7 +7,7 @@ from typing import Any
 
 from evolver_tui.cli.jobs.form_lines import form_lines
 from evolver_tui.core.errors import QuestionError, UsageError
-from evolver_tui.core.form import FormField, check_content, read_form
+from evolver_tui.core.form import FormField, check_content, check_form, default_values, from_text
 from evolver_tui.core.question import Question
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.suggest import nearest
@@ -19,21 +19,21 @@ _BOOLEANS = {"yes": True, "y": True, "true": True, "no": False, "n": False, "fal
 
 
 def answer_content(question: Question, given: FormInput) -> dict[str, Any]:
-    """The content in the types that the question's form wants.
+    """The content in the types that the question's form wants. A field that is not named has its default.
 
     Raises:
         UsageError: something is missing, unknown or does not fit; says what, field by field, and shows the form.
         QuestionError: the question has a form that cannot be read.
     """
     try:
-        fields = read_form(question.requested_schema)
+        fields = check_form(question.requested_schema)
     except QuestionError as error:
         raise QuestionError(error.message, "Such a question can only be declined, with --decline.") from None
     by_name = {field.name: field for field in fields}
-    values = _gathered(by_name, given)
+    values = default_values(fields) | _gathered(by_name, given)
     problems = {name: _unknown(name, by_name) for name in values if name not in by_name}
     problems |= {
-        name: "has to be one plain value" for name in by_name if not _is_plain(by_name[name], values.get(name))
+        name: "has to be one plain value" for name, field in by_name.items() if _is_several(field, values.get(name))
     }
     content, misfits = check_content(fields, {name: values[name] for name in values if name not in problems})
     problems = {**misfits, **problems}
@@ -56,22 +56,26 @@ def _gathered(fields: Mapping[str, FormField], given: FormInput) -> dict[str, An
 
 def _read(field: FormField | None, given: list[str]) -> Any:
     if field is not None and field.kind == "many_of":
-        values = {choice.value for choice in field.choices}
-        return [part for text in given for part in ([text] if text in values else text.split(",")) if part]
+        texts = {choice.text for choice in field.choices}
+        parts = [part for text in given for part in ([text] if text in texts else text.split(","))]
+        named = [part if part in texts else part.strip() for part in parts]
+        return [from_text(field, part) for part in named if part or part in texts]
     if len(given) > 1:
         return given
-    if field is not None and field.kind == "boolean":
-        return _BOOLEANS.get(given[0].lower(), given[0])
-    return given[0]
+    text = given[0]
+    if field is None:
+        return text
+    return _BOOLEANS.get(text.lower(), text) if field.kind == "boolean" else from_text(field, text)
 
 
-def _is_plain(field: FormField, value: object) -> bool:
-    """Whether a value is of a kind that a form can take at all."""
-    if isinstance(value, list):
-        return field.kind == "many_of" and all(isinstance(item, str) for item in value)
-    return value is None or isinstance(value, str | int | float)
+def _is_several(field: FormField, value: object) -> bool:
+    if field.kind == "many_of" and isinstance(value, list):
+        return any(isinstance(item, list | dict) for item in value)
+    return isinstance(value, list | dict)
 
 
 def _unknown(name: str, known: Mapping[str, FormField]) -> str:
     match = nearest(name, known)
-    return "is no field of the form" + (f" (did you mean {safe_text(match, 80)}?)" if match else "")
+    meant = f" (did you mean {safe_text(match, 80)}?)" if match else ""
+    fields = ", ".join(safe_text(each, 80) for each in known)
+    return f"is no field of the form{meant}, which has {fields or 'none'}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from evolver_tui.adapters.bundles.storage import ENDING, FOLDER, JobStorage
+from evolver_tui.cli import standard_streams
 from evolver_tui.core.address import Address
 from evolver_tui.core.bundle import MOST_BYTES, Bundle
 from evolver_tui.core.errors import BundleError, StoreError, UsageError
@@ -72,6 +73,7 @@ class StreamTarget:
             sys.stdout.write(bundle.to_json())
             sys.stdout.flush()
         except OSError as error:
+            standard_streams.forget_refusal()
             raise StoreError(f"Standard output cannot be written: {_reason(error)}.") from None
         return ""
 

@@ -17,13 +17,14 @@ from evolver_tui.cli.arguments import (
 )
 from evolver_tui.cli.options import Options
 from evolver_tui.core.address import Address
-from evolver_tui.core.errors import NotWaiting
+from evolver_tui.core.errors import NotWaiting, UsageError
 from evolver_tui.core.job import JobState
 
 if TYPE_CHECKING:
     from evolver_tui.cli.output import Result
     from evolver_tui.engine.inbox import Inbox
     from evolver_tui.engine.store import Store
+    from evolver_tui.settings.workspace import Workspace
 
 
 class JobsOptions(Options):
@@ -34,6 +35,8 @@ class JobsOptions(Options):
     verb: str
     json: bool
     id: str
+    all: bool
+    failed_with: str | None
     state: Sequence[JobState]
     needs_you: bool
     limit: int
@@ -41,6 +44,7 @@ class JobsOptions(Options):
     json_content: str | None
     decline: bool
     sha256: str | None
+    name: str
     reason: str | None
     words: str
     code: str
@@ -79,20 +83,24 @@ def add_parser(commands: Subparsers) -> None:
     answer = add("answer", "answer what a job asks")
     answer.add_argument("content", nargs="*", metavar="KEY=VALUE", help="the form's fields; - reads JSON from stdin")
     answer.add_argument("--json-content", metavar="JSON", help="the form's fields as one JSON object")
-    answer.add_argument("--decline", action="store_true", help="refuse to answer")
+    answer.add_argument("--decline", action="store_true", help="decline to answer")
 
     approve = add("approve", "approve the draft that is there")
     approve.add_argument("--sha256", metavar="HEX", help="refuse any draft but this one")
-    reject = add("reject", "send a draft back with a reason; without one, end its job")
-    reject.add_argument("--reason", metavar="TEXT", help="for the author; - reads it from stdin")
-    respond = add("respond", "answer a review in words; the author writes again")
+    approve.add_argument("--name", metavar="NODE", default="", help="the node's name, which approves one of high risk")
+    reject = add("reject", "reject a draft, which ends its job; with a reason it is sent back")
+    reject.add_argument("--reason", metavar="TEXT", help="send it back instead; - reads it from stdin")
+    respond = add("respond", "respond to the author in words; it does not count as sent back")
     respond.add_argument("words", metavar="TEXT", help="for the author; - reads it from stdin")
-    edit = add("edit", "put your code in a draft's place; it is reviewed again")
+    edit = add("edit", "edit a draft: your code takes its place and is reviewed again")
     edit.add_argument("code", metavar="FILE", help="the code; - reads it from stdin")
 
-    add("cancel", "end a job, whether it waits or runs")
-    add("retry", "queue a failed job again; finished steps are kept")
-    add("restore", "put a rejected or cancelled job back where it was")
+    add("cancel", "cancel a job, whether it waits or runs")
+    retry = add("retry", "retry a failed job, or all of them; finished steps are kept", has_id=False)
+    retry.add_argument("id", metavar="ID", nargs="?", help="a job's number or its task's id")
+    retry.add_argument("--all", action="store_true", help="every failed job")
+    retry.add_argument("--failed-with", metavar="TEXT", help="with --all: only those whose error holds this text")
+    add("restore", "restore a rejected or cancelled job to where it was")
 
     export = add("export", "move a waiting job away: it is exported here and goes on where it is imported")
     target = export.add_mutually_exclusive_group(required=True)
@@ -110,12 +118,11 @@ def add_parser(commands: Subparsers) -> None:
 def run(options: JobsOptions) -> int:
     """Read what is there, or change it. No worker runs here."""
     from evolver_tui.cli.output import show
-    from evolver_tui.wiring import demo_hint, make_inbox, make_store
+    from evolver_tui.wiring import demo_hint
 
-    workspace = options.find_workspace()
-    store = make_store(workspace)
+    workspace = options.find_workspace() if options.verb == "import" else options.find_database()
     try:
-        result = _result(options, store, make_inbox(workspace, store))
+        result = _read(options, workspace) if options.verb in ("list", "show") else _change(options, workspace)
     except NotWaiting as error:
         raise NotWaiting(
             error.message, f"{error.way_out} {demo_hint(workspace, only_if_empty=True)}".rstrip()
@@ -125,22 +132,53 @@ def run(options: JobsOptions) -> int:
     return show(result, as_json=options.json)
 
 
-def _result(options: JobsOptions, store: Store, inbox: Inbox) -> Result:
-    """What was asked for, done."""
-    from evolver_tui.cli.jobs import bundles, operations, transfer
+def _read(options: JobsOptions, workspace: Workspace) -> Result:
+    """What was asked for, where that changes nothing."""
+    import time
 
-    match options.verb:
-        case "export":
-            return transfer.export_job(store, inbox, options.id, bundles.target(options.output, options.to))
-        case "import":
-            return transfer.import_job(store, inbox, bundles.source(options.file, options.source))
-    return operations.with_open(store, _work(options, store, inbox))
+    from evolver_tui.cli.jobs import reading
+    from evolver_tui.wiring import make_reader
+
+    store, now = make_reader(workspace), time.time()
+    if options.verb == "show":
+        return reading.with_open(store, lambda: reading.show_job(store, options.id, now))
+    if options.needs_you:
+        return reading.with_open(store, lambda: reading.list_questions(store, options.limit, now))
+    return reading.with_open(store, lambda: reading.list_jobs(store, options.state, options.limit, now))
+
+
+def _change(options: JobsOptions, workspace: Workspace) -> Result:
+    """What was asked for, done."""
+    from evolver_tui.cli.jobs import bundles, reading, transfer
+    from evolver_tui.wiring import make_inbox, make_store
+
+    store = make_store(workspace)
+    inbox = make_inbox(workspace, store)
+    if options.verb == "import":
+        return transfer.import_job(store, inbox, bundles.source(options.file, options.source))
+    if options.verb == "export":
+        target = bundles.target(options.output, options.to)
+        return _in_nothing(options, workspace) or transfer.export_job(store, inbox, options.id, target)
+    work = _work(options, store, inbox)
+    return _in_nothing(options, workspace) or reading.with_open(store, work)
+
+
+def _in_nothing(options: JobsOptions, workspace: Workspace) -> Result | None:
+    """What comes of it where there is no database yet; it is not made for that. None where there is one."""
+    from evolver_tui.cli.jobs import operations, reading
+    from evolver_tui.wiring import lacks_database, make_reader
+
+    if not lacks_database(workspace):
+        return None
+    if options.verb == "retry" and options.all:
+        return operations.retried_jobs((), options.failed_with or "")
+    store = make_reader(workspace)
+    reading.with_open(store, lambda: reading.find_job(store, options.id))
+    raise AssertionError("nothing is found in nothing")
 
 
 def _work(options: JobsOptions, store: Store, inbox: Inbox) -> Callable[[], Awaitable[Result]]:
     """What is to be done with the database open. Files and standard input are read here, before that."""
-    import time
-
     from evolver_tui.cli import inputs
     from evolver_tui.cli.jobs import operations
     from evolver_tui.core.decision import Decision, DecisionKind
@@ -149,17 +187,11 @@ def _work(options: JobsOptions, store: Store, inbox: Inbox) -> Callable[[], Awai
         return lambda: operations.decide_job(store, inbox, options.id, decision)
 
     match options.verb:
-        case "list" if options.needs_you:
-            return lambda: operations.list_questions(store, options.limit, time.time())
-        case "list":
-            return lambda: operations.list_jobs(store, options.state, options.limit, time.time())
-        case "show":
-            return lambda: operations.show_job(store, options.id, time.time())
         case "answer":
             given = inputs.read_answer(options.content, options.json_content)
             return lambda: operations.answer_job(store, inbox, options.id, given, decline=options.decline)
         case "approve":
-            return lambda: operations.approve_job(store, inbox, options.id, options.sha256)
+            return lambda: operations.approve_job(store, inbox, options.id, options.sha256, options.name)
         case "reject":
             reason = None if options.reason is None else inputs.read_words(options.reason)
             return decide(Decision(DecisionKind.REJECT, reason=reason or ""))
@@ -169,7 +201,14 @@ def _work(options: JobsOptions, store: Store, inbox: Inbox) -> Callable[[], Awai
             return decide(Decision(DecisionKind.EDIT, code=inputs.read_code(options.code)))
         case "cancel":
             return lambda: operations.cancel_job(store, inbox, options.id)
+        case "retry" if options.all:
+            if options.id is not None:
+                raise UsageError("An ID and --all are two ways to say which jobs.", "Leave out one of both.")
+            return lambda: operations.retry_all_jobs(inbox, options.failed_with or "")
         case "retry":
+            if options.id is None or options.failed_with is not None:
+                missing = "--failed-with goes with --all." if options.failed_with is not None else "Which job?"
+                raise UsageError(missing, "Write `jobs retry ID` or `jobs retry --all [--failed-with TEXT]`.")
             return lambda: operations.retry_job(store, inbox, options.id)
     return lambda: operations.restore_job(store, inbox, options.id)
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from evolver_tui.cli.output import short
 from evolver_tui.core.form import FormField
+from evolver_tui.core.form_words import limits
 from evolver_tui.core.safe_text import safe_block, safe_text
-
-_KINDS = {"text": "text", "number": "a number", "integer": "a whole number", "boolean": "yes or no"}
 
 
 def form_lines(fields: Sequence[FormField]) -> Iterator[str]:
@@ -19,17 +18,22 @@ def form_lines(fields: Sequence[FormField]) -> Iterator[str]:
         if field.description:
             yield from (f"      {line}" for line in safe_block(field.description, 2_000).split("\n"))
         for choice in field.choices:
-            title = f"  {safe_text(choice.title, 200)}" if choice.title != choice.value else ""
-            yield f"      {safe_text(choice.value, 200)}{title}"
-        if field.default is not None:
+            title = f"  {safe_text(choice.title, 200)}" if choice.title != choice.text else ""
+            yield f"      {safe_text(choice.text, 200)}{title}"
+        if field.has_default:
             yield f"      usually: {short(field.default)}"
 
 
 def _wanted(field: FormField) -> str:
-    if field.kind in ("one_of", "many_of"):
-        return "one of" if field.kind == "one_of" else "some of, with commas between"
-    words = f"{_KINDS[field.kind]}, {safe_text(field.format, 40)}" if field.format else _KINDS[field.kind]
-    unit = " characters" if field.kind == "text" else ""
-    low = f", at least {field.minimum:g}{unit}" if field.minimum is not None else ""
-    high = f", at most {field.maximum:g}{unit}" if field.maximum is not None else ""
-    return f"{words}{low}{high}"
+    said = safe_text(limits(field), 300)
+    match field.kind:
+        case "one_of":
+            return "one of"
+        case "many_of":
+            return "some of, with commas between" + (f", {said}" if said else "")
+        case "text":
+            return "text" + (f", {said}" if said else "")
+        case "boolean":
+            return "yes or no"
+        case _:
+            return said

@@ -1,154 +1,26 @@
-"""What `evolver-tui jobs ...` does, without arguments being parsed or anything printed. No worker runs here."""
+"""What `evolver-tui jobs ...` changes, without arguments being parsed or anything printed. No worker runs here."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from evolver_tui.cli.jobs import views
 from evolver_tui.cli.jobs.answers import FormInput, answer_content
 from evolver_tui.cli.jobs.question_kinds import text_of
-from evolver_tui.cli.jobs.views import JobView
-from evolver_tui.cli.output import Result, table
+from evolver_tui.cli.jobs.question_kinds.kind_text import COMMAND
+from evolver_tui.cli.jobs.reading import find_job, job_label
+from evolver_tui.cli.output import Result
 from evolver_tui.core.decision import Decision, DecisionKind
-from evolver_tui.core.errors import NodeChanged, NodeError, NotWaiting, UsageError
-from evolver_tui.core.job import JobDetail, JobState, QueueKey, QueueRow, is_built_in
+from evolver_tui.core.errors import NameNotTyped, NodeChanged, NodeError, NotWaiting, UsageError
+from evolver_tui.core.job import JobDetail, JobState, QueueRow, is_built_in
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
 from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.times import utc_text
 from evolver_tui.engine.inbox import Inbox
-from evolver_tui.engine.store import Store
-
-_PAGE = 1_000
-
-T = TypeVar("T")
-
-
-def with_open(store: Store, work: Callable[[], Awaitable[T]]) -> T:
-    """Do this while the store is open."""
-
-    async def do() -> T:
-        await store.open()
-        try:
-            return await work()
-        finally:
-            await store.close()
-
-    return asyncio.run(do())
-
-
-# --- finding ---------------------------------------------------------------------------------------------------------
-
-
-async def find_job(store: Store, name: str) -> JobDetail:
-    """The job of this number or task id; `job:` or `task:` before it says which of both is meant.
-
-    Raises:
-        NotWaiting: there is none.
-        UsageError: one job has this number and another this task id.
-    """
-    kind, separator, rest = name.partition(":")
-    is_kind_given = bool(separator) and kind in ("job", "task")
-    wanted = rest if is_kind_given else name
-    by_number = await _by_number(store, wanted) if not is_kind_given or kind == "job" else None
-    by_task = await job_of_task(store, wanted) if not is_kind_given or kind == "task" else None
-    if by_number is not None and by_task is not None and by_number.row.job != by_task.row.job:
-        shown = safe_text(wanted, 40)
-        raise UsageError(
-            f"{shown} is the number of job {by_number.row.job} and the task id of job {by_task.row.job}.",
-            f"Write job:{shown} or task:{shown}.",
-        )
-    found = by_number or by_task
-    if found is None:
-        raise NotWaiting(f"There is no job {safe_text(name, 100)}.", "See `evolver-tui jobs list`.")
-    return found
-
-
-async def _by_number(store: Store, text: str) -> JobDetail | None:
-    return await store.job(int(text)) if text.isascii() and text.isdecimal() and len(text) < 20 else None
-
-
-async def job_of_task(store: Store, task_id: str) -> JobDetail | None:
-    """The job of this task, or None."""
-    job = await store.job_of_task(task_id) if task_id else None
-    return None if job is None else await store.job(job)
-
-
-def job_label(row: QueueRow) -> str:
-    """A job as a sentence begins with it."""
-    return f"Job {row.job} ({safe_text(row.task_id, 100)})"
-
-
-# --- reading ---------------------------------------------------------------------------------------------------------
-
-
-async def list_jobs(store: Store, states: Collection[JobState], limit: int, now: float) -> Result:
-    """Jobs in the queue's order.
-
-    Args:
-        states: only jobs in these; empty for all.
-        limit: at most so many.
-        now: seconds since 1970.
-    """
-    rows: list[QueueRow] = []
-    key: QueueKey | None = None
-    there = await _count(store, states)
-    while len(rows) < min(limit, there) and (page := await store.rows_after(key, _PAGE)):
-        rows += [row for row in page if not states or row.state in states]
-        key = page[-1].key
-    del rows[limit:]
-    cells = [("JOB", "STATE", "AGE", "TASK", "NAME"), *(views.row_cells(row, now) for row in rows)]
-    kind = f" {' or '.join(sorted(states))}" if states else ""
-    return _listing([views.row_value(row) for row in rows], there, cells, f"There is no{kind} job.")
-
-
-async def _count(store: Store, states: Collection[JobState]) -> int:
-    counts = await store.counts()
-    of_state = {
-        JobState.PENDING: counts.waiting,
-        JobState.RUNNING: counts.running,
-        JobState.PAUSED: counts.needs_you,
-        JobState.COMPLETED: counts.approved + counts.rejected + counts.skipped + counts.stored + counts.done,
-        JobState.FAILED: counts.failed,
-        JobState.CANCELLED: counts.cancelled,
-        JobState.EXPORTED: counts.exported,
-    }
-    return sum(of_state[state] for state in states or JobState)
-
-
-async def list_questions(store: Store, limit: int, now: float) -> Result:
-    """What needs a person, asked longest ago first."""
-    questions = await store.open_questions(limit)
-    there = max(len(questions), (await store.counts()).needs_you)
-    cells = [("JOB", "FOR", "AGE", "TASK", "QUESTION"), *(views.open_cells(question, now) for question in questions)]
-    return _listing([views.open_value(question) for question in questions], there, cells, "Nothing needs you.")
-
-
-def _listing(jobs: Sequence[Mapping[str, Any]], there: int, cells: Sequence[Sequence[str]], if_none: str) -> Result:
-    """Jobs of which so many are there, and their table with its head."""
-    value = {"jobs": jobs, "total": there}
-    if not jobs:
-        return Result(value, message=if_none)
-    cut = f"{len(jobs):,} of {there:,} are shown; --limit shows more." if len(jobs) < there else ""
-    return Result(value, table(cells), cut)
-
-
-async def show_job(store: Store, name: str, now: float) -> Result:
-    """One job with everything that is known about it."""
-    detail = await find_job(store, name)
-    job = detail.row.job
-    view = JobView(
-        detail,
-        await store.open_question_of(job),
-        await store.pauses_of(job),
-        await store.journal(job),
-        await store.shared_of(job),
-    )
-    return Result(view.to_json_value(), "\n".join(view.lines(now)))
-
+from evolver_tui.engine.store import ReadStore, Store
 
 # --- answering -------------------------------------------------------------------------------------------------------
 
@@ -184,7 +56,7 @@ def _worker(detail: JobDetail) -> str:
     return f"a worker that knows the routine {safe_text(detail.routine, 100)}"
 
 
-async def _open_question(store: Store, detail: JobDetail) -> OpenQuestion:
+async def _open_question(store: ReadStore, detail: JobDetail) -> OpenQuestion:
     row = detail.row
     question = await store.open_question_of(row.job)
     if question is not None:
@@ -200,14 +72,16 @@ async def _open_question(store: Store, detail: JobDetail) -> OpenQuestion:
 # --- deciding --------------------------------------------------------------------------------------------------------
 
 
-async def approve_job(store: Store, inbox: Inbox, name: str, sha256: str | None = None) -> Result:
+async def approve_job(store: Store, inbox: Inbox, name: str, sha256: str | None = None, typed_name: str = "") -> Result:
     """Approve the draft that is there.
 
     Args:
         sha256: the digest of the draft that was read; None takes the one that is there.
+        typed_name: its node's, as a person typed it; a draft of high risk needs it.
 
     Raises:
         NodeChanged: another draft is there.
+        UsageError: its risk is high, and its node's name was not given; or that of another was.
         NodeError: a check forbids it.
         AlreadyAnswered, NotWaiting: somebody was faster, or there is nothing to decide.
     """
@@ -218,8 +92,14 @@ async def approve_job(store: Store, inbox: Inbox, name: str, sha256: str | None 
         raise NodeChanged(
             f"{job_label(detail.row)} has another draft: its sha256 is {draft.sha256}.", "Read it, then decide."
         )
-    approve = Decision(DecisionKind.APPROVE, sha256=draft.sha256, replaces=subject.replaced_sha256)
-    await inbox.decide(question.id, approve)
+    approve = Decision(
+        DecisionKind.APPROVE, sha256=draft.sha256, replaces=subject.replaced_sha256, typed_name=typed_name
+    )
+    try:
+        await inbox.decide(question.id, approve)
+    except NameNotTyped as error:
+        way_out = f"Read it with `{COMMAND} show {question.job}`, then approve it with --name {draft.node_id}."
+        raise UsageError(error.message, way_out) from None
     value = {
         **_identity(detail.row),
         "decision": DecisionKind.APPROVE.value,
@@ -232,7 +112,7 @@ async def approve_job(store: Store, inbox: Inbox, name: str, sha256: str | None 
 
 
 async def decide_job(store: Store, inbox: Inbox, name: str, decision: Decision) -> Result:
-    """Reject a draft, answer it in words, or put other code in its place, which is reviewed again.
+    """Send a draft back, reject it, respond to it in words, or put other code in its place, which is reviewed again.
 
     Raises:
         NodeError: an edit without code, or a response without words.
@@ -246,13 +126,13 @@ async def decide_job(store: Store, inbox: Inbox, name: str, decision: Decision) 
     goes_back = bool(decision.reason) and subject.rejects_left != 0
     message = {
         DecisionKind.EDIT: "is edited; the code is checked and comes back for a review",
-        DecisionKind.RESPOND: "goes back to the author with these words",
-        DecisionKind.REJECT: "goes back to the author" if goes_back else "is rejected, and its task ends",
+        DecisionKind.RESPOND: "is responded to; the author writes again",
+        DecisionKind.REJECT: "is sent back to the author" if goes_back else "is rejected, and its task ends",
     }[decision.kind]
     return Result(value, message=f"{job_label(detail.row)} {message}.")
 
 
-async def _review(store: Store, name: str) -> tuple[JobDetail, OpenQuestion, ReviewSubject]:
+async def _review(store: ReadStore, name: str) -> tuple[JobDetail, OpenQuestion, ReviewSubject]:
     detail = await find_job(store, name)
     question = await _open_question(store, detail)
     _expect(Decision, question, detail)
@@ -283,7 +163,20 @@ async def retry_job(store: Store, inbox: Inbox, name: str) -> Result:
     """Queue a failed job again; what it had finished is kept. Raises NotWaiting."""
     detail = await find_job(store, name)
     await inbox.retry(detail.row.job)
-    return _state(detail.row, JobState.PENDING, "is queued again")
+    return _state(detail.row, JobState.PENDING, "is retried: it is queued again")
+
+
+async def retry_all_jobs(inbox: Inbox, failed_with: str) -> Result:
+    """Queue every failed job again, or those whose error holds a text."""
+    return retried_jobs([*await inbox.retry_all(failed_with)], failed_with)
+
+
+def retried_jobs(retried: Sequence[int], failed_with: str) -> Result:
+    """How it is said which jobs are queued again."""
+    which = f" with '{safe_text(failed_with, 100)}'" if failed_with else ""
+    are = "1 failed job is" if len(retried) == 1 else f"{len(retried):,} failed jobs are"
+    message = f"{are} queued again." if retried else f"No job has failed{which}."
+    return Result({"retried": len(retried), "jobs": retried}, message=message)
 
 
 async def restore_job(store: Store, inbox: Inbox, name: str) -> Result:

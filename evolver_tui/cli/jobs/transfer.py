@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from evolver_tui.cli.exit_codes import ExitCode
 from evolver_tui.cli.jobs.bundles import BundleSource, BundleTarget
-from evolver_tui.cli.jobs.operations import find_job, job_label, job_of_task, with_open
+from evolver_tui.cli.jobs.reading import find_job, job_label, job_of_task, with_open
 from evolver_tui.cli.output import Result
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.errors import BundleError, EvolverError, StoreError, UsageError

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from evolver_tui.cli.jobs.question_kinds import text_of
 from evolver_tui.cli.output import LONGEST_VALUE, short
 from evolver_tui.core.job import JobDetail, JobState, QueueRow
+from evolver_tui.core.journal import RESULT, is_own_name
 from evolver_tui.core.question import AnswerAction, OpenQuestion
 from evolver_tui.core.routine_state import Pause, SharedState
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import age, utc_text
-from evolver_tui.engine.durable.routine import RESULT, is_own_name
+
+if TYPE_CHECKING:
+    from evolver_tui.cli.jobs.question_kinds.kind_text import KindText
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +150,19 @@ def state_text(row: QueueRow) -> str:
 # --- questions and forms ---------------------------------------------------------------------------------------------
 
 
+def _text_of(kind: str) -> KindText:
+    """Loaded when a question is shown: a list of jobs shows none."""
+    from evolver_tui.cli.jobs.question_kinds import text_of
+
+    return text_of(kind)
+
+
 def question_lines(question: OpenQuestion, now: float) -> Iterator[str]:
     """What a job asks, and how it is answered from here."""
     asked = question.question
     yield f"{safe_text(asked.kind, 40)} {safe_text(asked.name, 200)!r}, asked {utc_text(question.asked_at)}"
     yield from safe_block(asked.message, LONGEST_VALUE).split("\n")
-    yield from text_of(asked.kind).lines(question)
+    yield from _text_of(asked.kind).lines(question)
 
 
 def _question_value(question: OpenQuestion) -> dict[str, Any]:
@@ -166,7 +175,7 @@ def _question_value(question: OpenQuestion) -> dict[str, Any]:
         "reason": question.reason,
         "requestedSchema": dict(asked.requested_schema),
         "subject": dict(asked.subject),
-        "sha256": text_of(asked.kind).sha256(question),
+        "sha256": _text_of(asked.kind).sha256(question),
     }
 
 

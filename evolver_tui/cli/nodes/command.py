@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +13,17 @@ from evolver_tui.cli.options import Options
 from evolver_tui.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from evolver_tui.adapters.nodes.library import NodeFiles
     from evolver_tui.cli.output import Result
-    from evolver_tui.wiring import Workspace
+    from evolver_tui.core.errors import SandboxError
+    from evolver_tui.settings.workspace import Workspace
 
 
 class RunOptions(Options):
     """Which node is run."""
 
     node: str
+    json: bool
 
 
 class NodesOptions(Options):
@@ -32,6 +36,7 @@ class NodesOptions(Options):
     b: str | None
     version: str
     file: str
+    id: str | None
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -39,6 +44,7 @@ def add_parser(commands: Subparsers) -> None:
     shared = workspace_arguments()
     run = commands.add_parser("run", parents=[shared], help="run an approved node: JSON in, JSON out")
     run.add_argument("node")
+    add_json_argument(run)
     call(run_node, RunOptions, run)
 
     nodes = commands.add_parser("nodes", help="the library of approved nodes")
@@ -48,6 +54,7 @@ def add_parser(commands: Subparsers) -> None:
         ("show", ("node",), "one node's record and code"),
         ("diff", ("node", "?a", "?b"), "two versions; default: the last two"),
         ("rollback", ("node", "version"), "an old version again, as the next one"),
+        ("test", ("?id",), "run a node's examples, or all nodes', and see what differs from what was approved"),
         ("check", ("file",), "what the checks say about a file"),
         ("import", ("file",), "a file as a node, after its checks"),
     ):
@@ -65,15 +72,38 @@ def run_node(options: RunOptions) -> int:
     from evolver_tui.cli.inputs import read_standard_input
     from evolver_tui.cli.nodes import operations
     from evolver_tui.cli.output import say
-    from evolver_tui.wiring import make_runner
+    from evolver_tui.core.errors import NothingHolds
+    from evolver_tui.core.safe_text import safe_json
+    from evolver_tui.wiring import make_runner, make_sandbox
 
-    runner = make_runner(_workspace_with_library(options))
-    code, output, problem = asyncio.run(operations.run_node(options.node, runner, read_standard_input()))
+    sandbox = make_sandbox()
+    runner = make_runner(_workspace_with_library(options), sandbox)
+    stdin = read_standard_input()
+    sees_it = sys.stderr.isatty()
+    work = partial(operations.run_node, options.node, runner, stdin, as_json=options.json, tells_tier=sees_it)
+    try:
+        code, output, said = asyncio.run(work())
+    except NothingHolds as error:
+        if not (sees_it and _agrees_to_no_box(error)):
+            raise
+        sandbox.allow_unheld()
+        code, output, said = asyncio.run(work())
+    if sys.stdout.isatty():
+        output = safe_json(output.decode("utf-8")).encode()
     sys.stdout.buffer.write(output)
     sys.stdout.flush()
-    if problem:
-        say(problem.rstrip("\n"), sys.stderr)
+    if said:
+        say(said.rstrip("\n"), sys.stderr)
     return code
+
+
+def _agrees_to_no_box(refusal: SandboxError) -> bool:
+    """Ask whoever sits at the terminal, for this run alone."""
+    from evolver_tui.cli.inputs import ask_at_terminal
+    from evolver_tui.engine.sandbox import CONSENT, WHAT_UNHELD_MEANS
+
+    question = f"{refusal.message}\n{WHAT_UNHELD_MEANS}\nType {CONSENT} to run it all the same, this once:"
+    return ask_at_terminal(question).lower() == CONSENT
 
 
 def run_nodes(options: NodesOptions) -> int:
@@ -100,10 +130,21 @@ def _result(options: NodesOptions) -> Result:
             return operations.diff_nodes(library, options.node, options.a, options.b)
         case "rollback":
             return operations.rollback_node(library, options.node, options.version, workspace.reviewer)
+        case "test":
+            return _test(library, options.id, workspace)
         case "check":
             return operations.check_file(Path(options.file), known_tools(workspace).tools)
     tools = known_tools(workspace).tools
     return operations.import_file(library, Path(options.file), tools, time.time, workspace.reviewer)
+
+
+def _test(library: NodeFiles, node_id: str | None, workspace: Workspace) -> Result:
+    import asyncio
+
+    from evolver_tui.cli.nodes.examples import run_examples
+    from evolver_tui.wiring import make_runner, make_sandbox
+
+    return asyncio.run(run_examples(library, make_runner(workspace, make_sandbox()), node_id))
 
 
 def _workspace_with_library(options: Options) -> Workspace:

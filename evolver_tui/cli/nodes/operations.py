@@ -2,50 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from evolver_tui.adapters.nodes.library import NodeFiles
-from evolver_tui.adapters.nodes.runner import NodeRunner, read_object
+from evolver_tui.adapters.nodes.runner import NodeRunner, RunResult
 from evolver_tui.cli.exit_codes import ExitCode
 from evolver_tui.cli.inputs import read_python_file
-from evolver_tui.cli.output import Result, table
-from evolver_tui.core.errors import NodeError, UsageError
+from evolver_tui.cli.output import Result, json_text, table
+from evolver_tui.core.errors import NodeError, NothingHolds, UsageError
+from evolver_tui.core.json_text import Equivocal, strict_json
 from evolver_tui.core.node import CheckReport, Finding, FindingLevel, NodeDraft, NodeRecord, sha256_of, slug
 from evolver_tui.core.question_kinds.review import UNREVIEWED
 from evolver_tui.core.router_answer import MOST_CODE_BYTES
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import utc_text
-from evolver_tui.engine.author.library import Approval
+from evolver_tui.engine.author.library import Approval, KeptCopy
 from evolver_tui.engine.checks.checks import check_draft
 
 
-async def run_node(node_id: str, runner: NodeRunner, stdin: bytes) -> tuple[ExitCode, bytes, str]:
+async def run_node(
+    node_id: str, runner: NodeRunner, stdin: bytes, *, as_json: bool = False, tells_tier: bool = False
+) -> tuple[ExitCode, bytes, str]:
     """Run an approved node.
 
     Args:
         node_id: the node.
         runner: knows the library and the tools.
         stdin: what it gets: has to be one JSON object.
+        as_json: whether stdout is to tell of the run, with the node's JSON object in it.
+        tells_tier: whether stderr says in any case how the node was held.
 
     Returns:
         The exit code, what belongs on stdout (the node's JSON object, or nothing), and what belongs on stderr, safe to
         draw. The code is 0 only if the node wrote exactly one JSON object.
+
+    Raises:
+        NothingHolds: it was not run, since nothing here can hold it.
     """
-    _, problem = read_object(stdin)
+    problem = _input_problem(stdin)
     if problem:
-        return ExitCode.WRONG_USAGE, b"", _said("Standard input has to hold one JSON object. Try: echo '{}' | evolver-tui run NODE")
+        return ExitCode.WRONG_USAGE, b"", _said(problem)
     try:
         result = await runner.run(node_id, stdin)
+    except NothingHolds:
+        raise
     except NodeError as error:
         return ExitCode.FAILED, b"", _said(error)
+    code = ExitCode.DONE if result.succeeded else ExitCode.FAILED
+    if as_json:
+        return code, json_text(_told(node_id, result), indent=2).encode() + b"\n", ""
     said = safe_block(result.stderr.decode("utf-8", "replace"))
     if said and not said.endswith("\n"):
         said += "\n"
-    if not result.succeeded:
-        return ExitCode.FAILED, b"", said + _said(f"{node_id} failed. {result.error}")
-    return ExitCode.DONE, result.stdout.strip() + b"\n", said
+    remarks = [*([] if result.succeeded else [f"{node_id} failed. {result.error}"]), *_remarks(result, tells_tier)]
+    said += _said(" ".join(remarks)) if remarks else ""
+    return code, result.stdout.strip() + b"\n" if result.succeeded else b"", said
+
+
+def _told(node_id: str, result: RunResult) -> dict[str, object]:
+    """A run as JSON."""
+    return {
+        "node_id": node_id,
+        "output": result.output,
+        "error": result.error,
+        "exit_code": result.exit_code,
+        "stderr": result.stderr.decode("utf-8", "replace"),
+        "seconds": round(result.seconds, 3),
+        "cpu_seconds": round(result.cpu_seconds, 3),
+        "memory_mb": round(result.memory_mb, 1),
+        "tool_calls": result.tool_call_count,
+        "tier": result.tier,
+        "limit": result.limit,
+        "limits": {
+            **asdict(result.limits),
+            "tool_calls": result.tool_limits.calls,
+            "tool_bytes": result.tool_limits.all_bytes,
+        },
+    }
+
+
+def _remarks(result: RunResult, tells_tier: bool) -> Iterator[str]:
+    """What a person has to know of a run beside what came of it."""
+    if result.limit is not None:
+        yield f"It met the limit {result.limit}, which the config has under [sandbox]."
+    if result.tier == "none":
+        yield "It ran without a box."
+    elif tells_tier:
+        yield f"It ran in box {result.tier}, for {result.seconds:.1f} s."
+
+
+def _input_problem(stdin: bytes) -> str:
+    """Why a node is not given this; empty where it is one JSON object."""
+    value = None
+    try:
+        value = strict_json(stdin.decode("utf-8"))
+    except Equivocal as error:
+        return f"Standard input {error}."
+    except (ValueError, RecursionError):
+        pass
+    if isinstance(value, dict):
+        return ""
+    return "Standard input has to hold one JSON object. Try: echo '{}' | evolver-tui run NODE"
 
 
 def _said(sentence: object) -> str:
@@ -55,6 +114,7 @@ def _said(sentence: object) -> str:
 
 def list_nodes(library: NodeFiles) -> Result:
     """Every node with what a person has to look at, and a line for each folder that cannot be read."""
+    library.catch_up()
     survey = library.survey()
     changes = [bool(_change(library, record)) for record in survey.records]
     cells = [
@@ -97,11 +157,13 @@ def show_node(library: NodeFiles, node_id: str) -> Result:
     versions = library.versions(node_id)
     changed = _change(library, record)
     code = library.code(node_id, record.version)
+    kept = library.kept(node_id)
     value = {
         **record.to_json_value(),
         "versions": [v.version for v in versions],
         "reviewed": not _is_unreviewed(record),
         "changed": bool(changed),
+        "kept": [{"version": copy.version, "path": copy.path} for copy in kept],
         "code": code,
     }
     lines = [
@@ -114,10 +176,16 @@ def show_node(library: NodeFiles, node_id: str) -> Result:
         f"{safe_text(record.decided_at, 40)}   task {safe_text(record.task_id, 80)}",
         f"sha256 {record.sha256}   versions {', '.join(str(v.version) for v in versions)}",
         *([safe_text(changed, 300)] if changed else []),
+        *(line for copy in kept for line in _kept_lines(copy)),
         "",
         safe_block(code, MOST_CODE_BYTES).rstrip("\n"),
     ]
     return Result(value, "\n".join(lines))
+
+
+def _kept_lines(copy: KeptCopy) -> Iterator[str]:
+    yield f"kept    {safe_text(copy.path, 1_000)}   v{copy.version}, changed by hand"
+    yield f"        to get it back: {safe_text(copy.way_back, 2_000)}"
 
 
 def diff_nodes(library: NodeFiles, node_id: str, old: str | None = None, new: str | None = None) -> Result:
@@ -161,8 +229,10 @@ def import_file(
     report = check_draft(code, known_tools)
     if not report.can_be_approved:
         lines = [*_report_lines(report), f"{safe_text(file, 200)} was not imported."]
-        return Result({"imported": False, "report": report.to_json_value()}, "\n".join(lines), exit_code=ExitCode.FAILED)
-    stem = file.resolve().parent.name if file.name == "main.py" else file.stem
+        return Result(
+            {"imported": False, "report": report.to_json_value()}, "\n".join(lines), exit_code=ExitCode.FAILED
+        )
+    stem = _name_of(file)
     draft = NodeDraft(
         node_id=slug(stem),
         title=stem.replace("_", " ").strip().capitalize() or "Imported node",
@@ -175,7 +245,9 @@ def import_file(
     if current is not None:
         draft = replace(draft, title=current.title)
     # The bytes name the task, so that importing the same file twice makes one version.
-    approval = Approval(decided_by, utc_text(now()), f"import-{sha256_of(code)[:12]}", current.task_type if current else "")
+    approval = Approval(
+        decided_by, utc_text(now()), f"import-{sha256_of(code)[:12]}", current.task_type if current else ""
+    )
     record = library.add(draft, report, approval, ("imported",))
     lines = [
         *_report_lines(report),
@@ -183,6 +255,14 @@ def import_file(
     ]
     value = {"imported": True, "node": record.to_json_value(), "report": report.to_json_value()}
     return Result(value, "\n".join(lines))
+
+
+def _name_of(file: Path) -> str:
+    """What a file calls its node: itself, or for a main.py its folder; of a library's versions/ the node's."""
+    if file.name != "main.py":
+        return file.stem
+    folder = file.resolve().parent
+    return folder.parent.parent.name if folder.parent.name == "versions" else folder.name
 
 
 _MARKS = {FindingLevel.PASS: "ok  ", FindingLevel.NOTE: "note", FindingLevel.FAIL: "FAIL"}

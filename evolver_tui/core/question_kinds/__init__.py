@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from evolver_tui.core.errors import QuestionError
-from evolver_tui.core.form import read_form
+from evolver_tui.core.form import check_form
 from evolver_tui.core.question import Question
 from evolver_tui.core.question_kinds.kind import Kind, Reply, UnknownKind
 from evolver_tui.core.question_kinds.question import FormKind
@@ -32,7 +32,7 @@ def check_question(question: object) -> None:
 
     Raises:
         QuestionError: it is no `Question`, its name is no text or empty, its message is no text, or its form cannot be
-            read.
+            answered.
     """
     way_out = "Mend the routine: a question is a Question(name, message, requested_schema)."
     if not isinstance(question, Question):
@@ -50,6 +50,6 @@ def check_question(question: object) -> None:
                 f"The {part} of question {name!a} has to be {expected}, not a {type(value).__name__}.", way_out
             )
     try:
-        read_form(question.requested_schema)
+        check_form(question.requested_schema)
     except QuestionError as error:
         raise QuestionError(f"Question {name!a} cannot be asked: {error.message}", way_out) from None

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from evolver_tui.core.decision import Decision, DecisionKind
-from evolver_tui.core.errors import NodeChanged, NodeError, RoutineError
+from evolver_tui.core.errors import NameNotTyped, NodeChanged, NodeError, RoutineError
 from evolver_tui.core.job import QuestionKind
 from evolver_tui.core.node import CheckReport, FindingLevel, NodeDraft, NodeRecord, Risk
+from evolver_tui.core.node_run import TRYOUT_SHAPE, Tryout
 from evolver_tui.core.question import OpenQuestion, Question, Subject, Unreadable
 from evolver_tui.core.question_kinds.kind import Kind, Reply
-from evolver_tui.core.shape import Shape, integer, is_number, is_text, misfit, one_of, or_null
+from evolver_tui.core.shape import Shape, integer, is_number, is_object, is_text, misfit, one_of, or_null
 from evolver_tui.core.signal_catalogue import REVIEW_DECIDED, REVIEW_REQUESTED, ReviewDecided
 
 UNREVIEWED = "unreviewed"
@@ -27,6 +28,8 @@ class Replaced:
     sha256: str
     task_id: str
     decided_by: str
+    edited_sha256: str = ""
+    """The digest of its main.py where that was changed by hand since it was saved; it would be kept as a copy."""
 
     @classmethod
     def of(cls, record: NodeRecord | None) -> Replaced | None:
@@ -47,12 +50,16 @@ class Replaced:
             "sha256": self.sha256,
             "task_id": self.task_id,
             "decided_by": self.decided_by,
+            "edited_sha256": self.edited_sha256,
         }
 
     @classmethod
     def from_json_value(cls, value: Mapping[str, Any]) -> Replaced:
         """The inverse of `to_json_value`. Raises KeyError, TypeError, ValueError."""
-        return cls(int(value["version"]), str(value["sha256"]), str(value["task_id"]), str(value["decided_by"]))
+        return cls(
+            int(value["version"]), str(value["sha256"]), str(value["task_id"]), str(value["decided_by"]),
+            str(value.get("edited_sha256", "")),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,8 @@ class ReviewSubject(Subject):
     """Where it would be saved, as `Library.place` says; empty where the routine does not tell."""
     rejects_left: int | None = None
     """How often it may be sent back still; None where the routine does not tell."""
+    tryout: Tryout | None = None
+    """What came of running it; None where nobody tried."""
 
     @classmethod
     def of(cls, asked: OpenQuestion) -> ReviewSubject:
@@ -83,7 +92,7 @@ class ReviewSubject(Subject):
     @classmethod
     def from_json_value(cls, value: Mapping[str, Any]) -> ReviewSubject:
         """The inverse of `to_json_value`. Raises KeyError, TypeError, ValueError, AttributeError."""
-        replaces, left = value.get("replaces"), value.get("rejects_left")
+        replaces, left, tryout = value.get("replaces"), value.get("rejects_left"), value.get("tryout")
         return cls(
             NodeDraft.from_json_value(value["draft"]),
             CheckReport.from_json_value(value["report"]),
@@ -92,6 +101,7 @@ class ReviewSubject(Subject):
             Replaced.from_json_value(replaces) if replaces else None,
             str(value.get("library", "")),
             int(left) if left is not None else None,
+            Tryout.from_json_value(tryout) if tryout else None,
         )
 
     def to_json_value(self) -> dict[str, Any]:
@@ -104,12 +114,23 @@ class ReviewSubject(Subject):
             "replaces": self.replaces.to_json_value() if self.replaces else None,
             "library": self.library,
             "rejects_left": self.rejects_left,
+            "tryout": self.tryout.to_json_value() if self.tryout else None,
         }
+
+    @property
+    def edited_sha256(self) -> str:
+        """The digest of a main.py that was changed by hand and would be replaced; empty for none."""
+        return self.replaces.edited_sha256 if self.replaces else ""
 
     @property
     def replaced_sha256(self) -> str:
         """The digest of what it would take the place of; empty for nothing."""
         return self.replaces.sha256 if self.replaces else ""
+
+    @property
+    def is_approved_by_name(self) -> bool:
+        """Whether a person alone can approve it, who types the name of its node: its risk is high."""
+        return self.report.risk is Risk.HIGH
 
 
 class ReviewKind(Kind[Decision]):
@@ -130,7 +151,10 @@ class ReviewKind(Kind[Decision]):
     def misfit(self, subject: Mapping[str, Any], path: str) -> str:
         """Where the subject is not what `ReviewSubject.to_json_value` gives."""
         problem = misfit(subject, _SHAPE, path)
-        return problem or (f"{path}.draft" if subject["draft"].keys() - _DRAFT.keys() else "")
+        if not problem and subject.get("tryout"):
+            problem = misfit(subject["tryout"], TRYOUT_SHAPE, f"{path}.tryout")
+        known = {name.removesuffix("?") for name in _DRAFT}
+        return problem or (f"{path}.draft" if subject["draft"].keys() - known else "")
 
     def read_subject(self, subject: Mapping[str, Any]) -> Subject | None:
         """The draft and all about it."""
@@ -147,6 +171,7 @@ class ReviewKind(Kind[Decision]):
 
         Raises:
             NodeChanged: an approve that names other bytes than the draft's, or other ones than it would replace.
+            NameNotTyped: an approve of a draft of high risk without its node's name, or of any with another name.
             NodeError: an approve of a draft that a check forbids, an edit without code, a response without words, or
                 a subject that cannot be read.
         """
@@ -170,11 +195,21 @@ def _check(decision: Decision, subject: ReviewSubject) -> None:
                 f"{subject.draft.node_id} has changed in the library.", "See what this draft replaces, then decide."
             )
         if not subject.report.can_be_approved:
-            raise NodeError("A check forbids to approve this draft.", "Edit it, or reject it with a reason.")
+            raise NodeError("A check forbids to approve this draft.", "Edit it, or send it back with a reason.")
+        _check_typed_name(decision.typed_name, subject)
     if decision.kind is DecisionKind.EDIT and not decision.code.strip():
         raise NodeError("The edited code is empty.", "Nothing was changed.")
     if decision.kind is DecisionKind.RESPOND and not decision.reason.strip():
         raise NodeError("The response has no words.", "Nothing was changed.")
+
+
+def _check_typed_name(typed: str, subject: ReviewSubject) -> None:
+    name = subject.draft.node_id
+    if typed and typed != name:
+        raise NameNotTyped(f"The draft on review is {name}, not {typed[:70]!a}.", "See which one you mean.")
+    if subject.is_approved_by_name and not typed:
+        reasons = ", ".join(subject.report.risk_reasons)
+        raise NameNotTyped(f"The risk of {name} is high: it {reasons}.", "Type its name to approve it.")
 
 
 _NEEDED: Final = frozenset(("draft", "report", "version", "attempt"))
@@ -187,6 +222,7 @@ _DRAFT: Final[dict[str, Shape]] = {
     "author": is_text,
     "seconds": is_number,
     "tokens": or_null(integer(0, 2**53)),
+    "sample_inputs?": [is_object],
 }
 _FINDING: Final[dict[str, Shape]] = {
     "check": is_text,

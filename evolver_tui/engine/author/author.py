@@ -1,4 +1,4 @@
-"""The built-in routine: route, ask what is missing, write, check, have it reviewed, save."""
+"""The built-in routine: route, ask what is missing, write, check, try, have it reviewed, save."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evolver_tui.core.decision import Decision, DecisionKind
-from evolver_tui.core.errors import BackendError, NodeError, NodeReplaced
+from evolver_tui.core.errors import LIBRARY, MODEL, AnswerUnusable, BackendError, NodeError, NodeReplaced
 from evolver_tui.core.job import Outcome
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeVersion
+from evolver_tui.core.node_run import Tryout
+from evolver_tui.core.partial_code import PartialCode
+from evolver_tui.core.program_text import program_problem
 from evolver_tui.core.question import AnswerAction, Question, QuestionKind
 from evolver_tui.core.question_kinds.review import UNREVIEWED, ReviewSubject
-from evolver_tui.core.router_answer import PartialCode, RouterAnswer, parse
+from evolver_tui.core.router_answer import RouterAnswer, parse
+from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.signal_catalogue import (
     LLM_GENERATION_COMPLETE,
     LLM_GENERATION_ERROR,
@@ -22,30 +26,34 @@ from evolver_tui.core.signal_catalogue import (
     NODE_CHECKED,
     NODE_REPLACED,
     NODE_SAVED,
+    NODE_TRIED,
     NODE_WRITTEN,
     REVIEW_DECIDED,
     GenerationCompleted,
     GenerationFailed,
     NodeSaved,
+    NodeTried,
     NodeWritten,
     ReviewDecided,
 )
 from evolver_tui.core.task import TASK_TYPES, Task
 from evolver_tui.core.times import utc_text
 from evolver_tui.core.tool import ToolDefinition
-from evolver_tui.engine.author.backend import Backend, Prompt, Usage
+from evolver_tui.engine.author.backend import Backend, Prompt, Thinking, Usage
 from evolver_tui.engine.author.library import Approval, Library
-from evolver_tui.engine.author.prompt import author_prompt
+from evolver_tui.engine.author.prompt import TRIAL, author_prompt, repeat_prompt
 from evolver_tui.engine.author.review import subject_in
+from evolver_tui.engine.author.tryouts import complaint, try_draft
 from evolver_tui.engine.checks.checks import check_draft
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.durable.routine import Result, Run
+from evolver_tui.engine.node_runs import NodeRuns
 
 ROUTER = "task_to_workflow_router"
 """The tool whose definition instructs the author."""
 
 LONGEST_WAIT_SECONDS = 60.0
-"""A provider that asks for a longer pause than this gets the task marked as failed, to be retried by a person."""
+"""How long a task waits for a provider that asks for a pause; for a longer one, the worker pauses."""
 
 AutoReview = Callable[[CheckReport], bool]
 """Whether a draft is approved without asking anybody (a headless run's rule)."""
@@ -63,6 +71,10 @@ class LiveDraft:
     """Pieces of text that came so far."""
     started_at: float
     """Seconds since 1970."""
+    thinking: int = 0
+    """Characters that the model thought before it answered."""
+    heard_at: float | None = None
+    """When its last piece came, in seconds since 1970; None where it is silent still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +85,10 @@ class AuthorLimits:
     """A draft is sent back with a reason at most so often."""
     writes: int = 4
     """One draft is asked for at most so often when the model fails or answers badly."""
+    repairs: int = 2
+    """A draft that fails its try goes back at most so often before a person is asked."""
+    try_seconds: float = 20.0
+    """A draft may take so long for one input when it is tried."""
 
 
 class Author:
@@ -86,7 +102,9 @@ class Author:
         tools: Collection[ToolDefinition],
         limits: AuthorLimits = AuthorLimits(),
         auto_review: AutoReview | None = None,
+        runs: NodeRuns | None = None,
     ) -> None:
+        """`runs` tries each draft before it is judged; None tries none."""
         self._backend = backend
         self._library = library
         self._clock = clock
@@ -94,6 +112,7 @@ class Author:
         self._tools = [tool for tool in tools if tool is not self._router]
         self._limits = limits
         self._auto_review = auto_review
+        self._runs = runs
         self.live: LiveDraft | None = None
 
     async def __call__(self, run: Run, task: Task) -> Result:
@@ -104,10 +123,18 @@ class Author:
         task_type = str(answers.get("llmTaskType") or task.type)
         draft = await self._write(run, 1, answers, (), "")
         reasons: list[str] = []
-        number, rejects, save = 1, 0, "save"
+        number, rejects, repairs, save = 1, 0, 0, "save"
+        is_chosen = False  # by a person, who edited or approved it: nobody else changes it
         while True:
             report = await self._check(run, number, draft)
-            subject = ReviewSubject(draft, report, 1, len(reasons) + 1, rejects_left=self._limits.rejects - rejects)
+            tryout = await self._try(run, number, draft, report, repairs)
+            failure = complaint(tryout) if tryout and not is_chosen else ""
+            if failure and self._is_repaired(run, number, repairs):
+                number, repairs = number + 1, repairs + 1
+                draft = await self._write(run, number, answers, reasons, draft.code, failure)
+                continue
+            left = self._limits.rejects - rejects
+            subject = ReviewSubject(draft, report, 1, len(reasons) + 1, rejects_left=left, tryout=tryout)
             decision = await self._review(run, number, subject)
             number += 1
             if decision.kind is DecisionKind.APPROVE:
@@ -115,15 +142,17 @@ class Author:
                 if saved is not None:
                     return saved
                 save = f"save {number}"  # what it would replace is not what was approved: it is reviewed again
+                is_chosen = True
                 continue
             if decision.kind is DecisionKind.EDIT:
                 draft = replace(draft, code=decision.code, author=f"edited by {decision.by}", tokens=None)
+                is_chosen = True
                 continue
             reasons.append(decision.reason)
             rejects += decision.kind is DecisionKind.REJECT
             if not decision.reason or rejects > self._limits.rejects:
                 return Result(Outcome.REJECTED)
-            draft = await self._write(run, number, answers, reasons, draft.code)
+            draft, is_chosen, repairs = await self._write(run, number, answers, reasons, draft.code), False, 0
 
     async def _details(self, run: Run, task: Task) -> Mapping[str, Any] | None:
         """What a person says that the task does not; None where nobody would."""
@@ -139,12 +168,17 @@ class Author:
         return answers
 
     async def _write(
-        self, run: Run, number: int, answers: Mapping[str, Any], reasons: Sequence[str], previous_code: str
+        self,
+        run: Run,
+        number: int,
+        answers: Mapping[str, Any],
+        reasons: Sequence[str],
+        previous_code: str,
+        failed_run: str = "",
     ) -> NodeDraft:
-        prompt = author_prompt(self._router, self._tools, run.task, answers, reasons, previous_code)
+        prompt = author_prompt(self._router, self._tools, run.task, answers, reasons, previous_code, failed_run)
 
         async def write(*asked: object) -> dict[str, Any]:
-            run.require_model()
             draft = await self._write_patiently(run, prompt)
             payload: NodeWritten = {
                 "node_id": draft.node_id,
@@ -156,21 +190,37 @@ class Author:
             run.tell(NODE_WRITTEN(payload))
             return draft.to_json_value()
 
-        return NodeDraft.from_json_value(await run.step(f"write {number}", write, answers, reasons, previous_code))
+        asked = (answers, reasons, previous_code, *([failed_run] if failed_run else []))
+        return NodeDraft.from_json_value(await run.step(f"write {number}", write, *asked))
 
     async def _write_patiently(self, run: Run, prompt: Prompt) -> NodeDraft:
-        """Ask until a whole, usable answer came, the bounds are reached, or asking again cannot help."""
+        """Ask until a whole, usable answer came, the bounds are reached, or asking again cannot help.
+
+        A model whose answer, or whose program, cannot be read is asked once to repeat it, and told why; then a person
+        has to see that.
+        """
         label = self._backend.info.label
+        has_repeated = False
         for tries_left in reversed(range(self._limits.writes)):
+            run.require(MODEL)
+            text = ""
             try:
-                return await self._write_once(run, prompt)
+                if run.probing.is_alone:
+                    await self._see_whether_it_answers(run)
+                text, seconds, tokens = await self._generate(run, prompt)
+                answer = await asyncio.to_thread(self._read, text, run.task.id, must_be_program=not has_repeated)
+                return _draft(answer, label, seconds, tokens)
             except BackendError as error:
                 wait = error.retry_after or min(2.0 ** (self._limits.writes - tries_left), 30.0)
-                again = error.retryable and tries_left > 0 and wait <= LONGEST_WAIT_SECONDS
+                is_last = tries_left == 0 or (run.probing.is_probe and error.shared)
+                again = error.retryable and wait <= LONGEST_WAIT_SECONDS and not is_last
+                if isinstance(error, AnswerUnusable):
+                    again, wait = again and not has_repeated, 0.0
+                    prompt, has_repeated = repeat_prompt(prompt, text, error.message), True
                 payload: GenerationFailed = {"error": str(error), "backend": label}
                 if again:
                     payload["retry_in"] = wait
-                run.tell(LLM_GENERATION_ERROR(payload, level="warning" if again else "error"))
+                run.tell(LLM_GENERATION_ERROR(payload, level="warning" if again or error.shared else "error"))
                 if not again:
                     raise
             finally:
@@ -178,19 +228,49 @@ class Author:
             await self._clock.sleep(wait)
         raise AssertionError("the last try returns or raises")
 
-    async def _write_once(self, run: Run, prompt: Prompt) -> NodeDraft:
+    async def _see_whether_it_answers(self, run: Run) -> None:
+        """Ask for one word: a model that answers that, and not this job, is none that does not work.
+
+        Raises:
+            BackendError: it does not.
+        """
+        try:
+            async with contextlib.aclosing(self._backend.stream(TRIAL)) as stream:
+                await anext(stream, None)
+        except BackendError as error:
+            if error.shared:
+                raise
+        run.probing.works(MODEL)
+
+    def _read(self, text: str, task_id: str, *, must_be_program: bool) -> RouterAnswer:
+        """The node in an answer. A hostile one takes seconds, so this is called in a thread."""
+        names = {tool.name for tool in self._tools}
+        answer = parse(text, task_id, lambda code: check_draft(code, names).can_be_approved)
+        if must_be_program and (problem := program_problem(answer.workflow_code)):
+            raise AnswerUnusable(f"The workflow_code in the model's answer is no program: {safe_text(problem, 160)}.")
+        return answer
+
+    async def _generate(self, run: Run, prompt: Prompt) -> tuple[str, float, int | None]:
+        """One whole answer, the seconds that it took, and its tokens as the provider counted them."""
         info = self._backend.info
         run.tell(LLM_GENERATION_START({"model": info.model, "backend": info.label}))
         started = self._clock.now()
-        partial, pieces, usage = PartialCode(), [], Usage()
+        partial, pieces, thinking, usage = PartialCode(), list[str](), 0, Usage()
+        self.live = LiveDraft(run.job, run.task.id, "", 0, started)
         async with contextlib.aclosing(self._backend.stream(prompt)) as stream:
             async for piece in stream:
                 if isinstance(piece, Usage):
                     usage = piece
                     continue
-                pieces.append(piece)
-                partial.feed(piece)
-                self.live = LiveDraft(run.job, run.task.id, partial.text, len(pieces), started)
+                if isinstance(piece, Thinking):
+                    thinking += piece.characters
+                    if piece.takes_back:
+                        partial, pieces = PartialCode(), []
+                else:
+                    pieces.append(piece)
+                    partial.feed(piece)
+                now = self._clock.now()
+                self.live = LiveDraft(run.job, run.task.id, partial.text, len(pieces), started, thinking, now)
         seconds = round(self._clock.now() - started, 3)
         payload: GenerationCompleted = {
             "tokens_generated": usage.completion_tokens,
@@ -199,8 +279,7 @@ class Author:
             "seconds": seconds,
         }
         run.tell(LLM_GENERATION_COMPLETE(payload))
-        answer = parse("".join(pieces), run.task.id)
-        return _draft(answer, info.label, seconds, usage.completion_tokens)
+        return "".join(pieces), seconds, usage.completion_tokens
 
     async def _check(self, run: Run, number: int, draft: NodeDraft) -> CheckReport:
         async def check(code: str) -> dict[str, Any]:
@@ -211,6 +290,38 @@ class Author:
             return report.to_json_value()
 
         return CheckReport.from_json_value(await run.step(f"check {number}", check, draft.code))
+
+    async def _try(self, run: Run, number: int, draft: NodeDraft, report: CheckReport, repairs: int) -> Tryout | None:
+        """Run the draft in a box; None where it cannot be, or where it was decided about without that."""
+        name, runs = f"try {number}", self._runs
+        was_decided = run.knows(f"review {number}") and not run.knows(name)
+        if runs is None or was_decided or not report.can_be_approved:
+            return None
+
+        async def work(code: str) -> dict[str, Any]:
+            before = await asyncio.to_thread(self._library.examples, draft.node_id)
+            tryout = await try_draft(
+                runs, draft, report, run.task.raw, before, seconds=self._limits.try_seconds, repairs=repairs
+            )
+            error = tryout.problem or next((each.error for each in tryout.failed), "")
+            payload: NodeTried = {
+                "node_id": draft.node_id,
+                "inputs": len(tryout.runs),
+                "succeeded": len(tryout.runs) - len(tryout.failed),
+                "box": tryout.tier,
+            }
+            if error:
+                payload["error"] = error
+            run.tell(NODE_TRIED(payload, level="warning" if error else "info"))
+            return tryout.to_json_value()
+
+        return Tryout.from_json_value(await run.step(name, work, draft.code))
+
+    def _is_repaired(self, run: Run, number: int, repairs: int) -> bool:
+        """Whether a draft that failed its try goes back before it is reviewed: what was done stands."""
+        if run.knows(f"review {number}"):
+            return False
+        return repairs < self._limits.repairs or run.knows(f"write {number + 1}")
 
     async def _review(self, run: Run, number: int, subject: ReviewSubject) -> Decision:
         name, draft, report = f"review {number}", subject.draft, subject.report
@@ -239,12 +350,14 @@ class Author:
             raise NodeError("What was approved is not what would be saved.", "Retry the task and review it again.")
 
         async def save(sha256: str, task_type: str) -> dict[str, Any]:
+            run.require(LIBRARY)
             await run.renew_lease()
             tags = (UNREVIEWED,) if decision.by == UNREVIEWED else ()
             now = utc_text(self._clock.now())
             approval = Approval(decision.by, now, run.task.id, task_type, tags, decision.replaces)
+            seen = subject.tryout.runs if subject.tryout else ()
             try:
-                record = await asyncio.to_thread(self._library.save, draft, report, approval)
+                record = await asyncio.to_thread(self._library.save, draft, report, approval, seen)
             except NodeReplaced as error:
                 run.tell(NODE_REPLACED({"node_id": draft.node_id, "error": str(error)}))
                 return {"node_id": ""}
@@ -259,8 +372,10 @@ class Author:
 
 
 def _may_be_saved_unread(subject: ReviewSubject) -> bool:
-    """No rule puts a draft in the place of what a person approved."""
-    return subject.report.can_be_approved and not (subject.replaces and subject.replaces.was_read)
+    """No rule approves a draft of high risk or one that failed its try, or puts one in the place of what was read."""
+    has_failed = subject.tryout is not None and bool(subject.tryout.failed)
+    may_be_approved = subject.report.can_be_approved and not subject.is_approved_by_name
+    return may_be_approved and not has_failed and not (subject.replaces and subject.replaces.was_read)
 
 
 def missing_fields(task: Task, answers: Mapping[str, Any]) -> tuple[str, ...]:
@@ -284,11 +399,11 @@ def details_question(name: str, missing: Sequence[str]) -> Question:
     properties["languages"] = {
         "type": "string",
         "title": "Languages",
-        "description": "From and to, e.g. de->en, fr->es" + ("" if "languages" in missing else "; translations only"),
+        **({} if "languages" in missing else {"description": "For a translation only."}),
         "maxLength": 200,
         "format": "language-pairs",
     }
-    properties["note"] = {"type": "string", "title": "Note for the author", "maxLength": 2000}
+    properties["note"] = {"type": "string", "title": "Note for the author", "maxLength": 999}
     wanted = "what kind of task this is" if "llmTaskType" in missing else "which languages to translate between"
     schema = {"type": "object", "properties": properties, "required": list(missing)}
     return Question(name, f"The task does not say {wanted}.", schema)
@@ -304,4 +419,5 @@ def _draft(answer: RouterAnswer, author: str, seconds: float, tokens: int | None
         author=author,
         seconds=seconds,
         tokens=tokens,
+        sample_inputs=answer.sample_inputs,
     )

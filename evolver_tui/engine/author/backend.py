@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +13,19 @@ class Prompt:
 
     system: str
     user: str
-    temperature: float = 0.2
-    max_tokens: int = 4000
+    temperature: float | None = None
+    """None: the config's."""
+    max_tokens: int | None = None
+    """The longest answer. None: the config's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """A piece of what a model thinks before it answers, which is no part of the answer."""
+
+    characters: int
+    takes_back: bool = False
+    """Whether all text before it turned out to be thinking as well, and is counted in `characters`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +36,10 @@ class Usage:
     completion_tokens: int | None = None
 
 
+Piece: TypeAlias = str | Thinking | Usage
+"""What comes of a model."""
+
+
 @dataclass(frozen=True, slots=True)
 class BackendInfo:
     """What a backend is called. `is_offline` means deterministic and made here, with no model behind it."""
@@ -32,6 +47,8 @@ class BackendInfo:
     kind: str
     model: str
     is_offline: bool = False
+    learned: tuple[str, ...] = ()
+    """What the provider turned out to be like, a sentence each."""
 
     @property
     def label(self) -> str:
@@ -46,8 +63,8 @@ class Backend(Protocol):
     def info(self) -> BackendInfo:
         """Its name."""
 
-    def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
-        """Pieces of text as they come, then one Usage at the end of a whole answer.
+    def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
+        """Pieces of thinking and of text as they come, then one Usage at the end of a whole answer.
 
         Raises:
             BackendError: refused, limited (retryable, retry_after), broken off, timed out, or empty.

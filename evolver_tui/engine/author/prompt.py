@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from evolver_tui.core.errors import BackendError
@@ -21,6 +22,15 @@ from evolver_tui.engine.author.backend import Prompt
 
 MOST_CHARACTERS = 200_000
 """Of what the author is given, before any of it is escaped."""
+_MOST_QUOTED = 6_000
+"""Characters of an answer that could not be read, as far as the model is shown it again."""
+_REPEAT = (
+    "Your answer to this request could not be read: unreadable_answer holds it, or its beginning and end, and problem "
+    "says why. Answer again, with the whole JSON object."
+)
+
+TRIAL = Prompt("Answer with one word and nothing else.", "Say: ready")
+"""What a model is asked to see whether it answers."""
 
 _PLACEHOLDER = re.compile(r'(")?\{([A-Za-z_][A-Za-z0-9_]*)\}(?(1)")')
 _HANDED_OVER = (
@@ -38,6 +48,7 @@ def author_prompt(
     answers: Mapping[str, Any],
     feedback: Sequence[str],
     previous_code: str,
+    failed_run: str = "",
 ) -> Prompt:
     """What the author is asked for one draft.
 
@@ -47,6 +58,7 @@ def author_prompt(
         answers: what a person said when asked, by field.
         feedback: the reasons for which earlier drafts were sent back, oldest first.
         previous_code: the draft that was sent back last, or empty.
+        failed_run: what came of running that draft, where it failed.
 
     Raises:
         BackendError: the task is too long to be given to a model.
@@ -59,6 +71,9 @@ def author_prompt(
         request["answers"] = answers
     if feedback:
         request["feedback"] = list(feedback)
+    if failed_run:
+        request["failed_run"] = failed_run
+    if feedback or failed_run:
         request["previous_code"] = previous_code
     request = _visible(request)
     characters = len(json.dumps(request, ensure_ascii=False))
@@ -68,6 +83,20 @@ def author_prompt(
             "Split the task at its source.",
         )
     return Prompt(router.system_prompt, model_data(request), router.temperature, router.max_tokens)
+
+
+def repeat_prompt(prompt: Prompt, answer: str, problem: str) -> Prompt:
+    """The author's request once more, beside what came of it.
+
+    Args:
+        prompt: one of `author_prompt`.
+        answer: what could not be read.
+        problem: why, in a sentence.
+    """
+    half = _MOST_QUOTED // 2
+    cut = answer if len(answer) <= _MOST_QUOTED else f"{answer[:half]} … {answer[-half:]}"
+    request = {**json.loads(prompt.user), **_visible({"unreadable_answer": cut, "problem": problem})}
+    return replace(prompt, system=f"{prompt.system}\n\n{_REPEAT}", user=model_data(request))
 
 
 def tool_prompt(

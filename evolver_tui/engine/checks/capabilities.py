@@ -13,28 +13,11 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from evolver_tui.core.check_codes import HIGH
 from evolver_tui.core.node import Risk
 from evolver_tui.engine.checks import harmless_names
 from evolver_tui.engine.checks.harmless_names import words
 from evolver_tui.engine.checks.name_resolution import PYTHONS_OWN, Names, Tree, own_attributes
-
-HIGH = frozenset({"dynamic_import", "eval", "file_writes", "hidden_text", "introspection", "network", "processes"})
-"""Capabilities that make a node's risk high; any other makes it medium."""
-
-PHRASES = {
-    "dynamic_import": "imports what is chosen at run time",
-    "environment": "reads its surroundings",
-    "eval": "runs data as code",
-    "file_writes": "writes files",
-    "files": "reads files",
-    "imports": "imports more than the usual",
-    "introspection": "reaches into Python itself",
-    "network": "reaches the network",
-    "processes": "controls processes",
-    "threads": "starts threads",
-    "unlisted": "reaches what is not known to be harmless",
-}
-"""Each capability in words; `hidden_text` comes from the text itself, not from the tree."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ import ast
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 
+from evolver_tui.core.check_codes import HIGH, PHRASES
 from evolver_tui.core.node import CheckReport, Finding, FindingLevel, Risk
 from evolver_tui.core.router_answer import MOST_CODE_BYTES
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.suggest import nearest
-from evolver_tui.engine.checks.capabilities import HIGH, PHRASES, Reach, reaches, risk_of
+from evolver_tui.engine.checks.capabilities import Reach, reaches, risk_of
 from evolver_tui.engine.checks.hidden_text import far_right, foreign_names, hidden_characters
 from evolver_tui.engine.checks.name_resolution import Names, Tree
 from evolver_tui.engine.checks.tool_use import ToolUse, read_tool_use

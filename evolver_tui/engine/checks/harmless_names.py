@@ -82,7 +82,7 @@ MODULES: Mapping[str, frozenset[str]] = {
         "exp2 expm1 fabs factorial floor fma fmod frexp fsum gamma gcd hypot inf isclose isfinite isinf isnan isqrt "
         "lcm ldexp lgamma log log10 log1p log2 modf nan nextafter perm pi pow prod radians remainder sin sinh sqrt "
         "sumprod tan tanh tau trunc ulp",
-        "node_runtime": "ToolChain call_tool call_tools_parallel",
+        "node_runtime": "ToolChain call_llm call_tool call_tools_parallel",
         "numbers": "Complex Integral Number Rational Real",
         "operator": "abs add and_ concat contains countOf delitem eq floordiv ge getitem gt iadd iand iconcat "
         "ifloordiv ilshift imatmul imod imul index indexOf inv invert ior ipow irshift is_ is_none is_not "

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from evolver_tui.engine.checks.name_resolution import Names, Tree
 
+LLM = "llm"
+"""The tool that `call_llm` calls."""
 _CHAIN = "node_runtime.ToolChain()"
 
 
@@ -33,6 +35,9 @@ def read_tool_use(tree: Tree, names: Names) -> ToolUse:
         if path == "node_runtime.call_tool" or _is_chain(path):
             called.add(id(node.func))
             _read_call(node, (path or "").rpartition(".")[2], names, use)
+        elif path == "node_runtime.call_llm":
+            called.add(id(node.func))
+            _read_llm_call(node, use)
         elif path == "node_runtime.call_tools_parallel":
             called.add(id(node.func))
             _read_parallel(node, names, use)
@@ -69,6 +74,15 @@ def _read_call(call: ast.Call, called: str, names: Names, use: ToolUse) -> None:
     name = call.args[0] if call.args else by_name.get("tool_name")
     if name is not None:
         _read_name(name, names, use)
+
+
+def _read_llm_call(call: ast.Call, use: ToolUse) -> None:
+    use.calls += 1
+    use.named.append((LLM, call.lineno))
+    by_name = {keyword.arg for keyword in call.keywords}
+    is_open = any(isinstance(argument, ast.Starred) for argument in call.args) or None in by_name
+    if not is_open and len(call.args) + len(by_name & {"model", "prompt"}) != 2:
+        use.mistakes.append((call.lineno, "call_llm takes a model and a prompt; all else by keyword"))
 
 
 def _read_parallel(call: ast.Call, names: Names, use: ToolUse) -> None:
@@ -124,6 +138,10 @@ def _read_loose_ends(tree: Tree, names: Names, called: set[int], use: ToolUse) -
         path = names.path(node)
         if path == "node_runtime.call_tool" and id(node) not in called:
             use.notes.append((node.lineno, "call_tool is handed on; which tools it calls is decided at run time"))
+            use.calls += 1
+        elif path == "node_runtime.call_llm" and id(node) not in called:
+            use.notes.append((node.lineno, "call_llm is handed on; what it is asked is decided at run time"))
+            use.named.append((LLM, node.lineno))
             use.calls += 1
         elif path is None and id(node) in called and not starred:
             use.mistakes.append((node.lineno, "call_tool is not imported from node_runtime"))

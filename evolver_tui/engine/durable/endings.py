@@ -102,8 +102,12 @@ class Suspended(BaseException):
     """The routine stopped at a question that is committed. Not an Exception: no routine swallows it by accident."""
 
 
-class NeedsModel(BaseException):
-    """The routine came to where it asks a model and may not here: it is given back, to wait for its turn."""
+class Needs(BaseException):
+    """The routine came to where it uses something that it may not use here: it is given back, to wait for that."""
+
+    def __init__(self, shared: str) -> None:
+        super().__init__(shared)
+        self.shared = shared
 
 
 class Ending(Enum):
@@ -113,13 +117,16 @@ class Ending(Enum):
     FAILED = auto()
     ASKS = auto()
     """Its question is committed, and it waits for a person."""
-    WAITS_FOR_MODEL = auto()
+    WAITS_FOR_TURN = auto()
+    """It came to where it uses something that is busy, or does not work."""
+    PAUSED = auto()
+    """It met something that does not work, and that other jobs need as well: no fault of its own."""
     GIVEN_BACK = auto()
     """It waits for a worker, as it is."""
 
 
 def ending_of(routine: asyncio.Task[Any], store_error: StoreError | None) -> tuple[Ending, str]:
-    """How a routine's run ended, and the reason where it failed.
+    """How a routine's run ended, and the reason where it failed, or what it waits for.
 
     Args:
         store_error: what the database said to the routine's last write that it refused; a routine may raise such
@@ -134,12 +141,12 @@ def ending_of(routine: asyncio.Task[Any], store_error: StoreError | None) -> tup
             return Ending.COMPLETED, ""
         case Suspended():
             return Ending.ASKS, ""
-        case NeedsModel():
-            return Ending.WAITS_FOR_MODEL, ""
+        case Needs() as needs:
+            return Ending.WAITS_FOR_TURN, needs.shared
         case StoreError() as error if error is store_error:
             return Ending.GIVEN_BACK, ""
         case EvolverError() as error:
-            return Ending.FAILED, str(error)
+            return Ending.PAUSED if error.shared else Ending.FAILED, str(error)
         case error:  # a plug-in's or our own mistake ends one job, not the worker
             return Ending.FAILED, f"The routine itself failed: {in_words(error)}."
 

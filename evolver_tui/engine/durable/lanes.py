@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 from typing import Final
@@ -40,6 +40,8 @@ class Held:
     lane: Lane
     routine: asyncio.Task[Result] | None = None
     """Its routine, while that runs."""
+    needs: set[str] = field(default_factory=set)
+    """What it came to use of that which jobs share."""
 
 
 class Lanes:

@@ -17,12 +17,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from evolver_tui.core.address import show_addresses
 from evolver_tui.core.claim import Claim
 from evolver_tui.core.errors import RoutineError, StepTimeout, StoreError
 from evolver_tui.core.job import Outcome
+from evolver_tui.core.journal import BEGAN, RESULT, UNSURE, VALUE, is_own_name
 from evolver_tui.core.question import Answer, Question
 from evolver_tui.core.question_kinds import check_question, kind_of
 from evolver_tui.core.routine_state import DeferredEvent, Progress
@@ -35,30 +36,14 @@ from evolver_tui.core.signal_catalogue import (
 )
 from evolver_tui.core.task import Task
 from evolver_tui.engine.clock import Clock
-from evolver_tui.engine.durable.endings import LEASE_SECONDS, ONCE, NeedsModel, Retry, Suspended
+from evolver_tui.engine.durable.endings import LEASE_SECONDS, ONCE, Needs, Retry, Suspended
+from evolver_tui.engine.durable.probing import Probing
 from evolver_tui.engine.durable.shared import SharedData, SharedLog, shared_state
 from evolver_tui.engine.durable.unsure_step import Settled, settled_by, unsure_step
 from evolver_tui.engine.durable.worker_store import WorkerStore
 from evolver_tui.engine.signals import SignalBus
 
 T = TypeVar("T")
-
-VALUE: Final = "kept "
-"""Before the journal's names of values that may be replaced: no steps."""
-
-BEGAN: Final = "(began) "
-"""Before the journal's name of a step that is not to be repeated, from its beginning on."""
-
-UNSURE: Final = "(unsure) "
-"""Before the names of questions about such steps, where no result of one that began is known."""
-
-RESULT: Final = "(result)"
-"""The journal's name of what a routine returned."""
-
-
-def is_own_name(name: str) -> bool:
-    """Whether an entry of the journal is the runtime's own: neither a step nor a question of the routine."""
-    return name == RESULT or name.startswith((VALUE, BEGAN, UNSURE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +52,13 @@ class Result:
 
     outcome: Outcome
     node: str = ""
+
+
+Insist = Callable[[Callable[[], Awaitable[object]]], Awaitable[object]]
+
+
+async def _once(write: Callable[[], Awaitable[object]]) -> object:
+    return await write()
 
 
 class Run:
@@ -80,8 +72,10 @@ class Run:
         clock: Clock,
         session_id: str,
         *,
-        take_turn: Callable[[], bool] = lambda: True,
+        probing: Probing | None = None,
+        insist: Insist | None = None,
     ) -> None:
+        """`insist` makes a write as often as it takes; None makes it once."""
         self.job = claim.job
         self.task = claim.task
         self.attempt = claim.attempt
@@ -107,7 +101,8 @@ class Run:
         self._bus = bus
         self._clock = clock
         self._session_id = session_id
-        self._take_turn = take_turn
+        self.probing = probing or Probing()
+        self._insist = insist or _once
         self.shared_data = SharedData(claim.shared.data, lambda: not self.is_replaying)
         """What the routine's steps and its readers share: a mapping of JSON values. Set keys; do not change values."""
         self.shared_log = SharedLog(claim.shared.log, clock.now, lambda: not self.is_replaying)
@@ -126,6 +121,10 @@ class Run:
             self._last_unread -= 1
 
     # --- steps
+
+    def knows(self, name: str) -> bool:
+        """Whether the journal has a step or an answer of this name."""
+        return name in self._journal
 
     async def step(
         self,
@@ -211,14 +210,15 @@ class Run:
     async def _record(self, name: str, value: Any, digest: str = "") -> None:
         progress = self.take_progress()
         await self._commit(
-            self._store.record_step(
+            lambda: self._store.record_step(
                 self.job, self._fence, name, value, self._session_id, digest=digest, progress=progress
             )
         )
 
-    async def _commit(self, write: Awaitable[object]) -> None:
+    async def _commit(self, write: Callable[[], Awaitable[object]]) -> None:
+        """Write what was done, however long the database is away: it is not to be done again for that."""
         try:
-            await write
+            await self._insist(write)
         except StoreError as error:
             self.store_error = error
             raise
@@ -234,13 +234,13 @@ class Run:
             )
         self._used.add(name)
 
-    def require_model(self) -> None:
-        """Stop here unless it is this job's turn at the model: a session asks for one thing at a time.
+    def require(self, shared: str) -> None:
+        """Stop here unless this job may use something that jobs share: it works, and for a `MODEL` it is its turn.
 
         Called within a step, before anything that it tells or does.
         """
-        if not self._take_turn():
-            raise NeedsModel
+        if not self.probing.may_use(shared):
+            raise Needs(shared)
 
     # --- values that are replaced
 
@@ -261,7 +261,7 @@ class Run:
 
     async def renew_lease(self) -> None:
         """Make sure, before something that cannot be taken back, that the job is still ours. Raises StaleLease."""
-        await self._commit(self._store.renew(self.job, self._fence, LEASE_SECONDS))
+        await self._commit(lambda: self._store.renew(self.job, self._fence, LEASE_SECONDS))
 
     keep, kept, hold = set_value, value, renew_lease
     """Other names of these, which routines may use as well."""
@@ -300,7 +300,7 @@ class Run:
         )
         progress = self.take_progress()
         await self._commit(
-            self._store.pause(
+            lambda: self._store.pause(
                 self.job, self._fence, question, self._session_id, signals, reason=reason, progress=progress
             )
         )

@@ -10,8 +10,10 @@ from functools import partial
 from types import MappingProxyType
 
 from evolver_tui.core.claim import Claim, LeftBehind
-from evolver_tui.core.errors import EvolverError, RoutineError, StaleLease, StoreBroken, StoreError
+from evolver_tui.core.errors import LIBRARY, MODEL, EvolverError, RoutineError, StaleLease, StoreBroken, StoreError
 from evolver_tui.core.job import AUTHOR_NAME, JobState, Outcome, is_built_in
+from evolver_tui.core.journal import is_own_name
+from evolver_tui.core.outage import Outage
 from evolver_tui.core.routine_state import DeferredEvent, Progress
 from evolver_tui.core.signal import Observation, Signal, SignalContext
 from evolver_tui.core.signal_catalogue import (
@@ -23,10 +25,11 @@ from evolver_tui.core.signal_catalogue import (
     TASK_COMPLETED,
     TASK_FAILED,
     TASK_STARTED,
-    WORKER_ERROR,
+    WORKER_PAUSED,
     JobTakenOver,
     TaskCompleted,
 )
+from evolver_tui.engine.away import Away
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.durable.endings import (
     LEASE_SECONDS,
@@ -38,13 +41,16 @@ from evolver_tui.engine.durable.endings import (
     in_words,
 )
 from evolver_tui.engine.durable.lanes import Held, Lane, Lanes
-from evolver_tui.engine.durable.routine import Result, Routine, Run, is_own_name, source_hash
+from evolver_tui.engine.durable.outages import HeldProbing, Outages
+from evolver_tui.engine.durable.routine import Result, Routine, Run, source_hash
 from evolver_tui.engine.durable.worker_store import WorkerStore
 from evolver_tui.engine.signals import SignalBus
 
 NOTHING_DEFERRED = Progress(deferred=())
 LOOK_AGAIN_SECONDS = 2.0
-"""How often the queue is tried while the database is away."""
+"""When the queue is looked at again, though nothing told of a change."""
+QUEUE = "queue"
+"""What is paused by a mistake of our own."""
 
 
 class Worker:
@@ -57,7 +63,8 @@ class Worker:
         max_takeovers: how often a job is taken over from workers that left it behind; beyond that it fails.
         concurrency: how many new jobs it holds at once.
         lost: owner to how it ended, of workers whose end somebody has seen.
-        on_change: called when what it holds, or its trouble, is another than before.
+        on_change: called when what it holds, or what does not work, is another than before.
+        away: how the database stands, for all of this session.
     """
 
     def __init__(
@@ -74,6 +81,7 @@ class Worker:
         lost: Mapping[str, str] = MappingProxyType({}),
         on_broken: Callable[[StoreBroken], None] = lambda error: None,
         on_change: Callable[[Worker], None] = lambda worker: None,
+        away: Away | None = None,
     ) -> None:
         self._store = store
         self._routines = routines
@@ -90,13 +98,11 @@ class Worker:
         self._stopping = False
         self._interrupted = False
         self._has_ended = False
-        self._store_is_away = False
-        self._unwritten = 0
-        """How many jobs have an end that the database did not take yet, though it may answer others."""
-        self.trouble = ""
-        """Why the database could not be used; empty once a job came to its stop, or none is left."""
+        self._away = away or Away(clock, bus)
+        self._away.watch(self.wake)
         self._nothing_waits = asyncio.Event()
         self._lanes = Lanes(routines, concurrency)
+        self._outages = Outages(clock, bus, self.wake, lambda: on_change(self))
         self._some_want_a_turn = False
         """Whether jobs that were given back here may still wait for their turn at the model."""
 
@@ -104,6 +110,16 @@ class Worker:
     def held(self) -> Sequence[tuple[int, int]]:
         """Job and fence of each claim that it holds."""
         return [(held.claim.job, held.claim.fence) for held in self._lanes]
+
+    @property
+    def outages(self) -> Sequence[Outage]:
+        """What jobs share and does not work at this moment, the database left out."""
+        return list(self._outages)
+
+    def try_now(self) -> None:
+        """Try at once what does not work, by one job."""
+        self._outages.try_now()
+        self._on_change(self)
 
     def knows(self, routine: str) -> bool:
         """Whether it can run a routine; the empty name is the built-in author's."""
@@ -122,12 +138,13 @@ class Worker:
 
     def wake_for_new(self) -> None:
         """Look at the queue for new jobs, unless none could be taken now."""
-        if self._lanes.can_generate:
+        if self._lanes.can_generate and not self._outages:
             self.wake()
 
     def stop(self) -> None:
         """Take no further job; those that are held run on to their next stop."""
         self._stopping = True
+        self._away.try_now()
         self.wake()
 
     def interrupt(self) -> None:
@@ -144,6 +161,9 @@ class Worker:
             if held.claim.job == job and held.routine is not None:
                 held.routine.cancel()
 
+    def freeze(self, frozen: bool) -> None:
+        """It has no process of its own: it is stopped with this one."""
+
     async def run(self) -> None:
         """Work until `stop`."""
         try:
@@ -152,6 +172,7 @@ class Worker:
                     woken = self._woken
                     await self._idle(woken, await self._take(jobs, woken))
         finally:
+            self._outages.close()
             self._has_ended = True
             self._nothing_waits.set()
 
@@ -163,28 +184,35 @@ class Worker:
 
     async def _take(self, jobs: asyncio.TaskGroup, woken: asyncio.Event) -> float | None:
         """Take one job, if there is room and one waits, and begin on it; returns how long to wait unless woken."""
-        room = self._lanes.room
-        if room is None:
+        if (room := self._lanes.room) is None:
+            self._away.settled(self)
             return None
+        if self._away.must_wait(self):
+            return None
+        sources, room = self._outages.narrow(self._sources, room)
         try:
-            claim = await self._store.claim(self._owner, LEASE_SECONDS, self._sources, room)
-            self._store_is_away = self._unwritten > 0
+            claim = await self._store.claim(self._owner, LEASE_SECONDS, sources, room)
+            self._away.settled(self)
             if room.generates and not (claim and claim.journal):  # those that want a turn come before new jobs
                 self._some_want_a_turn = False
             if claim is not None:
-                jobs.create_task(self._run_in_lane(self._lanes.enter(claim)))
+                held = self._lanes.enter(claim)
+                self._outages.begin(held)
+                jobs.create_task(self._run_in_lane(held))
                 self._on_change(self)
                 # It was the first in order: where it is a new one, nothing that could go beside it waited.
                 return 0.0 if claim.is_resumed or self._lanes.can_generate else LOOK_AGAIN_SECONDS
-            self._end_trouble()
-            seconds = await self._store.seconds_until_claimable(self._sources, room)
+            if self._outages.forgive():
+                return 0.0
+            seconds = await self._store.seconds_until_claimable(sources, room)
             if not (woken.is_set() or self._lanes):
                 self._nothing_waits.set()
             return seconds
         except StoreError as error:
             self._meet(error)
         except Exception as error:  # noqa: BLE001 - a worker that ended would leave a queue that never moves
-            self._tell_away(f"evolver-tui made a mistake while it took a job: {in_words(error)}.")
+            mistake = f"evolver-tui made a mistake while it took a job: {in_words(error)}."
+            self._away.failed(self, EvolverError(mistake, shared=QUEUE))
         return LOOK_AGAIN_SECONDS
 
     async def _run_in_lane(self, held: Held) -> None:
@@ -195,9 +223,11 @@ class Worker:
             self._meet(error)
             await self._idle(self._woken, LOOK_AGAIN_SECONDS)
         except Exception as error:  # noqa: BLE001 - raised here, it would end every other job
-            self._tell_away(f"evolver-tui made a mistake about a job: {in_words(error)}.")
+            mistake = f"evolver-tui made a mistake about a job: {in_words(error)}."
+            self._away.failed(self, EvolverError(mistake, shared=QUEUE))
         finally:
             self._lanes.leave(held)
+            self._outages.leave(held)
             self._on_change(self)
             self.wake()
 
@@ -206,7 +236,6 @@ class Worker:
         claim = held.claim
         try:
             await self._work(held)
-            self._end_trouble()
         except StaleLease as error:
             self._tell_lost(claim, error)
         except StoreError:
@@ -234,18 +263,20 @@ class Worker:
         begins = JOB_RESUMED if claim.journal else TASK_STARTED
         self._bus.emit(begins({"queue_size": counts.waiting, "attempt": claim.attempt}), **_context(claim))
         await self._tell_before_work(claim)
-        take_turn = partial(self._take_turn, held)
-        run = Run(claim, self._store, self._bus, self._clock, self._session_id, take_turn=take_turn)
+        run = Run(
+            claim, self._store, self._bus, self._clock, self._session_id,
+            probing=HeldProbing(self._outages, held, partial(self._take_turn, held)), insist=self._insist,
+        )  # fmt: skip
         held.routine = asyncio.ensure_future(self._result(run, claim))
         heartbeat = asyncio.ensure_future(self._hold(claim, held.routine))
         try:
-            await self._settle(claim, run, held.routine)
+            await self._settle(held, run, held.routine)
         finally:
             held.routine = None
             heartbeat.cancel()
 
     def _take_turn(self, held: Held) -> bool:
-        """Whether a job may ask the model now: one that was answered may where nobody else does or waits to."""
+        """Whether it is a job's turn at the model: one that was answered may where nobody else asks it or waits to."""
         if not self._some_want_a_turn and self._lanes.move_to_generating(held):
             self.wake()  # the lane that it left has room
         return held.lane is Lane.GENERATING
@@ -286,8 +317,9 @@ class Worker:
         await run.record_result(result)
         return Result(Outcome.DONE)
 
-    async def _settle(self, claim: Claim, run: Run, routine: asyncio.Task[Result]) -> None:
+    async def _settle(self, held: Held, run: Run, routine: asyncio.Task[Result]) -> None:
         """Wait for the routine and record how it ended; given back as it is when it or this worker is cancelled."""
+        claim = held.claim
         try:
             await asyncio.wait({routine})
         except asyncio.CancelledError:
@@ -296,19 +328,39 @@ class Worker:
             await self._release(claim)
             raise
         ending, reason = ending_of(routine, run.store_error)
+        fault = routine.exception() if ending is Ending.PAUSED else None
+        if isinstance(fault, EvolverError) and self._outages.is_own_fault(claim.job, fault.shared):
+            ending = Ending.FAILED
+        if ending in (Ending.COMPLETED, Ending.FAILED, Ending.ASKS, Ending.PAUSED):
+            self._outages.got_through(held, but_for=fault.shared if isinstance(fault, EvolverError) else "")
         match ending:
             case Ending.COMPLETED:
                 await self._complete(claim, run, routine.result())
             case Ending.FAILED:
                 await self._fail(claim, run, reason)
-            case Ending.WAITS_FOR_MODEL:
-                self._some_want_a_turn = True
-                await self._insist(lambda: self._store.release(claim.job, claim.fence, to_generate=True))
-                self._bus.emit(JOB_WAITING({"reason": "model"}), **_context(claim))
+            case Ending.WAITS_FOR_TURN:
+                self._some_want_a_turn |= reason == MODEL
+                await self._put_back(claim, reason)
+            case Ending.PAUSED if isinstance(fault, EvolverError):
+                await self._pause(held, fault)
             case Ending.GIVEN_BACK:
                 await self._give_back(claim)
                 if not routine.cancelled() and run.store_error is not None:
                     raise run.store_error
+
+    async def _pause(self, held: Held, fault: EvolverError) -> None:
+        """Wait for something that does not work: the job that met it is given back, in its place."""
+        outage = self._outages.meet(held, fault)
+        await self._put_back(held.claim, fault.shared)
+        if outage is not None:
+            self._bus.emit(WORKER_PAUSED(outage.told()), **_context(held.claim))
+
+    async def _put_back(self, claim: Claim, shared: str) -> None:
+        """Let a job wait for something that others need as well: in its place, among those that need the same."""
+        to_generate = {MODEL: True, LIBRARY: False}.get(shared, not claim.is_resumed)
+        place = claim.place if to_generate is not claim.is_resumed else None
+        await self._insist(lambda: self._store.release(claim.job, claim.fence, to_generate=to_generate, place=place))
+        self._bus.emit(JOB_WAITING({"reason": shared}), **_context(claim))
 
     async def _end_unfinished(self, claim: Claim, reason: str) -> None:
         """End a job as failed with nothing but the reason: anything else of it may be what went wrong."""
@@ -325,25 +377,22 @@ class Worker:
     async def _release(self, claim: Claim) -> None:
         await self._store.release(claim.job, claim.fence, to_generate=not claim.is_resumed)
 
-    async def _insist(self, write: Callable[[], Awaitable[None]]) -> None:
-        """Make a write that ends this worker's hold on a job, however long the database is away, until `stop`."""
-        tries = 0
+    async def _insist(self, write: Callable[[], Awaitable[object]]) -> None:
+        """Make a write of a job that is held, however long the database is away, until `stop`."""
         try:
             while True:
-                woken = self._woken
                 try:
-                    return await write()
+                    await write()
+                    return
                 except (StaleLease, StoreBroken):
                     raise
                 except StoreError as error:
                     if self._stopping:
                         raise
-                    self._tell_away(str(error))
-                tries += 1
-                self._unwritten += tries == 1
-                await self._idle(woken, LOOK_AGAIN_SECONDS)
+                    self._away.failed(write, error)
+                await self._away.wait()
         finally:
-            self._unwritten -= tries > 0
+            self._away.settled(write)
 
     async def _hold(self, claim: Claim, routine: asyncio.Future[Result]) -> None:
         """Renew the lease while the routine runs; without it the routine must not go on."""
@@ -393,24 +442,12 @@ class Worker:
         )  # fmt: skip
         self._bus.relay(signals)
 
-    def _tell_away(self, error: str) -> None:
-        """Say why no job can be taken or ended: once, until that goes again."""
-        if not self._store_is_away:
-            self._store_is_away = True
-            self.trouble = error
-            self._on_change(self)
-            self._bus.emit(WORKER_ERROR({"error": error}))
-
     def _meet(self, error: StoreError) -> None:
         """The database could not be used; where it never can again, this worker's session ends."""
-        self._tell_away(str(error))
         if isinstance(error, StoreBroken):
             self._on_broken(error)
-
-    def _end_trouble(self) -> None:
-        if self.trouble and not self._unwritten:
-            self.trouble = ""
-            self._on_change(self)
+        else:
+            self._away.failed(self, error)
 
     def _tell_lost(self, claim: Claim, error: StaleLease) -> None:
         self._bus.emit(JOB_LEASE_LOST({"error": str(error)}), **_context(claim))

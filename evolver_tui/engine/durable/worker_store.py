@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
-from evolver_tui.core.claim import ALL_ROOM, BUILT_IN_ROUTINES, Claim, Room
+from evolver_tui.core.claim import ALL_ROOM, BUILT_IN_ROUTINES, Claim, Place, Room
 from evolver_tui.core.job import JobState, Outcome, QueueCounts, QueueRow
 from evolver_tui.core.question import Question
 from evolver_tui.core.routine_state import NO_PROGRESS, Progress
@@ -103,11 +103,12 @@ class WorkerStore(Protocol):
     ) -> None:
         """End a job (completed, failed). Raises StaleLease."""
 
-    async def release(self, job: int, fence: int, *, to_generate: bool = False) -> None:
+    async def release(self, job: int, fence: int, *, to_generate: bool = False, place: Place | None = None) -> None:
         """Give a claimed job back as it is: the next claim goes on with it. A stale fence is ignored.
 
         Args:
             to_generate: it waits for its turn at the model.
+            place: where in the queue it waits and since when, as its claim named it.
         """
 
     async def row(self, job: int) -> QueueRow | None:

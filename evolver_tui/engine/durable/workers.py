@@ -9,6 +9,7 @@ from typing import Protocol
 
 from evolver_tui.core.errors import StoreError
 from evolver_tui.core.job import JobState
+from evolver_tui.core.outage import Outage
 from evolver_tui.engine.readers import QueueReader
 
 
@@ -20,8 +21,11 @@ class AnyWorker(Protocol):
         """Job and fence of each claim that it holds."""
 
     @property
-    def trouble(self) -> str:
-        """Why it cannot go on at this moment; empty while it can."""
+    def outages(self) -> Sequence[Outage]:
+        """What jobs share and does not work at this moment; those that need it wait."""
+
+    def try_now(self) -> None:
+        """Try at once what does not work, by one job."""
 
     def knows(self, routine: str) -> bool:
         """Whether it can run a routine."""
@@ -40,6 +44,9 @@ class AnyWorker(Protocol):
 
     def drop(self, job: int) -> None:
         """Stop working on a job that was cancelled; what comes of it is not written."""
+
+    def freeze(self, frozen: bool) -> None:
+        """Stop the process that works for this one, if there is one, or let it go on."""
 
     async def drained(self) -> None:
         """Wait until no job waits that it could work on, or it stopped."""
@@ -73,9 +80,14 @@ class Workers:
         return any(worker.held for worker in self._workers)
 
     @property
-    def trouble(self) -> str:
-        """Why one of them cannot go on at this moment; empty while all can."""
-        return next((worker.trouble for worker in self._workers if worker.trouble), "")
+    def outages(self) -> Sequence[Outage]:
+        """What jobs share and does not work for one of them, what was met first before all."""
+        return sorted((each for worker in self._workers for each in worker.outages), key=lambda each: each.since)
+
+    def try_now(self) -> None:
+        """Try at once what does not work, by one job each."""
+        for worker in self._workers:
+            worker.try_now()
 
     def knows(self, routine: str) -> bool:
         """Whether one of them can run a routine."""
@@ -105,6 +117,11 @@ class Workers:
         """Stop working on a job that was cancelled."""
         for worker in self._workers:
             worker.drop(job)
+
+    def freeze(self, frozen: bool) -> None:
+        """Stop the processes that work for this one while it is stopped, or let them go on."""
+        for worker in self._workers:
+            worker.freeze(frozen)
 
     async def drop_cancelled(self, queue: QueueReader) -> None:
         """Stop working on each job that is held and was cancelled by somebody else."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from textual.events import Key
 from textual.widgets import Input
 
 from evolver_tui.core.safe_text import safe_text
+from evolver_tui.tui.text_keys import act_in_turn
 
 
 class FilterLine(Input):
@@ -21,9 +23,12 @@ class FilterLine(Input):
     """
 
     def __init__(self, text: str, on_text: Callable[[str], None], on_leave: Callable[[], None]) -> None:
-        super().__init__(text, placeholder="filter", compact=True, id="filter", select_on_focus=False)
+        super().__init__(text, placeholder="filter", compact=True, select_on_focus=False)
         self._tell_text = on_text
         self._tell_leave = on_leave
+
+    async def _on_key(self, event: Key) -> None:
+        await act_in_turn(self, event)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Search for what stands here."""

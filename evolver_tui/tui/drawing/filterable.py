@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from textual.css.query import NoMatches
+from typing import TYPE_CHECKING
 
 from evolver_tui.tui.drawing.movable import Movable
 from evolver_tui.tui.drawing.pane import Pane
+
+if TYPE_CHECKING:
+    from evolver_tui.tui.drawing.filter_line import FilterLine
 
 
 class Filterable(Pane, Movable):
     """A list that shows only what contains `search`."""
 
     search = ""
+    _filter_line: FilterLine | None = None
+    """While it is open: each row that is drawn asks for it."""
 
     def search_changed(self) -> None:
         """Show what matches `search` now."""
@@ -20,7 +25,7 @@ class Filterable(Pane, Movable):
     @property
     def is_filtering(self) -> bool:
         """Whether the search line is open."""
-        return bool(self.query("#filter"))
+        return self._filter_line is not None
 
     @property
     def page_height(self) -> int:
@@ -36,21 +41,20 @@ class Filterable(Pane, Movable):
         """Show the search line and type into it."""
         from evolver_tui.tui.drawing.filter_line import FilterLine
 
-        try:
-            line = self.query_one("#filter", FilterLine)
-        except NoMatches:
-            line = FilterLine(self.search, self._search_for, self._leave_filter)
-            self.mount(line)
+        if self._filter_line is None:
+            self._filter_line = FilterLine(self.search, self._search_for, self._leave_filter)
+            self.mount(self._filter_line)
             self.refresh()
-        self.screen.set_focus(line)  # at once: what is typed next is meant for it
+        self.screen.set_focus(self._filter_line)  # at once: what is typed next is meant for it
 
     def close_filter(self) -> bool:
         """Show everything again; False when nothing was filtered."""
         was_filtering = self.is_filtering or bool(self.search)
-        for line in self.query("#filter"):
-            if line.has_focus:
+        if self._filter_line is not None:
+            if self._filter_line.has_focus:
                 self.focus()
-            line.remove()
+            self._filter_line.remove()
+            self._filter_line = None
         if was_filtering:
             self._search_for("")
             self.refresh()

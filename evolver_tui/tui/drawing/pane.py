@@ -11,7 +11,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from evolver_tui.tui.drawing.styles import ASCII_SYMBOLS, Line, StyleMap, Symbols, paint, theme_styles
+from evolver_tui.tui.drawing.styles import ASCII_SYMBOLS, Line, StyleMap, Symbols, css_style, paint, theme_styles
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -30,7 +30,7 @@ class Pane(Widget):
         super().__init__(**arguments)
         self.symbols: Symbols = ASCII_SYMBOLS if plain else Symbols()
         self._title = ""
-        self._subtitle = ""
+        self._subtitle: str | Line = ""
         self._base = Style()
         self._theme_styles: StyleMap = {}
 
@@ -68,11 +68,13 @@ class Pane(Widget):
             self._title = title
             self.border_title = Content(title)  # Content carries no markup
 
-    def set_subtitle(self, subtitle: str) -> None:
-        """The words in the lower border."""
+    def set_subtitle(self, subtitle: str | Line) -> None:
+        """The words in the lower border; fragments have their styles, one without a name the border's own."""
         if subtitle != self._subtitle:
             self._subtitle = subtitle
-            self.border_subtitle = Content(subtitle)  # Content carries no markup
+            fragments = [(subtitle, "")] if isinstance(subtitle, str) else subtitle
+            styled = (Content.styled(text, css_style(name)) for text, name in fragments)
+            self.border_subtitle = Content("").join(styled)  # Content carries no markup
 
 
 def pane_of(screen: Screen[Any]) -> Pane | None:

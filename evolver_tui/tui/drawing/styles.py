@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -11,6 +10,9 @@ from rich.style import Style
 from textual.color import Color
 from textual.color import ColorParseError as _ColorParseError
 from textual.strip import Strip
+
+from evolver_tui.tui.drawing.symbols import ASCII_SYMBOLS as ASCII_SYMBOLS
+from evolver_tui.tui.drawing.symbols import Symbols as Symbols
 
 Fragment = tuple[str, str]
 """Some text that is safe to draw, and the name of its styles."""
@@ -59,6 +61,12 @@ def theme_styles(variables: Mapping[str, str]) -> StyleMap:
     return styles
 
 
+def css_style(name: str) -> str:
+    """A named style as Textual's own text has it; empty for no name."""
+    variable, attributes = _VARIABLES.get(name, ("", ""))
+    return f"{attributes} ${variable}".strip() if variable else ""
+
+
 def _badge(variables: Mapping[str, str], variable: str) -> Style:
     text, back = _color(variables, "badge-text"), _color(variables, variable)
     return Style(color=text.rich_color, bgcolor=back.rich_color, bold=True)
@@ -80,32 +88,6 @@ def _color(variables: Mapping[str, str], *names: str) -> Color:
     return Color.parse("ansi_default")
 
 
-class Symbols(NamedTuple):
-    """The signs that carry meaning without colour."""
-
-    review: str = "◆"
-    asks: str = "?"
-    running: str = "▸"
-    waiting: str = "·"
-    approved: str = "✓"
-    rejected: str = "✗"
-    failed: str = "!"
-    skipped: str = "↷"
-    done: str = "■"
-    cancelled: str = "⊘"
-    exported: str = "→"
-    on: str = "●"
-    off: str = "○"
-    rule: str = "─"
-    wrapped: str = "↪"
-    dot: str = "·"
-    bars: str = "▁▂▃▄▅▆▇"
-
-
-ASCII_SYMBOLS = Symbols("*", "?", ">", ".", "+", "x", "!", "~", "#", "/", "^", "*", "o", "-", "\\", "-", "_.:-=+*#")
-"""For terminals and fonts with ASCII only."""
-
-
 def fit(text: str, width: int) -> str:
     """`text` in at most `width` cells; a cut is marked with `…`."""
     if width <= 0:
@@ -113,6 +95,16 @@ def fit(text: str, width: int) -> str:
     if text.isascii():
         return text if len(text) <= width else text[: width - 1] + "…"
     return text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
+
+
+def fit_middle(text: str, width: int) -> str:
+    """`text` in at most `width` cells, with its end; long names often differ there alone."""
+    end = max(0, width // 3)
+    if width_of(text) <= width or end < 2:
+        return fit(text, width)
+    while width_of(text[-end:]) > width // 3 and end > 1:
+        end -= 1
+    return fit(text, width - width_of(text[-end:])) + text[-end:]
 
 
 def fill(text: str, width: int) -> str:

@@ -1,4 +1,4 @@
-"""Windows over the desk: questions, confirmations, reasons, the choice of a hub, a signal, help."""
+"""Windows over the desk: questions, confirmations, words, reasons, inputs, a hub, a signal, notices, help."""
 
 from evolver_tui.tui.modals.confirm_modal import ConfirmModal
 from evolver_tui.tui.modals.connect_modal import ConnectChoice, ConnectModal
@@ -6,9 +6,13 @@ from evolver_tui.tui.modals.help_modal import HelpModal
 from evolver_tui.tui.modals.inbox_modal import InboxModal
 from evolver_tui.tui.modals.inputs import TextInput
 from evolver_tui.tui.modals.modal import Modal
+from evolver_tui.tui.modals.name_modal import NameModal
+from evolver_tui.tui.modals.notices_modal import NoticesModal
 from evolver_tui.tui.modals.question_modal import QuestionModal
 from evolver_tui.tui.modals.reason_modal import ReasonModal
 from evolver_tui.tui.modals.signal_modal import SignalModal
+from evolver_tui.tui.modals.try_modal import TryChoice, TryModal
+from evolver_tui.tui.modals.word_modal import WordModal
 
 __all__ = [
     "ConfirmModal",
@@ -17,8 +21,13 @@ __all__ = [
     "HelpModal",
     "InboxModal",
     "Modal",
+    "NameModal",
+    "NoticesModal",
     "QuestionModal",
     "ReasonModal",
     "SignalModal",
     "TextInput",
+    "TryChoice",
+    "TryModal",
+    "WordModal",
 ]

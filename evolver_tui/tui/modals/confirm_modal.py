@@ -13,12 +13,14 @@ from textual.content import Content
 from textual.events import Key
 from textual.widgets import Static
 
-from evolver_tui.core.safe_text import safe_block
+from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.tui.decision_keys import SECONDS_TO_CONFIRM, Role
 from evolver_tui.tui.modals.inputs import ChoiceRow, Chooser
 from evolver_tui.tui.modals.modal import Clock, Modal
 
 _CONFIRM, _KEEP = 0, 1
+_GO_BACK = "go back"
+"""Leaving things as they are, as a verb."""
 
 
 class ConfirmModal(Modal[bool]):
@@ -38,20 +40,18 @@ class ConfirmModal(Modal[bool]):
         Binding("n", "answer(False)", show=False, priority=True),
     ]
 
-    def __init__(
-        self, title: str, body: str, confirm_label: str, *, keep_label: str = "cancel", now: Clock = time.monotonic
-    ) -> None:
+    def __init__(self, deed: str, about: str, body: str, *, now: Clock = time.monotonic) -> None:
         """Args:
-        title: what it is about, one line.
+        deed: the action, by the one verb that it has everywhere.
+        about: what would be done it to, for the title: `Cancel task-9?`.
         body: what would happen.
-        confirm_label: the action, as a verb.
-        keep_label: leaving things as they are, as a verb.
         now: counts the time until keys are taken.
         """
-        super().__init__(title, now=now)
+        deed = safe_text(deed, 40)
+        super().__init__(f"{deed[:1].upper()}{deed[1:]} {about}?", now=now)
         self._body = safe_block(body)
-        self._keep_label = keep_label
-        self._row = ChoiceRow((("y", confirm_label), ("n", keep_label)), _KEEP, clearable=False)
+        self._deed = deed
+        self._row = ChoiceRow((("y", deed), ("n", _GO_BACK)), _KEEP, clearable=False)
 
     def compose_body(self) -> ComposeResult:
         """What would happen, and the two ways."""
@@ -61,7 +61,7 @@ class ConfirmModal(Modal[bool]):
 
     def key_line(self) -> str:
         """Both keys and the way out."""
-        return f"y confirm · n or esc {self._keep_label}"
+        return f"y {self._deed} · n or esc {_GO_BACK}"
 
     def role_of(self, event: Key) -> Role:
         """Yes is a decision; no is none."""
@@ -82,5 +82,5 @@ class ConfirmModal(Modal[bool]):
     @on(Chooser.Changed)
     def _chosen(self) -> None:
         """Say what enter would do."""
-        label = "confirm" if self._row.chosen == (_CONFIRM,) else self._keep_label
-        self.show_keys(f"enter {label} · esc {self._keep_label}")
+        label = self._deed if self._row.chosen == (_CONFIRM,) else _GO_BACK
+        self.show_keys(f"enter {label} · esc {_GO_BACK}")

@@ -26,8 +26,8 @@ from evolver_tui.tui.screens.desk.panes.hub_pane import LONGEST_REASON, link_sym
 if TYPE_CHECKING:
     from evolver_tui.core.link_state import LinkState
 
-_SAMPLE = "Sample hub (in this process, offline tasks)"
-_KEPT = "Its sample tasks come into the database of your real tasks; evolver-tui --demo has one of its own."
+_SAMPLE = "Sample hub (in this process, made-up tasks)"
+_KEPT = "Its sample tasks come into the database of your real tasks, so it asks first; evolver-tui --demo has its own."
 _TOKEN = "A hub that wants a token gets it from the environment (EVOLVER_HUB_TOKEN); none is typed here."
 _NOT_WHOLE = f"What stood at {MASK} was not kept: write it again, or leave it out and set EVOLVER_HUB_TOKEN."
 _EXAMPLE = "http://localhost:5000/taskhub"
@@ -75,6 +75,7 @@ class ConnectModal(Modal[ConnectChoice | None]):
         hubs: Sequence[Address] = (),
         link: LinkState | None = None,
         *,
+        link_now: Callable[[], LinkState | None] = lambda: None,
         prefers_sample: bool = False,
         keeps_sample_tasks: bool = True,
         now: Clock = time.monotonic,
@@ -83,13 +84,15 @@ class ConnectModal(Modal[ConnectChoice | None]):
         """Args:
         hubs: the addresses of hubs that are known, the one to offer first at its head.
         link: how the link stands; None where there was none yet.
+        link_now: the same, whenever it is asked for.
         prefers_sample: whether the sample hub is offered before them, as it is where none is known.
         keeps_sample_tasks: whether sample tasks would come into the database of real ones.
         now: counts the time until keys are taken.
         wall_now: seconds since 1970.
         """
         super().__init__("Choose a hub", now=now)
-        self._link, self._wall_now = link, wall_now
+        self._link, self._link_now, self._wall_now = link, link_now, wall_now
+        self._link_words = Static(markup=False)
         self._offered = [Address(), *hubs] if prefers_sample or not hubs else [*hubs, Address()]
         """The address behind each choice but the last; empty for the sample hub."""
         labels = [safe_text(url, 300) if url else _SAMPLE for url in self._offered]
@@ -99,14 +102,15 @@ class ConnectModal(Modal[ConnectChoice | None]):
         self._remark = ""
         self._problem = Static(classes="problem", markup=False)
         note = Content(f"! {_KEPT}" if hubs else _KEPT)
-        self._sample_note = Static(note, id="kept", classes="-warns" if hubs else "")
+        self._sample_note = Static(note, id="kept", classes="-warns" if hubs else "", markup=False)
         self._keeps_sample_tasks = keeps_sample_tasks
 
     def compose_body(self) -> ComposeResult:
         """How the link stands, the choices, a line for a URL, and where a token comes from."""
         if self._link is not None:
+            self._show_link()
             with VerticalScroll(id="link", can_focus=False):
-                yield Static(self._link_content(self._link))
+                yield self._link_words
         yield self._choices
         yield self._input
         yield self._sample_note
@@ -117,6 +121,14 @@ class ConnectModal(Modal[ConnectChoice | None]):
         """Say what comes with the first choice."""
         super().on_mount()
         self._show_kept()
+        if self._link is not None:
+            self.set_interval(1.0, self._show_link)
+
+    def _show_link(self) -> None:
+        """Let its times move as they do on the desk."""
+        self._link = self._link_now() or self._link
+        if self._link is not None:
+            self._link_words.update(self._link_content(self._link))
 
     def _link_content(self, link: LinkState) -> Content:
         symbols = ASCII_SYMBOLS if self.is_plain else Symbols()

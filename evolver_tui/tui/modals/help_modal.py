@@ -5,11 +5,9 @@ from __future__ import annotations
 import textwrap
 import time
 from collections.abc import Sequence
-from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.events import Key
@@ -19,7 +17,8 @@ from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.actions import AnyAction, shown_key
 from evolver_tui.tui.decision_keys import Role
 from evolver_tui.tui.modals.inputs import TextInput
-from evolver_tui.tui.modals.modal import Clock, Modal
+from evolver_tui.tui.modals.modal import Clock
+from evolver_tui.tui.modals.scrolled_modal import ScrolledModal
 
 _KEY_WIDTH, _TITLE_WIDTH = 15, 17
 _INDENT = 2 + _KEY_WIDTH + _TITLE_WIDTH
@@ -34,7 +33,7 @@ _DIALOG_KEYS = (
 """Keys, title and help of what works in every dialog and cannot be bound otherwise."""
 
 
-class HelpModal(Modal[None]):
+class HelpModal(ScrolledModal):
     """Lists actions by section; what is typed filters them."""
 
     DEFAULT_CSS = """
@@ -48,13 +47,6 @@ class HelpModal(Modal[None]):
         scrollbar-gutter: stable;
     }
     """
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "scroll(-1)", show=False, priority=True),
-        Binding("down", "scroll(1)", show=False, priority=True),
-        Binding("pageup", "page(-1)", show=False, priority=True),
-        Binding("pagedown", "page(1)", show=False, priority=True),
-    ]
 
     def __init__(self, actions: Sequence[AnyAction], *, now: Clock = time.monotonic) -> None:
         """Args:
@@ -70,10 +62,6 @@ class HelpModal(Modal[None]):
         yield TextInput(placeholder="type to filter")
         with VerticalScroll(id="list", can_focus=False):
             yield self._text
-
-    def key_line(self) -> str:
-        """How to read on and out."""
-        return "up down scroll · esc close"
 
     @on(Input.Changed)
     def _filter(self) -> None:
@@ -91,19 +79,6 @@ class HelpModal(Modal[None]):
     def role_of(self, event: Key) -> Role:
         """Nothing is decided here: enter closes."""
         return Role.MOVES if event.key == "enter" else super().role_of(event)
-
-    def action_scroll(self, lines: int) -> None:
-        """Scroll by lines."""
-        self.query_one("#list", VerticalScroll).scroll_relative(y=lines, animate=False, immediate=True)
-
-    def action_page(self, direction: int) -> None:
-        """Scroll by a page."""
-        listing = self.query_one("#list", VerticalScroll)
-        listing.scroll_relative(y=direction * max(1, listing.size.height - 1), animate=False, immediate=True)
-
-    def action_submit(self) -> None:
-        """Enter closes as well."""
-        self.finish(None)
 
 
 _Row = tuple[str, str, str, str]

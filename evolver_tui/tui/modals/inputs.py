@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.events import Blur, Click, Focus, Key
+from textual.events import Blur, Click, Focus, Key, Paste
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
 from evolver_tui.core.safe_text import safe_text
+from evolver_tui.tui.drawing.styles import fit_middle
+from evolver_tui.tui.key_watch import key_app
 from evolver_tui.tui.modals.modal import Modal
+from evolver_tui.tui.modals.text_block import LONGEST_SHOWN
+from evolver_tui.tui.text_keys import act_in_turn
 
+_MARGIN = 8
+"""Cells of a row beside its label."""
 ROWS_SHOWN = 10
 """Choices of a list that are drawn at once; the others come into sight with the cursor."""
 
@@ -71,13 +77,42 @@ class TextInput(Input):
     ]
     """As in readline; Textual's own bindings have the other ones."""
 
-    def __init__(self, value: str = "", placeholder: str = "", id: str | None = None) -> None:
-        super().__init__(safe_text(value), safe_text(placeholder, 200), id=id, compact=True, select_on_focus=False)
+    def __init__(
+        self,
+        value: str = "",
+        placeholder: str = "",
+        id: str | None = None,
+        *,
+        take_lines: Callable[[str], None] | None = None,
+    ) -> None:
+        """Args:
+        take_lines: gets several lines that were pasted; without it, the first one is taken, and that is said.
+        """
+        self._take_lines = take_lines
+        super().__init__(
+            safe_text(value, LONGEST_SHOWN), safe_text(placeholder, 200), id=id, compact=True, select_on_focus=False
+        )
         self.cursor_blink = False
+
+    async def _on_key(self, event: Key) -> None:
+        await act_in_turn(self, event)
 
     def replace(self, text: str, start: int, end: int) -> None:
         """Put `text`, made safe, between two positions."""
-        super().replace(safe_text(text), start, end)
+        super().replace(safe_text(text, LONGEST_SHOWN), start, end)
+
+    def _on_paste(self, event: Paste) -> None:
+        event.prevent_default()  # Textual's takes the first line in silence, which is often an empty one
+        event.stop()
+        text = event.text.strip("\r\n")
+        lines = text.splitlines()
+        if len(lines) > 1 and self._take_lines is not None:
+            self._take_lines(text)
+            return
+        if len(lines) > 1:
+            key_app(self.app).say(f"Of the {len(lines):,} lines that were pasted, the first was taken.", "warning")
+        if lines:
+            self.replace(lines[0], *sorted(self.selection))
 
     def restricted(self) -> None:
         """Refuse in silence: no bell."""
@@ -192,7 +227,7 @@ class ChoiceList(Chooser):
             (f"{signs.cursor} " if is_under_cursor else "  ", "$key"),
             (f"{index + 1}" if index < 9 else " ", "$key"),
             (f" {on if is_chosen else off} ", "$mark-ok" if is_chosen else "$dim"),
-            (f" {self.labels[index]} ", style),
+            (f" {fit_middle(self.labels[index], self.content_size.width - _MARGIN)} ", style),
         )
 
     def takes(self, key: str, character: str | None) -> bool:

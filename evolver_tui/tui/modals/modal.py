@@ -12,13 +12,15 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.events import Key
 from textual.screen import ModalScreen, ScreenResultType
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from evolver_tui.core.errors import EvolverError, StoreError
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.decision_keys import SECONDS_TO_ANSWER, Role
-from evolver_tui.tui.key_watch import key_app
+from evolver_tui.tui.drawing.notice_line import CLASS_OVER, NoticeLine
+from evolver_tui.tui.key_watch import key_app, takes_text
 
+IS_BEING_SAVED = "It is being saved."
 SECONDS_UNTIL_ARMED = 0.3
 """A person who types on while a modal opens has not read it: for so long its keys decide nothing."""
 
@@ -139,6 +141,7 @@ class Modal(ModalScreen[ScreenResultType]):
         with window:
             yield from self.compose_body()
             yield Static(id="unsaved", classes="problem", markup=False)
+        yield NoticeLine("", plain=self.is_plain, classes=CLASS_OVER)
 
     def compose_body(self) -> ComposeResult:
         """What stands in the window."""
@@ -146,7 +149,7 @@ class Modal(ModalScreen[ScreenResultType]):
 
     def key_line(self) -> str:
         """The keys that end this modal, for its lower edge."""
-        return "enter ok · esc cancel"
+        return "enter ok · esc go back"
 
     @property
     def is_plain(self) -> bool:
@@ -179,7 +182,7 @@ class Modal(ModalScreen[ScreenResultType]):
         if event.key == "enter":
             return Role.ANSWERS
         focused = self.focused
-        if isinstance(focused, Input):
+        if takes_text(focused):
             return Role.TYPES if event.is_printable else Role.MOVES
         if self.means(event.key, event.character) or not event.is_printable:
             return Role.MOVES
@@ -205,6 +208,8 @@ class Modal(ModalScreen[ScreenResultType]):
 
         A result that means something waits until its key was alone for some seconds; escape closes at once.
         """
+        if self._is_saving:
+            self.tell(IS_BEING_SAVED)
         if not self.is_armed or self._is_over or self._is_saving:
             return
         if result:
@@ -219,6 +224,7 @@ class Modal(ModalScreen[ScreenResultType]):
         if result and self.save is not None:
             self._is_saving = True
             self.query_one("#unsaved", Static).update("Trying again." if self.has_class("-unsaved") else "")
+            self.show_keys("saving…")
             self.run_worker(self._save_and_close(self.save, result), name="save")
         else:
             self._close(result)
@@ -230,6 +236,7 @@ class Modal(ModalScreen[ScreenResultType]):
             await save(result)
         except EvolverError as error:
             self._is_saving = False
+            self.show_keys(self.key_line())
             self._show_unsaved(error.message if isinstance(error, StoreError) else str(error))
             self._leave_if_over()
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,17 +14,23 @@ from textual.events import Key
 from textual.widgets import Static
 
 from evolver_tui.core.errors import QuestionError
-from evolver_tui.core.form import FormField, read_form
+from evolver_tui.core.form import FormField, check_form
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
 from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.safe_text import safe_block, safe_text
+from evolver_tui.core.times import age
 from evolver_tui.tui.actions import AnyAction
+from evolver_tui.tui.decision_keys import Role
 from evolver_tui.tui.modals.confirm_modal import ConfirmModal
-from evolver_tui.tui.modals.form import QuestionForm
+from evolver_tui.tui.modals.form import QuestionForm, State
 from evolver_tui.tui.modals.modal import Clock, Modal
+from evolver_tui.tui.modals.text_block import TextBlock
 
 FIELD_LIMIT = 100
 """Fields of a form that is shown; each is a handful of widgets."""
+
+SEND_KEY = "ctrl+s"
+"""Answers where enter begins another line."""
 
 _MESSAGE_WIDTH = 66
 _SHORT_MESSAGE = 5
@@ -70,6 +77,7 @@ class QuestionModal(Modal[Answer | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("pageup", "page(-1)", show=False, priority=True),
         Binding("pagedown", "page(1)", show=False, priority=True),
+        Binding(SEND_KEY, "send", show=False),
     ]
 
     def __init__(
@@ -80,23 +88,27 @@ class QuestionModal(Modal[Answer | None]):
         *,
         decline: AnyAction,
         if_declined: str = "",
+        typed: Mapping[str, State] | None = None,
         now: Clock = time.monotonic,
-        wall_time: float | None = None,
+        wall_now: Callable[[], float] | None = None,
     ) -> None:
         """Args:
         question: what is asked, of kind QUESTION.
         position, total: which of the open questions it is, from 1.
-        decline: the action whose keys refuse to answer.
+        decline: the action whose keys decline to answer.
         if_declined: what becomes of the job then.
+        typed: what was put in before it was left for later.
         now: counts the time until keys are taken.
-        wall_time: seconds since 1970, to say how long ago it was asked; None does not say it.
+        wall_now: seconds since 1970, to say how long ago it was asked; None does not say it.
         """
         super().__init__(f"{safe_text(question.task_id, 60)} asks · {position} of {total}", now=now)
         self.add_class("-asks")
         self.question = question
         self._decline, self._if_declined = decline, if_declined
-        self._wall_time = wall_time
+        self._wall_now = wall_now
         self._fields, self._refusal = _read(question)
+        self.typed = dict(typed or {})
+        """What was put in when it was left for later."""
         self._message = safe_block(question.question.message).strip("\n") or "It asks without a word."
         lines = sum(1 + len(line) // _MESSAGE_WIDTH for line in self._message.split("\n"))
         self.set_class(lines > _SHORT_MESSAGE, "-long")
@@ -109,33 +121,71 @@ class QuestionModal(Modal[Answer | None]):
             yield Static(Content.styled(first, "bold"))
             if rest.strip():
                 yield Static(Content(rest.strip("\n")), classes="dim")
-            yield Static(Content(self._about()), classes="dim")
+            yield Static(Content(self._about()), id="about", classes="dim")
         if self._refusal:
             yield Static(Content(f"! {self._refusal}"), id="refusal", classes="problem -shown")
         elif self._fields:
-            yield QuestionForm(self._fields, id="form")
+            yield QuestionForm(self._fields, self.typed, id="form")
+
+    def on_mount(self) -> None:
+        """Let the age move as it does on the card."""
+        super().on_mount()
+        if self._wall_now is not None:
+            about = self.query_one("#about", Static)
+            self.set_interval(1.0, lambda: about.update(Content(self._about())))
 
     def _about(self) -> str:
         about = [safe_text(self.question.task_name, 200), safe_text(self.question.task_type, 60)]
         if self.question.reason != kind_of(self.question.question.kind).reason:
             about.append(safe_text(self.question.reason, 100))
-        if self._wall_time is not None:
-            about.append(f"asked {_ago(self._wall_time - self.question.asked_at)}")
+        if self._wall_now is not None:
+            about.append(f"asked {age(self._wall_now() - self.question.asked_at)} ago")
         return (" - " if self.is_plain else " · ").join(filter(None, about))
 
     def key_line(self) -> str:
         """Answer, decline, later."""
         read_on = "pgdn read on · " if self.has_class("-long") else ""
         answer = "" if self._refusal else "enter answer · "
+        if isinstance(self.focused, TextBlock):
+            answer = "enter new line · ^s answer · "
         return f"{read_on}{answer}{self._decline.shown_key} decline · esc later"
+
+    def role_of(self, event: Key) -> Role:
+        """In a text of several lines enter is typed, and another key answers."""
+        if event.key == SEND_KEY:
+            return Role.ANSWERS
+        if event.key == "enter" and isinstance(self.focused, TextBlock):
+            return Role.TYPES
+        return super().role_of(event)
+
+    def on_descendant_focus(self) -> None:
+        """Keys mean something else in a text of several lines."""
+        self.show_keys(self.key_line())
 
     def action_submit(self) -> None:
         """Accept with what the form holds, if it fits."""
+        self._answer("enter")
+
+    def action_send(self) -> None:
+        """The same, from a text of several lines as well."""
+        self._answer(SEND_KEY)
+
+    def action_cancel(self) -> None:
+        """Leave it for later, with what was put in."""
+        if self._fields:
+            self.typed = self.query_one(QuestionForm).typed
+        super().action_cancel()
+
+    def _answer(self, key: str) -> None:
         if self._refusal or not self.is_armed:
             return
-        content = self.query_one(QuestionForm).read() if self._fields else {}
+        try:
+            content = self.query_one(QuestionForm).read() if self._fields else {}
+        except QuestionError as error:
+            self.tell(safe_text(error, 300))
+            return
         if content is not None:
-            self.finish(Answer(AnswerAction.ACCEPT, content))
+            self.finish(Answer(AnswerAction.ACCEPT, content), key)
 
     def on_key(self, event: Key) -> None:
         """Decline, where no line of text takes the key."""
@@ -162,24 +212,16 @@ def decline_modal(question: OpenQuestion, if_declined: str, now: Clock) -> Confi
         if_declined: what becomes of the job.
     """
     body = f"{safe_text(question.task_name, 200)}\n\n{if_declined}"
-    title = f"Refuse to answer {safe_text(question.task_id, 60)}?"
-    return ConfirmModal(title, body, "decline", keep_label="go back", now=now)
+    return ConfirmModal("decline", f"the question of {safe_text(question.task_id, 60)}", body, now=now)
 
 
 def _read(question: OpenQuestion) -> tuple[tuple[FormField, ...], str]:
     """The form's fields, or why it cannot be shown."""
     way_out = "Decline it, or leave it for later."
     try:
-        fields = read_form(question.question.requested_schema)
+        fields = check_form(question.question.requested_schema)
     except QuestionError as error:
         return (), f"{safe_text(error, 300)} {way_out}"
     if len(fields) > FIELD_LIMIT:
         return (), f"This form has {len(fields)} fields; at most {FIELD_LIMIT} can be shown. {way_out}"
     return fields, ""
-
-
-def _ago(seconds: float) -> str:
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{int(seconds // length)} {unit} ago"
-    return "just now"

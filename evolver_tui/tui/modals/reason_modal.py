@@ -1,4 +1,4 @@
-"""The reason modal: one line that goes back to the author."""
+"""The reason modal: one line for the author."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ class Wording:
     """What enter does."""
 
 
-SEND_BACK = Wording(
+GOES_BACK = Wording(
     "what should be different",
-    "The reason goes back to the author, who writes a new draft.",
+    "The draft is sent back to the author, who reads the reason and writes another.",
     "A reason is needed: the author reads it before writing again.",
     "send back",
 )
 END = Wording(
     "what is wrong with it",
-    "This reject ends the task: it cannot be sent back once more. Words to the author (w) do not count as a reject.",
+    "It was sent back as often as it may be, so this rejects it: the task ends. To respond (w) does not count.",
     "A reason is needed: it is kept with the task.",
-    "reject and end the task",
+    "reject",
 )
 RESPOND = Wording(
     "words to the author",
-    "The author reads it and writes again. Nothing is rejected by it.",
+    "The author reads it and writes again. It does not count as sent back.",
     "Words are needed: the author reads them before writing again.",
-    "send",
+    "respond",
 )
 
 
@@ -57,7 +57,7 @@ class ReasonModal(Modal[str | None]):
     }
     """
 
-    def __init__(self, title: str, wording: Wording = SEND_BACK, *, now: Clock = time.monotonic) -> None:
+    def __init__(self, title: str, wording: Wording = GOES_BACK, *, now: Clock = time.monotonic) -> None:
         """Args:
         title: what it is about, one line.
         wording: what is said around the line.
@@ -76,7 +76,7 @@ class ReasonModal(Modal[str | None]):
 
     def key_line(self) -> str:
         """Send or not."""
-        return f"enter {self._wording.verb} · esc cancel"
+        return f"enter {self._wording.verb} · esc go back"
 
     def action_submit(self) -> None:
         """Send what was typed, unless that is nothing."""

@@ -7,7 +7,7 @@ import signal
 import threading
 from pathlib import Path
 
-from evolver_tui.routines import Question, Run, Task
+from evolver_tui.routines import Question, Run, SharedFault, Task
 
 
 async def spins(run: Run, task: Task) -> str:
@@ -53,3 +53,17 @@ async def leaves_a_thread(run: Run, task: Task) -> str:
     """Ends, and leaves a thread behind that never does."""
     threading.Thread(target=threading.Event().wait).start()
     return "done"
+
+
+async def mails(run: Run, task: Task) -> str:
+    """Needs the file `server` in the task's folder."""
+    return await run.step("mail", mail, Path(task.raw["folder"]))
+
+
+async def mail(folder: Path) -> str:
+    """Send it, if there is a server."""
+    with (folder / "tries").open("a") as tries:
+        tries.write("x")
+    if not (folder / "server").exists():
+        raise SharedFault("The mail server is away.", "Start it.", shared="mail server", retry_after=600)
+    return "sent"

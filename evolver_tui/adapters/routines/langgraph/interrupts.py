@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evolver_tui.core.errors import QuestionError, RoutineError
-from evolver_tui.core.form import read_form
+from evolver_tui.core.form import check_form
 from evolver_tui.core.question import Answer, AnswerAction
 
 LONGEST_MESSAGE = 8000
@@ -72,9 +72,12 @@ def _form(
     accept: Callable[[Mapping[str, Any]], Any],
     decline: Callable[[], Any] | None = None,
 ) -> Form:
-    cut = message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}…"
     schema = {"type": "object", "properties": dict(properties), "required": list(required)}
-    return Form(cut, schema if properties else {}, accept, decline)
+    return Form(_cut(message), schema if properties else {}, accept, decline)
+
+
+def _cut(message: str) -> str:
+    return message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]}…"
 
 
 def _only_value(content: Mapping[str, Any]) -> Any:
@@ -91,46 +94,34 @@ def _as_json(value: Any) -> str:
 def _elicitation(value: Mapping[str, Any]) -> Form:
     schema = value["requestedSchema"]
     try:
-        count = len(read_form(schema))
+        count = len(check_form(schema))
     except QuestionError as error:
         raise RoutineError(
             f"The graph interrupts with a form that cannot be shown: {error}",
-            "Give requestedSchema flat properties: texts, numbers, booleans, enums.",
+            "Give requestedSchema flat properties: texts, numbers, booleans, choices.",
         ) from None
     accept: Callable[[Mapping[str, Any]], Any] = dict
     if count < 2:
         accept = _only_value if count else lambda content: True
     message = str(value.get("message") or "The graph asks.")
-    return _form(message, schema.get("properties", {}), schema.get("required", ()), accept)
+    return Form(_cut(message), dict(schema) if count else {}, accept)
 
 
 def _typed(message: str, schema: Mapping[str, Any]) -> Form:
     """A form for a JSON Schema; where it is not flat, the answer is typed in as JSON."""
-    flat = _without_null(schema)
-    properties = {name: _without_null(each) for name, each in dict(flat.get("properties", {})).items()}
-    if flat.get("type") == "object" and properties:
-        required = list(flat.get("required", ()))
-        if _can_be_shown(properties):
-            return _form(message, properties, required, dict)
-    elif _can_be_shown({"answer": flat}):
-        return _form(message, {"answer": flat}, ["answer"], _only_value)
+    if schema.get("properties") and _can_be_shown(schema):
+        return Form(_cut(message), schema, dict)
+    definitions = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
+    wrapped = {"type": "object", "properties": {"answer": schema}, "required": ["answer"], **definitions}
+    if _can_be_shown(wrapped):
+        return Form(_cut(message), wrapped, _only_value)
     described = f"{message}\n\nThe answer has to fit this JSON Schema:\n{_as_json(schema)}"
     return _form(described, {"answer": {"type": "string", "title": "Answer, as JSON"}}, ["answer"], _parsed)
 
 
-def _without_null(schema: Any) -> Any:
-    """`X | None` as X: a form's field can be left empty anyway."""
-    choices = schema.get("anyOf") if isinstance(schema, Mapping) else None
-    if not isinstance(choices, list):
-        return schema
-    kinds = [each for each in choices if each != {"type": "null"}]
-    rest = {key: each for key, each in schema.items() if key not in ("anyOf", "default")}
-    return {**kinds[0], **rest} if len(kinds) == 1 and isinstance(kinds[0], Mapping) else schema
-
-
-def _can_be_shown(properties: Mapping[str, Any]) -> bool:
+def _can_be_shown(schema: Mapping[str, Any]) -> bool:
     try:
-        read_form({"type": "object", "properties": properties})
+        check_form(schema)
     except QuestionError:
         return False
     return True

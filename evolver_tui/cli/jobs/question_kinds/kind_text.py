@@ -29,7 +29,7 @@ class KindText:
             yield f"Its form cannot be shown: {safe_text(error, 500)}"
             return
         yield from form_lines(fields)
-        needed = " ".join(f"{field.name}=..." for field in fields if field.required)
+        needed = " ".join(f"{field.name}=..." for field in fields if field.required and not field.has_default)
         yield f"Answer with: {COMMAND} answer {asked.job} {safe_text(needed, 500)}".rstrip()
 
     def sha256(self, asked: OpenQuestion) -> str | None:

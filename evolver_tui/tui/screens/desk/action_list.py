@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from evolver_tui.tui.actions import AnyAction
 from evolver_tui.tui.moving import MOVES
+from evolver_tui.tui.screens.desk.actions.box import RUN_UNHELD
 from evolver_tui.tui.screens.desk.actions.copying import COPY, SELECT
 from evolver_tui.tui.screens.desk.actions.hub import CONNECT, CONNECT_NOW, PAUSE
-from evolver_tui.tui.screens.desk.actions.jobs import CANCEL, RESTORE, RETRY
+from evolver_tui.tui.screens.desk.actions.jobs import CANCEL, RESTORE, RETRY, RETRY_ALL, TRY_NOW
 from evolver_tui.tui.screens.desk.actions.layout import (
     BACK,
     FILTER,
@@ -19,13 +20,14 @@ from evolver_tui.tui.screens.desk.actions.layout import (
 )
 from evolver_tui.tui.screens.desk.actions.log import EXPORT, OPEN_SIGNAL
 from evolver_tui.tui.screens.desk.actions.questions import ANSWER, ANSWER_OLDEST, DECLINE, INBOX, NEXT
-from evolver_tui.tui.screens.desk.actions.review import APPROVE, EDIT, REJECT, REJECT_PLAIN, RESPOND
+from evolver_tui.tui.screens.desk.actions.review import APPROVE, EDIT, REJECT, RESPOND, SEND_BACK
+from evolver_tui.tui.screens.desk.actions.trying import TRY
 
 DESK_ACTIONS: tuple[AnyAction, ...] = (
-    APPROVE, REJECT, REJECT_PLAIN, EDIT, RESPOND, RETRY, RESTORE, NEXT_TAB, PREVIOUS_TAB, SELECT, COPY, ANSWER,
+    APPROVE, SEND_BACK, REJECT, EDIT, RESPOND, TRY, RETRY, RESTORE, NEXT_TAB, PREVIOUS_TAB, SELECT, COPY, ANSWER,
     DECLINE,
-    OPEN_CARD, INBOX, NEXT, ANSWER_OLDEST, FILTER, CANCEL,
-    OPEN_SIGNAL, PAUSE, EXPORT, CONNECT, CONNECT_NOW,
+    OPEN_CARD, INBOX, NEXT, ANSWER_OLDEST, FILTER, CANCEL, RETRY_ALL,
+    OPEN_SIGNAL, PAUSE, EXPORT, CONNECT, CONNECT_NOW, TRY_NOW, RUN_UNHELD,
     *MOVES,
     NEXT_PANE, PREVIOUS_PANE, BACK, ZOOM,
 )  # fmt: skip

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from evolver_tui.tui.drawing.code_view import CodeDocument
 
 
+RUN_PAGE = "Run"
+"""The title of the page on what came of running a draft."""
+
+
 class Review(NamedTuple):
     """A draft that waits for a decision, and the question whose answer that is."""
 
@@ -43,9 +47,16 @@ class Review(NamedTuple):
     def reason_against_approval(self) -> str:
         """Why it cannot be approved; empty when it can."""
         if not self.report.can_be_approved:
-            return "A check forbids to approve this draft. Edit it, or reject it with a reason."
+            return "A check forbids to approve this draft. Edit it, or send it back with a reason."
         if any(len(line) > LIMIT for line in self.draft.code.split("\n")):
             return "A line of this draft is longer than the card shows. Reject it, or edit it."
+        return ""
+
+    @property
+    def reason_against_running(self) -> str:
+        """Why it cannot be run; empty when it can, which what the checks forbid can be as well: the box holds it."""
+        if any(each.check in ("syntax", "size") and each.level == "fail" for each in self.report.findings):
+            return "This draft is no program that could be run. Edit it, or send it back with a reason."
         return ""
 
 
@@ -93,6 +104,7 @@ class ReviewIdentity(Identity):
     question: int
     sha256: str
     replaced_sha256: str
+    edited_sha256: str = ""
 
 
 class CardContent(NamedTuple):
@@ -102,12 +114,15 @@ class CardContent(NamedTuple):
     """Equal for contents that show the same thing: the reader's place is kept then."""
     title: str
     subtitle: str
+    """The words in the lower border."""
     pages: tuple[Page, ...]
     summary: tuple[Line, ...] = ()
     """Phrases that are set out under the pages, as many as fit two rows."""
     job: int = 0
     review: Review | None = None
     is_failed: bool = False
+    subtitle_forms: tuple[Line, ...] = ()
+    """The subtitle in colours, from its longest form to the shortest; empty where it has none."""
 
 
 def message_content(title: str, paragraphs: Sequence[tuple[str, str]]) -> CardContent:

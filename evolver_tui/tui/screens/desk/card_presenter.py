@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evolver_tui.core.errors import EvolverError
-from evolver_tui.core.job import JobState
-from evolver_tui.core.times import age
+from evolver_tui.core.job import JobState, Outcome
+from evolver_tui.core.node import NodeVersion
 from evolver_tui.tui.drawing.code_view import CodeDocument
-from evolver_tui.tui.drawing.formatting import count
+from evolver_tui.tui.screens.desk.actions.trying import TRY
 from evolver_tui.tui.screens.desk.card import LiveIdentity, live_content, message_content
-from evolver_tui.tui.screens.desk.panes.card_content import content_of, with_ages
+from evolver_tui.tui.screens.desk.panes.card_content import content_of, live_words, with_ages
 from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueRow
+    from evolver_tui.core.node_run import NodeRun
     from evolver_tui.core.question import OpenQuestion
     from evolver_tui.engine.author.author import LiveDraft
+    from evolver_tui.engine.author.library import KeptCopy
     from evolver_tui.engine.session import Session
     from evolver_tui.tui.screens.desk.context import DeskContext
     from evolver_tui.tui.screens.desk.job_monitor import JobMonitor
@@ -74,13 +77,33 @@ class CardPresenter:
         journal = await store.journal(row.job) if row.state != "paused" else {}
         question = await self._as_of_now(question)
         selected, live = self._queue.selected, self._session.live_draft
-        if detail is None or selected is None or selected.job != row.job or (live and live.job == row.job):
+        live = live if live is not None and live.job == row.job else None
+        if detail is None or selected is None or selected.job != row.job or (live and live.code):
             return
         retry = self._monitor.retry_of(row.job)
         knows = self._session.workers.knows(detail.routine)
-        self._facts = CardFacts(detail, question, journal, desk.settings.nodes_folder, retry, knows)
+        kept = await self._kept_for(row)
+        self._facts = CardFacts(
+            detail, question, journal, desk.settings.nodes_folder, desk.settings.run_options, retry, live, kept, knows,
+            *self._runs_by_hand(question),
+        )  # fmt: skip
         self._card.show(content_of(self._facts, desk.settings.now(), self._card.symbols))
         desk.layout.show_keys()
+
+    def _runs_by_hand(self, question: OpenQuestion | None) -> tuple[Sequence[NodeRun], bool, str]:
+        """The runs of a draft that a person asked for, whether one is going on, and the key that begins one."""
+        key, runs = self._desk.keymap.shown_key(TRY), self._session.manual_runs
+        return (runs.of(question.id), runs.is_running(question.id), key) if question is not None else ((), False, key)
+
+    async def _kept_for(self, row: QueueRow) -> Sequence[KeptCopy]:
+        """What was changed by hand and replaced when a job's node was saved; nothing where that cannot be read."""
+        saved = NodeVersion.read(row.node)
+        if row.outcome is not Outcome.APPROVED or saved is None:
+            return ()
+        with contextlib.suppress(EvolverError):
+            kept = await asyncio.to_thread(self._session.library.kept, saved.node_id)
+            return [copy for copy in kept if copy.version == saved.version - 1]
+        return ()
 
     async def _as_of_now(self, question: OpenQuestion | None) -> OpenQuestion | None:
         """A question beside the library as it is now; as it was asked where the library cannot be read."""
@@ -110,16 +133,17 @@ class CardPresenter:
             self._learning = asyncio.create_task(self._learn())
         self._desk.show_receipts()
         live, selected = self._session.live_draft, self._queue.selected
-        if live is not None and selected is not None and live.job == selected.job:
+        live = live if live is not None and selected is not None and live.job == selected.job else None
+        if live is not None and live.code and selected is not None:
             self._show_live(live, selected)
             return
         identity = self._card.content.identity
-        if isinstance(identity, LiveIdentity) and self._monitor.retry_of(identity.job) is not None:
+        if isinstance(identity, LiveIdentity) and (live or self._monitor.retry_of(identity.job) is not None):
             self._desk.refresh_card()  # what was written broke off
         second = int(self._desk.settings.now())
-        if second != self._second:
+        if second != self._second or (self._facts is not None and self._facts.live != live):
             self._second = second
-            self._move_ages()
+            self._move_ages(live)
 
     async def _learn(self) -> None:
         """Read what became of jobs that something was done about."""
@@ -129,11 +153,11 @@ class CardPresenter:
                 if row is not None:
                     self._desk.receipts.learn(row)
 
-    def _move_ages(self) -> None:
+    def _move_ages(self, live: LiveDraft | None) -> None:
         facts, card = self._facts, self._card
         if facts is None or card.content.job != facts.detail.row.job or isinstance(card.content.identity, LiveIdentity):
             return
-        self._facts = facts = replace(facts, retry=self._monitor.retry_of(card.content.job))
+        self._facts = facts = replace(facts, retry=self._monitor.retry_of(card.content.job), live=live)
         content = with_ages(card.content, facts, self._desk.settings.now(), card.symbols)
         if content is not card.content:
             card.show(content)
@@ -147,8 +171,7 @@ class CardPresenter:
         has_grown = document.update(live.code)
         since = row.since if row.state is JobState.RUNNING else live.started_at  # as the queue's row counts
         retry = self._monitor.retry_of(live.job)
-        parts = [f"attempt {retry.failed + 1}"] if retry is not None else []
-        parts += [count(document.line_count, "line"), age(self._desk.settings.now() - since)]
-        words = f" {card.symbols.dot} ".join(parts)
+        failed = retry.failed if retry is not None else 0
+        words = live_words(live, since, self._desk.settings.now(), failed, document.line_count, card.symbols)
         if has_grown or card.content.identity != LiveIdentity(live.job) or card.content.subtitle != words:
             card.show(live_content(live.job, live.task_id, document, words), follow=True)

@@ -6,15 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from evolver_tui.core.errors import StoreBusy
 from evolver_tui.tui.context import ViewContext
 from evolver_tui.tui.screens.desk.job_changes import JobChanges
+from evolver_tui.tui.screens.desk.receipts import IS_BEING_SAVED
 
 if TYPE_CHECKING:
     from textual.screen import Screen
 
     from evolver_tui.core.job import QueueCounts, QueueRow
     from evolver_tui.core.link_state import LinkState
-    from evolver_tui.core.question import OpenQuestion
     from evolver_tui.engine.session import Session
     from evolver_tui.tui.actions import Keymap, Work
     from evolver_tui.tui.desk_settings import DeskSettings
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from evolver_tui.tui.screens.desk.panes.review_card import ReviewCard
     from evolver_tui.tui.screens.desk.panes.signal_feed import SignalFeed
     from evolver_tui.tui.screens.desk.receipts import Receipts
+    from evolver_tui.tui.session_opening import SessionOpening
 
 
 class DeskLayout(Protocol):
@@ -49,6 +51,9 @@ class DeskLayout(Protocol):
 
     def show_keys(self) -> None:
         """Bring the key line up to date."""
+
+    def show_opening(self) -> None:
+        """Say on the card why there is no session yet."""
 
     def show_problem(self, title: str, error: str) -> None:
         """Say on the card why there is nothing else to see."""
@@ -89,9 +94,13 @@ class DeskContext(ViewContext):
         """Set whenever the selected job is to be read again."""
         self.parts: DeskSession | None = None
         """None until the session is open."""
+        self.opening: SessionOpening | None = None
+        """What opens the session; None once it is open."""
         self.is_closing = False
         self.unsaved_edits: dict[int, str] = {}
         """Question to the code that a person wrote and that could not be saved yet."""
+        self.has_agreed_to_live_runs = False
+        """Whether a person said in this session that tools may be called in earnest."""
         self._panes = panes
         self._leaving = 0
         """How many actions are putting another task in front at this moment."""
@@ -129,7 +138,8 @@ class DeskContext(ViewContext):
             writes: whether it needs a database that can be written.
         """
         if self.parts is None:
-            return "The session is still being opened."
+            has_failed = self.opening is not None and self.opening.error is not None
+            return "There is no session yet: the card says why." if has_failed else "The session is still being opened."
         if self.is_closing:
             return "The console is being closed."
         broken = self.parts.session.broken
@@ -141,6 +151,11 @@ class DeskContext(ViewContext):
     def selected(self) -> QueueRow | None:
         """The job under the cursor."""
         return self._panes.queue.selected
+
+    @property
+    def chosen(self) -> QueueRow | None:
+        """The same, once a person put the cursor there or read its card."""
+        return self.selected if self._panes.queue.is_chosen else None
 
     @property
     def counts(self) -> QueueCounts | None:
@@ -188,6 +203,7 @@ class DeskContext(ViewContext):
 
     def open_card(self) -> None:
         """Go to the card of the selected job."""
+        self._panes.queue.is_chosen = True
         self.layout.focus_pane(self._panes.card)
 
     def go_to_card(self, row: QueueRow) -> None:
@@ -222,14 +238,35 @@ class DeskContext(ViewContext):
 
     # --- what was done
 
+    async def keep(self, job: int, task_id: str, write: Callable[[], Awaitable[None]]) -> None:
+        """Write what a person did about a job; its row and the card say that it is being saved until it is.
+
+        While another program holds the database this goes on, since nothing is lost by that and nobody has to press
+        the key again. Raises EvolverError of `write` for whatever else is in the way.
+        """
+        with self.receipts.saving(job, task_id):
+            self.show_receipts()
+            while True:
+                try:
+                    await write()
+                    break
+                except StoreBusy as error:
+                    if self.is_closing:
+                        raise
+                    self.say(f"{error.message} It is saved as soon as that is over.", "warning")
+        self.show_receipts()
+
+    def is_being_saved(self, job: int) -> bool:
+        """Whether what was done about a job is not on disk yet, which is said then: a second key changes nothing."""
+        is_saving = self.receipts.is_saving(job)
+        if is_saving:
+            self.say(IS_BEING_SAVED)
+        return is_saving
+
     def acknowledge(self, job: int, task_id: str, words: str, *, is_final: bool = False) -> None:
         """Say in a job's row and on the card what was done about it; what comes of it is said there as well."""
         self.receipts.give(job, task_id, words, is_final=is_final)
         self.show_receipts()
-
-    def acknowledge_question(self, question: OpenQuestion, words: str) -> None:
-        """The same, about a question's job."""
-        self.acknowledge(question.job, question.task_id, words)
 
     def show_receipts(self) -> None:
         """Say on the card and in the rows what became of what was decided last."""

@@ -37,15 +37,19 @@ class HubChoice:
         whole = {str(address) for address in known if address.is_whole}
         return tuple(address for address in known if address.is_whole or str(address) not in whole)
 
-    async def connect_to(self, url: Address | None) -> None:
-        """Connect to a hub, or with None to the sample hub. Raises EvolverError."""
+    async def connect_to(self, url: Address | None, *, takes_samples: bool = False) -> None:
+        """Connect to a hub, or with None to the sample hub. Raises EvolverError.
+
+        Args:
+            takes_samples: whether a person said that made-up tasks may come in.
+        """
         is_sample = url is None
         if url is None:
             if self._view.settings.sample_hub is None:
                 self._view.say("There is no sample hub here.", "warning")
                 return
             url = await self._view.settings.sample_hub()
-        await self._session.connect(url)
+        await self._session.connect(url, takes_samples=takes_samples)
         self._in_use = _SAMPLE if is_sample else url
         if not is_sample:
             self._known.insert(0, url)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from evolver_tui.core.safe_text import safe_text
@@ -67,10 +67,12 @@ class JobMonitor:
         """How often the model failed at a job that is being worked on; None where it did not."""
         return self._retries.get(job)
 
+    def hears(self, names: Iterable[str]) -> bool:
+        """Whether there is anything for it among signals of these names."""
+        return not MONITORED.isdisjoint(names)
+
     def hear(self, signals: Sequence[Signal]) -> Iterator[SaveFailure]:
         """Take signals in; what was approved and not saved comes out."""
-        if MONITORED.isdisjoint(signal.name for signal in signals):
-            return
         for signal in signals:
             job = signal.context.get("job")
             if signal.name not in MONITORED or not isinstance(job, int):

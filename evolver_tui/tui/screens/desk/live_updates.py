@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.core.signal_catalogue import NODE_SAVED
+from evolver_tui.core.signal_catalogue import NODE_SAVED, SANDBOX_STANDING, SANDBOX_UNHELD
 from evolver_tui.tui.bridge import Bridge, Rate, Taken
+from evolver_tui.tui.screens.desk.outage_words import OutageWords, head_of
 from evolver_tui.tui.screens.desk.panes.status_line import Status, StatusLine
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueCounts
     from evolver_tui.core.link_state import LinkState
+    from evolver_tui.core.outage import Outage
     from evolver_tui.engine.session import Session
     from evolver_tui.tui.attention import Attention
     from evolver_tui.tui.screens.desk.card_presenter import CardPresenter
@@ -36,8 +38,7 @@ class LiveUpdates:
         self._presenter: CardPresenter | None = None
         """What shows the selected job on the card; None again once the database is broken."""
         self._stop_presenting: Callable[[], object] = lambda: None
-        self._trouble = ""
-        """Why the database cannot be written; empty while it can."""
+        self._outages: Sequence[Outage] = ()
         self._signal_rate, self._tasks_in, self._tasks_out = Rate(), Rate(), Rate()
         self._link: LinkState | None = None
         self._counts: QueueCounts | None = None
@@ -66,7 +67,7 @@ class LiveUpdates:
             session = self._desk.session
             if session.hub.link_state is not self._link or self._queue.counts is not self._counts:
                 self.show_status()
-            self._show_trouble(session)
+            self._show_outages(session)
             if session.broken is not None:
                 self._show_broken(str(session.broken))
             if self._presenter is not None:
@@ -74,22 +75,27 @@ class LiveUpdates:
 
     def _hear(self, taken: Taken) -> None:
         """Say what a person has to know of what happened."""
-        if self._monitor is not None:
+        if self._monitor is not None and self._monitor.hears(taken.names):
             for failure in self._monitor.hear(taken.signals):
                 self._queue.mark_unsaved(failure.job)
                 self._desk.say(failure.sentence, "error")
-        if any(signal.name == NODE_SAVED.name for signal in taken.signals):
+        if NODE_SAVED.name in taken.names:
             self._desk.refresh_card()  # it may say what its draft would replace
+        if SANDBOX_STANDING.name in taken.names or SANDBOX_UNHELD.name in taken.names:
+            self.show_status()
 
-    def _show_trouble(self, session: Session) -> None:
-        """Say once that the database cannot be written, and once that it can be again."""
-        before, self._trouble = self._trouble, session.trouble
-        if before == self._trouble:
+    def _show_outages(self, session: Session) -> None:
+        """Say what does not work, and once that it works again; the status line counts down meanwhile."""
+        before, self._outages = self._outages, session.outages
+        if before == self._outages:
             return
-        if self._trouble:
-            self._desk.say(self._trouble, "error")
-        else:
-            self._desk.say("The database can be written again.")
+        were, are = ({outage.shared: outage for outage in outages} for outages in (before, self._outages))
+        for shared, outage in are.items():
+            before_it = were.get(shared)
+            if before_it is None or (before_it.brief, before_it.is_one_job) != (outage.brief, outage.is_one_job):
+                self._desk.say(f"{head_of(shared).capitalize()}: {outage.error}", "warning")
+        for shared in were.keys() - are.keys():
+            self._desk.say(f"The {safe_text(shared, 40)} works again.")
         self.show_status()
 
     def _show_broken(self, error: str) -> None:
@@ -97,8 +103,16 @@ class LiveUpdates:
         if self._presenter is not None:
             self._stop_presenting()
             self._presenter = None
+            self._desk.say(error, "error")
             self._desk.layout.show_problem("The database cannot be used any longer", error)
             self._desk.layout.show_keys()
+
+    def _trouble_words(self) -> str:
+        opening = self._desk.opening
+        if opening is not None and opening.error is not None:
+            return "cannot open"
+        is_broken = self._desk.parts is not None and self._desk.session.broken is not None
+        return "cannot save" if is_broken else ""
 
     def _count(self, taken: Taken | None) -> None:
         """Keep the rates; once a second, show them and whatever else changes with time."""
@@ -109,6 +123,7 @@ class LiveUpdates:
         if second_over:
             self._feed.set_rate(self._signal_rate.per_second())
             self.show_status()
+            self._desk.layout.show_opening()
 
     def show_status(self) -> None:
         """Bring status line, hub, title and key line up to date."""
@@ -116,7 +131,10 @@ class LiveUpdates:
         session, counts = (desk.parts.session if desk.parts is not None else None), self._queue.counts
         self._counts, self._link = counts, desk.link
         is_paused = session is not None and session.hub.is_paused
-        self._hub.update(self._link, self._tasks_in, self._tasks_out, is_paused)
+        outage = OutageWords.of(self._outages, desk.settings.now())
+        box = session.box if session is not None else None
+        unheard = session.hub.unheard_calls if session is not None and not session.hub.has_heard else ""
+        self._hub.update(self._link, self._tasks_in, self._tasks_out, is_paused, outage, unheard)
         self._status.update(
             Status(
                 link=self._link,
@@ -124,11 +142,14 @@ class LiveUpdates:
                 per_second=self._tasks_in.per_second(),
                 waiting=counts.waiting if counts else 0,
                 needs_you=counts.needs_you if counts else 0,
+                tier=box.tier if box is not None else "",
+                runs_unheld=box is not None and box.runs_unheld,
                 author=safe_text(session.author_label if session else "", 60),
                 session_id=safe_text(session.id if session else "", 60),
                 is_paused=is_paused,
                 is_closing=desk.is_closing,
-                cannot_save=bool(self._trouble),
+                trouble=self._trouble_words(),
+                outage=outage,
             )
         )
         if self.attention is not None and counts is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evolver_tui.core.errors import AlreadyAnswered, EvolverError, NodeChanged, NotWaiting, StoreError
@@ -25,7 +25,7 @@ _DECIDED = {
     "approve": "approved",
     "edit": "edited",
     "reject": "rejected",
-    "respond": "sent back with words",
+    "respond": "responded to",
     "decline": "declined",
 }
 """What an answer means beyond that it was given."""
@@ -46,6 +46,8 @@ class OpenQuestions:
         self.times_settled = 0
         """How often one was begun to be settled here."""
         self._asking: set[int] = set()
+        self.typed: dict[int, Mapping[str, Any]] = {}
+        """What was put into forms that were left for later."""
 
     # --- dialogs
 
@@ -59,6 +61,13 @@ class OpenQuestions:
         finally:
             if is_first:
                 self._asking.discard(question_id)
+
+    def keep_typed(self, question_id: int, typed: Mapping[str, Any]) -> None:
+        """Keep what was put into a question's form until it is settled or opened again."""
+        if typed and not self.is_settled(question_id):
+            self.typed[question_id] = typed
+        else:
+            self.typed.pop(question_id, None)
 
     async def show_about(
         self, question: OpenQuestion, modal: Modal[T], save: Callable[[Any], Awaitable[None]] | None = None

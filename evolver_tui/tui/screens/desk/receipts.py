@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import contextlib
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 from evolver_tui.core.job import JobState, Outcome, QueueRow
@@ -16,6 +17,10 @@ SECONDS_UNTIL_READ = 1.0
 """How long a row may still show what was before."""
 
 
+SAVING = "saving…"
+"""What is said of a job from the key that does something about it until that is on disk."""
+
+IS_BEING_SAVED = "It is being saved."
 _SAVED_AS = "saved as "
 
 
@@ -56,6 +61,33 @@ class Receipts:
         self.way_back = f"{restore_key} on it in the queue restores it."
         """How a task that is rejected or cancelled comes back, as a sentence."""
         self._given: dict[int, Receipt] = {}
+        self._saving: dict[int, str] = {}
+        """Job to its task's id, while something about it is not on disk yet."""
+        self._under_way: dict[int, tuple[str, str]] = {}
+        """Job to its task's id and what is going on, of what keeps nothing else from being done."""
+
+    @contextlib.contextmanager
+    def saving(self, job: int, task_id: str) -> Iterator[None]:
+        """Something is done about a job, and is on disk at the end of this block."""
+        self._saving[job] = safe_text(task_id, 40)
+        try:
+            yield
+        finally:
+            self._saving.pop(job, None)
+
+    @contextlib.contextmanager
+    def under_way(self, job: int, task_id: str, words: str) -> Iterator[None]:
+        """Something is done about a job for the length of this block, which is said unless something else is."""
+        self._given.pop(job, None)
+        self._under_way[job] = (safe_text(task_id, 40), words)
+        try:
+            yield
+        finally:
+            self._under_way.pop(job, None)
+
+    def is_saving(self, job: int | None = None) -> bool:
+        """Whether something about a job, or about any, is not on disk yet."""
+        return bool(self._saving) if job is None else job in self._saving
 
     def give(self, job: int, task_id: str, words: str, *, is_final: bool = False) -> None:
         """Something was done about a job, and is on disk."""
@@ -74,14 +106,18 @@ class Receipts:
 
     def words_of(self, job: int) -> str:
         """What stands in a job's row; empty for nothing."""
+        if job in self._saving:
+            return SAVING
         receipt = self._given.get(job)
-        return receipt.words if receipt is not None else ""
+        return receipt.words if receipt is not None else self._under_way.get(job, ("", ""))[1]
 
     @property
     def latest(self) -> str:
         """The latest one as a sentence; empty for none."""
+        if self._saving:
+            return f"{next(reversed(self._saving.values()))} {SAVING}"
         if not self._given:
-            return ""
+            return " ".join(next(reversed(self._under_way.values()), ()))
         receipt = next(reversed(self._given.values()))
         return f"{receipt.task_id} {receipt.words}"
 

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import ComposeResult
-from textual.widget import Widget
 
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.actions import AnyAction, Keymap
-from evolver_tui.tui.app_actions import QUIT
+from evolver_tui.tui.app_actions import NOTICES, QUIT
 from evolver_tui.tui.bridge import Bridge
 from evolver_tui.tui.desk_settings import DeskSettings, classes_now
 from evolver_tui.tui.drawing.filterable import Filterable
 from evolver_tui.tui.drawing.key_line import KeyLine
+from evolver_tui.tui.drawing.notice_line import NoticeLine
 from evolver_tui.tui.drawing.pane import Pane, pane_of
 from evolver_tui.tui.screens.desk.actions.copying import COPY
-from evolver_tui.tui.screens.desk.actions.hub import CONNECT
-from evolver_tui.tui.screens.desk.actions.jobs import RESTORE
+from evolver_tui.tui.screens.desk.actions.hub import CONNECT, CONNECT_NOW
+from evolver_tui.tui.screens.desk.actions.jobs import RESTORE, TRY_NOW
 from evolver_tui.tui.screens.desk.actions.layout import BACK, OPEN_CARD
-from evolver_tui.tui.screens.desk.card import message_content
+from evolver_tui.tui.screens.desk.card import MessageIdentity, message_content
 from evolver_tui.tui.screens.desk.context import DeskContext, DeskSession, Panes
 from evolver_tui.tui.screens.desk.live_updates import LiveUpdates
 from evolver_tui.tui.screens.desk.panes.hub_pane import HubPane
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from evolver_tui.tui.attention import Attention
 
 TICKS_PER_SECOND = 10
+NOT_OPENED = "The session could not be opened"
 
 
 class Desk(ViewScreen[DeskContext]):
@@ -54,17 +55,20 @@ class Desk(ViewScreen[DeskContext]):
         plain, now, monotonic = settings.plain, settings.now, settings.monotonic
         receipts = Receipts(monotonic, keymap.shown_key(RESTORE))
         views = [(action.shown_key, action.view_label) for action in keymap.actions if action.view_label]
-        self.status = StatusLine(views, plain=plain)
+        self.status = StatusLine(views, keymap.shown_key(TRY_NOW), plain=plain)
         self.queue = QueuePane(now, monotonic, receipts.words_of, plain=plain)
         selection_keys = f"{keymap.shown_key(COPY)} copies, {keymap.shown_key(BACK)} ends it"
         self.card = ReviewCard(monotonic, selection_keys, plain=plain)
         self.feed = SignalFeed(plain=plain)
         self.hub = HubPane(now, keymap.shown_key(CONNECT), plain=plain)
+        self.notice_line = NoticeLine(keymap.shown_key(NOTICES), plain=plain)
         self.key_line = KeyLine(keymap.actions, plain=plain)
         self.bridge = Bridge()
         way_to_card = f"Go to the card first: press {keymap.shown_key(OPEN_CARD)} on the task."
         panes = Panes(self.queue, self.card, self.feed)
         self.context = DeskContext(self, settings, keymap, panes, receipts, self, way_to_card)
+        self._wants_zoom: bool | None = None
+        """Whether a person wants the pane in focus alone; None as long as they did not say."""
         self._updates = LiveUpdates(self.context, self.bridge, panes, self.hub, self.status)
 
     def compose(self) -> ComposeResult:
@@ -74,6 +78,7 @@ class Desk(ViewScreen[DeskContext]):
         yield self.card
         yield self.feed
         yield self.hub
+        yield self.notice_line
         yield self.key_line
 
     def on_mount(self) -> None:
@@ -102,6 +107,8 @@ class Desk(ViewScreen[DeskContext]):
         from evolver_tui.tui.screens.desk.open_questions import OpenQuestions
 
         context = self.context
+        if self.card.content.title == NOT_OPENED:
+            self.card.show(message_content("Card", []))
         questions = OpenQuestions(context, session.store, context.job_changes)
         context.parts = DeskSession(session, questions, HubChoice(context, session))
         session.store.watch(self.bridge.jobs_changed)
@@ -121,8 +128,19 @@ class Desk(ViewScreen[DeskContext]):
 
     def show_problem(self, title: str, error: str) -> None:
         """Say on the card why there is nothing else to see."""
-        way_out = f"Press {self.context.keymap.shown_key(QUIT)} to leave."
+        way_out = f"Press {self.context.keymap.shown_key(QUIT)} to quit."
         self.card.show(message_content(title, [(safe_text(error, 2_000), "error"), ("", "text"), (way_out, "text")]))
+
+    def show_opening(self) -> None:
+        """Say on the card why there is no session yet, and what happens next; the reader's place is kept."""
+        opening, keymap = self.context.opening, self.context.keymap
+        if opening is None or opening.error is None:
+            return
+        way_out = f"Press {keymap.shown_key(QUIT)} to quit."
+        words = (*opening.words(keymap.shown_key(CONNECT_NOW)), ("", "text"), (way_out, "text"))
+        content = message_content(NOT_OPENED, words)
+        self.card.show(content._replace(identity=MessageIdentity(NOT_OPENED, ())))
+        self._updates.show_status()
 
     def show_closing(self) -> None:
         """Say that the session is being finished."""
@@ -145,7 +163,12 @@ class Desk(ViewScreen[DeskContext]):
     def on_hub_pane_ended(self, event: HubPane.Ended) -> None:
         """Say why there is no hub any more, in full."""
         event.stop()
-        self.context.say(f"The hub link has ended. {event.state.reason}", "error")
+        if event.state.is_sample:
+            from evolver_tui.tui.screens.desk.actions.hub import take_samples_if_wanted
+
+            self.context.start(take_samples_if_wanted(self.context, event.state.url), "hub.samples")
+        else:
+            self.context.say(f"The hub link has ended. {event.state.reason}", "error")
 
     # --- keys
 
@@ -168,8 +191,6 @@ class Desk(ViewScreen[DeskContext]):
         self.set_focus(pane)  # at once: the next key is meant for it
         if pane is self.card:
             self.card.ask_for(self.card.content.job)
-        if self.is_zoomed:
-            self._zoom(True, pane)
 
     def cycle(self, step: int) -> None:
         """Go to the next pane, or with -1 to the one before."""
@@ -185,10 +206,10 @@ class Desk(ViewScreen[DeskContext]):
             return
         if pane is self.card and self.card.end_selection():
             return
-        if self.is_zoomed:
-            self._zoom(False)
+        if self.is_zoomed and not self._is_whole_by_itself(pane):
+            self._zoom(None)
         else:
-            self.queue.focus()
+            self.focus_pane(self.queue)
 
     @property
     def is_zoomed(self) -> bool:
@@ -197,13 +218,26 @@ class Desk(ViewScreen[DeskContext]):
 
     def toggle_zoom(self) -> None:
         """Give the pane in focus the whole desk, or take it back."""
-        self._zoom(not self.is_zoomed)
+        wanted = not self.is_zoomed
+        self._zoom(None if wanted == self._is_whole_by_itself(pane_of(self)) else wanted)
 
-    def _zoom(self, on: bool, pane: Widget | None = None) -> None:
-        whole = pane or pane_of(self)
-        for each in (self.queue, self.card, self.feed, self.hub):
-            each.set_class(on and each is whole, "-whole")
-        self.set_class(on and whole is not None, "-zoomed")
+    def _is_whole_by_itself(self, pane: Pane | None) -> bool:
+        """Whether a pane has the whole desk while it is in focus: a card on a small terminal, to be read there."""
+        return pane is self.card and self.has_class("-narrow") and self.has_class("-short")
+
+    def _zoom(self, wanted: bool | None) -> None:
+        """Zoom or not, as a key says; None leaves it to the pane that is in focus and the room there is."""
+        self._wants_zoom = wanted
+        self._settle_zoom()
+
+    def _settle_zoom(self) -> None:
+        panes = (self.queue, self.card, self.feed, self.hub)
+        in_front = self.pane_in_focus  # the latest one while the terminal itself has no focus
+        whole = next((pane for pane in panes if pane.pane_name == in_front), None)
+        is_whole = self._is_whole_by_itself(whole) if self._wants_zoom is None else self._wants_zoom
+        for each in panes:
+            each.set_class(is_whole and each is whole, "-whole")
+        self.set_class(is_whole and whole is not None, "-zoomed")
         self.show_keys()
 
     def on_screen_resume(self) -> None:
@@ -212,6 +246,12 @@ class Desk(ViewScreen[DeskContext]):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Show the keys of the pane that has the focus now; where the terminal is small, a card that is read grows."""
+        if self.pane_in_focus != self.context.latest_pane and not self._wants_zoom:
+            self._wants_zoom = None
         self.context.latest_pane = self.pane_in_focus
         self.set_class(self.pane_in_focus == self.card.pane_name, "-reading")
-        self.show_keys()
+        self._settle_zoom()
+
+    def on_resize(self) -> None:
+        """A card in focus has the whole desk where that is small."""
+        self.call_after_refresh(self._settle_zoom)

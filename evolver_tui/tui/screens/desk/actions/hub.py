@@ -8,6 +8,7 @@ from evolver_tui.tui.actions import Action
 from evolver_tui.tui.screens.desk.actions.reasons import in_database
 
 if TYPE_CHECKING:
+    from evolver_tui.core.address import Address
     from evolver_tui.tui.screens.desk.context import DeskContext
 
 
@@ -17,7 +18,7 @@ async def connect_at_start(desk: DeskContext) -> None:
     if settings.connect_url is not None:
         await desk.hubs.connect_to(settings.connect_url)
     elif settings.starts_with_sample:
-        await desk.hubs.connect_to(None)
+        await desk.hubs.connect_to(None, takes_samples=True)
     else:
         await _connect(desk)
 
@@ -30,6 +31,7 @@ async def _connect(desk: DeskContext) -> None:
     modal = ConnectModal(
         desk.hubs.known,
         desk.link,
+        link_now=lambda: desk.link,
         prefers_sample=desk.hubs.is_sample,
         keeps_sample_tasks=not settings.starts_with_sample,
         now=settings.monotonic,
@@ -38,27 +40,44 @@ async def _connect(desk: DeskContext) -> None:
     choice = await desk.ask(modal)
     if choice is None or (choice.is_sample and not await _lets_samples_in(desk)):
         return
-    await desk.hubs.connect_to(None if choice.is_sample else choice.url)
+    await desk.hubs.connect_to(None if choice.is_sample else choice.url, takes_samples=choice.is_sample)
     if not choice.is_sample and settings.remember_url is not None:
         settings.remember_url(choice.url)
 
 
-async def _lets_samples_in(desk: DeskContext) -> bool:
-    """Ask again before sample tasks come among those of a real hub."""
-    known = desk.hubs.known
-    if desk.settings.starts_with_sample or desk.hubs.is_sample or not known:
+async def take_samples_if_wanted(desk: DeskContext, url: Address) -> None:
+    """Ask whether the made-up tasks of a hub may come in after all, and connect to it if so."""
+    if await _lets_samples_in(desk, url):
+        await desk.hubs.connect_to(url, takes_samples=True)
+
+
+async def _lets_samples_in(desk: DeskContext, url: Address | None = None) -> bool:
+    """Ask before made-up tasks reach a database and a model, both by name; the demo has its own of both."""
+    settings = desk.settings
+    if settings.starts_with_sample or desk.hubs.is_sample:
         return True
     from evolver_tui.core.safe_text import safe_text
     from evolver_tui.tui.modals import ConfirmModal
 
     body = (
-        "Made-up tasks come into the database of your real ones, and the "
-        f"{safe_text(desk.session.author_label, 100)} works on them. "
-        f"{safe_text(known[0], 200)} is not listened to meanwhile.\n\n"
-        "For a look around, evolver-tui --demo has a database of its own."
+        f"Its tasks are made up. They come into the database {safe_text(settings.database, 300)}, and "
+        f"{_who_works(desk)} works on them.\n\n"
     )
-    modal = ConfirmModal("Mix sample tasks with real ones?", body, "mix", now=desk.settings.monotonic)
-    return await desk.ask(modal) is True
+    others = [each for each in desk.hubs.known if each != url]
+    if others:
+        body += f"{safe_text(others[0], 200)} is not listened to meanwhile.\n\n"
+    body += "For a look around, quit and start evolver-tui --demo: it has a database of its own and asks no model."
+    return await desk.ask(ConfirmModal("connect", "to a sample hub", body, now=settings.monotonic)) is True
+
+
+def _who_works(desk: DeskContext) -> str:
+    from evolver_tui.core.safe_text import safe_text
+
+    session = desk.session
+    if session.author is None:
+        return "whichever worker has that database open"
+    label = safe_text(session.author_label, 100)
+    return f"the model {label}, which may cost money," if session.asks_a_model else f"the {label}"
 
 
 def _reason_against_connecting_now(desk: DeskContext) -> str:
@@ -66,25 +85,46 @@ def _reason_against_connecting_now(desk: DeskContext) -> str:
     return "" if is_waiting else "The hub link is not waiting to be retried."
 
 
+def _reason_against_trying_now(desk: DeskContext) -> str:
+    opening = desk.opening
+    if opening is not None and opening.error is not None:
+        return "" if opening.is_waiting else "It is being tried at this moment."
+    return in_database(_reason_against_connecting_now)(desk)
+
+
 async def _connect_now(desk: DeskContext) -> None:
-    desk.session.hub.retry()
+    """Try the hub at once, or the database where there is no session yet."""
+    if desk.opening is not None:
+        desk.opening.try_now()
+        desk.layout.show_opening()
+    else:
+        desk.session.hub.retry()
 
 
 async def _pause(desk: DeskContext) -> None:
     """Hold the hub's tasks back, or take them again."""
     paused = not desk.session.hub.is_paused
     desk.session.hub.pause(paused)
-    desk.say("Intake is paused: the hub holds its tasks back." if paused else "Tasks are taken again.")
+    desk.say("Intake is paused: the hub holds its tasks back." if paused else "Intake is resumed.")
 
 
 PAUSE = Action(
     "intake.pause", "p", "pause", "Pause or resume taking tasks from the hub.", "Session", _pause,
     in_database(lambda desk: "" if desk.link is not None else "No hub is connected."), footer=40, is_alone=True,
+    is_on=lambda desk: desk.parts is not None and desk.session.hub.is_paused, title_when_on="resume",
 )  # fmt: skip
 CONNECT = Action(
-    "hub.connect", "c", "connect", "Choose a hub.", "Session", _connect, in_database(), footer=42, is_alone=True
+    "hub.connect",
+    "c",
+    "connect",
+    "Connect to a hub that you choose.",
+    "Session",
+    _connect,
+    in_database(),
+    footer=42,
+    is_alone=True,
 )
 CONNECT_NOW = Action(
-    "hub.retry", "C", "connect now", "Connect now instead of waiting.", "Session", _connect_now,
-    in_database(_reason_against_connecting_now), footer=2, is_occasional=True, is_alone=True,
+    "hub.retry", "C", "connect now", "Connect now instead of waiting, to the hub or to a database that is away.",
+    "Session", _connect_now, _reason_against_trying_now, footer=2, is_occasional=True, is_alone=True,
 )  # fmt: skip

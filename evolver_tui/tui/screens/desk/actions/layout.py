@@ -20,8 +20,8 @@ def _in_card(name: str, key: str, title: str, help: str, local: Any, footer: int
 
 
 NEXT_TAB = _in_card(
-    "next_tab", "l,right,right_square_bracket", "next tab", "Show the card's next tab.",
-    lambda card: card.next_tab(), 35,
+    "next_tab", "l,right,right_square_bracket", "tabs", "Show the card's next tab.",
+    lambda card: card.next_tab(), 14,
 )  # fmt: skip
 PREVIOUS_TAB = _in_card(
     "previous_tab", "h,left,left_square_bracket", "previous tab", "Show the card's previous tab.",
@@ -48,5 +48,5 @@ BACK: Action[DeskContext] = Action(
 )  # fmt: skip
 ZOOM: Action[DeskContext] = Action(
     "pane.zoom", "plus", "zoom", "Give this pane the whole desk, or take it back.", "Desk",
-    lambda desk: desk.layout.toggle_zoom(), footer=50, is_on=lambda desk: desk.layout.is_zoomed, title_when_on="unzoom",
+    lambda desk: desk.layout.toggle_zoom(), footer=15, is_on=lambda desk: desk.layout.is_zoomed, title_when_on="unzoom",
 )  # fmt: skip

@@ -24,8 +24,10 @@ async def _open_signal(desk: DeskContext) -> None:
 
 async def _export(desk: DeskContext) -> None:
     """Write this session's log."""
-    path = await desk.session.export("jsonl")
-    desk.say_path("This session was written to", path)
+    key = desk.keymap.shown_key(EXPORT)
+    way_out = f"Make room there, or allow writing, then press {key} again: the log is kept in the database."
+    path = await desk.session.export("jsonl", way_out=way_out)
+    desk.say_path("This session was exported to", path)
 
 
 OPEN_SIGNAL = Action(
@@ -33,6 +35,6 @@ OPEN_SIGNAL = Action(
     panes=("feed",), footer=1,
 )  # fmt: skip
 EXPORT = Action(
-    "session.export", "x", "export", "Write this session's log to a file.", "Session", _export, in_session(),
+    "session.export", "x", "export", "Export this session's log to a file.", "Session", _export, in_session(),
     footer=41, is_alone=True,
 )  # fmt: skip

@@ -38,7 +38,7 @@ def _go_to_next(desk: DeskContext) -> Work:
     async def go() -> None:
         from evolver_tui.tui.screens.desk.open_questions import next_needing
 
-        following = await next_needing(desk.session.store, desk.selected)
+        following = await next_needing(desk.session.store, desk.chosen)
         if following is not None:
             desk.card.ask_for(following.job)
             desk.select(following)
@@ -147,19 +147,23 @@ async def _answer_this(desk: DeskContext) -> None:
 async def _ask(desk: DeskContext, question: OpenQuestion) -> None:
     from evolver_tui.tui.modals import QuestionModal
 
+    if desk.is_being_saved(question.job):
+        return
     with desk.questions.asking(question.id) as is_first:
         if not is_first:
             return
         position, total = await _position_of(desk, question)
         modal = QuestionModal(
             question, position, total, decline=desk.keymap.bound(DECLINE),
-            if_declined=await _if_declined(desk, question), now=desk.settings.monotonic, wall_time=desk.settings.now(),
+            if_declined=await _if_declined(desk, question), typed=desk.questions.typed.get(question.id),
+            now=desk.settings.monotonic, wall_now=desk.settings.now,
         )  # fmt: skip
 
         async def save(answer: Answer) -> None:
             await _answer(desk, question, answer)
 
         answer = await desk.questions.show_about(question, modal, save)
+        desk.questions.keep_typed(question.id, modal.typed if answer is None else {})
     if answer is not None:
         desk.refresh_queue()
         desk.refresh_card()
@@ -177,7 +181,8 @@ async def _answer(desk: DeskContext, question: OpenQuestion, answer: Answer) -> 
     from evolver_tui.core.question import AnswerAction
 
     with desk.questions.settling(question.id):
-        await desk.session.inbox.answer(question.id, answer)
+        inbox = desk.session.inbox
+        await desk.keep(question.job, question.task_id, lambda: inbox.answer(question.id, answer))
     is_answered = answer.action is AnswerAction.ACCEPT
     words = "answered, going on" if is_answered else "declined, ending"
     desk.acknowledge(question.job, question.task_id, words)
@@ -185,12 +190,12 @@ async def _answer(desk: DeskContext, question: OpenQuestion, answer: Answer) -> 
 
 
 async def _decline_this(desk: DeskContext) -> None:
-    """Refuse to answer the question that is on the card, after a confirmation that says what is lost."""
+    """Decline to answer the question that is on the card, after a confirmation that says what is lost."""
     from evolver_tui.core.question import Answer, AnswerAction
     from evolver_tui.tui.modals.question_modal import decline_modal
 
     question = await _question_on_card(desk)
-    if question is None:
+    if question is None or desk.is_being_saved(question.job):
         return
     modal = decline_modal(question, await _if_declined(desk, question), desk.settings.monotonic)
     if await desk.questions.show_about(question, modal):
@@ -216,13 +221,13 @@ async def _if_declined(desk: DeskContext, question: OpenQuestion) -> str:
 
 
 ANSWER = Action(
-    "card.answer", "enter", "answer this", "Answer the question that is on the card.", "Review", _answer_this,
+    "card.answer", "enter", "answer", "Answer the question that is on the card.", "Review", _answer_this,
     in_database(_reason_without_question), panes=("card",), footer=1, is_occasional=True,
 )  # fmt: skip
 DECLINE = Action(
-    "question.decline", "f8", "decline", "Refuse to answer the question; it asks first and says what is lost.",
+    "question.decline", "f8", "decline", "Decline to answer the question; it asks first and says what is lost.",
     "Review", _decline_this, in_database(_reason_without_question), lambda desk: desk.content.identity,
-    panes=("card",), footer=70, is_occasional=True, is_alone=True,
+    panes=("card",), footer=10, is_occasional=True, is_alone=True,
 )  # fmt: skip
 INBOX = Action(
     "attention.inbox", "i", "inbox", "List everything that needs you, oldest first.", "Queue", _open_inbox,
@@ -233,6 +238,6 @@ NEXT = Action(
     in_database(_reason_without_any), footer=30,
 )  # fmt: skip
 ANSWER_OLDEST = Action(
-    "attention.answer", "o", "answer", "Open the oldest question or review.", "Queue", _answer_oldest,
+    "attention.answer", "o", "oldest", "Open the oldest question or review.", "Queue", _answer_oldest,
     in_database(_reason_without_any), footer=31,
 )  # fmt: skip

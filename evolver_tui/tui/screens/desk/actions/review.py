@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evolver_tui.core.errors import StoreError
@@ -12,9 +13,13 @@ from evolver_tui.tui.screens.desk.actions.reasons import in_database
 if TYPE_CHECKING:
     from evolver_tui.core.decision import Decision
     from evolver_tui.core.job import QueueRow
+    from evolver_tui.core.node import CheckReport
     from evolver_tui.tui.modals import Modal
     from evolver_tui.tui.screens.desk.card import Review
     from evolver_tui.tui.screens.desk.context import DeskContext
+
+_LINES_NAMED = 5
+"""Lines that are named for a reason; more are counted."""
 
 
 def _reason(desk: DeskContext) -> str:
@@ -27,9 +32,10 @@ def _reason_against_approval(desk: DeskContext) -> str:
 
 
 async def _approve(desk: DeskContext) -> None:
-    """Approve the very bytes that are on the card; at high risk only after a second look."""
+    """Approve the very bytes that are on the card; at high risk only once the node's name was typed."""
     from evolver_tui.core.decision import Decision, DecisionKind
-    from evolver_tui.core.node import Risk
+    from evolver_tui.core.question_kinds.review import ReviewSubject
+    from evolver_tui.tui.modals import NameModal
 
     review = _review(desk)
     if review is None:
@@ -37,51 +43,60 @@ async def _approve(desk: DeskContext) -> None:
     if review.reason_against_approval:
         desk.say(review.reason_against_approval, "warning")
         return
-    if review.report.risk is Risk.HIGH and not await _confirmed_high_risk(desk, review):
+    now = await desk.session.inbox.as_of_now(review.question)
+    if isinstance(now.subject, ReviewSubject) and now.subject.edited_sha256 != review.subject.edited_sha256:
+        desk.say("main.py was changed by hand since the card was read: see what this draft replaces, then decide.")
+        desk.refresh_card()
         return
     approve = Decision(DecisionKind.APPROVE, sha256=review.draft.sha256, replaces=review.subject.replaced_sha256)
-    await _decide(desk, review, approve, "approved, saving")
+    if not review.subject.is_approved_by_name:
+        await _decide(desk, review, approve, "approved, saving")
+        return
+    modal = NameModal(review.draft.node_id, [*_reasons(review.report)], now=desk.settings.monotonic)
+    await _decide_by(desk, review, modal, lambda name: replace(approve, typed_name=name), "approved, saving")
 
 
-async def _confirmed_high_risk(desk: DeskContext, review: Review) -> bool:
-    from evolver_tui.tui.modals import ConfirmModal
+def _reasons(report: CheckReport) -> Iterator[tuple[str, str]]:
+    """What makes a risk high, each with the lines where that stands."""
+    from evolver_tui.core.check_codes import phrase_of
 
-    reach = ", ".join(review.report.capabilities) or "nothing that the reading found"
-    body = f"The checks call its risk high. It can reach: {reach}."
-    confirm = ConfirmModal(f"Approve {review.draft.node_id}?", body, "approve", now=desk.settings.monotonic)
-    return await desk.questions.show_about(review.question, confirm) is True
+    for capability in report.risky:
+        lines = [finding.line for finding in report.findings if finding.check == capability and finding.line]
+        more = f" +{len(lines) - _LINES_NAMED}" if len(lines) > _LINES_NAMED else ""
+        named = ", ".join(map(str, lines[:_LINES_NAMED]))
+        yield phrase_of(capability), f"line{'s' if len(lines) > 1 else ''} {named}{more}" if lines else ""
 
 
-async def _reject(desk: DeskContext) -> None:
+async def _send_back(desk: DeskContext) -> None:
     """Send the draft back with a reason."""
     from evolver_tui.core.decision import Decision, DecisionKind
     from evolver_tui.tui.modals import ReasonModal
-    from evolver_tui.tui.modals.reason_modal import END, SEND_BACK
+    from evolver_tui.tui.modals.reason_modal import END, GOES_BACK
 
     review = _review(desk)
     if review is None:
         return
     is_last = review.subject.rejects_left == 0
     title = f"Why is {review.draft.node_id} {'rejected' if is_last else 'sent back'}?"
-    modal = ReasonModal(title, END if is_last else SEND_BACK, now=desk.settings.monotonic)
+    modal = ReasonModal(title, END if is_last else GOES_BACK, now=desk.settings.monotonic)
     words = "rejected, ending" if is_last else "sent back, writing again"
     await _decide_by(desk, review, modal, lambda reason: Decision(DecisionKind.REJECT, reason=reason), words)
 
 
-async def _reject_plain(desk: DeskContext) -> None:
-    """Reject for good, after a confirmation."""
+async def _reject(desk: DeskContext) -> None:
+    """Reject, after a confirmation."""
     from evolver_tui.core.decision import Decision, DecisionKind
     from evolver_tui.tui.modals import ConfirmModal
 
     review = _review(desk)
     if review is None:
         return
-    back = desk.keymap.shown_key(REJECT)
+    back = desk.keymap.shown_key(SEND_BACK)
     body = (
-        f"The draft is not saved and the task ends. With {back} it goes back to the author with a reason instead."
+        f"The draft is not saved and the task ends. With {back} it is sent back to the author with a reason instead."
         f"\n\n{desk.receipts.way_back}"
     )
-    modal = ConfirmModal(f"Reject {review.draft.node_id}?", body, "reject", now=desk.settings.monotonic)
+    modal = ConfirmModal("reject", review.draft.node_id, body, now=desk.settings.monotonic)
     if await desk.questions.show_about(review.question, modal):
         await _decide(desk, review, Decision(DecisionKind.REJECT), "rejected, ending")
 
@@ -89,6 +104,7 @@ async def _reject_plain(desk: DeskContext) -> None:
 async def _edit(desk: DeskContext) -> None:
     """Open the draft in the editor; what comes back is checked and reviewed again."""
     from evolver_tui.core.decision import Decision, DecisionKind
+    from evolver_tui.core.node import slug
 
     review = _review(desk)
     if review is None:
@@ -98,7 +114,7 @@ async def _edit(desk: DeskContext) -> None:
         return
     code, command = review.draft.code, desk.settings.editor()
     begun = desk.unsaved_edits.get(review.question_id, code)
-    edited = await desk.edit(command, begun, f"{review.draft.node_id}.py")
+    edited = await desk.edit(command, begun, f"{slug(review.draft.node_id)}.py")  # no id was checked yet
     if edited.rstrip("\n") == code.rstrip("\n"):
         desk.say("Nothing was changed, so the draft waits as it is.")
         return
@@ -110,7 +126,7 @@ async def _edit(desk: DeskContext) -> None:
 
 
 async def _respond(desk: DeskContext) -> None:
-    """Send the author words that do not count as a reject."""
+    """Respond to the author with words, which does not count as sent back."""
     from evolver_tui.core.decision import Decision, DecisionKind
     from evolver_tui.tui.modals import ReasonModal
     from evolver_tui.tui.modals.reason_modal import RESPOND
@@ -118,9 +134,9 @@ async def _respond(desk: DeskContext) -> None:
     review = _review(desk)
     if review is None:
         return
-    title = f"What do you tell the author of {review.draft.node_id}?"
+    title = f"What do you respond to the author of {review.draft.node_id}?"
     modal = ReasonModal(title, RESPOND, now=desk.settings.monotonic)
-    told = "told, writing again"
+    told = "responded to, writing again"
     await _decide_by(desk, review, modal, lambda words: Decision(DecisionKind.RESPOND, reason=words), told)
 
 
@@ -129,6 +145,8 @@ async def _respond(desk: DeskContext) -> None:
 
 def _review(desk: DeskContext) -> Review | None:
     """The draft that was really read; otherwise a notice says what is in the way."""
+    if desk.is_being_saved(desk.content.job):
+        return None
     review, reason = desk.review_to_decide()
     if review is not None and desk.questions.is_settled(review.question_id):
         return None
@@ -175,7 +193,8 @@ async def _send(desk: DeskContext, review: Review, decision: Decision, words: st
     question = review.question
     try:
         with desk.questions.settling(question.id):
-            await desk.session.inbox.decide(question.id, decision)
+            inbox = desk.session.inbox
+            await desk.keep(question.job, question.task_id, lambda: inbox.decide(question.id, decision))
         desk.acknowledge(question.job, question.task_id, words)
     finally:
         desk.refresh_queue()
@@ -203,15 +222,13 @@ def _decision(
     )  # fmt: skip
 
 
-APPROVE = _decision(
-    "approve", "a", "approve", "Approve the draft that is on the card.", 10, _approve, _reason_against_approval
-)
-REJECT = _decision("reject", "r", "reject", "Send the draft back to the author with a reason.", 11, _reject)
-REJECT_PLAIN = _decision(
-    "reject_plain", "R", "refuse", "Reject the draft without a reason; it asks first, and the task ends.", 12,
-    _reject_plain,
+_APPROVE_HELP = "Approve the draft; one of high risk by its name."
+APPROVE = _decision("approve", "a", "approve", _APPROVE_HELP, 10, _approve, _reason_against_approval)
+SEND_BACK = _decision("reject", "r", "send back", "Send back the draft to the author with a reason.", 11, _send_back)
+REJECT = _decision(
+    "reject_plain", "R", "reject", "Reject the draft without a reason; it asks first, and the task ends.", 16, _reject
 )  # fmt: skip
-EDIT = _decision("edit", "e", "edit", "Change the draft in your editor; checks run again.", 13, _edit)
+EDIT = _decision("edit", "e", "edit", "Edit the draft in your editor; it is checked again.", 13, _edit)
 RESPOND = _decision(
-    "respond", "w", "respond", "Send the author a few words; they do not count as a reject.", 34, _respond
+    "respond", "w", "respond", "Respond to the author in a few words; it does not count as sent back.", 16, _respond
 )

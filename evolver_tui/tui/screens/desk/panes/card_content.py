@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evolver_tui.core.job import JobState, Outcome
+from evolver_tui.core.journal import RESULT
 from evolver_tui.core.node import NodeDraft, NodeVersion
 from evolver_tui.core.question import Unreadable
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import age
-from evolver_tui.engine.durable.routine import RESULT
 from evolver_tui.tui.drawing.code_view import CodeDocument
 from evolver_tui.tui.drawing.formatting import count
 from evolver_tui.tui.drawing.page import Page, TextPage
@@ -21,6 +22,13 @@ from evolver_tui.tui.question_kinds import view_of
 from evolver_tui.tui.screens.desk.card import CardContent, JobIdentity
 from evolver_tui.tui.screens.desk.job_monitor import ModelRetry
 from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts, task_page
+
+if TYPE_CHECKING:
+    from evolver_tui.engine.author.author import LiveDraft
+
+
+_SILENCE_SECONDS = 10.0
+"""A model that sent nothing for so long is called silent."""
 
 
 def content_of(facts: CardFacts, now: float, symbols: Symbols) -> CardContent:
@@ -45,7 +53,41 @@ def with_ages(content: CardContent, facts: CardFacts, now: float, symbols: Symbo
     if current is None:
         return content
     pages = tuple(current if page.title == current.title else page for page in content.pages)
-    return content if pages == content.pages else content._replace(pages=pages)
+    is_running = asked is None and facts.detail.row.state is JobState.RUNNING
+    subtitle = _running_words(facts, now, symbols) if is_running else content.subtitle
+    if (pages, subtitle) == (content.pages, content.subtitle):
+        return content
+    return content._replace(pages=pages, subtitle=subtitle)
+
+
+def live_words(live: LiveDraft, since: float, now: float, failed: int, lines: int, symbols: Symbols) -> str:
+    """How far a model's answer has come: a line under the card's title.
+
+    Args:
+        since: when the job began to run, in seconds since 1970.
+        failed: how often the model failed at it.
+        lines: of code.
+    """
+    parts = [f"attempt {failed + 1}"] if failed else []
+    if lines:
+        parts.append(count(lines, "line"))
+    elif live.heard_at is None and not live.pieces:
+        parts.append("waiting for the first word")
+    elif live.pieces:
+        parts.append("answering")
+    else:
+        parts += ["thinking", count(live.thinking, "character")]
+    parts.append(age(now - since))
+    if live.heard_at is not None and now - live.heard_at >= _SILENCE_SECONDS:
+        parts.append(f"silent for {age(now - live.heard_at)}")
+    return f" {symbols.dot} ".join(parts)
+
+
+def _running_words(facts: CardFacts, now: float, symbols: Symbols) -> str:
+    if facts.live is None:
+        return facts.detail.row.state.value
+    failed = facts.retry.failed if facts.retry is not None else 0
+    return live_words(facts.live, facts.detail.row.since, now, failed, 0, symbols)
 
 
 def _plain(facts: CardFacts, symbols: Symbols, paragraphs: Sequence[tuple[str, str]], now: float) -> CardContent:
@@ -54,6 +96,8 @@ def _plain(facts: CardFacts, symbols: Symbols, paragraphs: Sequence[tuple[str, s
     state = Page("State", TextPage(tuple(paragraphs)))
     pages = [state, Page("Task", task_page(facts))]
     subtitle = row.outcome.value if row.outcome else row.state.value
+    if row.state is JobState.RUNNING:
+        subtitle = _running_words(facts, now, symbols)
     if draft is not None and row.state.is_over:
         code = Page("Code", CodeDocument(draft.code))
         pages = [code, *pages] if row.outcome is Outcome.APPROVED else [*pages, code]
@@ -96,8 +140,13 @@ def _state_paragraphs(facts: CardFacts, now: float) -> Iterator[tuple[str, str]]
                 yield f"Approved {ago} ago and saved as {safe_text(row.node, 100)}.", "text"
             else:
                 yield f"Approved {ago} ago and saved as version {saved.version}.", "text"
-                yield f"{safe_text(facts.nodes_folder)}{saved.node_id}/main.py", "strong"
-                yield f"evolver-tui run {saved.node_id} < input.json", "dim"
+                yield safe_text(os.path.join(facts.nodes_folder, saved.node_id, "main.py")), "strong"
+                yield f"evolver-tui run {saved.node_id}{safe_text(facts.run_options)} < input.json", "dim"
+            for copy in facts.kept:
+                yield "", "text"
+                yield f"The main.py of version {copy.version} had been changed by hand. That copy is kept:", "warn"
+                yield safe_text(copy.path, 1_000), "strong"
+                yield safe_text(copy.way_back, 2_000), "dim"
         case JobState.COMPLETED if row.outcome is Outcome.REJECTED:
             yield f"Rejected {ago} ago; nothing was saved.", "text"
         case JobState.COMPLETED if row.outcome is Outcome.SKIPPED:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evolver_tui.core.job import JobDetail, is_built_in
+from evolver_tui.core.node_run import NodeRun
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.safe_text import safe_block, safe_text
+from evolver_tui.engine.author.library import KeptCopy
 from evolver_tui.tui.drawing.page import TextPage
 from evolver_tui.tui.screens.desk.job_monitor import ModelRetry
+
+if TYPE_CHECKING:
+    from evolver_tui.engine.author.author import LiveDraft
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +27,22 @@ class CardFacts:
     question: OpenQuestion | None
     journal: Mapping[str, Any]
     nodes_folder: str = ""
+    run_options: str = ""
+    """As in `DeskSettings`."""
     retry: ModelRetry | None = None
     """That the model is being asked again."""
+    live: LiveDraft | None = None
+    """What the author has of the model's answer, before it is code."""
+    kept: Sequence[KeptCopy] = ()
+    """What was changed by hand in the library and replaced when this job's node was saved."""
     knows_routine: bool = True
     """Whether a worker of this console can go on with it."""
+    runs_by_hand: Sequence[NodeRun] = ()
+    """Runs of its draft that a person asked for, the latest one first."""
+    is_run_by_hand: bool = False
+    """Whether another one is going on."""
+    try_key: str = ""
+    """The key that begins one."""
 
     @property
     def worker(self) -> str:

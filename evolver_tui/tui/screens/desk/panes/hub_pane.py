@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from math import ceil
 from typing import TYPE_CHECKING
 
 from rich.style import Style
 from textual.message import Message
 
 from evolver_tui.core.safe_text import safe_text
+from evolver_tui.core.times import age
 from evolver_tui.tui.bridge import Rate
-from evolver_tui.tui.drawing.formatting import bars, duration, rate
+from evolver_tui.tui.drawing.formatting import bars, rate
 from evolver_tui.tui.drawing.pane import Pane
-from evolver_tui.tui.drawing.styles import Line, Symbols, fit, wrap_words
+from evolver_tui.tui.drawing.styles import Line, Symbols, fit, width_of, wrap_words
 
 if TYPE_CHECKING:
     from evolver_tui.core.link_state import LinkState
+    from evolver_tui.tui.screens.desk.outage_words import OutageWords
 
 MOST_RETRIES = 10
 LONGEST_REASON = 2_000
 """Characters of a reason that are shown: a hub's own words are among them."""
 _SPARK_CELLS = 20
+_SHORT_WAYS = {"WebSockets": "", "Server-Sent Events": "SSE"}
+"""How a hub is connected, as far as that is worth a word."""
 
 
 def link_symbol(state: LinkState | None, symbols: Symbols) -> tuple[str, str]:
@@ -42,9 +47,11 @@ def link_words(state: LinkState, now: float, dot: str) -> str:
             return "connecting…"
         case "connected":
             ping = f" {dot} {state.ping_ms:.0f} ms" if state.ping_ms is not None else ""
-            return f"connected {duration(now - state.since)}{ping}"
+            way = _SHORT_WAYS.get(state.transport, state.transport)
+            by = f" {dot} {way}" if way else ""
+            return f"connected {age(now - state.since)}{by}{ping}"
         case "waiting":
-            left = f" in {max(0.0, state.retry_at - now):.0f} s" if state.retry_at is not None else ""
+            left = f" in {age(ceil(state.retry_at - now))}" if state.retry_at is not None else ""
             return f"retry {state.retries} of {MOST_RETRIES}{left}"
         case "ended":
             return "ended"
@@ -52,7 +59,7 @@ def link_words(state: LinkState, now: float, dot: str) -> str:
 
 
 class HubPane(Pane):
-    """Address and state of the link, then the rates, or why there is none; drawn again when that reads otherwise."""
+    """Address and state of the link, the rates, or why there is none, and what is paused; drawn when that changes."""
 
     pane_name = "hub"
     can_focus = True
@@ -70,7 +77,9 @@ class HubPane(Pane):
         self._connect_key = connect_key
         self._state: LinkState | None = None
         self._author = ""
+        self._outage: OutageWords | None = None
         self._is_paused = False
+        self._unheard = ""
         self._tasks_in, self._tasks_out = Rate(), Rate()
         self._lines: list[Line] = []
         self.set_title("Hub")
@@ -79,9 +88,19 @@ class HubPane(Pane):
         """Who writes."""
         self._author = label
 
-    def update(self, state: LinkState | None, tasks_in: Rate, tasks_out: Rate, is_paused: bool) -> None:
-        """What is so now."""
+    def update(
+        self,
+        state: LinkState | None,
+        tasks_in: Rate,
+        tasks_out: Rate,
+        is_paused: bool,
+        outage: OutageWords | None,
+        unheard: str = "",
+    ) -> None:
+        """What is so now; `unheard` is what a hub calls that has not called what is listened to."""
         before, self._state = self._state, state
+        self._outage = outage
+        self._unheard = unheard
         self._tasks_in, self._tasks_out, self._is_paused = tasks_in, tasks_out, is_paused
         if state is not before:
             self._tell_end(before, state)
@@ -121,9 +140,20 @@ class HubPane(Pane):
         if state is not None and state.reason and state.phase != "connected":
             for row in _first_rows(safe_text(state.reason, LONGEST_REASON), width - 2, height - 2):
                 yield [("  ", "text"), (row, style)]
+        elif self._unheard:
+            for row in _first_rows(safe_text(self._unheard, LONGEST_REASON), width - 2, height - 3):
+                yield [("  ", "text"), (row, "warn")]
         else:
             yield self._rate_line("in ", self._tasks_in, width)
-            yield self._rate_line("out", self._tasks_out, width)
+            if self._outage is None:
+                yield self._rate_line("out", self._tasks_out, width)
+        if self._outage is not None:
+            head, brief, when = self._outage
+            dot = f" {self.symbols.dot} "
+            if width_of(head + dot + when) > width:
+                when = when.removeprefix("next try ")
+            yield [(fit(head, width - width_of(dot + when)) + dot + when, "warn")]
+            yield [(fit(brief, width), "warn")]
         yield [(fit(self._author, width), "dim")]
 
     def _state_words(self, state: LinkState | None) -> str:

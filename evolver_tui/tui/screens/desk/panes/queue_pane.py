@@ -69,6 +69,8 @@ class QueuePane(Filterable):
         self._top = 0
         self._counts: QueueCounts | None = None
         self._has_read = False
+        self.is_chosen = False
+        """Whether a person put the cursor where it is; before that it stands on what came first."""
         self._goal: Goal = "around"
         self._wanted = asyncio.Event()
         self._rest_until = 0.0
@@ -140,6 +142,7 @@ class QueuePane(Filterable):
 
     def select(self, row: QueueRow) -> None:
         """Put the cursor on a job, wherever it stands."""
+        self.is_chosen = True
         index = self._window.index_of(row.job)
         if index is not None:
             self._move_to(index)
@@ -157,6 +160,7 @@ class QueuePane(Filterable):
     def move_top(self) -> None:
         """To the first row of the queue."""
         if self._window.has_before:
+            self.is_chosen = True
             self._want("top")
         else:
             self._top = 0
@@ -165,11 +169,13 @@ class QueuePane(Filterable):
     def move_bottom(self) -> None:
         """To the last row of the queue."""
         if self._window.has_after:
+            self.is_chosen = True
             self._want("bottom")
         else:
             self._move_to(len(self._window.rows) - 1)
 
     def _move_to(self, index: int) -> None:
+        self.is_chosen = True
         rows = self._window.rows
         index = max(0, min(index, len(rows) - 1))
         moved = index != self._cursor

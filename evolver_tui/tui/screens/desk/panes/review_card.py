@@ -14,7 +14,7 @@ from evolver_tui.tui.drawing.page import Page, TextPage
 from evolver_tui.tui.drawing.selectable import SelectablePane
 from evolver_tui.tui.drawing.selected_text import Document
 from evolver_tui.tui.drawing.styles import Fragment, Line, fit, line_width, set_out, spread
-from evolver_tui.tui.screens.desk.card import CardContent, message_content
+from evolver_tui.tui.screens.desk.card import RUN_PAGE, CardContent, ReviewIdentity, message_content
 from evolver_tui.tui.screens.desk.receipts import fit_receipt
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ _TOO_LITTLE = "Too little of the draft is in sight: give the card more room, or 
 
 _ROWS_TO_BREATHE = 14
 """With more rows than these, one of them stays empty under the tabs."""
+
+_CELLS_BESIDE_SUBTITLE = 4
+"""A corner and a blank at each end of it."""
 
 _SUMMARY_ROWS = 3
 """The rule and two rows of findings."""
@@ -101,8 +104,18 @@ class ReviewCard(SelectablePane, Movable):
         self._content = content
         self._tab = min(self._tab, len(content.pages) - 1)
         self.set_title(content.title)
-        self.set_subtitle(content.subtitle)
+        self._fit_subtitle()
         self.refresh()
+
+    def _fit_subtitle(self) -> None:
+        """Show the longest form of the subtitle that the border has room for."""
+        forms = self._content.subtitle_forms or ([(self._content.subtitle, "")],)
+        room = self.outer_size.width - _CELLS_BESIDE_SUBTITLE
+        self.set_subtitle(next((form for form in forms if line_width(form) <= room), forms[-1]))
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Another width has room for another form of the subtitle."""
+        self._fit_subtitle()
 
     def ask_for(self, job: int) -> None:
         """A person goes to this job: what is shown of it next was asked for."""
@@ -194,6 +207,15 @@ class ReviewCard(SelectablePane, Movable):
         """The page to the left."""
         self._turn_to((self._tab - 1) % len(self._content.pages))
 
+    def show_runs(self, question_id: int) -> None:
+        """Turn to what came of running a draft, at its top, if that draft lies here and nobody selects anything."""
+        identity, titles = self._content.identity, [page.title for page in self._content.pages]
+        is_here = isinstance(identity, ReviewIdentity) and identity.question == question_id
+        if is_here and RUN_PAGE in titles and self.text_selection is None:
+            self._tab = titles.index(RUN_PAGE)
+            self._tops[self._tab] = 0
+            self.refresh()
+
     def _turn_to(self, tab: int) -> None:
         self._touch()
         self.end_selection()
@@ -263,7 +285,8 @@ class ReviewCard(SelectablePane, Movable):
 
     @property
     def _has_summary(self) -> bool:
-        return bool(self._content.summary) and self.page.title != "Checks" and self.size.height > 4 + _SUMMARY_ROWS
+        is_in_page = self.page.title in ("Checks", RUN_PAGE)
+        return bool(self._content.summary) and not is_in_page and self.size.height > 4 + _SUMMARY_ROWS
 
     @property
     def _body_start(self) -> int:
@@ -336,7 +359,8 @@ class ReviewCard(SelectablePane, Movable):
             words = (self.selection_words, "key")
         if not self._has_summary and self._banner:
             words = (self._banner, "warn")
-        place = f"{self._place_words()} " if self._row_count > self._body_height else ""
+        has_place = self._row_count > self._body_height and not self.selection_words  # which needs the room
+        place = f"{self._place_words()} " if has_place else ""
         room = width - line_width(left) - len(place) - 2
         if words[0]:
             left = [*left, (fit_receipt(words[0], max(0, room)), words[1])]

@@ -15,6 +15,12 @@ from evolver_tui.tui.screens.desk.panes.hub_pane import link_symbol
 
 if TYPE_CHECKING:
     from evolver_tui.core.link_state import LinkState
+    from evolver_tui.tui.screens.desk.outage_words import OutageWords
+
+
+_WIDE = 100
+_BADGE_CELLS = 12
+"""Of the badge, and the gap before what follows it and behind."""
 
 
 class Status(NamedTuple):
@@ -25,23 +31,31 @@ class Status(NamedTuple):
     per_second: float = 0.0
     waiting: int = 0
     needs_you: int = 0
+    tier: str = ""
+    """How nodes are held here; empty while nobody knows."""
+    runs_unheld: bool = False
+    """Whether nodes run although nothing holds them."""
     author: str = ""
     session_id: str = ""
     is_paused: bool = False
     is_closing: bool = False
-    cannot_save: bool = False
-    """Whether the database cannot be written at this moment."""
+    trouble: str = ""
+    """What cannot be done with the database at this moment, in two words; empty while all can."""
+    outage: OutageWords | None = None
+    """What jobs share and does not work."""
 
 
 class StatusLine(Pane):
     """One row, drawn again when it reads differently."""
 
-    def __init__(self, views: Sequence[tuple[str, str]], *, plain: bool = False) -> None:
+    def __init__(self, views: Sequence[tuple[str, str]], try_key: str, *, plain: bool = False) -> None:
         """Args:
         views: key and label of each.
+        try_key: tries at once what does not work.
         """
         super().__init__(plain=plain, id="status")
         self._views = views
+        self._try_hint = f"{try_key} try now"
         self._status = Status()
 
     def update(self, status: Status) -> None:
@@ -67,17 +81,28 @@ class StatusLine(Pane):
 
     def _groups(self, width: int) -> Iterator[list[Fragment]]:
         status = self._status
-        if status.cannot_save:
-            yield [(f"{self.symbols.rejected} cannot save", "error"), ("  ", "text")]
+        needs_you: list[Fragment] = [(f" needs you {status.needs_you:,} ", "alarm"), ("  ", "text")]
+        if status.trouble:
+            yield [(f"{self.symbols.rejected} {status.trouble}", "error"), ("  ", "text")]
+        if status.outage is not None:
+            hint = self._try_hint if width >= _WIDE else ""  # else it stands in the key line alone
+            yield [(status.outage.line(self.symbols.dot, width - _BADGE_CELLS, hint), "warn"), ("  ", "text")]
+            if status.needs_you:
+                yield needs_you
         mark, style = link_symbol(status.link, self.symbols)
         yield [(f"{mark} ", style), (self._hub_words(width), "text"), ("  ", "text")]
         yield [("queue ", "text"), (f"{status.waiting:,}", "strong"), ("  ", "text")]
-        if status.needs_you:
-            yield [(f" needs you {status.needs_you:,} ", "alarm"), ("  ", "text")]
+        if status.needs_you and status.outage is None:
+            yield needs_you
+        if status.tier == "none":
+            words = "box none, nodes run" if status.runs_unheld else "box none"
+            yield [(f"{self.symbols.rejected} {words}", "error"), ("  ", "text")]
         if status.is_closing:
-            yield [("finishing… q again leaves at once", "warn"), ("  ", "text")]
+            yield [("finishing… q again quits at once", "warn"), ("  ", "text")]
         if status.is_paused:
             yield [("intake paused", "warn"), ("  ", "text")]
+        if status.tier not in ("", "none"):
+            yield [(f"box {status.tier}", "text"), ("  ", "text")]
         if status.author:
             yield [(status.author, "text"), ("  ", "text")]
 
@@ -88,5 +113,5 @@ class StatusLine(Pane):
         name = "sample hub" if self._status.is_sample else safe_text(link.url.host, 40)
         if link.phase == "connected":
             speed = rate(self._status.per_second)
-            return f"{name} {speed}" if width >= 100 else speed
-        return f"{name} {link.phase}" if width >= 100 else link.phase
+            return f"{name} {speed}" if width >= _WIDE else speed
+        return f"{name} {link.phase}" if width >= _WIDE else link.phase

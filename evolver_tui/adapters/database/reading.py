@@ -1,0 +1,88 @@
+"""What is read of a database, whoever runs the statements."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+from evolver_tui.adapters.database import queries
+from evolver_tui.adapters.database.queries import Ask
+from evolver_tui.core.job import JobDetail, QueueCounts, QueueKey, QueueRow
+from evolver_tui.core.question import OpenQuestion
+from evolver_tui.core.routine_state import Pause, SharedState
+from evolver_tui.engine.signal_log import SessionRecord, StoredSignal
+from evolver_tui.engine.store import ReadStore
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_HIGHEST: Final = 2**63 - 1
+"""The highest number a column holds."""
+
+
+def is_number(value: int) -> bool:
+    """Whether a column could hold this number; a person may type any."""
+    return 0 < value <= _HIGHEST
+
+
+class Reading(ReadStore, ABC):
+    """Every read, on top of one that asks."""
+
+    @abstractmethod
+    async def _ask(self, query: Callable[Concatenate[Ask, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a query at one moment of the database."""
+
+    async def _scan(self, query: Callable[Concatenate[Ask, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run one that looks at many rows."""
+        return await self._ask(query, *args, **kwargs)
+
+    async def rows_after(self, key: QueueKey | None, limit: int, search: str = "") -> Sequence[QueueRow]:
+        run = self._scan if search else self._ask
+        return await run(queries.rows_after, key, limit, search)
+
+    async def rows_before(self, key: QueueKey | None, limit: int, search: str = "") -> Sequence[QueueRow]:
+        run = self._scan if search else self._ask
+        return await run(queries.rows_before, key, limit, search)
+
+    async def rank_of(self, key: QueueKey, search: str = "") -> int:
+        return await self._scan(queries.rank_of, key, search)
+
+    async def row(self, job: int) -> QueueRow | None:
+        return await self._ask(queries.row, job) if is_number(job) else None
+
+    async def counts(self) -> QueueCounts:
+        return await self._ask(queries.counts)
+
+    async def job(self, job: int) -> JobDetail | None:
+        return await self._ask(queries.job_detail, job) if is_number(job) else None
+
+    async def job_of_task(self, task_id: str) -> int | None:
+        return await self._ask(queries.job_of_task, task_id)
+
+    async def failed_jobs(self, holding: str = "") -> Sequence[int]:
+        """Every failed job whose error holds this text in any case, as they arrived."""
+        return await self._ask(queries.failed_jobs, holding)
+
+    async def journal(self, job: int) -> Mapping[str, Any]:
+        return await self._ask(queries.journal_of, job) if is_number(job) else {}
+
+    async def shared_of(self, job: int) -> SharedState:
+        return await self._ask(queries.shared_of, job) if is_number(job) else SharedState()
+
+    async def pauses_of(self, job: int) -> Sequence[Pause]:
+        return await self._ask(queries.pauses_of, job) if is_number(job) else ()
+
+    async def open_questions(self, limit: int = 200) -> Sequence[OpenQuestion]:
+        return await self._ask(queries.open_questions, limit)
+
+    async def question(self, question_id: int) -> OpenQuestion | None:
+        return await self._ask(queries.open_question, question_id) if is_number(question_id) else None
+
+    async def open_question_of(self, job: int) -> OpenQuestion | None:
+        return await self._ask(queries.open_question_of, job) if is_number(job) else None
+
+    async def sessions(self) -> Sequence[SessionRecord]:
+        return await self._ask(queries.sessions)
+
+    async def signals(self, session_id: str, after: int = 0, limit: int = 1000) -> Sequence[StoredSignal]:
+        return await self._ask(queries.signals_after, session_id, after, limit)

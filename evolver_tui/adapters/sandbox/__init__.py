@@ -1,0 +1,1 @@
+"""Boxes for programs that nobody trusts."""

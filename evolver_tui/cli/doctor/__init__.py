@@ -1,0 +1,1 @@
+"""`evolver-tui doctor`: what works on this machine, and what to do about the rest."""

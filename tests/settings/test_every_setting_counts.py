@@ -1,0 +1,361 @@
+"""Every key that `config show` prints changes what the program hands on beyond the config: a table, by setting."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import tomllib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from evolver_tui.adapters.llm.http import HttpBackend
+from evolver_tui.adapters.nodes.library import NodeFiles
+from evolver_tui.adapters.routines.plugins import PlugIn
+from evolver_tui.adapters.signalr.link import SignalRLink
+from evolver_tui.adapters.system_clock import SystemClock
+from evolver_tui.cli.console import ConsoleOptions, _desk_settings
+from evolver_tui.core.address import Address
+from evolver_tui.core.errors import BackendError
+from evolver_tui.core.task import Task
+from evolver_tui.engine.author.prompt import author_prompt
+from evolver_tui.engine.durable.worker import Worker
+from evolver_tui.engine.session import Session
+from evolver_tui.settings.config import Config, show_config
+from evolver_tui.settings.themes import known_themes
+from evolver_tui.settings.workspace import Workspace, find_workspace
+from evolver_tui.tui.actions import key_bindings, with_own_keys
+from evolver_tui.tui.app import EvolverApp
+from evolver_tui.tui.attention import attend
+from evolver_tui.tui.desk_settings import DeskSettings
+from evolver_tui.tui.views import ACTIONS, VIEWS, keymap_of
+from evolver_tui.wiring import known_routines, known_tools, make_backend, make_runner, make_session
+from tests.support.boxes import SANDBOX
+from tests.support.links import Recorder
+from tests.support.provider_server import ProviderServer, openai_answer
+
+ENVIRON = {"USER": "ada", "EVOLVER_HUB_TOKEN": "usual token", "MY_TOKEN": "my token"} | {
+    "OPENAI_API_KEY": "usual key", "MY_KEY": "my key", "PATH": os.environ["PATH"]
+}  # fmt: skip
+TASK = Task.from_raw({"id": "1", "taskName": "A name", "llmTaskType": "summarize"})
+
+
+@dataclass(frozen=True)
+class Place:
+    """A workspace whose config says something, and the provider that it may name."""
+
+    workspace: Workspace
+    provider: ProviderServer
+
+    @property
+    def session(self) -> Session:
+        """Its session, not opened."""
+        return make_session(self.workspace)
+
+    @property
+    def desk(self) -> DeskSettings:
+        """What the console is told."""
+        return _desk_settings(ConsoleOptions(), self.workspace)
+
+    @property
+    def app(self) -> EvolverApp:
+        """The console, not started."""
+        return EvolverApp(lambda: self.session, lambda: ([], None), self.desk)
+
+    @property
+    def backend(self) -> HttpBackend:
+        """What asks the model."""
+        made = make_backend(self.workspace, SystemClock())
+        assert isinstance(made, HttpBackend)
+        return made
+
+    @property
+    def link(self) -> SignalRLink:
+        """The link to a hub."""
+        made = self.session._parts.make_link(Address("http://127.0.0.1:1/hub"), Recorder())
+        assert isinstance(made, SignalRLink)
+        return made
+
+
+Look = Callable[[Place], Any]
+
+
+async def asked(place: Place) -> Any:
+    """What reaches the provider when the author asks."""
+    router = known_tools(place.workspace).tools["task_to_workflow_router"]
+    backend, before = place.backend, len(place.provider.requests)
+    place.provider.then([openai_answer("Hello")])
+    try:
+        async for _ in backend.stream(author_prompt(router, (), TASK, {}, (), "")):
+            pass
+    except BackendError:
+        pass  # the answer is of one format, the question may be of another
+    await backend.close()
+    assert len(place.provider.requests) == before + 1
+    return place.provider.requests[-1]
+
+
+async def authorization(place: Place) -> str:
+    return str((await asked(place)).headers["authorization"])
+
+
+async def key_headers(place: Place) -> set[str]:
+    """The headers that carry the key."""
+    return {name for name, value in (await asked(place)).headers.items() if "usual key" in value}
+
+
+def body(field: str) -> Look:
+    async def look(place: Place) -> Any:
+        return (await asked(place)).json[field]
+
+    return look
+
+
+def hub(field: str) -> Look:
+    return lambda place: getattr(place.link._settings, field)
+
+
+def backend(field: str) -> Look:
+    return lambda place: getattr(place.backend._settings, field)
+
+
+def backend_label(place: Place) -> str:
+    made = place.session._parts.backend
+    assert made is not None
+    return made.info.label
+
+
+def author(field: str) -> Look:
+    def look(place: Place) -> Any:
+        made = place.session.author
+        assert made is not None
+        return getattr(made._limits, field)
+
+    return look
+
+
+def run_limit(name: str) -> Look:
+    """What a run of a node may take."""
+
+    def look(place: Place) -> float:
+        return cast(float, getattr(make_runner(place.workspace, SANDBOX)._limits, name))
+
+    return look
+
+
+def tool_limit(name: str) -> Look:
+    """What a run of a node may ask of its tools."""
+
+    def look(place: Place) -> int:
+        return cast(int, getattr(make_runner(place.workspace, SANDBOX)._tool_limits, name))
+
+    return look
+
+
+def max_takeovers(place: Place) -> int:
+    (worker,) = [each for each in place.session.workers._workers if isinstance(each, Worker)]
+    return worker._max_takeovers
+
+
+async def database_file(place: Place) -> list[str]:
+    """Which file the store makes."""
+    store = place.session.store
+    await store.open()
+    await store.close()
+    return sorted(path.name for path in place.workspace.paths.data.parent.rglob("*.db"))
+
+
+def library(place: Place) -> str:
+    made = place.session.library
+    assert isinstance(made, NodeFiles)
+    return made.root.name
+
+
+def token(place: Place) -> str:
+    made = place.link._token_factory
+    assert made is not None
+    return made()
+
+
+def base_url(place: Place) -> str:
+    return str(place.backend._settings.base_url)
+
+
+def editor(place: Place) -> tuple[str, ...]:
+    find = place.desk.editor
+    assert find is not None
+    return tuple(find())
+
+
+def tracing(place: Place) -> bool:
+    made = known_routines(place.workspace).routines["mine"]
+    assert isinstance(made, PlugIn)
+    return made._tracing
+
+
+class Terminal:
+    """As much of an app as has a bell and a title."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self._driver = self
+        self.app_suspend_signal = self.app_resume_signal = self
+
+    def write(self, sequence: str) -> None:
+        self.done.append("title")
+
+    def bell(self) -> None:
+        self.done.append("bell")
+
+    def subscribe(self, *arguments: Any, **named: Any) -> None:
+        pass
+
+
+def attention(place: Place) -> set[str]:
+    """What is done to a terminal when something comes to need a person who looks elsewhere."""
+    terminal = Terminal()
+    told = attend(cast("Any", terminal), cast("Any", None), place.desk)
+    told.update(0, is_looked_at=False)
+    told.update(1, is_looked_at=False)
+    return set(terminal.done)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a key's value shows in: there, and nowhere without it."""
+
+    value: str
+    """As the config file has it; {provider} and {home} stand for an address and a folder."""
+    look: Look
+    seen: object
+    beside: str = ""
+    """What else its section holds, with and without the value."""
+
+
+ASKING = 'kind = "openai"\nmodel = "coder"\nbase_url = "{provider}/v1"\n'
+UNASKED = 'kind = "openai"\nmodel = "coder"\n'
+
+EFFECTS = {
+    "hub.url": Effect('"http://hub.example/tasks"', lambda place: str(place.desk.connect_url), "http://hub.example/tasks"),
+    "hub.method": Effect('"Other"', hub("method"), "Other"),
+    "hub.token_env": Effect('"MY_TOKEN"', token, "my token"),
+    "hub.frame_limit_mib": Effect("1", hub("frame_limit"), 1024 * 1024),
+    "hub.redirect_hosts": Effect('["other.example"]', hub("redirect_hosts"), ("other.example",)),
+    "hub.ping_seconds": Effect("7.5", hub("ping_interval"), 7.5),
+    "hub.timeout_seconds": Effect("77", hub("server_timeout"), 77.0),
+    "backend.kind": Effect('"openai"', backend_label, "openai/coder", 'model = "coder"\n'),
+    "backend.base_url": Effect('"https://models.example/v2"', base_url, "https://models.example/v2", UNASKED),
+    "backend.model": Effect('"writer"', body("model"), "writer", ASKING),
+    "backend.api_key_env": Effect('"MY_KEY"', authorization, "Bearer my key", ASKING),
+    "backend.key_header": Effect('"my-key"', key_headers, {"my-key"}, ASKING),
+    "backend.temperature": Effect("1.5", body("temperature"), 1.5, ASKING),
+    "backend.max_tokens": Effect("12345", body("max_tokens"), 12345, ASKING),
+    "backend.connect_timeout": Effect("1.5", backend("connect_timeout"), 1.5, UNASKED),
+    "backend.read_timeout": Effect("2.5", backend("read_timeout"), 2.5, UNASKED),
+    "backend.total_timeout": Effect("3.5", backend("total_timeout"), 3.5, UNASKED),
+    "author.max_rejects": Effect("7", author("rejects"), 7),
+    "author.write_attempts": Effect("9", author("writes"), 9),
+    "author.max_repairs": Effect("5", author("repairs"), 5),
+    "author.try_seconds": Effect("3.5", author("try_seconds"), 3.5),
+    "worker.max_takeovers": Effect("11", max_takeovers, 11),
+    "sandbox.seconds": Effect("7.5", run_limit("seconds"), 7.5),
+    "sandbox.cpu_seconds": Effect("7", run_limit("cpu_seconds"), 7),
+    "sandbox.memory_mb": Effect("100", run_limit("memory_mb"), 100),
+    "sandbox.file_mb": Effect("7", run_limit("file_mb"), 7),
+    "sandbox.disk_mb": Effect("7", run_limit("disk_mb"), 7),
+    "sandbox.files": Effect("7", run_limit("files"), 7),
+    "sandbox.open_files": Effect("17", run_limit("open_files"), 17),
+    "sandbox.processes": Effect("7", run_limit("processes"), 7),
+    "sandbox.output_bytes": Effect("2048", run_limit("output_bytes"), 2048),
+    "sandbox.tool_calls": Effect("7", tool_limit("calls"), 7),
+    "sandbox.tool_bytes": Effect("7", tool_limit("all_bytes"), 7),
+    "desk.theme": Effect('"paper"', lambda place: place.app.theme, "paper"),
+    "desk.ascii": Effect("true", lambda place: place.app.desk.has_class("-plain"), True),
+    "desk.title": Effect("false", attention, {"bell"}),
+    "desk.bell": Effect("false", attention, {"title"}),
+    "desk.reviewer": Effect('"Grace"', lambda place: place.session._parts.person, "Grace"),
+    "desk.editor": Effect('"sh -e"', editor, ("sh", "-e")),
+    "library.nodes": Effect('"{home}/elsewhere"', library, "elsewhere"),
+    "database.url": Effect('"{home}/elsewhere.db"', database_file, ["elsewhere.db"]),
+    "langgraph.tracing": Effect("true", tracing, True),
+}  # fmt: skip
+
+KEY_OF_NOBODY = "f24"
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[ProviderServer]:
+    async with ProviderServer() as server:
+        yield server
+
+
+def place_of(home: Path, provider: ProviderServer, config: str) -> Place:
+    (home / "config").mkdir(parents=True)
+    config = config.replace("{provider}", provider.url).replace("{home}", str(home))
+    (home / "config" / "config.toml").write_text(config)
+    return Place(find_workspace(str(home), None, None, ENVIRON), provider)
+
+
+async def seen(look: Look, place: Place) -> Any:
+    found = look(place)
+    return await found if inspect.isawaitable(found) else found
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("setting", EFFECTS)
+async def test_setting_has_an_effect(
+    setting: str, tmp_path: Path, provider: ProviderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    effect = EFFECTS[setting]
+    section, _, key = setting.partition(".")
+    routine = '[routines]\nmine = "mine:work"\n'
+    beside = "".join(line for line in effect.beside.splitlines(True) if not line.startswith(f"{key} "))
+    without = place_of(tmp_path / "without", provider, f"{routine}[{section}]\n{effect.beside}")
+    with_it = place_of(tmp_path / "with", provider, f"{routine}[{section}]\n{beside}{key} = {effect.value}\n")
+    assert await seen(effect.look, with_it) == effect.seen
+    assert await seen(effect.look, without) != effect.seen
+
+
+@pytest.mark.anyio
+async def test_routine_that_is_named_is_known(tmp_path: Path, provider: ProviderServer) -> None:
+    place = place_of(tmp_path, provider, '[routines]\nmine = "mine:work"\n')
+    assert "mine" in known_routines(place.workspace).routines
+    assert any(worker.knows("mine") for worker in place.session.workers._workers)
+
+
+@pytest.mark.anyio
+async def test_every_action_takes_another_key(tmp_path: Path, provider: ProviderServer) -> None:
+    for number, action in enumerate(ACTIONS):
+        place = place_of(tmp_path / str(number), provider, f'[keys]\n"{action.id}" = "{KEY_OF_NOBODY}"\n')
+        bound = with_own_keys(ACTIONS, place.desk.key_overrides)
+        keymap = keymap_of(VIEWS[0], VIEWS, bound)
+        found = keymap.find(next(iter(action.panes), ""), KEY_OF_NOBODY)
+        assert found is not None
+        assert found.id == action.id
+        assert keymap_of(VIEWS[0], VIEWS, ACTIONS).find(next(iter(action.panes), ""), KEY_OF_NOBODY) is None
+    assert place.app.actions[-1].key == KEY_OF_NOBODY, "the console takes the same"
+
+
+@pytest.mark.anyio
+async def test_every_theme_can_be_worn(tmp_path: Path, provider: ProviderServer) -> None:
+    colors = {}
+    for name in known_themes(tmp_path):
+        app = place_of(tmp_path / name, provider, f'[desk]\ntheme = "{name}"\n').app
+        assert app.theme == name
+        colors[name] = tuple(app.theme_variables.items())
+    assert len(set(colors.values())) == len(colors) > 5
+
+
+def test_every_setting_that_is_shown_stands_in_the_table() -> None:
+    printed = show_config(Config(), actions=key_bindings(ACTIONS))
+    tables = tomllib.loads(printed)
+    shown = {f"{section}.{key}" for section, keys in tables.items() for key in keys}
+    assert shown == set(EFFECTS)
+    assert set(tables) - {setting.partition(".")[0] for setting in EFFECTS} == {"routines", "keys"}
+    _, _, keys = printed.partition("[keys]")
+    assert re.findall(r'^# "([^"]+)" = ', keys, re.MULTILINE) == [action.id for action in ACTIONS]

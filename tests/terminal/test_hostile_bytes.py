@@ -1,0 +1,254 @@
+"""What strangers wrote, in a real terminal: the bytes that arrive there are words, and what the console itself sends.
+
+Everything that a person can look at is filled with hostile strings: tasks, questions, drafts, reports, errors, signals,
+nodes on disk, the config, a hub's goodbye. `tests/tui/test_hostile_strings.py` holds that all of it is shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evolver_tui.cli.parser import make_parser
+from evolver_tui.core.node import CheckReport, Finding, FindingLevel, NodeDraft, Risk
+from evolver_tui.core.signal import Observation
+from evolver_tui.engine.author.library import Approval
+from evolver_tui.settings.workspace import Workspace
+from evolver_tui.wiring import NO_WORK, make_library
+from tests.support.hostile import (
+    ODD_NAME,
+    as_kept,
+    assert_console_steers_alone,
+    assert_harmless,
+    bundles,
+    numbered,
+    repeating_session,
+    task_of,
+)
+from tests.support.hubs import Peer, RawHub
+from tests.support.processes import environment
+from tests.support.runs import a_run
+from tests.support.sessions import Watch, running, send, workspace_in
+from tests.support.terminal import ENTER, ESCAPE, Terminal, console, look
+
+SIZE = (120, 48)
+PACKS = bundles(2_000)
+CONFIG = """
+[desk]
+reviewer = "a [/] [@click=app.quit]b"
+[backend]
+kind = "openai"
+model = "[@click=app.quit]x $error {0}"
+"""
+ECHO = "import json, sys\nprint(json.dumps(json.load(sys.stdin), ensure_ascii=False))\n"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A home in which everything is hostile: five questions, five reviews, five failures, signals, a node, a config."""
+    place = workspace_in(tmp_path_factory.mktemp("hostile") / ODD_NAME, CONFIG, {"USER": "ada [/]\x1b]0;x\x07"})
+    asyncio.run(fill(place))
+    library = make_library(place)
+    words = "".join(as_kept(pack) for pack in PACKS)
+    for version, code in (("1", f"# {words}"), ("2", ECHO)):
+        draft = NodeDraft("odd", words, code, (words,), words, words)
+        report = CheckReport((Finding(words, FindingLevel.NOTE, words, 1),), (words,), (words,), Risk.LOW)
+        runs = [a_run(words, {words: words}, input={words: {words: 1}}), a_run(output={"a": words}, input={"a": 1})]
+        library.save(draft, report, Approval(words, words, f"{words}{version}", words, (words,)), runs)
+    return place
+
+
+async def fill(place: Workspace) -> None:
+    """Let a session say all of it."""
+    session = repeating_session(place)
+    watch = Watch(session)
+    await session.open()
+    await send(session, *(task_of(pack, does) for pack in PACKS for does in ("ask", "draft", "fail")))
+    for tag, text in numbered():
+        session.bus.emit(Observation(f"{tag}{text}", {f"{tag}{text}": f"{tag}{text}"}))
+    await watch.until("task.failed", len(PACKS))
+    await watch.until("question.asked", len(PACKS))
+    await watch.until("review.requested", len(PACKS))
+    await session.close()
+
+
+# --- the console
+
+
+def press(terminal: Terminal, *keys: str) -> None:
+    """Press keys, each once the one before has changed the screen."""
+    for key in keys:
+        before = terminal.text
+        terminal.send(key)
+        terminal.wait_until(lambda screen, before=before: screen != before, f"what {key!r} does")  # type: ignore[misc]
+
+
+def open_and_close(terminal: Terminal, key: str, shows: str) -> None:
+    """Open a dialog as a person does, who looks first."""
+    look()
+    terminal.send(key)
+    terminal.wait_for(shows)
+    look()
+    terminal.send(ESCAPE)
+    terminal.wait_without(shows)
+
+
+def test_nothing_that_the_console_shows_steers_its_terminal(place: Workspace, tmp_path: Path) -> None:
+    left = iter([*PACKS, *PACKS, *PACKS])
+
+    def say_goodbye(peer: Peer) -> None:
+        peer.shake_hands()
+        peer.send({"type": 1, "target": "TaskHub", "arguments": [PACKS[0], {PACKS[1]: PACKS[2]}]})
+        peer.send({"type": 7, "error": next(left)})
+        peer.read_to_end()
+
+    home = place.paths.config_file.parent.parent
+    arguments = ("--nodes", str(place.nodes), "--no-worker")
+    environ = environment(tmp_path)
+    with (
+        RawHub(say_goodbye) as hub,
+        console(home, *arguments, "--hub", hub.url, environ=environ, size=SIZE) as terminal,
+    ):
+        terminal.wait_for(f"needs you {2 * len(PACKS)}", "ended")
+        for key, shows in (
+            ("?", "Keys"),
+            ("m", "Notices"),
+            ("i", "Needs you"),
+            ("c", "Choose a hub"),
+            ("\x10", "Commands"),
+        ):
+            open_and_close(terminal, key, shows)
+        terminal.send("g")
+        for _ in range(3 * len(PACKS)):
+            press(terminal, ENTER, "l", "l", "l", ESCAPE, "j")
+        assert not terminal.is_over
+    assert_console_steers_alone(terminal.raw)
+    assert b"Traceback" not in terminal.raw
+    assert terminal.title.startswith("evolver")
+
+
+# --- commands
+
+RUN_ALL = """
+import io, json, sys
+from evolver_tui.cli.main import main
+for arguments, given in json.load(open(sys.argv[1])):
+    sys.stdin = io.TextIOWrapper(io.BytesIO(given.encode()))
+    print(f"{arguments[0]} ends with {main(arguments)}", flush=True)
+"""
+"""One process for several: most of what a command takes is Python's start."""
+
+
+def run_all(folder: Path, commands: Sequence[tuple[Sequence[str], str]]) -> str:
+    """What these commands, each with what it is given on standard input, write to a terminal."""
+    file = folder / "commands.json"
+    file.write_text(json.dumps(commands))
+    with Terminal([sys.executable, "-c", RUN_ALL, str(file)], folder, environment(folder), SIZE) as terminal:
+        assert terminal.wait() == 0
+    return terminal.raw.decode()
+
+
+def once(code: str) -> list[list[str]]:
+    """Commands that come to their end by themselves, in an order in which each finds something to tell; `code` names a
+    file."""
+    steered = [["jobs", "list"], ["nodes", "list"], ["nodes", "show", "odd"], ["nodes", "diff", "odd", "1", "2"]]
+    steered += [["nodes", "check", code], ["nodes", "import", code], ["nodes", "show", ODD_NAME], ["doctor"]]
+    steered += [["nodes", "test"], ["nodes", "test", "odd"], ["nodes", "test", ODD_NAME]]
+    steered += [["jobs", "show", f"job:{job}"] for job in (1, 2, 3)]
+    plain = [["jobs", "show", f"job:{job}"] for job in range(1, 3 * len(PACKS) + 1)]
+    plain += [["export", "--format", format] for format in ("md", "json", "jsonl")]
+    plain += [["jobs", "export", "job:1"], ["jobs", "answer", "job:4", f"{ODD_NAME}=x"], ["jobs", "show", ODD_NAME]]
+    plain += [["config", "show"], ["config", "check"], ["config", "path"], ["run", "odd"], ["run", ODD_NAME]]
+    plain += [["jobs", "import", code], ["nodes", "rollback", "odd", "1"], ["nodes", "rollback", ODD_NAME, "1"]]
+    for job in ("job:2", ODD_NAME):
+        plain += [["jobs", "edit", job, code], ["jobs", "approve", job], ["jobs", "respond", job, ODD_NAME]]
+    for job in ("job:5", ODD_NAME):
+        plain += [["jobs", "reject", job, "--reason", ODD_NAME], ["jobs", "restore", job]]
+    plain += [["jobs", command, job] for command in ("retry", "cancel") for job in ("job:3", ODD_NAME)]
+    return [*steered, *([*each, "--json"] for each in steered), *plain]
+
+
+LASTING = {"connect", "hub", "worker"}
+"""Commands that go on until they are told to end: a test for each."""
+
+
+def test_every_command_is_run_here() -> None:
+    def names(parser: argparse.ArgumentParser) -> Iterator[str]:
+        groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+        if not groups:
+            yield parser.prog.partition(" ")[2]
+        for group in groups:
+            for each in group.choices.values():
+                yield from names(each)
+
+    typed = {" ".join(words[:length]) for words in once("x.py") for length in (1, 2)}
+    assert set(names(make_parser())) <= typed | LASTING
+
+
+def test_nothing_that_a_command_writes_steers_its_terminal(place: Workspace, tmp_path: Path) -> None:
+    home = str(place.paths.config_file.parent.parent)
+    code = tmp_path / "\x1b]0;x\x07[@click=app.quit]\u202e.py"
+    words = as_kept(PACKS[0])
+    code.write_text(f"import {words[:50]!r}\ncall_tool({words!r}, 'x')\n# {as_kept(PACKS[1])}\n")
+    given = json.dumps({as_kept(pack): as_kept(pack) for pack in PACKS})
+    commands: list[tuple[list[str], str]] = []
+    for each in once(str(code)):
+        where = (
+            [] if each[0] in ("config", "doctor") or each[:2] == ["nodes", "check"] else ["--nodes", str(place.nodes)]
+        )
+        commands.append(([*each, "--home", home, *(where if each[0] in ("nodes", "run") else [])], given))
+
+    def say_goodbye(peer: Peer) -> None:
+        peer.shake_hands()
+        tasks: list[dict[str, Any]] = [task_of(pack, "", llmTaskType="summarize", status="pending") for pack in PACKS]
+        peer.send({"type": 1, "target": "TaskHub", "arguments": [PACKS[0], *tasks]})
+        peer.send({"type": 7, "error": PACKS[0]})
+        peer.read_to_end()
+
+    with RawHub(say_goodbye) as hub:
+        config = json.dumps({"hub_url": hub.url, "auto_generate_workflows": False})
+        commands.append((["connect", "--home", str(tmp_path / ODD_NAME)], config))
+        said = "".join(run_all(tmp_path, commands[start : start + 20]) for start in range(0, len(commands), 20))
+    assert_harmless(said, allowed="\r\n")
+    assert "Traceback" not in said
+    assert said.count(" ends with ") == len(commands)
+    assert "run ends with 0" in said
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["for people", "as JSON"])
+def test_nothing_that_a_worker_tells_steers_its_terminal(tmp_path: Path, form: Sequence[str]) -> None:
+    home = tmp_path / ODD_NAME
+    packs = bundles(300)  # so much of an id stands in a line, and more
+
+    async def fill() -> None:
+        async with running(workspace_in(home), work=NO_WORK) as (session, _):
+            await send(session, *(task_of(pack, "") for pack in packs))
+
+    asyncio.run(fill())
+    worker = [sys.executable, "-m", "evolver_tui", "worker", "--home", str(home), *form]
+    with Terminal(worker, tmp_path, environment(tmp_path), SIZE) as terminal:
+        terminal.wait_until(lambda _: terminal.raw.count(b"job.paused") >= len(packs), "a question of each task")
+        terminal.signal(signal.SIGTERM)
+        assert terminal.wait() == 0
+    assert_harmless(terminal.raw.decode(), allowed="\r\n")
+    assert b"Traceback" not in terminal.raw
+
+
+def test_nothing_that_a_hub_tells_steers_its_terminal(tmp_path: Path) -> None:
+    tasks = tmp_path / "\x1b]0;x\x07.json"
+    tasks.write_text(json.dumps({"tasks": [task_of(pack, "") for pack in PACKS]}))
+    hub = [sys.executable, "-m", "evolver_tui", "hub", "--port", "0", "--tasks", str(tasks)]
+    with Terminal(hub, tmp_path, environment(tmp_path), SIZE) as terminal:
+        terminal.wait_for("http://")
+        terminal.signal(signal.SIGINT)
+        terminal.wait()
+    assert_harmless(terminal.raw.decode(), allowed="\r\n")
+    assert b"Traceback" not in terminal.raw
