@@ -77,7 +77,7 @@ def run(options: WorkerOptions) -> int:
     if options.routine:
         routines = tuple(AUTHOR if name == AUTHOR_NAME else name for name in dict.fromkeys(options.routine))
     session = make_session(options.find_workspace(), work=Work(routines, options.concurrency), pace=0.0)
-    session.bus.registry.register_all(_tell_as_json if options.json else _tell)
+    session.bus.registry.register_all(_tell_as_json if options.json else _tell, stays=True)
     return ExitCode.DONE if asyncio.run(run_worker(session, _cut_off)) else ExitCode.INTERRUPTED
 
 

@@ -56,7 +56,7 @@ async def _work(channel: Channel, messages: Iterator[dict[str, Any]], begin: dic
             on_change=lambda worker: _tell_state(channel, worker.held, session),
         )  # fmt: skip
         session.away.watch(lambda: _tell_outages(channel, session))
-        session.bus.registry.register_all(lambda signal: channel.send(**signal_message(signal)))
+        session.bus.registry.register_all(lambda signal: channel.send(**signal_message(signal)), stays=True)
         await session.open()
     except EvolverError as error:
         channel.send(failed=str(error))

@@ -5,6 +5,7 @@ Messages are whole sentences that can be shown to a person as they are; `way_out
 
 from __future__ import annotations
 
+import reprlib
 from math import isfinite
 from typing import Final
 
@@ -51,6 +52,16 @@ class UsageError(EvolverError):
 
 class ConfigError(UsageError):
     """A config file, theme or keymap that cannot be used; names file, key and the nearest known key."""
+
+
+class SignalNameError(UsageError, ValueError):
+    """What is to be the name of a signal is none."""
+
+    def __init__(self, name: object) -> None:
+        super().__init__(
+            f"{reprlib.repr(name)} is no name of a signal.",
+            "Signals are named <domain>.<observation>, e.g. custom.ready_for_export.",
+        )
 
 
 class StoreError(EvolverError):

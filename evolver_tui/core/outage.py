@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from evolver_tui.core.errors import EvolverError
-from evolver_tui.core.signal_catalogue import WorkerPaused
+from evolver_tui.core.signal_catalogue.session_signals import WorkerPaused
 
 FIRST_WAIT_SECONDS: Final = 2.0
 LONGEST_WISH_SECONDS: Final = 86_400.0

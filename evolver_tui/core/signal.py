@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, Generic, Literal, NamedTuple, TypedDict, TypeVar, cast, get_args
 
+from evolver_tui.core.errors import SignalNameError
+
 EVENT_TYPE: Final = "SIGNAL_EMITTED"
+NAME_PATTERN: Final = re.compile(r"[A-Za-z][\w-]*(?:\.[\w-]+)+", re.ASCII)
+MOST_NAME_CHARACTERS: Final = 120
 
 Level = Literal["info", "warning", "error"]
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 
 PayloadT = TypeVar("PayloadT", bound=Mapping[str, object])
 """A TypedDict: the fields of one type's payload. At run time it is a plain dictionary."""
+
+
+def is_signal_name(name: object) -> bool:
+    """Whether it has the form `<domain>.<observation>`: letters, digits, `_` and `-`, with dots between."""
+    return isinstance(name, str) and len(name) <= MOST_NAME_CHARACTERS and NAME_PATTERN.fullmatch(name) is not None
+
+
+@lru_cache(1024)
+def check_signal_name(name: str) -> None:
+    """Raises SignalNameError for what is no name of a signal."""
+    if not is_signal_name(name):
+        raise SignalNameError(name)
+
+
+def check_pattern(pattern: str) -> None:
+    """Raises SignalNameError for what is neither a name nor the beginning of one with a star: `llm.*`, or `*`."""
+    if isinstance(pattern, str) and pattern.endswith("*"):
+        pattern = f"{pattern[:-1]}any" if pattern.endswith(".*") else "any.signal" if pattern == "*" else pattern
+    check_signal_name(pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +97,8 @@ class SignalType(Generic[PayloadT]):
 
     name: str
     payload: type[PayloadT]
+    emitter: str
+    """Which part of the program emits it, e.g. "author"."""
     tells: str
     """When it is emitted, in one sentence."""
     level: Level | None = None

@@ -13,7 +13,7 @@ from typing import Final
 
 from evolver_tui.core.errors import DATABASE, EvolverError
 from evolver_tui.core.outage import Outage
-from evolver_tui.core.signal_catalogue import WORKER_PAUSED, WORKER_RESUMED
+from evolver_tui.core.signal_catalogue.session_signals import WORKER_PAUSED, WORKER_RESUMED
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.signals import SignalBus
 

@@ -13,10 +13,17 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 
-from evolver_tui.core import signal_catalogue as signals
 from evolver_tui.core.errors import StoreBroken, StoreError
 from evolver_tui.core.question_kinds import KINDS
 from evolver_tui.core.signal import PayloadT, Signal, SignalType
+from evolver_tui.core.signal_catalogue import (
+    author_signals,
+    common_payloads,
+    hub_signals,
+    inbox_signals,
+    session_signals,
+    task_signals,
+)
 from evolver_tui.core.times import utc_text
 from evolver_tui.engine.garbage_collection import spare_what_stays
 from evolver_tui.engine.intake import HubMessage
@@ -117,29 +124,29 @@ class Headless:
         self._writing = threading.Lock()
         """Signals come from the loop's thread and from the link's."""
         self._events: dict[str, Callable[[Any, Signal], None]] = {}
-        self._on(signals.HUB_CONNECTED, self._connected)
-        self._on(signals.HUB_RETRY_SCHEDULED, self._retry_scheduled)
-        self._on(signals.HUB_ENDED, self._ended)
-        self._on(signals.HUB_METHOD_UNHEARD, self._method_unheard)
-        self._on(signals.HUB_MESSAGE_REJECTED, self._message_rejected)
-        self._on(signals.TASK_QUEUED, self._task_queued)
-        self._on(signals.TASK_SKIPPED, self._not_queued)
-        self._on(signals.TASK_STORED, self._not_queued)
-        self._on(signals.TASK_DUPLICATE, self._not_queued)
-        self._on(signals.TASK_UNCLEAR, self._unclear)
-        self._on(signals.TASK_STARTED, self._processing)
-        self._on(signals.JOB_RESUMED, self._processing)
-        self._on(signals.NODE_WRITTEN, self._generated)
-        self._on(signals.NODE_SAVED, self._saved)
+        self._on(hub_signals.HUB_CONNECTED, self._connected)
+        self._on(hub_signals.HUB_RETRY_SCHEDULED, self._retry_scheduled)
+        self._on(hub_signals.HUB_ENDED, self._ended)
+        self._on(hub_signals.HUB_METHOD_UNHEARD, self._method_unheard)
+        self._on(hub_signals.HUB_MESSAGE_REJECTED, self._message_rejected)
+        self._on(task_signals.TASK_QUEUED, self._task_queued)
+        self._on(task_signals.TASK_SKIPPED, self._not_queued)
+        self._on(task_signals.TASK_STORED, self._not_queued)
+        self._on(task_signals.TASK_DUPLICATE, self._not_queued)
+        self._on(task_signals.TASK_UNCLEAR, self._unclear)
+        self._on(task_signals.TASK_STARTED, self._processing)
+        self._on(task_signals.JOB_RESUMED, self._processing)
+        self._on(author_signals.NODE_WRITTEN, self._generated)
+        self._on(author_signals.NODE_SAVED, self._saved)
         for kind in KINDS.values():
             self._on(kind.asked, self._waiting)
-        self._on(signals.TASK_COMPLETED, self._completed)
-        self._on(signals.TASK_FAILED, self._failed)
-        self._on(signals.INTAKE_ERROR, self._queue_error)
-        self._on(signals.SANDBOX_STANDING, self._box_found)
-        self._on(signals.LOG_ERROR, lambda payload, _: self._event("log_error", error=payload["error"]))
-        self._on(signals.WORKER_PAUSED, self._worker_paused)
-        self._on(signals.WORKER_RESUMED, self._worker_resumed)
+        self._on(task_signals.TASK_COMPLETED, self._completed)
+        self._on(task_signals.TASK_FAILED, self._failed)
+        self._on(hub_signals.INTAKE_ERROR, self._queue_error)
+        self._on(session_signals.SANDBOX_STANDING, self._box_found)
+        self._on(session_signals.LOG_ERROR, lambda payload, _: self._event("log_error", error=payload["error"]))
+        self._on(session_signals.WORKER_PAUSED, self._worker_paused)
+        self._on(session_signals.WORKER_RESUMED, self._worker_resumed)
         self._remaining = 0
         """How many tasks waited when it was told last."""
 
@@ -177,7 +184,7 @@ class Headless:
     async def run(self) -> HeadlessResult:
         """Run until the duration is over, the hub says no for good, the database is broken, or `shut_down`."""
         session = self._session
-        session.bus.registry.register_all(self._hear)
+        session.bus.registry.register_all(self._hear, stays=True)
         session.on_broken = self._stop.set
         watching = asyncio.create_task(self._wait_no_longer_for_the_database())
         try:
@@ -305,7 +312,7 @@ class Headless:
             self._event("error", error=self._file.problem)
         self._event("message_received", message_number=message.number, data=data)
 
-    def _connected(self, payload: signals.LinkChanged, _: Signal) -> None:
+    def _connected(self, payload: hub_signals.LinkChanged, _: Signal) -> None:
         self._was_connected = self._is_connected = True
         attempt = payload["retries"] + 1
         warning = {"warning": self._warning} if self._warning else {}
@@ -318,7 +325,7 @@ class Headless:
             **detour, **warning,
         )  # fmt: skip
 
-    def _retry_scheduled(self, payload: signals.LinkChanged, _: Signal) -> None:
+    def _retry_scheduled(self, payload: hub_signals.LinkChanged, _: Signal) -> None:
         self._is_connected = False
         self._reason = payload.get("reason", "")
         self._keep_error(self._reason)
@@ -327,7 +334,7 @@ class Headless:
             attempt=payload["retries"], error=self._reason, retry_in=payload.get("retry_in", 0),
         )  # fmt: skip
 
-    def _ended(self, payload: signals.LinkChanged, _: Signal) -> None:
+    def _ended(self, payload: hub_signals.LinkChanged, _: Signal) -> None:
         self._reason = payload.get("reason", "")
         self._has_ended, self._is_connected = True, False
         self._keep_error(self._reason)
@@ -335,10 +342,10 @@ class Headless:
         self._event("connection_failed_permanently", total_attempts=attempts, error=self._reason)
         self._stop.set()
 
-    def _method_unheard(self, payload: signals.MethodUnheard, _: Signal) -> None:
+    def _method_unheard(self, payload: hub_signals.MethodUnheard, _: Signal) -> None:
         self._event("method_unheard", method=payload["method"], notice=payload["notice"])
 
-    def _message_rejected(self, payload: signals.MessageRejected, _: Signal) -> None:
+    def _message_rejected(self, payload: hub_signals.MessageRejected, _: Signal) -> None:
         error, message = payload["error"], payload.get("message")
         self._messages_rejected += 1
         self._last_failure = error
@@ -348,40 +355,40 @@ class Headless:
         else:
             self._event("callback_error", error=error, message=message)
 
-    def _task_queued(self, payload: signals.TaskQueued, signal: Signal) -> None:
+    def _task_queued(self, payload: task_signals.TaskQueued, signal: Signal) -> None:
         self._remaining = payload["queue_size"]
         self._event("task_queued", task_id=_task_id(signal), queue_size=self._remaining)
 
-    def _not_queued(self, payload: signals.TaskStatus | signals.Nothing, signal: Signal) -> None:
+    def _not_queued(self, payload: task_signals.TaskStatus | common_payloads.Nothing, signal: Signal) -> None:
         """Beyond spec 000, which has no words for a task that is kept and not worked on."""
         self._event(signal.name.replace(".", "_"), task_id=_task_id(signal), **payload)
 
-    def _unclear(self, payload: signals.Notice, signal: Signal) -> None:
+    def _unclear(self, payload: common_payloads.Notice, signal: Signal) -> None:
         self._event("task_unclear", task_id=_task_id(signal), notice=payload["notice"])
 
-    def _processing(self, payload: signals.WorkBegan, signal: Signal) -> None:
+    def _processing(self, payload: task_signals.WorkBegan, signal: Signal) -> None:
         self._remaining = payload["queue_size"]
         self._event("processing_task", task_id=_task_id(signal), queue_size=self._remaining)
 
-    def _generated(self, payload: signals.NodeWritten, signal: Signal) -> None:
+    def _generated(self, payload: author_signals.NodeWritten, signal: Signal) -> None:
         self._event(
             "workflow_generated",
             task_id=_task_id(signal), workflow_name=payload["workflow_name"], node_id=payload["node_id"],
         )  # fmt: skip
 
-    def _saved(self, payload: signals.NodeSaved, signal: Signal) -> None:
+    def _saved(self, payload: author_signals.NodeSaved, signal: Signal) -> None:
         self._event("workflow_saved", node_id=payload["node_id"], task_id=_task_id(signal))
 
-    def _waiting(self, payload: signals.Asked, signal: Signal) -> None:
+    def _waiting(self, payload: inbox_signals.Asked, signal: Signal) -> None:
         self._tasks_unfailed += 1
         waits_for = next(kind.wanted for kind in KINDS.values() if kind.asked.name == signal.name)
         self._event("task_waiting", task_id=_task_id(signal), waits_for=waits_for, message=payload["message"])
 
-    def _completed(self, _: signals.TaskCompleted, signal: Signal) -> None:
+    def _completed(self, _: task_signals.TaskCompleted, signal: Signal) -> None:
         self._tasks_unfailed += 1
         self._over(signal)
 
-    def _failed(self, payload: signals.TaskFailed, signal: Signal) -> None:
+    def _failed(self, payload: task_signals.TaskFailed, signal: Signal) -> None:
         self._tasks_failed += 1
         error = self._last_failure = payload["error"]
         self._errors.append(error)
@@ -392,20 +399,20 @@ class Headless:
     def _over(self, signal: Signal) -> None:
         self._event("task_completed", task_id=_task_id(signal), remaining_queue=self._remaining)
 
-    def _box_found(self, payload: signals.BoxFound, _: Signal) -> None:
+    def _box_found(self, payload: session_signals.BoxFound, _: Signal) -> None:
         """Beyond spec 000: nodes cannot be run here."""
         if payload["tier"] == "none":
             self._event("no_box", error=payload.get("reason", ""), way_out=payload.get("way_out", ""))
 
-    def _worker_paused(self, payload: signals.WorkerPaused, _: Signal) -> None:
+    def _worker_paused(self, payload: session_signals.WorkerPaused, _: Signal) -> None:
         """Beyond spec 000, as is what follows: what its tasks need does not work, which is no task's failure."""
         self._keep_error(payload["error"])
         self._event("worker_paused", **payload)
 
-    def _worker_resumed(self, payload: signals.WorkerResumed, _: Signal) -> None:
+    def _worker_resumed(self, payload: session_signals.WorkerResumed, _: Signal) -> None:
         self._event("worker_resumed", **payload)
 
-    def _queue_error(self, payload: signals.IntakeFailed, _: Signal) -> None:
+    def _queue_error(self, payload: hub_signals.IntakeFailed, _: Signal) -> None:
         error = self._queue_trouble = payload["error"]
         self._errors.append(error)
         self._event("queue_processor_error", error=error)

@@ -11,7 +11,7 @@ from evolver_tui.core.errors import NotWaiting
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
 from evolver_tui.core.question_kinds import KINDS, kind_of
 from evolver_tui.core.signal import Observation, Signal
-from evolver_tui.core.signal_catalogue import (
+from evolver_tui.core.signal_catalogue.task_signals import (
     JOB_CANCELLED,
     JOB_EXPORTED,
     JOB_IMPORTED,

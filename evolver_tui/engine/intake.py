@@ -17,17 +17,19 @@ from typing import NamedTuple, Protocol
 from evolver_tui.core.added_tasks import AddedTasks
 from evolver_tui.core.errors import StoreBroken, StoreError
 from evolver_tui.core.signal import Signal
-from evolver_tui.core.signal_catalogue import (
+from evolver_tui.core.signal_catalogue.hub_signals import (
     HUB_MESSAGE_RECEIVED,
     HUB_MESSAGE_REJECTED,
     INTAKE_ERROR,
+    MessageReceived,
+    MessageRejected,
+)
+from evolver_tui.core.signal_catalogue.task_signals import (
     TASK_DUPLICATE,
     TASK_QUEUED,
     TASK_SKIPPED,
     TASK_STORED,
     TASK_UNCLEAR,
-    MessageReceived,
-    MessageRejected,
 )
 from evolver_tui.core.task import Task
 from evolver_tui.core.task_message import Received, read_message

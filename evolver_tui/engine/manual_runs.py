@@ -10,7 +10,7 @@ from evolver_tui.core.errors import NodeError
 from evolver_tui.core.node_run import NodeRun
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.question_kinds.review import ReviewSubject
-from evolver_tui.core.signal_catalogue import NODE_TRIED, NodeTried
+from evolver_tui.core.signal_catalogue.author_signals import NODE_TRIED, NodeTried
 from evolver_tui.engine.node_runs import NodeRuns, Trial
 from evolver_tui.engine.signals import SignalBus
 

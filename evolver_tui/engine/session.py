@@ -12,7 +12,7 @@ from evolver_tui.core.address import Address
 from evolver_tui.core.errors import DATABASE, StoreBroken, StoreError
 from evolver_tui.core.outage import Outage
 from evolver_tui.core.signal import Signal
-from evolver_tui.core.signal_catalogue import (
+from evolver_tui.core.signal_catalogue.session_signals import (
     CONFIG_NOTICE,
     LOG_ERROR,
     SANDBOX_STANDING,
@@ -148,6 +148,7 @@ class Session:
                 with contextlib.suppress(StoreError):
                     await self.store.close()
                 raise
+        self.bus.attach()
         self.hub.open(on_message)
         self.workers.open()
         if parts.is_recorded:
@@ -179,6 +180,7 @@ class Session:
             self._finding_box.cancel()
             await asyncio.wait([self._finding_box])
         self.away.close()
+        self.bus.detach()
         try:
             if self._parts.is_recorded:
                 self.bus.emit(SESSION_ENDED({}))

@@ -4,72 +4,267 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Unpack
+from contextlib import suppress
+from typing import Any, Final, Unpack
 
 from evolver_tui.core.address import show_addresses
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.core.signal import Observation, Signal, SignalContext
+from evolver_tui.core.signal import Observation, Signal, SignalContext, check_pattern, check_signal_name
+from evolver_tui.core.signal_catalogue.listener_signals import LISTENER_DROPPED, LISTENER_FAILED, FailedListener
 
 Listener = Callable[[Signal], None]
+
+SLOW_SECONDS: Final = 0.05
+"""A listener that took so long over one signal hears all later ones in a thread of its own."""
+QUEUE_CAPACITY: Final = 10_000
+"""Signals that wait for a listener in a thread of its own; those beyond are dropped for it, and counted."""
+MOST_NESTED: Final = 8
+"""Listeners that emit may be heard by listeners that emit, so deep; deeper is a loop."""
+_TOLD_FAILURES: Final = {10**power for power in range(9)}
+"""A listener that fails each time is not told of each time."""
+_MOST_ERROR_CHARACTERS: Final = 200
+_ABOUT_LISTENERS: Final = "listener."
+
+
+def listener_name(listener: Listener) -> str:
+    """What a listener is called in its source."""
+    return str(getattr(listener, "__qualname__", type(listener).__qualname__))
 
 
 def _print_error(listener: Listener, signal: Signal, error: Exception) -> None:
     print(safe_text(f"A listener for {signal.name} failed: {show_addresses(repr(error))}"), file=sys.stderr)
 
 
+def _print_dropped(listener: Listener, dropped: int) -> None:
+    words = "a signal was" if dropped == 1 else f"{dropped:,} signals were"
+    print(safe_text(f"The listener {listener_name(listener)} is too slow: {words} dropped for it."), file=sys.stderr)
+
+
+class _Hearing:
+    """One listener as it is called: in the emitter's thread, or by way of a queue from a thread of its own."""
+
+    __slots__ = ("_is_over", "_news", "_queue", "_registry", "_untold", "dropped", "listener", "stays")
+
+    def __init__(self, listener: Listener, registry: SignalRegistry, *, stays: bool) -> None:
+        self.listener = listener
+        self.stays = stays
+        self._registry = registry
+        self._queue: deque[Signal] | None = None
+        self._news = threading.Condition(threading.Lock())
+        self.dropped = 0
+        self._untold = 0
+        self._is_over = False
+
+    def hear(self, signal: Signal) -> None:
+        """Call the listener, or have it called. Raises whatever it raises in this thread."""
+        if self.stays:
+            self.listener(signal)
+            return
+        if self._queue is not None:
+            self._put(signal)
+            return
+        began = time.perf_counter()
+        try:
+            self.listener(signal)
+        finally:
+            if time.perf_counter() - began >= self._registry.slow_seconds:
+                self.move_off()
+
+    def move_off(self) -> None:
+        """From here on it is called in a thread of its own."""
+        with self._news:
+            if self._queue is not None or self._is_over:
+                return
+            self._queue = deque()
+        threading.Thread(target=self._work, name="signal-listener", daemon=True).start()
+
+    def end(self) -> None:
+        """Call it no more; what waits for it is left."""
+        with self._news:
+            self._is_over = True
+            self._news.notify()
+
+    def _put(self, signal: Signal) -> None:
+        with self._news:
+            queue = self._queue
+            assert queue is not None
+            if len(queue) >= self._registry.queue_capacity:
+                self.dropped += 1
+                self._untold += 1
+                return
+            queue.append(signal)
+            self._news.notify()
+
+    def _work(self) -> None:
+        queue, registry = self._queue, self._registry
+        assert queue is not None
+        while True:
+            with self._news:
+                self._news.wait_for(lambda: queue or self._is_over)
+                if self._is_over:
+                    return
+                signal = queue.popleft()
+                untold, self._untold = self._untold, 0
+            if untold:
+                registry.on_dropped(self.listener, untold)
+            registry.call(self.listener, self.listener, signal)
+
+    @property
+    def waiting(self) -> int:
+        """Signals that wait for it."""
+        return len(self._queue or ())
+
+
 class SignalRegistry:
     """Who listens to what.
 
-    Delivery is synchronous: listeners for everything first, then those for the signal's own name, each in the order of
-    registration. A listener that raises is reported and the others still hear the signal. Safe in any thread.
+    Delivery is synchronous: listeners for everything first, then those for a pattern, then those for the signal's own
+    name, each in the order of registration. A listener that raises is reported and the others still hear the signal.
+    One that is slow holds an emitter up once: afterwards it hears in a thread of its own, in order, and what comes too
+    fast for it is dropped for it alone. Safe in any thread.
+
+    Args:
+        on_error: told of a listener that raised.
+        on_dropped: told how many more signals were dropped for a slow listener, in that listener's thread.
+        slow_seconds: how long a listener may take over one signal in the emitter's thread.
+        queue_capacity: how many signals wait for a slow listener.
     """
 
-    def __init__(self, on_error: Callable[[Listener, Signal, Exception], None] = _print_error) -> None:
-        self._on_error = on_error
-        self._everything: list[Listener] = []
-        self._by_name: dict[str, list[Listener]] = {}
+    def __init__(
+        self,
+        on_error: Callable[[Listener, Signal, Exception], None] = _print_error,
+        on_dropped: Callable[[Listener, int], None] = _print_dropped,
+        *,
+        slow_seconds: float = SLOW_SECONDS,
+        queue_capacity: int = QUEUE_CAPACITY,
+    ) -> None:
+        self.on_error = on_error
+        self.on_dropped = on_dropped
+        self.slow_seconds = slow_seconds
+        self.queue_capacity = queue_capacity
+        self.adopt: Callable[[Signal], Signal] | None = None
+        """Makes a signal that belongs to no session one of the session that runs here, which keeps it in its log."""
+        self._everything: tuple[_Hearing, ...] = ()
+        self._by_prefix: dict[str, tuple[_Hearing, ...]] = {}
+        self._by_name: dict[str, tuple[_Hearing, ...]] = {}
         self._lock = threading.Lock()
+        self._depth = threading.local()
 
-    def register(self, name: str, listener: Listener) -> None:
-        """Call `listener` with each signal of this name."""
-        with self._lock:
-            self._by_name.setdefault(name, []).append(listener)
+    # --- who listens
 
-    def register_all(self, listener: Listener) -> None:
-        """Call `listener` with every signal."""
+    def register(self, name: str, listener: Listener, *, apart: bool = False) -> None:
+        """Call `listener` with each signal of this name, or of a domain for a pattern as `llm.*`.
+
+        Args:
+            apart: in a thread of its own from the beginning.
+
+        Raises:
+            SignalNameError: no signal can have that name.
+        """
+        check_pattern(name)
+        hearing = self._hearing(listener, stays=False, apart=apart)
         with self._lock:
-            self._everything.append(listener)
+            table, key = (self._by_prefix, name[:-1]) if name.endswith("*") else (self._by_name, name)
+            table[key] = (*table.get(key, ()), hearing)
+
+    def register_all(self, listener: Listener, *, apart: bool = False, stays: bool = False) -> None:
+        """Call `listener` with every signal.
+
+        Args:
+            apart: in a thread of its own from the beginning.
+            stays: in the emitter's thread, however long it takes: for the program's own, which hold nobody up.
+        """
+        hearing = self._hearing(listener, stays=stays, apart=apart)
+        with self._lock:
+            self._everything = (*self._everything, hearing)
+
+    def _hearing(self, listener: Listener, *, stays: bool, apart: bool) -> _Hearing:
+        hearing = _Hearing(listener, self, stays=stays)
+        if apart:
+            hearing.move_off()
+        return hearing
 
     def unregister(self, listener: Listener) -> None:
         """Forget `listener` wherever it was registered; unknown ones are ignored."""
-        with self._lock:
-            for listeners in (self._everything, *self._by_name.values()):
-                while listener in listeners:
-                    listeners.remove(listener)
-
-    def get_listener_count(self, name: str | None = None) -> int:
-        """Listeners for one name, or with None for everything and every name together."""
-        with self._lock:
-            if name is not None:
-                return len(self._by_name.get(name, ()))
-            return len(self._everything) + sum(map(len, self._by_name.values()))
+        self._keep(lambda hearing: hearing.listener != listener)
 
     def clear(self) -> None:
         """Forget every listener."""
+        self._keep(lambda hearing: False)
+
+    def _keep(self, is_kept: Callable[[_Hearing], bool]) -> None:
         with self._lock:
-            self._everything.clear()
-            self._by_name.clear()
+            gone = [hearing for hearing in self._all() if not is_kept(hearing)]
+            self._everything = tuple(filter(is_kept, self._everything))
+            for table in (self._by_prefix, self._by_name):
+                kept = {key: tuple(filter(is_kept, hearings)) for key, hearings in table.items()}
+                table.clear()
+                table.update((key, hearings) for key, hearings in kept.items() if hearings)
+        for hearing in gone:
+            hearing.end()
+
+    def _all(self) -> list[_Hearing]:
+        tables = (*self._by_prefix.values(), *self._by_name.values())
+        return [*self._everything, *(hearing for hearings in tables for hearing in hearings)]
+
+    def get_listener_count(self, name: str | None = None) -> int:
+        """Listeners for one name or pattern, or with None for everything, every pattern and every name together."""
+        with self._lock:
+            if name is None:
+                return len(self._all())
+            return len(self._by_prefix.get(name[:-1], ()) if name.endswith("*") else self._by_name.get(name, ()))
+
+    def get_dropped_count(self, listener: Listener) -> int:
+        """How many signals were dropped for a listener that is too slow."""
+        with self._lock:
+            return sum(hearing.dropped for hearing in self._all() if hearing.listener == listener)
+
+    # --- what they hear
 
     def emit(self, signal: Signal) -> None:
-        """Deliver one signal."""
-        with self._lock:
-            listeners = (*self._everything, *self._by_name.get(signal.name, ()))
-        for listener in listeners:
-            try:
-                listener(signal)
-            except Exception as error:  # noqa: BLE001 - whatever a listener does, the engine goes on
-                self._on_error(listener, signal, error)
+        """Deliver one signal. Raises SignalNameError for a name that is none."""
+        check_signal_name(signal.name)
+        if self.adopt is not None and "session_id" not in signal.context:
+            signal = self.adopt(signal)
+        self.deliver(signal)
+
+    def deliver(self, signal: Signal) -> None:
+        """Deliver a signal that is known to be one, and kept."""
+        hearings = self._hearings_of(signal.name)
+        if not hearings:
+            return
+        depth = getattr(self._depth, "value", 0)
+        if depth == MOST_NESTED:
+            error = RecursionError("listeners emit what makes listeners emit; this signal is heard by nobody")
+            self.on_error(hearings[0].listener, signal, error)
+            return
+        self._depth.value = depth + 1
+        try:
+            for hearing in hearings:
+                self.call(hearing.hear, hearing.listener, signal)
+        finally:
+            self._depth.value = depth
+
+    def _hearings_of(self, name: str) -> tuple[_Hearing, ...]:
+        """Tuples are replaced and never changed, so that nothing has to be locked here."""
+        hearings = self._everything
+        if self._by_prefix:
+            with suppress(RuntimeError):  # somebody registers in another thread: it hears the next one
+                for prefix, some in self._by_prefix.items():
+                    if name.startswith(prefix):
+                        hearings += some
+        named = self._by_name.get(name)
+        return hearings + named if named else hearings
+
+    def call(self, hear: Listener, listener: Listener, signal: Signal) -> None:
+        """Call a listener, or what calls it, and report what it raises."""
+        try:
+            hear(signal)
+        except Exception as error:  # noqa: BLE001 - whatever a listener does, the engine goes on
+            self.on_error(listener, signal, error)
 
 
 _process_registry = SignalRegistry()
@@ -81,8 +276,17 @@ def get_signal_registry() -> SignalRegistry:
 
 
 def emit_signal(name: str, payload: Mapping[str, Any] | None = None, context: Mapping[str, Any] | None = None) -> None:
-    """Emit on this process's registry."""
-    _process_registry.emit(Signal(name, dict(payload or {}), dict(context or {})))
+    """Emit on this process's registry; the session that runs here, if one does, keeps the signal in its log.
+
+    Args:
+        name: `<domain>.<observation>`, e.g. `custom.acme_ready_for_export`.
+        payload: what was observed; JSON values.
+        context: where and when; a session adds its id and the time.
+
+    Raises:
+        SignalNameError: that is no name.
+    """
+    _process_registry.emit(Signal(name, payload or {}, context or {}))
 
 
 class SignalBus:
@@ -103,6 +307,7 @@ class SignalBus:
         self._now = now
         self._log = log
         self.registry = registry
+        self._failures: Counter[str] = Counter()
 
     def stamp(self, observation: Observation, **context: Unpack[SignalContext]) -> Signal:
         """A signal with timestamp, session and level in its context, not yet delivered to anyone."""
@@ -116,10 +321,42 @@ class SignalBus:
     def relay(self, signals: Sequence[Signal]) -> None:
         """Deliver signals that are in the log already."""
         for signal in signals:
-            self.registry.emit(signal)
+            self.registry.deliver(signal)
 
     def emit(self, observation: Observation, **context: Unpack[SignalContext]) -> None:
         """Log and deliver one signal."""
         signal = self.stamp(observation, **context)
         self._log((signal,))
-        self.registry.emit(signal)
+        self.registry.deliver(signal)
+
+    # --- signals of whoever has no bus, and what becomes of all of them
+
+    def attach(self) -> None:
+        """Keep in this session's log what is emitted in this process without a session, and tell of bad listeners."""
+        registry = self.registry
+        registry.adopt, registry.on_error, registry.on_dropped = self._adopt, self._on_error, self._on_dropped
+
+    def detach(self) -> None:
+        """Do so no longer, unless another session does already."""
+        registry = self.registry
+        if registry.adopt == self._adopt:
+            registry.adopt, registry.on_error, registry.on_dropped = None, _print_error, _print_dropped
+
+    def _on_error(self, listener: Listener, signal: Signal, error: Exception) -> None:
+        name = listener_name(listener)
+        self._failures[name] += 1
+        failures = self._failures[name]
+        if signal.name.startswith(_ABOUT_LISTENERS) or failures not in _TOLD_FAILURES:
+            return
+        told = safe_text(show_addresses(repr(error)), _MOST_ERROR_CHARACTERS)
+        failed: FailedListener = {"listener": name, "signal": signal.name, "error": told, "failures": failures}
+        self.emit(LISTENER_FAILED(failed))
+
+    def _on_dropped(self, listener: Listener, dropped: int) -> None:
+        self.emit(LISTENER_DROPPED({"listener": listener_name(listener), "signals": dropped}))
+
+    def _adopt(self, signal: Signal) -> Signal:
+        stamp = {"timestamp": self._now(), "session_id": self._session_id}
+        adopted = Signal(signal.name, dict(signal.payload), {**stamp, **signal.context})
+        self._log((adopted,))
+        return adopted

@@ -11,7 +11,7 @@ from evolver_tui.core.errors import StoreBroken
 from evolver_tui.core.link_state import LinkPhase, LinkState
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.signal import SignalType
-from evolver_tui.core.signal_catalogue import (
+from evolver_tui.core.signal_catalogue.hub_signals import (
     HUB_CONNECTED,
     HUB_CONNECTING,
     HUB_DISCONNECTED,

@@ -215,7 +215,7 @@ class EvolverApp(KeyApp[int]):
         listen = self._desk.bridge.listen
         opening = SessionOpening(
             self._make_session,
-            lambda session: session.bus.registry.register_all(listen),
+            lambda session: session.bus.registry.register_all(listen, stays=True),
             lambda session: session.bus.registry.unregister(listen),
             self.settings.monotonic,
         )

@@ -7,7 +7,8 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from evolver_tui.core.signal_catalogue import HUB_MESSAGE_RECEIVED, TASK_COMPLETED
+from evolver_tui.core.signal_catalogue.hub_signals import HUB_MESSAGE_RECEIVED
+from evolver_tui.core.signal_catalogue.task_signals import TASK_COMPLETED
 
 if TYPE_CHECKING:
     from evolver_tui.core.signal import Signal

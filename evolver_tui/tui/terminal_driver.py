@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import contextlib
 import os
@@ -12,8 +13,10 @@ import tty
 from functools import partial
 from typing import Any
 
+from textual import events
 from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Size
 
 _IS_DECODED = "utf-8"
 """What Textual asks a decoder for, whatever the terminal sends."""
@@ -53,6 +56,18 @@ class TerminalDriver(LinuxDriver):
             return os.tcgetpgrp(self.fileno) == os.getpgrp()
         except OSError:  # there is none any longer
             return True
+
+    def start_application_mode(self) -> None:
+        """Take the terminal, and hear of its size."""
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        loop = asyncio.get_running_loop()
+        # Textual measures in the signal's handler, which the next signal interrupts: the older size may come last then.
+        signal.signal(signal.SIGWINCH, lambda *_: loop.call_soon_threadsafe(self._tell_size))
+
+    def _tell_size(self) -> None:
+        if not self._in_band_window_resize:
+            size = Size(*self._get_terminal_size())
+            self._app.post_message(events.Resize(size, size))
 
     def reclaim(self) -> None:
         """Take the terminal as it was taken at the start, after somebody else had it unasked; draws nothing yet."""

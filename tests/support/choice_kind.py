@@ -12,7 +12,7 @@ from evolver_tui.core.question import Answer, OpenQuestion, Question, Subject, U
 from evolver_tui.core.question_kinds import Reply
 from evolver_tui.core.question_kinds.question import FormKind
 from evolver_tui.core.signal import SignalType
-from evolver_tui.core.signal_catalogue import Asked
+from evolver_tui.core.signal_catalogue.inbox_signals import Asked
 from tests.support.routine_process import install
 
 TASK: Final = {"id": "task-c", "taskName": "Pick a colour", "routine": "chooser"}

@@ -22,7 +22,7 @@ from evolver_tui.adapters.database.dialect import Dialect
 from evolver_tui.adapters.database.transaction import Transaction, TransactionLost, log_row
 from evolver_tui.core.errors import StoreBroken, StoreError
 from evolver_tui.core.signal import Signal
-from evolver_tui.core.signal_catalogue import SIGNALS_LOST
+from evolver_tui.core.signal_catalogue.session_signals import SIGNALS_LOST
 
 T = TypeVar("T")
 Settlement = tuple["asyncio.Future[Any]", Any, BaseException | None]

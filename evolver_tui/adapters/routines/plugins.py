@@ -22,7 +22,7 @@ from evolver_tui.adapters.routines.langgraph.graph_routine import GraphRoutine
 from evolver_tui.adapters.routines.modules import RoutineModule
 from evolver_tui.core.address import show_addresses
 from evolver_tui.core.errors import RoutineError
-from evolver_tui.core.signal_catalogue import ROUTINE_RELOADED
+from evolver_tui.core.signal_catalogue.routine_signals import ROUTINE_RELOADED
 from evolver_tui.core.suggest import did_you_mean
 from evolver_tui.core.task import Task
 from evolver_tui.engine.durable.routine import Routine, Run

@@ -15,7 +15,7 @@ from evolver_tui.adapters.worker_process.channel import signal_of
 from evolver_tui.adapters.worker_process.child import Child, Held
 from evolver_tui.core.errors import EvolverError, StaleLease, StoreBroken, StoreError
 from evolver_tui.core.outage import Outage
-from evolver_tui.core.signal_catalogue import WORKER_ENDED, WorkerEnded
+from evolver_tui.core.signal_catalogue.session_signals import WORKER_ENDED, WorkerEnded
 from evolver_tui.engine.away import Away
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.durable.endings import LEASE_SECONDS, RENEW_SECONDS

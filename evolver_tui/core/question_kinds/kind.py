@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from evolver_tui.core.errors import NotWaiting, QuestionError
 from evolver_tui.core.question import OpenQuestion, Question, Subject, Unreadable
 from evolver_tui.core.signal import Observation, SignalType
-from evolver_tui.core.signal_catalogue import QUESTION_ASKED, Asked
+from evolver_tui.core.signal_catalogue.inbox_signals import QUESTION_ASKED, Asked
 
 AnswerT = TypeVar("AnswerT")
 

@@ -7,7 +7,7 @@ from evolver_tui.core.form import check_content, read_form
 from evolver_tui.core.job import QuestionKind
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
 from evolver_tui.core.question_kinds.kind import Kind, Reply
-from evolver_tui.core.signal_catalogue import QUESTION_ANSWERED, QuestionAnswered
+from evolver_tui.core.signal_catalogue.inbox_signals import QUESTION_ANSWERED, QuestionAnswered
 
 
 class FormKind(Kind[Answer]):

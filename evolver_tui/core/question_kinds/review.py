@@ -14,7 +14,7 @@ from evolver_tui.core.node_run import TRYOUT_SHAPE, Tryout
 from evolver_tui.core.question import OpenQuestion, Question, Subject, Unreadable
 from evolver_tui.core.question_kinds.kind import Kind, Reply
 from evolver_tui.core.shape import Shape, integer, is_number, is_object, is_text, misfit, one_of, or_null
-from evolver_tui.core.signal_catalogue import REVIEW_DECIDED, REVIEW_REQUESTED, ReviewDecided
+from evolver_tui.core.signal_catalogue.inbox_signals import REVIEW_DECIDED, REVIEW_REQUESTED, ReviewDecided
 
 UNREVIEWED = "unreviewed"
 """Who decided, and the tag, where a rule approved and no person looked."""

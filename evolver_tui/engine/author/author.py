@@ -19,7 +19,7 @@ from evolver_tui.core.question import AnswerAction, Question, QuestionKind
 from evolver_tui.core.question_kinds.review import UNREVIEWED, ReviewSubject
 from evolver_tui.core.router_answer import RouterAnswer, parse
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.core.signal_catalogue import (
+from evolver_tui.core.signal_catalogue.author_signals import (
     LLM_GENERATION_COMPLETE,
     LLM_GENERATION_ERROR,
     LLM_GENERATION_START,
@@ -28,14 +28,13 @@ from evolver_tui.core.signal_catalogue import (
     NODE_SAVED,
     NODE_TRIED,
     NODE_WRITTEN,
-    REVIEW_DECIDED,
     GenerationCompleted,
     GenerationFailed,
     NodeSaved,
     NodeTried,
     NodeWritten,
-    ReviewDecided,
 )
+from evolver_tui.core.signal_catalogue.inbox_signals import REVIEW_DECIDED, ReviewDecided
 from evolver_tui.core.task import TASK_TYPES, Task
 from evolver_tui.core.times import utc_text
 from evolver_tui.core.tool import ToolDefinition

@@ -21,7 +21,7 @@ from evolver_tui.core.claim import Room
 from evolver_tui.core.errors import LIBRARY, MODEL, EvolverError
 from evolver_tui.core.outage import Outage
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.core.signal_catalogue import WORKER_RESUMED
+from evolver_tui.core.signal_catalogue.session_signals import WORKER_RESUMED
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.durable.lanes import Held
 from evolver_tui.engine.durable.probing import Probing

@@ -28,12 +28,8 @@ from evolver_tui.core.question import Answer, Question
 from evolver_tui.core.question_kinds import check_question, kind_of
 from evolver_tui.core.routine_state import DeferredEvent, Progress
 from evolver_tui.core.signal import LEVELS, Level, Observation, Signal, SignalContext
-from evolver_tui.core.signal_catalogue import (
-    JOB_PAUSED,
-    STEP_ARGUMENTS_CHANGED,
-    STEP_MAY_HAVE_BEGUN,
-    STEP_RETRIED,
-)
+from evolver_tui.core.signal_catalogue.routine_signals import STEP_ARGUMENTS_CHANGED, STEP_MAY_HAVE_BEGUN, STEP_RETRIED
+from evolver_tui.core.signal_catalogue.task_signals import JOB_PAUSED
 from evolver_tui.core.task import Task
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.durable.endings import LEASE_SECONDS, ONCE, Needs, Retry, Suspended

@@ -16,16 +16,16 @@ from evolver_tui.core.journal import is_own_name
 from evolver_tui.core.outage import Outage
 from evolver_tui.core.routine_state import DeferredEvent, Progress
 from evolver_tui.core.signal import Observation, Signal, SignalContext
-from evolver_tui.core.signal_catalogue import (
+from evolver_tui.core.signal_catalogue.routine_signals import ROUTINE_SOURCE_CHANGED
+from evolver_tui.core.signal_catalogue.session_signals import WORKER_PAUSED
+from evolver_tui.core.signal_catalogue.task_signals import (
     JOB_LEASE_LOST,
     JOB_RESUMED,
     JOB_TAKEN_OVER,
     JOB_WAITING,
-    ROUTINE_SOURCE_CHANGED,
     TASK_COMPLETED,
     TASK_FAILED,
     TASK_STARTED,
-    WORKER_PAUSED,
     JobTakenOver,
     TaskCompleted,
 )

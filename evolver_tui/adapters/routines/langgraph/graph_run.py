@@ -22,7 +22,7 @@ from evolver_tui.adapters.routines.langgraph.json_values import to_json_value
 from evolver_tui.adapters.routines.langgraph.unfinished import check_way
 from evolver_tui.core.address import show_addresses
 from evolver_tui.core.errors import EvolverError, RoutineError
-from evolver_tui.core.signal_catalogue import GRAPH_ANSWER_UNUSED, GRAPH_NODE
+from evolver_tui.core.signal_catalogue.routine_signals import GRAPH_ANSWER_UNUSED, GRAPH_NODE
 from evolver_tui.core.task import Task
 from evolver_tui.engine.durable.routine import Run
 

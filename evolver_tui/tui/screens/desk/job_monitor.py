@@ -6,13 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.core.signal_catalogue import (
+from evolver_tui.core.signal_catalogue.author_signals import LLM_GENERATION_ERROR, LLM_GENERATION_START, NODE_WRITTEN
+from evolver_tui.core.signal_catalogue.inbox_signals import REVIEW_DECIDED
+from evolver_tui.core.signal_catalogue.task_signals import (
     JOB_LEASE_LOST,
     JOB_RESUMED,
-    LLM_GENERATION_ERROR,
-    LLM_GENERATION_START,
-    NODE_WRITTEN,
-    REVIEW_DECIDED,
     TASK_COMPLETED,
     TASK_FAILED,
     TASK_STARTED,

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.core.signal_catalogue import NODE_SAVED, SANDBOX_STANDING, SANDBOX_UNHELD
+from evolver_tui.core.signal_catalogue.author_signals import NODE_SAVED
+from evolver_tui.core.signal_catalogue.session_signals import SANDBOX_STANDING, SANDBOX_UNHELD
 from evolver_tui.tui.bridge import Bridge, Rate, Taken
 from evolver_tui.tui.screens.desk.outage_words import OutageWords, head_of
 from evolver_tui.tui.screens.desk.panes.status_line import Status, StatusLine

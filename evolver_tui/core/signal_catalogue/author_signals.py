@@ -1,0 +1,108 @@
+"""Signals of the built-in author, and of the model that it asks."""
+
+from typing import Final, NotRequired, TypedDict
+
+from evolver_tui.core.signal import SignalType
+
+
+class GenerationStarted(TypedDict):
+    """Which model, by which backend."""
+
+    model: str
+    backend: str
+
+
+class GenerationCompleted(TypedDict):
+    """Tokens as the provider counted them, where it did; how long it took in seconds."""
+
+    tokens_generated: int | None
+    prompt_tokens: int | None
+    backend: str
+    seconds: float
+
+
+class GenerationFailed(TypedDict):
+    """Why, and the seconds until the model is asked again, where it is."""
+
+    error: str
+    backend: str
+    retry_in: NotRequired[float]
+
+
+class NodeWritten(TypedDict):
+    """The draft, who wrote it, and how long that took in seconds."""
+
+    node_id: str
+    workflow_name: str
+    tools: list[str]
+    author: str
+    seconds: float
+
+
+class NodeChecked(TypedDict):
+    """Which, what it can do (`low`, `medium` or `high`), and whether the checks let a person approve it."""
+
+    node_id: str
+    risk: str
+    can_be_approved: bool
+
+
+class NodeTried(TypedDict):
+    """Which, on how many inputs, how many gave an output, the box, what went wrong; who ran it by hand, and if live."""
+
+    node_id: str
+    inputs: int
+    succeeded: int
+    box: str
+    error: NotRequired[str]
+    by: NotRequired[str]
+    live: NotRequired[bool]
+
+
+class NodeNotSaved(TypedDict):
+    """Which, and why, in a sentence."""
+
+    node_id: str
+    error: str
+
+
+class NodeSaved(TypedDict):
+    """Which, as which version, and the hash of its code."""
+
+    node_id: str
+    version: int
+    sha256: str
+
+
+LLM_GENERATION_START: Final = SignalType(
+    "llm.generation_start", GenerationStarted, "author", "The model is asked.", "info"
+)
+LLM_GENERATION_COMPLETE: Final = SignalType(
+    "llm.generation_complete", GenerationCompleted, "author", "The model's answer came whole.", "info"
+)
+LLM_GENERATION_ERROR: Final = SignalType(
+    "llm.generation_error",
+    GenerationFailed,
+    "author",
+    "The model failed or answered badly; an error where the task fails by it.",
+    "warning",
+)
+NODE_WRITTEN: Final = SignalType(
+    "node.written", NodeWritten, "author", "A draft was read out of the model's answer.", "info"
+)
+NODE_CHECKED: Final = SignalType("node.checked", NodeChecked, "author", "A draft passed through the checks.", "info")
+NODE_TRIED: Final = SignalType(
+    "node.tried",
+    NodeTried,
+    "author",
+    "A draft was run in a box, on sample inputs or on one that a person gave.",
+    "info",
+)
+NODE_REPLACED: Final = SignalType(
+    "node.replaced",
+    NodeNotSaved,
+    "author",
+    "Another version lies in the library than the approval named; the draft is reviewed again.",
+    "warning",
+)
+NODE_SAVED: Final = SignalType("node.saved", NodeSaved, "author", "An approved draft lies in the library.", "info")
