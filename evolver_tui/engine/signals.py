@@ -7,7 +7,6 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final, Unpack
 
 from evolver_tui.core.address import show_addresses
@@ -118,6 +117,19 @@ class _Hearing:
         return len(self._queue or ())
 
 
+_Hearings = Mapping[str, tuple[_Hearing, ...]]
+"""Who hears what; such a table is replaced and never changed."""
+
+
+def _with(table: _Hearings, key: str, hearing: _Hearing) -> _Hearings:
+    return {**table, key: (*table.get(key, ()), hearing)}
+
+
+def _kept(table: _Hearings, is_kept: Callable[[_Hearing], bool]) -> _Hearings:
+    kept = {key: tuple(filter(is_kept, hearings)) for key, hearings in table.items()}
+    return {key: hearings for key, hearings in kept.items() if hearings}
+
+
 class SignalRegistry:
     """Who listens to what.
 
@@ -148,8 +160,8 @@ class SignalRegistry:
         self.adopt: Callable[[Signal], Signal] | None = None
         """Makes a signal that belongs to no session one of the session that runs here, which keeps it in its log."""
         self._everything: tuple[_Hearing, ...] = ()
-        self._by_prefix: dict[str, tuple[_Hearing, ...]] = {}
-        self._by_name: dict[str, tuple[_Hearing, ...]] = {}
+        self._by_prefix: _Hearings = {}
+        self._by_name: _Hearings = {}
         self._lock = threading.Lock()
         self._depth = threading.local()
 
@@ -167,8 +179,10 @@ class SignalRegistry:
         check_pattern(name)
         hearing = self._hearing(listener, stays=False, apart=apart)
         with self._lock:
-            table, key = (self._by_prefix, name[:-1]) if name.endswith("*") else (self._by_name, name)
-            table[key] = (*table.get(key, ()), hearing)
+            if name.endswith("*"):
+                self._by_prefix = _with(self._by_prefix, name[:-1], hearing)
+            else:
+                self._by_name = _with(self._by_name, name, hearing)
 
     def register_all(self, listener: Listener, *, apart: bool = False, stays: bool = False) -> None:
         """Call `listener` with every signal.
@@ -199,10 +213,8 @@ class SignalRegistry:
         with self._lock:
             gone = [hearing for hearing in self._all() if not is_kept(hearing)]
             self._everything = tuple(filter(is_kept, self._everything))
-            for table in (self._by_prefix, self._by_name):
-                kept = {key: tuple(filter(is_kept, hearings)) for key, hearings in table.items()}
-                table.clear()
-                table.update((key, hearings) for key, hearings in kept.items() if hearings)
+            self._by_prefix = _kept(self._by_prefix, is_kept)
+            self._by_name = _kept(self._by_name, is_kept)
         for hearing in gone:
             hearing.end()
 
@@ -249,13 +261,10 @@ class SignalRegistry:
             self._depth.value = depth
 
     def _hearings_of(self, name: str) -> tuple[_Hearing, ...]:
-        """Tuples are replaced and never changed, so that nothing has to be locked here."""
         hearings = self._everything
-        if self._by_prefix:
-            with suppress(RuntimeError):  # somebody registers in another thread: it hears the next one
-                for prefix, some in self._by_prefix.items():
-                    if name.startswith(prefix):
-                        hearings += some
+        for prefix, some in self._by_prefix.items():
+            if name.startswith(prefix):
+                hearings += some
         named = self._by_name.get(name)
         return hearings + named if named else hearings
 
