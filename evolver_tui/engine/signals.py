@@ -45,11 +45,12 @@ def _print_dropped(listener: Listener, dropped: int) -> None:
 class _Hearing:
     """One listener as it is called: in the emitter's thread, or by way of a queue from a thread of its own."""
 
-    __slots__ = ("_is_over", "_news", "_queue", "_registry", "_untold", "dropped", "listener", "stays")
+    __slots__ = ("_is_over", "_news", "_queue", "_registry", "_untold", "dropped", "hear", "listener")
 
     def __init__(self, listener: Listener, registry: SignalRegistry, *, stays: bool) -> None:
         self.listener = listener
-        self.stays = stays
+        self.hear: Listener = listener if stays else self._hear
+        """Calls the listener, or has it called; raises whatever it raises in the emitter's thread."""
         self._registry = registry
         self._queue: deque[Signal] | None = None
         self._news = threading.Condition(threading.Lock())
@@ -57,11 +58,7 @@ class _Hearing:
         self._untold = 0
         self._is_over = False
 
-    def hear(self, signal: Signal) -> None:
-        """Call the listener, or have it called. Raises whatever it raises in this thread."""
-        if self.stays:
-            self.listener(signal)
-            return
+    def _hear(self, signal: Signal) -> None:
         if self._queue is not None:
             self._put(signal)
             return
@@ -109,12 +106,10 @@ class _Hearing:
                 untold, self._untold = self._untold, 0
             if untold:
                 registry.on_dropped(self.listener, untold)
-            registry.call(self.listener, self.listener, signal)
-
-    @property
-    def waiting(self) -> int:
-        """Signals that wait for it."""
-        return len(self._queue or ())
+            try:
+                self.listener(signal)
+            except Exception as error:  # noqa: BLE001 - whatever a listener does, it hears the next one
+                registry.on_error(self.listener, signal, error)
 
 
 _Hearings = Mapping[str, tuple[_Hearing, ...]]
@@ -256,7 +251,10 @@ class SignalRegistry:
         self._depth.value = depth + 1
         try:
             for hearing in hearings:
-                self.call(hearing.hear, hearing.listener, signal)
+                try:
+                    hearing.hear(signal)
+                except Exception as error:  # noqa: BLE001 - whatever a listener does, the engine goes on
+                    self.on_error(hearing.listener, signal, error)
         finally:
             self._depth.value = depth
 
@@ -267,13 +265,6 @@ class SignalRegistry:
                 hearings += some
         named = self._by_name.get(name)
         return hearings + named if named else hearings
-
-    def call(self, hear: Listener, listener: Listener, signal: Signal) -> None:
-        """Call a listener, or what calls it, and report what it raises."""
-        try:
-            hear(signal)
-        except Exception as error:  # noqa: BLE001 - whatever a listener does, the engine goes on
-            self.on_error(listener, signal, error)
 
 
 _process_registry = SignalRegistry()
