@@ -87,6 +87,7 @@ HARMLESS = {
     "themes.py": {"theme.name"},
     "views.py": {"self.id"},
     "modals/inbox_list.py": {"row.risk"},  # joined with others, and then safe
+    "modals/signal_modal.py": {"self._to_task.title"},  # the program's own
     "question_kinds/review.py": {"subject.draft.node_id"},  # whoever asks for it gates it
     "drawing/selectable.py": {"chosen.text"},  # what is drawn already
     "screens/desk/open_questions.py": {"error.message"},  # an error's sentence, which becomes a notice

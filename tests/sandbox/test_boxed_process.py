@@ -18,8 +18,7 @@ async def test_what_cannot_be_looked_at_is_ended_and_nobody_waits_for_it() -> No
     def looks_badly() -> LimitName | None:
         raise OSError("no such file")
 
-    endless = [sys.executable, "-I", "-c", "import time; time.sleep(1000)"]
-    process = BoxedProcess(subprocess.Popen(endless, start_new_session=True), looks_badly, asyncio.get_running_loop())
+    process = BoxedProcess(_endless(), looks_badly, asyncio.get_running_loop())
     assert await process.wait(PATIENCE_SECONDS)
     assert process.exit_code == -9
     assert process.limit is None
