@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,9 +19,11 @@ from evolver_tui.core.address import Address
 from evolver_tui.core.errors import UsageError
 from evolver_tui.core.job import AUTHOR, AUTHOR_NAME
 from evolver_tui.core.suggest import did_you_mean
+from evolver_tui.settings.paths import absolute
 from evolver_tui.settings.workspace import Workspace
 
 if TYPE_CHECKING:
+    from evolver_tui.adapters.listeners.signal_file import SignalFile
     from evolver_tui.adapters.nodes.library import NodeFiles
     from evolver_tui.adapters.nodes.runner import NodeRunner
     from evolver_tui.adapters.routines.plugins import FoundRoutines
@@ -93,6 +96,7 @@ def make_session(
         sandbox: what holds the nodes that are run here; None takes the machine's.
         runs: what tries drafts; None runs them in that sandbox.
     """
+    from evolver_tui.adapters.listeners.installed import attach_installed
     from evolver_tui.adapters.system_clock import SystemClock
     from evolver_tui.engine.session import Session, SessionParts
     from evolver_tui.engine.signals import get_signal_registry
@@ -152,10 +156,29 @@ def make_session(
             new_id=_new_id,
             exports=workspace.paths.exports,
             secrets=lambda: known_secrets(workspace),
+            listeners=_listeners(workspace) if for_session is None else (),
+            attach_installed=attach_installed if for_session is None else lambda registry: (),
             generate=generate,
             is_recorded=for_session is None,
             notices=notices,
         )
+    )
+
+
+def _listeners(workspace: Workspace) -> tuple[SignalFile, ...]:
+    """Those that the config names."""
+    config = workspace.config.signal_file
+    if not config.path:
+        return ()
+    from evolver_tui.adapters.listeners.signal_file import SignalFile
+    from evolver_tui.core.signal_filter import SignalFilter
+
+    wanted = SignalFilter.of(config.signals)
+    max_bytes = int(config.max_mb * 1_000_000)
+    return (
+        SignalFile(
+            absolute(Path(config.path)), wanted, lambda: known_secrets(workspace), max_bytes=max_bytes, keep=config.keep
+        ),
     )
 
 

@@ -35,13 +35,15 @@ from evolver_tui.engine.link import LinkMaker
 from evolver_tui.engine.manual_runs import ManualRuns
 from evolver_tui.engine.node_runs import NodeRuns
 from evolver_tui.engine.sandbox import BoxStanding, Sandbox
-from evolver_tui.engine.signals import SignalBus, SignalRegistry
+from evolver_tui.engine.signals import Listener, SignalBus, SignalRegistry
 from evolver_tui.engine.store import Store
 from evolver_tui.engine.subscription import Subscription
 
 SECONDS_FOR_THE_DATABASE = 3.0
 """How long a session that was asked to end waits for a database that is away."""
 _LOOK_SECONDS = 0.2
+SECONDS_FOR_A_LISTENER = 1.0
+"""How long a session that ends waits until a listener heard the rest."""
 
 WorkerMaker = Callable[["Session"], Sequence[AnyWorker]]
 """Makes the workers of a session; it has everything else then."""
@@ -76,6 +78,10 @@ class SessionParts:
     """The folder in which exports without a path of their own are written."""
     secrets: Callable[[], Sequence[str]]
     """What must never stand in an export."""
+    listeners: Sequence[Listener] = ()
+    """Called with every signal, each in a thread of its own, as long as the session lasts."""
+    attach_installed: Callable[[SignalRegistry], Sequence[str]] = lambda registry: ()
+    """Lets listeners of others register themselves; tells what went wrong, a sentence each."""
     generate: bool = True
     """False: tasks are kept and not worked on."""
     is_recorded: bool = True
@@ -149,12 +155,15 @@ class Session:
                     await self.store.close()
                 raise
         self.bus.attach()
+        for listener in parts.listeners:
+            self.bus.registry.register_all(listener, apart=True)
+        notices = await asyncio.to_thread(parts.attach_installed, self.bus.registry)
         self.hub.open(on_message)
         self.workers.open()
         if parts.is_recorded:
             backend = parts.backend.info.label if parts.backend is not None else "none"
             self.bus.emit(SESSION_STARTED({"backend": backend, "host": parts.host}))
-        for notice in parts.notices:
+        for notice in (*parts.notices, *notices):
             self.bus.emit(CONFIG_NOTICE({"notice": notice}))
         self.sandbox.watch(self._on_box)
         if parts.author is not None:
@@ -185,7 +194,11 @@ class Session:
             if self._parts.is_recorded:
                 self.bus.emit(SESSION_ENDED({}))
                 await self.store.end_session(self.id)
+            for listener in self._parts.listeners:
+                await asyncio.to_thread(self.bus.registry.finish, listener, SECONDS_FOR_A_LISTENER)
         finally:
+            for listener in self._parts.listeners:
+                self.bus.registry.unregister(listener)
             try:
                 await self.store.close()
             finally:

@@ -45,7 +45,7 @@ def _print_dropped(listener: Listener, dropped: int) -> None:
 class _Hearing:
     """One listener as it is called: in the emitter's thread, or by way of a queue from a thread of its own."""
 
-    __slots__ = ("_is_over", "_news", "_queue", "_registry", "_untold", "dropped", "hear", "listener")
+    __slots__ = ("_is_busy", "_is_over", "_news", "_queue", "_registry", "_untold", "dropped", "hear", "listener")
 
     def __init__(self, listener: Listener, registry: SignalRegistry, *, stays: bool) -> None:
         self.listener = listener
@@ -56,6 +56,7 @@ class _Hearing:
         self._news = threading.Condition(threading.Lock())
         self.dropped = 0
         self._untold = 0
+        self._is_busy = False
         self._is_over = False
 
     def _hear(self, signal: Signal) -> None:
@@ -81,7 +82,12 @@ class _Hearing:
         """Call it no more; what waits for it is left."""
         with self._news:
             self._is_over = True
-            self._news.notify()
+            self._news.notify_all()
+
+    def finish(self, seconds: float) -> None:
+        """Wait until it heard all that waits for it, for some seconds at most."""
+        with self._news:
+            self._news.wait_for(lambda: not (self._queue or self._is_busy), seconds)
 
     def _put(self, signal: Signal) -> None:
         with self._news:
@@ -92,17 +98,20 @@ class _Hearing:
                 self._untold += 1
                 return
             queue.append(signal)
-            self._news.notify()
+            self._news.notify_all()
 
     def _work(self) -> None:
         queue, registry = self._queue, self._registry
         assert queue is not None
         while True:
             with self._news:
+                self._is_busy = False
+                self._news.notify_all()
                 self._news.wait_for(lambda: queue or self._is_over)
                 if self._is_over:
                     return
                 signal = queue.popleft()
+                self._is_busy = True
                 untold, self._untold = self._untold, 0
             if untold:
                 registry.on_dropped(self.listener, untold)
@@ -199,6 +208,13 @@ class SignalRegistry:
     def unregister(self, listener: Listener) -> None:
         """Forget `listener` wherever it was registered; unknown ones are ignored."""
         self._keep(lambda hearing: hearing.listener != listener)
+
+    def finish(self, listener: Listener, seconds: float) -> None:
+        """Wait until a listener with a thread of its own heard all that waits for it, for some seconds at most."""
+        with self._lock:
+            hearings = [hearing for hearing in self._all() if hearing.listener == listener]
+        for hearing in hearings:
+            hearing.finish(seconds)
 
     def clear(self) -> None:
         """Forget every listener."""

@@ -15,6 +15,7 @@ from evolver_tui.settings.database_url import a_database
 from evolver_tui.settings.regular_file import open_regular
 from evolver_tui.settings.sandbox_config import SandboxConfig
 from evolver_tui.settings.setting import setting
+from evolver_tui.settings.signal_file_config import SignalFileConfig
 from evolver_tui.settings.values import (
     HUB_SCHEMES,
     Check,
@@ -174,6 +175,7 @@ class Config:
     desk: DeskConfig = DeskConfig()
     library: LibraryConfig = LibraryConfig()
     database: DatabaseConfig = DatabaseConfig()
+    signal_file: SignalFileConfig = SignalFileConfig()
     langgraph: LangGraphConfig = LangGraphConfig()
     routines: Mapping[str, str] = field(default_factory=dict)
     """A routine's name to where it is, as `module:function`."""
