@@ -77,6 +77,10 @@ class SignalContext(TypedDict, total=False):
     """Only where it is not the bus's own."""
     deferred_at: float
     """Seconds since 1970 when a signal was deferred that is told now."""
+    source: str
+    """Who observed it, only where that is not the program."""
+    backend: str
+    """Which model said so, only for what a model says."""
 
 
 class Observation(NamedTuple):

@@ -8,21 +8,23 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from evolver_tui.core.answer_stream import AnswerStream
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import LIBRARY, MODEL, AnswerUnusable, BackendError, NodeError, NodeReplaced
 from evolver_tui.core.job import Outcome
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeVersion
 from evolver_tui.core.node_run import Tryout
-from evolver_tui.core.partial_code import PartialCode
 from evolver_tui.core.program_text import program_problem
 from evolver_tui.core.question import AnswerAction, Question, QuestionKind
 from evolver_tui.core.question_kinds.review import UNREVIEWED, ReviewSubject
 from evolver_tui.core.router_answer import RouterAnswer, parse
 from evolver_tui.core.safe_text import safe_text
+from evolver_tui.core.signal import Observation
 from evolver_tui.core.signal_catalogue.author_signals import (
     LLM_GENERATION_COMPLETE,
     LLM_GENERATION_ERROR,
     LLM_GENERATION_START,
+    LLM_SIGNAL_RECEIVED,
     NODE_CHECKED,
     NODE_REPLACED,
     NODE_SAVED,
@@ -30,6 +32,7 @@ from evolver_tui.core.signal_catalogue.author_signals import (
     NODE_WRITTEN,
     GenerationCompleted,
     GenerationFailed,
+    ModelSignal,
     NodeSaved,
     NodeTried,
     NodeWritten,
@@ -45,7 +48,7 @@ from evolver_tui.engine.author.review import subject_in
 from evolver_tui.engine.author.tryouts import complaint, try_draft
 from evolver_tui.engine.checks.checks import check_draft
 from evolver_tui.engine.clock import Clock
-from evolver_tui.engine.durable.routine import Result, Run
+from evolver_tui.engine.durable.routine import Result, Run, SaidBy
 from evolver_tui.engine.node_runs import NodeRuns
 
 ROUTER = "task_to_workflow_router"
@@ -254,7 +257,7 @@ class Author:
         info = self._backend.info
         run.tell(LLM_GENERATION_START({"model": info.model, "backend": info.label}))
         started = self._clock.now()
-        partial, pieces, thinking, usage = PartialCode(), list[str](), 0, Usage()
+        answer, pieces, thinking, usage = AnswerStream(), 0, 0, Usage()
         self.live = LiveDraft(run.job, run.task.id, "", 0, started)
         async with contextlib.aclosing(self._backend.stream(prompt)) as stream:
             async for piece in stream:
@@ -264,12 +267,13 @@ class Author:
                 if isinstance(piece, Thinking):
                     thinking += piece.characters
                     if piece.takes_back:
-                        partial, pieces = PartialCode(), []
+                        answer, pieces = AnswerStream(), 0
                 else:
-                    pieces.append(piece)
-                    partial.feed(piece)
+                    answer.feed(piece)
+                    pieces += 1
                 now = self._clock.now()
-                self.live = LiveDraft(run.job, run.task.id, partial.text, len(pieces), started, thinking, now)
+                self.live = LiveDraft(run.job, run.task.id, answer.code, pieces, started, thinking, now)
+        answer.end()
         seconds = round(self._clock.now() - started, 3)
         payload: GenerationCompleted = {
             "tokens_generated": usage.completion_tokens,
@@ -278,7 +282,11 @@ class Author:
             "seconds": seconds,
         }
         run.tell(LLM_GENERATION_COMPLETE(payload))
-        return "".join(pieces), seconds, usage.completion_tokens
+        for name, signal_payload in answer.signals.items():
+            received: ModelSignal = {"signal_name": name, "signal_payload": signal_payload, "backend": info.label}
+            run.tell(LLM_SIGNAL_RECEIVED(received))
+            run.tell(Observation(name, signal_payload), SaidBy("llm_response", info.label))
+        return answer.text, seconds, usage.completion_tokens
 
     async def _check(self, run: Run, number: int, draft: NodeDraft) -> CheckReport:
         async def check(code: str) -> dict[str, Any]:
