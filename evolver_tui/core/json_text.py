@@ -28,11 +28,12 @@ def strict_json(text: str | bytes, *, any_number: bool = False) -> Any:
         RecursionError: it is nested too deeply.
     """
     if any_number:
-        return json.loads(text, object_pairs_hook=_unique_members)
-    return json.loads(text, object_pairs_hook=_unique_members, parse_constant=no_constant, parse_float=finite_number)
+        return json.loads(text, object_pairs_hook=unique_members)
+    return json.loads(text, object_pairs_hook=unique_members, parse_constant=no_constant, parse_float=finite_number)
 
 
-def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """For `object_pairs_hook`: an object whose keys all differ. Raises Equivocal."""
     members = dict(pairs)
     if len(members) < len(pairs):
         names = set()

@@ -7,7 +7,6 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final, Unpack
 
 from evolver_tui.core.address import show_addresses
@@ -46,11 +45,12 @@ def _print_dropped(listener: Listener, dropped: int) -> None:
 class _Hearing:
     """One listener as it is called: in the emitter's thread, or by way of a queue from a thread of its own."""
 
-    __slots__ = ("_is_over", "_news", "_queue", "_registry", "_untold", "dropped", "listener", "stays")
+    __slots__ = ("_is_over", "_news", "_queue", "_registry", "_untold", "dropped", "hear", "listener")
 
     def __init__(self, listener: Listener, registry: SignalRegistry, *, stays: bool) -> None:
         self.listener = listener
-        self.stays = stays
+        self.hear: Listener = listener if stays else self._hear
+        """Calls the listener, or has it called; raises whatever it raises in the emitter's thread."""
         self._registry = registry
         self._queue: deque[Signal] | None = None
         self._news = threading.Condition(threading.Lock())
@@ -58,11 +58,7 @@ class _Hearing:
         self._untold = 0
         self._is_over = False
 
-    def hear(self, signal: Signal) -> None:
-        """Call the listener, or have it called. Raises whatever it raises in this thread."""
-        if self.stays:
-            self.listener(signal)
-            return
+    def _hear(self, signal: Signal) -> None:
         if self._queue is not None:
             self._put(signal)
             return
@@ -110,12 +106,23 @@ class _Hearing:
                 untold, self._untold = self._untold, 0
             if untold:
                 registry.on_dropped(self.listener, untold)
-            registry.call(self.listener, self.listener, signal)
+            try:
+                self.listener(signal)
+            except Exception as error:  # noqa: BLE001 - whatever a listener does, it hears the next one
+                registry.on_error(self.listener, signal, error)
 
-    @property
-    def waiting(self) -> int:
-        """Signals that wait for it."""
-        return len(self._queue or ())
+
+_Hearings = Mapping[str, tuple[_Hearing, ...]]
+"""Who hears what; such a table is replaced and never changed."""
+
+
+def _with(table: _Hearings, key: str, hearing: _Hearing) -> _Hearings:
+    return {**table, key: (*table.get(key, ()), hearing)}
+
+
+def _kept(table: _Hearings, is_kept: Callable[[_Hearing], bool]) -> _Hearings:
+    kept = {key: tuple(filter(is_kept, hearings)) for key, hearings in table.items()}
+    return {key: hearings for key, hearings in kept.items() if hearings}
 
 
 class SignalRegistry:
@@ -148,8 +155,8 @@ class SignalRegistry:
         self.adopt: Callable[[Signal], Signal] | None = None
         """Makes a signal that belongs to no session one of the session that runs here, which keeps it in its log."""
         self._everything: tuple[_Hearing, ...] = ()
-        self._by_prefix: dict[str, tuple[_Hearing, ...]] = {}
-        self._by_name: dict[str, tuple[_Hearing, ...]] = {}
+        self._by_prefix: _Hearings = {}
+        self._by_name: _Hearings = {}
         self._lock = threading.Lock()
         self._depth = threading.local()
 
@@ -167,8 +174,10 @@ class SignalRegistry:
         check_pattern(name)
         hearing = self._hearing(listener, stays=False, apart=apart)
         with self._lock:
-            table, key = (self._by_prefix, name[:-1]) if name.endswith("*") else (self._by_name, name)
-            table[key] = (*table.get(key, ()), hearing)
+            if name.endswith("*"):
+                self._by_prefix = _with(self._by_prefix, name[:-1], hearing)
+            else:
+                self._by_name = _with(self._by_name, name, hearing)
 
     def register_all(self, listener: Listener, *, apart: bool = False, stays: bool = False) -> None:
         """Call `listener` with every signal.
@@ -199,10 +208,8 @@ class SignalRegistry:
         with self._lock:
             gone = [hearing for hearing in self._all() if not is_kept(hearing)]
             self._everything = tuple(filter(is_kept, self._everything))
-            for table in (self._by_prefix, self._by_name):
-                kept = {key: tuple(filter(is_kept, hearings)) for key, hearings in table.items()}
-                table.clear()
-                table.update((key, hearings) for key, hearings in kept.items() if hearings)
+            self._by_prefix = _kept(self._by_prefix, is_kept)
+            self._by_name = _kept(self._by_name, is_kept)
         for hearing in gone:
             hearing.end()
 
@@ -244,27 +251,20 @@ class SignalRegistry:
         self._depth.value = depth + 1
         try:
             for hearing in hearings:
-                self.call(hearing.hear, hearing.listener, signal)
+                try:
+                    hearing.hear(signal)
+                except Exception as error:  # noqa: BLE001 - whatever a listener does, the engine goes on
+                    self.on_error(hearing.listener, signal, error)
         finally:
             self._depth.value = depth
 
     def _hearings_of(self, name: str) -> tuple[_Hearing, ...]:
-        """Tuples are replaced and never changed, so that nothing has to be locked here."""
         hearings = self._everything
-        if self._by_prefix:
-            with suppress(RuntimeError):  # somebody registers in another thread: it hears the next one
-                for prefix, some in self._by_prefix.items():
-                    if name.startswith(prefix):
-                        hearings += some
+        for prefix, some in self._by_prefix.items():
+            if name.startswith(prefix):
+                hearings += some
         named = self._by_name.get(name)
         return hearings + named if named else hearings
-
-    def call(self, hear: Listener, listener: Listener, signal: Signal) -> None:
-        """Call a listener, or what calls it, and report what it raises."""
-        try:
-            hear(signal)
-        except Exception as error:  # noqa: BLE001 - whatever a listener does, the engine goes on
-            self.on_error(listener, signal, error)
 
 
 _process_registry = SignalRegistry()

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from tests.benchmarks import box, durable, figures, intake, keys, scale, screen_cost, start
+from tests.benchmarks import box, durable, ends, figures, intake, keys, scale, screen_cost, start
 
 Measurement = Callable[[bool], Iterator[figures.Row]]
 
@@ -24,6 +24,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "durable": durable.durable,
     "cold": durable.cold,
     "box": box.box,
+    "ends": ends.ends,
     "scale": scale.scale,
 }
 

@@ -85,10 +85,9 @@ def test_a_program_in_a_block_is_neither_shown_nor_saved() -> None:
 
 
 def test_a_model_cannot_say_what_the_program_did() -> None:
-    names = (*CATALOGUE, "Node.saved", "rule.fired", "analytics.mine", "signal.x", "replay.x", "webhook.x", "listener.x")
+    own = ("rule.fired", "analytics.mine", "signal.x", "replay.x", "webhook.x", "listener.x")
+    names = (*CATALOGUE, *own, "Node.saved")
     forged = {name: {"by": "ada"} for name in names}
-        (*CATALOGUE, "Node.saved", "rule.fired", "analytics.mine", "signal.x", "replay.x"), {"by": "ada"}
-    )
     answer = read(f"{ANSWER}<signals>{json.dumps(forged)}</signals>")
     assert set(answer.signals) == {"conversation.user_confused"}
     assert not any(

@@ -25,7 +25,11 @@ pytestmark = pytest.mark.anyio
     [
         ("{not json", "The hub sent a record that is not JSON: {not json."),
         ("[" * 200_000, "The hub sent a record that is nested too deeply to be read: " + "[" * 60 + "…."),
-        ('{"type":1,"x":NaN}', 'The hub sent a record with a number that cannot be read: {"type":1,"x":NaN}.'),
+        ('{"type":1,"x":NaN}', 'The hub sent a record that holds NaN, which is no JSON value: {"type":1,"x":NaN}.'),
+        (
+            '{"type":1,"x":1,"x":2}',
+            'The hub sent a record that has the key \'x\' twice in one object: {"type":1,"x":1,"x":2}.',
+        ),
         ('"text"', "The hub sent a record that is not a JSON object."),
         ({"type": 42}, "The hub sent a message of the unknown type 42."),
         ({"kind": 1}, "The hub sent a message without a type."),
@@ -55,6 +59,7 @@ async def test_after_messages_of_any_size_and_sort_link_and_queue_live_on(tmp_pa
         peer.shake_hands()
         peer.send({"type": 1, "target": "TaskHub", "arguments": [{"tasks": many}]})
         peer.send('{"type": 1, "target": "TaskHub", "arguments": [{"id": 1e999}]}', "[" * 1_000_000)
+        peer.send('{"type": 1, "target": "TaskHub", "arguments": [{"tasks": [{"id": "a", "id": "b"}]}]}')
         tasks = [{"id": name, "taskName": name} for name in odd]
         peer.send(*({"type": 1, "target": "TaskHub", "arguments": [each]} for each in (*tasks, *refused)))
         peer.send_task("after")
@@ -67,8 +72,9 @@ async def test_after_messages_of_any_size_and_sort_link_and_queue_live_on(tmp_pa
             assert (await session.store.counts()).total == len(many) + len(odd) + 1
             said = [signal.payload["error"] for signal in watch.heard if signal.name == "hub.message_rejected"]
     assert [each.partition(":")[0] for each in said] == [
-        "The hub sent a record with a number that cannot be read",
+        "The hub sent a record that holds the number 1e999, which is too large",
         "The hub sent a record that is nested too deeply to be read",
+        "The hub sent a record that has the key 'id' twice in one object",
         "The hub sent JSON text that has the key 'id' twice in one object.",
         "The hub sent JSON that is nested too deeply to be read.",
     ]

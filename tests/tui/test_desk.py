@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import unicodedata
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from evolver_tui.core.errors import ConfigError, StoreError
 from evolver_tui.core.job import QueueCounts
 from evolver_tui.core.signal import Observation, Signal
 from evolver_tui.engine.session import Session
+from evolver_tui.signals import emit_signal
 from evolver_tui.tui.actions import Keymap, with_own_keys
 from evolver_tui.tui.bridge import Bridge
 from evolver_tui.tui.drawing.code_view import CodeDocument
@@ -353,6 +355,19 @@ async def test_what_comes_too_fast_is_counted_not_shown() -> None:
     assert (len(taken.signals), taken.received, taken.dropped) == (100, 1_000, 900)
     assert taken.signals[-1].payload["n"] == 999
     assert bridge.take() is None
+
+
+async def test_the_last_of_a_burst_is_shown_though_nothing_follows_it(tmp_path: Path) -> None:
+    async with console(tmp_path) as desk:
+        for burst in range(3):
+            for number in range(500):
+                emit_signal("custom.progress", {"step": f"{burst}-{number}"})
+            last = f"step={burst}-499"
+            await desk.until(partial(_is_shown, desk, last), "The last signal")
+
+
+def _is_shown(desk: Console, text: str) -> bool:
+    return text in desk.text()
 
 
 async def test_the_feed_follows_until_somebody_scrolls_and_then_stays() -> None:

@@ -41,7 +41,7 @@ from evolver_tui.adapters.signalr.requests import EventStream, LongPolling, Requ
 from evolver_tui.adapters.signalr.settings import LinkSettings
 from evolver_tui.adapters.signalr.socket import HubSocket, Receiver
 from evolver_tui.core.errors import EvolverError, LinkEnded, LinkError, SampleTasks
-from evolver_tui.core.json_text import finite_number, no_constant
+from evolver_tui.core.json_text import Equivocal, finite_number, no_constant, unique_members
 from evolver_tui.core.link_state import SAMPLE_TASKS
 from evolver_tui.core.safe_text import safe_text
 
@@ -285,9 +285,9 @@ class HubTransport(WebsocketTransport):  # type: ignore[misc]
         self._owner = owner
         self._receiver = owner.receiver
         self._method = owner.settings.method
-        # Of a key that stands twice the last value counts, for everything here: to look for one would cost 5 % of all
-        # that is done for a task. A text in a record is read strictly (core/json_text).
-        self._decode = json.JSONDecoder(parse_constant=no_constant, parse_float=finite_number).decode
+        self._decode = json.JSONDecoder(
+            parse_constant=no_constant, parse_float=finite_number, object_pairs_hook=unique_members
+        ).decode
         self.connection_checker = KeepAlive(self._ping, owner.settings.ping_interval)
 
     def create_client(self) -> HubSocket | RequestClient:
@@ -423,4 +423,6 @@ def _raise_close(message: dict[str, Any]) -> NoReturn:
 def _fault(error: ValueError | RecursionError) -> str:
     if isinstance(error, RecursionError):
         return "that is nested too deeply to be read"
+    if isinstance(error, Equivocal):
+        return f"that {error}"
     return "that is not JSON" if isinstance(error, json.JSONDecodeError) else "with a number that cannot be read"

@@ -61,6 +61,8 @@ class LiveUpdates:
             if taken.touches_jobs:
                 self._queue.rows_changed()
                 self._desk.job_changes.announce()
+        else:
+            self._feed.catch_up()
         self._count(taken)
         self._queue.tick()
         self._card.tick()

@@ -34,13 +34,18 @@ class SignalFeed(Filterable):
         self._newer = 0
         """Signals after the last one that is shown; 0 while following."""
         self._dropped = 0
+        self._is_behind = False
+        """Whether something came that is not drawn yet."""
         self._per_second = 0.0
         self.set_title("Signals")
 
     # --- what comes
 
     def add(self, signals: Sequence[Signal], dropped: int) -> None:
-        """Take signals in, oldest first; `dropped` came too fast to be kept."""
+        """Take signals in, oldest first; `dropped` came too fast to be kept.
+
+        What passes by so fast that each look finds other rows is drawn every second time: nobody reads it.
+        """
         self._signals.extend(signals)
         self._dropped += dropped
         grown = len(signals)
@@ -52,6 +57,14 @@ class SignalFeed(Filterable):
             self._newer = min(self._newer + grown, self._last_place)
         self._show_state()
         if grown:
+            self._is_behind = not self._is_behind and grown >= self.list_height
+            if not self._is_behind:
+                self.refresh()
+
+    def catch_up(self) -> None:
+        """Draw what came last, now that nothing comes."""
+        if self._is_behind:
+            self._is_behind = False
             self.refresh()
 
     def set_rate(self, per_second: float) -> None:
