@@ -180,10 +180,12 @@ def _make_author(
     runs: NodeRuns,
 ) -> Author:
     from evolver_tui.engine.author.author import Author, AuthorLimits
+    from evolver_tui.engine.author.token_costs import Prices
 
-    config = workspace.config.author
+    config, asked = workspace.config.author, workspace.config.backend
+    prices = Prices(asked.price_per_million_input, asked.price_per_million_output, asked.currency)
     limits = AuthorLimits(config.max_rejects, config.write_attempts, config.max_repairs, config.try_seconds)
-    return Author(backend, library, clock, tuple(tools.tools.values()), limits, auto_review, runs)
+    return Author(backend, library, clock, tuple(tools.tools.values()), limits, auto_review, runs, prices)
 
 
 def _beginning(workspace: Workspace, session_id: str, routines: Sequence[str], concurrency: int) -> dict[str, Any]:

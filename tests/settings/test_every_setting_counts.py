@@ -21,6 +21,7 @@ from evolver_tui.adapters.system_clock import SystemClock
 from evolver_tui.cli.console import ConsoleOptions, _desk_settings
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import BackendError
+from evolver_tui.core.signal_name import SignalName
 from evolver_tui.core.task import Task
 from evolver_tui.engine.author.prompt import author_prompt
 from evolver_tui.engine.durable.worker import Worker
@@ -36,7 +37,9 @@ from evolver_tui.tui.views import ACTIONS, VIEWS, keymap_of
 from evolver_tui.wiring import known_routines, known_tools, make_backend, make_runner, make_session
 from tests.support.boxes import SANDBOX
 from tests.support.links import Recorder
+from tests.support.processes import node_answer
 from tests.support.provider_server import ProviderServer, openai_answer
+from tests.support.sessions import running, send
 
 ENVIRON = {"USER": "ada", "EVOLVER_HUB_TOKEN": "usual token", "MY_TOKEN": "my token"} | {
     "OPENAI_API_KEY": "usual key", "MY_KEY": "my key", "PATH": os.environ["PATH"]
@@ -136,6 +139,15 @@ def author(field: str) -> Look:
         return getattr(made._limits, field)
 
     return look
+
+
+async def cost(place: Place) -> Any:
+    """What a generation costs that read 11 tokens and wrote 7, in which currency."""
+    place.provider.then([openai_answer(node_answer("1"))])
+    async with running(place.workspace) as (session, watch):
+        await send(session, TASK.raw)
+        told = (await watch.until(SignalName.LLM_GENERATION_COMPLETE)).payload
+    return told.get("cost"), told.get("currency")
 
 
 def run_limit(name: str) -> Look:
@@ -257,6 +269,9 @@ EFFECTS = {
     "backend.connect_timeout": Effect("1.5", backend("connect_timeout"), 1.5, UNASKED),
     "backend.read_timeout": Effect("2.5", backend("read_timeout"), 2.5, UNASKED),
     "backend.total_timeout": Effect("3.5", backend("total_timeout"), 3.5, UNASKED),
+    "backend.price_per_million_input": Effect("2000", cost, (0.022, "USD"), ASKING),
+    "backend.price_per_million_output": Effect("1000", cost, (0.007, "USD"), ASKING),
+    "backend.currency": Effect('"EUR"', cost, (0.011, "EUR"), ASKING + "price_per_million_input = 1000\n"),
     "author.max_rejects": Effect("7", author("rejects"), 7),
     "author.write_attempts": Effect("9", author("writes"), 9),
     "author.max_repairs": Effect("5", author("repairs"), 5),

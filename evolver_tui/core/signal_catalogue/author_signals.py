@@ -14,12 +14,15 @@ class GenerationStarted(TypedDict):
 
 
 class GenerationCompleted(TypedDict):
-    """Tokens as the provider counted them, where it did; how long it took in seconds."""
+    """Tokens that the model wrote and read, who counted them (`provider`, or ours is an `estimate`), seconds, price."""
 
-    tokens_generated: int | None
-    prompt_tokens: int | None
+    tokens_generated: int
+    prompt_tokens: int
+    tokens_counted_by: str
     backend: str
     seconds: float
+    cost: NotRequired[float]
+    currency: NotRequired[str]
 
 
 class GenerationFailed(TypedDict):

@@ -45,6 +45,7 @@ from evolver_tui.engine.author.backend import Backend, Prompt, Thinking, Usage
 from evolver_tui.engine.author.library import Approval, Library
 from evolver_tui.engine.author.prompt import TRIAL, author_prompt, repeat_prompt
 from evolver_tui.engine.author.review import subject_in
+from evolver_tui.engine.author.token_costs import Prices, counted, size_of
 from evolver_tui.engine.author.tryouts import complaint, try_draft
 from evolver_tui.engine.checks.checks import check_draft
 from evolver_tui.engine.clock import Clock
@@ -105,8 +106,9 @@ class Author:
         limits: AuthorLimits = AuthorLimits(),
         auto_review: AutoReview | None = None,
         runs: NodeRuns | None = None,
+        prices: Prices = Prices(),
     ) -> None:
-        """`runs` tries each draft before it is judged; None tries none."""
+        """`runs` tries each draft before it is judged; None tries none. `prices` are those of the backend."""
         self._backend = backend
         self._library = library
         self._clock = clock
@@ -115,6 +117,7 @@ class Author:
         self._limits = limits
         self._auto_review = auto_review
         self._runs = runs
+        self._prices = prices
         self.live: LiveDraft | None = None
 
     async def __call__(self, run: Run, task: Task) -> Result:
@@ -257,7 +260,7 @@ class Author:
         info = self._backend.info
         run.tell(LLM_GENERATION_START({"model": info.model, "backend": info.label}))
         started = self._clock.now()
-        answer, pieces, thinking, usage = AnswerStream(), 0, 0, Usage()
+        answer, pieces, thinking, usage, written_bytes = AnswerStream(), 0, 0, Usage(), 0
         self.live = LiveDraft(run.job, run.task.id, "", 0, started)
         async with contextlib.aclosing(self._backend.stream(prompt)) as stream:
             async for piece in stream:
@@ -267,20 +270,26 @@ class Author:
                 if isinstance(piece, Thinking):
                     thinking += piece.characters
                     if piece.takes_back:
-                        answer, pieces = AnswerStream(), 0
+                        answer, pieces, written_bytes = AnswerStream(), 0, 0
+                    written_bytes += piece.characters
                 else:
                     answer.feed(piece)
                     pieces += 1
+                    written_bytes += size_of(piece)
                 now = self._clock.now()
                 self.live = LiveDraft(run.job, run.task.id, answer.code, pieces, started, thinking, now)
         answer.end()
         seconds = round(self._clock.now() - started, 3)
+        tokens = counted(usage, prompt, written_bytes)
         payload: GenerationCompleted = {
-            "tokens_generated": usage.completion_tokens,
-            "prompt_tokens": usage.prompt_tokens,
+            "tokens_generated": tokens.completion,
+            "prompt_tokens": tokens.prompt,
+            "tokens_counted_by": tokens.counted_by,
             "backend": info.label,
             "seconds": seconds,
         }
+        if self._prices.are_known and not info.is_offline:
+            payload |= {"cost": self._prices.cost(tokens), "currency": self._prices.currency}
         run.tell(LLM_GENERATION_COMPLETE(payload))
         for name, signal_payload in answer.signals.items():
             received: ModelSignal = {"signal_name": name, "signal_payload": signal_payload, "backend": info.label}
