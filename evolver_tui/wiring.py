@@ -94,10 +94,11 @@ def make_session(
         runs: what tries drafts; None runs them in that sandbox.
     """
     from evolver_tui.adapters.system_clock import SystemClock
+    from evolver_tui.engine.conversation import ConversationLimits
     from evolver_tui.engine.session import Session, SessionParts
     from evolver_tui.engine.signals import get_signal_registry
 
-    clock = clock or SystemClock()
+    clock, waits = clock or SystemClock(), workspace.config.conversation
     plug_ins = known_routines(workspace)
     names = _routines_of(work, plug_ins.routines)
     library = make_library(workspace)
@@ -152,6 +153,7 @@ def make_session(
             new_id=_new_id,
             exports=workspace.paths.exports,
             secrets=lambda: known_secrets(workspace),
+            limits=ConversationLimits(waits.generation_seconds, waits.answer_seconds),
             generate=generate,
             is_recorded=for_session is None,
             notices=notices,

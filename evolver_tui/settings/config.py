@@ -12,6 +12,7 @@ from evolver_tui.core.errors import ConfigError
 from evolver_tui.core.suggest import did_you_mean
 from evolver_tui.settings.backend_config import BackendConfig
 from evolver_tui.settings.base_url import base_url_problem
+from evolver_tui.settings.conversation_config import ConversationConfig
 from evolver_tui.settings.database_url import a_database
 from evolver_tui.settings.regular_file import open_regular
 from evolver_tui.settings.sandbox_config import SandboxConfig
@@ -128,6 +129,7 @@ class Config:
     hub: HubConfig = HubConfig()
     backend: BackendConfig = BackendConfig()
     author: AuthorConfig = AuthorConfig()
+    conversation: ConversationConfig = ConversationConfig()
     worker: WorkerConfig = WorkerConfig()
     sandbox: SandboxConfig = SandboxConfig()
     desk: DeskConfig = DeskConfig()

@@ -150,6 +150,11 @@ async def cost(place: Place) -> Any:
     return told.get("cost"), told.get("currency")
 
 
+def limit(name: str) -> Look:
+    """When it is told that somebody takes long."""
+    return lambda place: getattr(place.session.conversation.limits, name)
+
+
 def run_limit(name: str) -> Look:
     """What a run of a node may take."""
 
@@ -276,6 +281,8 @@ EFFECTS = {
     "author.write_attempts": Effect("9", author("writes"), 9),
     "author.max_repairs": Effect("5", author("repairs"), 5),
     "author.try_seconds": Effect("3.5", author("try_seconds"), 3.5),
+    "conversation.generation_seconds": Effect("7.5", limit("generation"), 7.5),
+    "conversation.answer_seconds": Effect("0", limit("answer"), 0.0),
     "worker.max_takeovers": Effect("11", max_takeovers, 11),
     "sandbox.seconds": Effect("7.5", run_limit("seconds"), 7.5),
     "sandbox.cpu_seconds": Effect("7", run_limit("cpu_seconds"), 7),

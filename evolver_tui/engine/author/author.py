@@ -10,7 +10,15 @@ from typing import Any
 
 from evolver_tui.core.answer_stream import AnswerStream
 from evolver_tui.core.decision import Decision, DecisionKind
-from evolver_tui.core.errors import LIBRARY, MODEL, AnswerUnusable, BackendError, NodeError, NodeReplaced
+from evolver_tui.core.errors import (
+    LIBRARY,
+    MODEL,
+    AnswerUnusable,
+    BackendError,
+    GenerationStopped,
+    NodeError,
+    NodeReplaced,
+)
 from evolver_tui.core.job import Outcome
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeVersion
 from evolver_tui.core.node_run import Tryout
@@ -119,6 +127,21 @@ class Author:
         self._runs = runs
         self._prices = prices
         self.live: LiveDraft | None = None
+        self._deadline: asyncio.Timeout | None = None
+        """Ends the generation that is under way when it is brought forward."""
+        self._stopped_by = ""
+
+    def stop(self, job: int, by: str) -> bool:
+        """Stop the model while it writes for a job, which fails by that; False where it writes nothing for it.
+
+        Args:
+            by: who wants that.
+        """
+        if self.live is None or self.live.job != job or self._deadline is None or self._stopped_by:
+            return False
+        self._stopped_by = by
+        self._deadline.reschedule(0.0)
+        return True
 
     async def __call__(self, run: Run, task: Task) -> Result:
         """Work on one task to its end, or to its next question."""
@@ -212,7 +235,7 @@ class Author:
             try:
                 if run.probing.is_alone:
                     await self._see_whether_it_answers(run)
-                text, seconds, tokens = await self._generate(run, prompt)
+                text, seconds, tokens = await self._generate_unless_stopped(run, prompt)
                 answer = await asyncio.to_thread(self._read, text, run.task.id, must_be_program=not has_repeated)
                 return _draft(answer, label, seconds, tokens)
             except BackendError as error:
@@ -254,6 +277,20 @@ class Author:
         if must_be_program and (problem := program_problem(answer.workflow_code)):
             raise AnswerUnusable(f"The workflow_code in the model's answer is no program: {safe_text(problem, 160)}.")
         return answer
+
+    async def _generate_unless_stopped(self, run: Run, prompt: Prompt) -> tuple[str, float, int | None]:
+        """As `_generate`. Raises GenerationStopped where a person would not wait for it."""
+        try:
+            async with asyncio.timeout(None) as self._deadline:
+                return await self._generate(run, prompt)
+        except TimeoutError:
+            if not self._stopped_by:
+                raise
+            stopped = GenerationStopped(self._stopped_by)
+            run.tell(LLM_GENERATION_ERROR({"error": str(stopped), "backend": self._backend.info.label}))
+            raise stopped from None
+        finally:
+            self._deadline, self._stopped_by = None, ""
 
     async def _generate(self, run: Run, prompt: Prompt) -> tuple[str, float, int | None]:
         """One whole answer, the seconds that it took, and its tokens as the provider counted them."""
