@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -20,6 +21,11 @@ def pytest_configure() -> None:
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each processor: most of what tests take is waiting for other processes."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture

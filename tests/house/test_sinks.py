@@ -50,7 +50,9 @@ DOORS = {
         "writer(records(store, await find_session(store, session_id), secrets), sys.stdout)"
     ],
     "engine/signals.py": [
-        "print(safe_text(f'A listener for {signal.name} failed: {show_addresses(repr(error))}'), file=sys.stderr)"
+        "print(safe_text(f'A listener for {signal.name} failed: {show_addresses(repr(error))}'), file=sys.stderr)",
+        "print(safe_text(f'The listener {listener_name(listener)} is too slow: {words} dropped for it.'), "
+        "file=sys.stderr)",
     ],
     "tui/attention.py": ["driver.write(sequence)"],  # the window's title, of a number
     "tui/terminal_driver.py": ["self.write('\\x1b[?1049h\\x1b[?25l\\x1b[?1004h')"],
@@ -85,6 +87,7 @@ HARMLESS = {
     "themes.py": {"theme.name"},
     "views.py": {"self.id"},
     "modals/inbox_list.py": {"row.risk"},  # joined with others, and then safe
+    "modals/signal_modal.py": {"self._to_task.title"},  # the program's own
     "question_kinds/review.py": {"subject.draft.node_id"},  # whoever asks for it gates it
     "drawing/selectable.py": {"chosen.text"},  # what is drawn already
     "screens/desk/open_questions.py": {"error.message"},  # an error's sentence, which becomes a notice

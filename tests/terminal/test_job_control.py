@@ -59,6 +59,9 @@ def in_a_shell(home: Path, command: str = "") -> Iterator[tuple[Terminal, int]]:
         terminal.wait_for("shell>")
         terminal.send("./console.sh\r")
         terminal.wait_for("Queue", "task-1", "no author here")
+        with terminal._changed:  # a process that is just being started for the box holds a stop up
+            is_at_rest = b"sandbox.standing"
+            assert terminal._changed.wait_for(lambda: is_at_rest in terminal.raw, PATIENCE_SECONDS), terminal.text
         yield terminal, int((home / "pid").read_text())
         terminal.send("exit\r")
         terminal.wait()

@@ -226,7 +226,11 @@ class BoxedProcess:
         pause = _LOOK_SECONDS
         while not ends_within(pause):
             begun = time.thread_time()  # not what passes while a busy machine lets it wait
-            self.limit = self._exceeded()
+            try:
+                self.limit = self._exceeded()
+            except Exception:  # noqa: BLE001 - what cannot be looked at does not go on, and nobody waits for it for ever
+                self._kill()
+                return
             if self.limit is not None:
                 self._kill()
                 return

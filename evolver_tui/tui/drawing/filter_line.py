@@ -22,8 +22,10 @@ class FilterLine(Input):
     }
     """
 
-    def __init__(self, text: str, on_text: Callable[[str], None], on_leave: Callable[[], None]) -> None:
-        super().__init__(text, placeholder="filter", compact=True, select_on_focus=False)
+    def __init__(
+        self, text: str, placeholder: str, on_text: Callable[[str], None], on_leave: Callable[[], None]
+    ) -> None:
+        super().__init__(text, placeholder=placeholder, compact=True, select_on_focus=False)
         self._tell_text = on_text
         self._tell_leave = on_leave
 

@@ -15,6 +15,8 @@ class Filterable(Pane, Movable):
     """A list that shows only what contains `search`."""
 
     search = ""
+    filter_words = "filter"
+    """What may be typed there."""
     _filter_line: FilterLine | None = None
     """While it is open: each row that is drawn asks for it."""
 
@@ -42,10 +44,18 @@ class Filterable(Pane, Movable):
         from evolver_tui.tui.drawing.filter_line import FilterLine
 
         if self._filter_line is None:
-            self._filter_line = FilterLine(self.search, self._search_for, self._leave_filter)
+            self._filter_line = FilterLine(self.search, self.filter_words, self._search_for, self._leave_filter)
             self.mount(self._filter_line)
             self.refresh()
         self.screen.set_focus(self._filter_line)  # at once: what is typed next is meant for it
+
+    def find(self, text: str) -> None:
+        """Show what matches this text, with it in the search line."""
+        self.open_filter()
+        if self._filter_line is not None:
+            self._filter_line.value = text
+        self._search_for(text)
+        self.focus()
 
     def close_filter(self) -> bool:
         """Show everything again; False when nothing was filtered."""

@@ -13,7 +13,7 @@ from textual.events import Key
 from textual.widgets import Static
 
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.tui.actions import Keymap
+from evolver_tui.tui.actions import AnyAction, Keymap
 from evolver_tui.tui.decision_keys import Role
 from evolver_tui.tui.drawing.movable import Movable
 from evolver_tui.tui.drawing.signal_text import whole_signal
@@ -31,8 +31,11 @@ _SECONDS_BETWEEN_LOOKS = 0.5
 """How often it is looked whether newer signals have come."""
 
 
-class SignalModal(Modal[None], Movable):
-    """Steps by the feed's own keys: up and down go to older and newer signals, a page scrolls the one in front."""
+class SignalModal(Modal["Signal"], Movable):
+    """Steps by the feed's own keys: up and down go to older and newer signals, a page scrolls the one in front.
+
+    The key that goes to a signal's task closes it with that signal.
+    """
 
     DEFAULT_CSS = """
     SignalModal > #window {
@@ -47,17 +50,27 @@ class SignalModal(Modal[None], Movable):
     }
     """
 
-    def __init__(self, keymap: Keymap, signal: Signal, beside: Beside, *, now: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        keymap: Keymap,
+        signal: Signal,
+        beside: Beside,
+        *,
+        to_task: AnyAction | None = None,
+        now: Clock = time.monotonic,
+    ) -> None:
         """Args:
         keymap: what keys do on the desk; those that go about in the feed work here.
         signal: the one to show first.
         beside: finds the others.
+        to_task: what goes to a signal's task.
         now: counts the time until keys are taken.
         """
         self._signal = signal
         super().__init__(signal.name, now=now)
         self._keymap = keymap
         self._beside = beside
+        self._to_task = keymap.bound(to_task) if to_task is not None else None
         self._text = Static(markup=False)
 
     @property
@@ -84,8 +97,13 @@ class SignalModal(Modal[None], Movable):
             has_older, has_newer = (self._beside(self._signal, step) is not self._signal for step in (-1, 1))
             scrolls = self.query_one("#text", VerticalScroll).max_scroll_y > 0
             steps = (f"{older} older" if has_older else "oldest", f"{newer} newer" if has_newer else "newest")
-            parts = [*steps, *([f"{up} {down} scroll"] if scrolls else []), *parts]
+            parts = [*steps, *([f"{up} {down} scroll"] if scrolls else []), *self._way_to_task(), *parts]
         return " · ".join(parts)
+
+    def _way_to_task(self) -> list[str]:
+        if self._to_task is None or "task_id" not in self._signal.context:
+            return []
+        return [f"{self._to_task.shown_key} {self._to_task.title}"]
 
     def _show(self, signal: Signal) -> None:
         self._signal = signal
@@ -108,7 +126,12 @@ class SignalModal(Modal[None], Movable):
     def on_key(self, event: Key) -> None:
         """Step or scroll."""
         action = self._keymap.find("feed", event.key)
-        if action is not None and action.local is not None:
+        if action is None:
+            return
+        if action is self._to_task:
+            event.stop()
+            self.finish_now(self._signal)  # going somewhere decides nothing
+        elif action.local is not None:
             event.stop()
             action.local(self)
 

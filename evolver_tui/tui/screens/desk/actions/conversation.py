@@ -53,7 +53,7 @@ def summary_words(summary: SessionSummary) -> str:
 
 
 STOP = Action(
-    "author.stop", "s", "stop", "Stop the author while it writes; the task fails and can be retried.", "Session", _stop,
+    "author.stop", "S", "stop", "Stop the author while it writes; the task fails and can be retried.", "Session", _stop,
     in_database(_reason_against_stopping), _writing, is_alone=True,
 )  # fmt: skip
 SUMMARIZE = Action(

@@ -1,14 +1,21 @@
-"""What was told: reading one signal in full, writing the session's log to a file."""
+"""What was told: reading one signal in full, going from a task to its signals and back, writing the log to a file."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.actions import Action
 from evolver_tui.tui.screens.desk.actions.reasons import in_session
 
 if TYPE_CHECKING:
+    from evolver_tui.core.job import QueueRow
+    from evolver_tui.core.signal import Signal
     from evolver_tui.tui.screens.desk.context import DeskContext
+
+
+_MOST_ROWS = 50
+"""Tasks whose ids or names hold the id that is looked for."""
 
 
 async def _open_signal(desk: DeskContext) -> None:
@@ -18,8 +25,52 @@ async def _open_signal(desk: DeskContext) -> None:
     feed = desk.feed
     if feed.lowest is None:
         desk.say("There is no signal yet.")
+        return
+    modal = SignalModal(desk.keymap, feed.lowest, feed.beside, to_task=TASK_OF_SIGNAL, now=desk.settings.monotonic)
+    chosen = await desk.ask(modal)
+    if chosen is not None:
+        await _go_to_task_of(desk, chosen)
+
+
+async def _go_to_task(desk: DeskContext) -> None:
+    """From the lowest signal in sight to the task that it tells of."""
+    if desk.feed.lowest is not None:
+        await _go_to_task_of(desk, desk.feed.lowest)
+
+
+async def _go_to_task_of(desk: DeskContext, signal: Signal) -> None:
+    row = await _row_of(desk, signal)
+    if row is None:
+        desk.say(f"{safe_text(signal.name, 60)} tells of no task that is in the queue.")
     else:
-        desk.show(SignalModal(desk.keymap, feed.lowest, feed.beside, now=desk.settings.monotonic))
+        desk.go_to_card(row)
+
+
+async def _row_of(desk: DeskContext, signal: Signal) -> QueueRow | None:
+    store, job, task_id = desk.session.store, signal.context.get("job"), signal.context.get("task_id")
+    if isinstance(job, int):
+        return await store.row(job)
+    if not isinstance(task_id, str):
+        return None
+    rows = await store.rows_after(None, _MOST_ROWS, task_id)
+    return next((row for row in rows if row.task_id == task_id), None)
+
+
+def _go_to_signals(desk: DeskContext) -> None:
+    """From a task to what was told of it."""
+    row = desk.selected
+    if row is not None:
+        task_id = safe_text(row.task_id)
+        desk.feed.find(f'task:"{task_id}"' if " " in task_id else f"task:{task_id}")
+        desk.layout.focus_pane(desk.feed)
+
+
+def _without_task(desk: DeskContext) -> str:
+    return "" if desk.selected is not None else "There is no task yet."
+
+
+def _without_signal(desk: DeskContext) -> str:
+    return "" if desk.feed.lowest is not None else "There is no signal yet."
 
 
 async def _export(desk: DeskContext) -> None:
@@ -30,11 +81,19 @@ async def _export(desk: DeskContext) -> None:
     desk.say_path("This session was exported to", path)
 
 
-OPEN_SIGNAL = Action(
+OPEN_SIGNAL: Action[DeskContext] = Action(
     "signal.open", "enter", "read", "Read the lowest signal in sight in full.", "Session", _open_signal, in_session(),
     panes=("feed",), footer=1,
 )  # fmt: skip
-EXPORT = Action(
+TASK_OF_SIGNAL: Action[DeskContext] = Action(
+    "signal.task", "s", "its task", "Go to the task that the lowest signal in sight tells of.", "Session", _go_to_task,
+    in_session(_without_signal), panes=("feed",), footer=2,
+)  # fmt: skip
+SIGNALS_OF_TASK: Action[DeskContext] = Action(
+    "task.signals", "s", "signals", "Show the signals of the selected task alone.", "Session", _go_to_signals,
+    in_session(_without_task), panes=("queue", "card"),
+)  # fmt: skip
+EXPORT: Action[DeskContext] = Action(
     "session.export", "x", "export", "Export this session's log to a file.", "Session", _export, in_session(),
     footer=41, is_alone=True,
 )  # fmt: skip

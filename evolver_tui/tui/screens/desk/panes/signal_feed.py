@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 from textual import events
 
+from evolver_tui.core.signal_filter import WORDS, SignalFilter
 from evolver_tui.tui.drawing.filterable import Filterable
 from evolver_tui.tui.drawing.formatting import rate
 from evolver_tui.tui.drawing.signal_text import payload_fragments, signal_line
@@ -21,16 +22,22 @@ CAPACITY = 5_000
 """Signals that are kept for looking back; the log in the database has all of them."""
 
 
+def _words(signal: Signal) -> str:
+    return "".join(text for text, _ in payload_fragments(signal))
+
+
 class SignalFeed(Filterable):
     """Follows the newest signal until a person scrolls up, and then stays where it is."""
 
     pane_name = "feed"
+    filter_words = WORDS
     can_focus = True
 
     def __init__(self, *, plain: bool = False) -> None:
         super().__init__(plain=plain, id="feed")
         self._signals: deque[Signal] = deque(maxlen=CAPACITY)
         self._matching: deque[Signal] | None = None
+        self._filter = SignalFilter(())
         self._newer = 0
         """Signals after the last one that is shown; 0 while following."""
         self._dropped = 0
@@ -76,16 +83,14 @@ class SignalFeed(Filterable):
         """Show the newest of the signals that match."""
         self._newer = 0
         self._matching = None
+        self._filter = SignalFilter.of(self.search)
         if self.search:
             self._matching = deque((signal for signal in self._signals if self._matches(signal)), CAPACITY)
         self._show_state()
         self.refresh()
 
     def _matches(self, signal: Signal) -> bool:
-        needle = self.search.casefold()
-        if needle in signal.name.casefold():
-            return True
-        return needle in "".join(text for text, _ in payload_fragments(signal)).casefold()
+        return self._filter.matches(signal, _words)
 
     # --- what is looked at
 
