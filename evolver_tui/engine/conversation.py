@@ -105,7 +105,8 @@ class Conversation:
         """By job."""
         self._numbers = 0
         self._completed = 0
-        self._latencies: list[float] = []
+        self._latencies = 0
+        self._latency_sum = 0.0
         self._attempts = self._accepts = 0
         self._tasks = self._tokens = 0
         self._outcomes = dict.fromkeys((Outcome.APPROVED.value, Outcome.REJECTED.value), 0)
@@ -144,12 +145,11 @@ class Conversation:
 
     def summarize(self) -> SessionSummary:
         """Tell, and return, what this session came to so far."""
-        latencies = self._latencies
         summary: SessionSummary = {
             "session_id": self._session_id,
             "total_turns": self._completed,
             "session_duration_sec": round(self._clock.now() - self._began, 3),
-            "avg_total_latency_ms": round(sum(latencies) / len(latencies), 1) if latencies else None,
+            "avg_total_latency_ms": round(self._latency_sum / self._latencies, 1) if self._latencies else None,
             "interrupt_acceptance_rate": round(self._accepts / self._attempts, 4) if self._attempts else None,
             "tasks": self._tasks,
             "approved": self._outcomes[Outcome.APPROVED.value],
@@ -320,7 +320,8 @@ class Conversation:
         latency = _milliseconds(turn.began, turn.asked_at)
         self._completed += 1
         if latency is not None:
-            self._latencies.append(latency)
+            self._latencies += 1
+            self._latency_sum += latency
         completed: TurnCompleted = {
             "turn_id": turn_id,
             "duration_ms": _milliseconds(turn.asked_at, now),

@@ -39,6 +39,7 @@ pytestmark = pytest.mark.anyio
 METRICS = "analytics.turn_metrics_updated"
 UNCLEAR = {"id": "unclear", "taskName": "Something"}
 LIMITS = "[conversation]\ngeneration_seconds = 60\nanswer_seconds = 600\n"
+PRICES = 'price_per_million_input = 1000\nprice_per_million_output = 1000\ncurrency = "EUR"\n'
 NO_LIMITS = "[conversation]\ngeneration_seconds = 0\nanswer_seconds = 0\n"
 
 
@@ -162,6 +163,7 @@ async def test_who_takes_longer_than_configured_is_told_once_in_a_turn(tmp_path:
             await decide(session, watch, "task-1", DecisionKind.APPROVE, count=2)
             await watch.until("task.completed")
             assert len(payloads(watch, "conversation.speaking_limit_exceeded")) == 2
+            assert [misfit for signal in watch.heard for misfit in misfits(signal)] == []
 
 
 async def asleep(clock: Clock, seconds: float) -> None:
@@ -186,7 +188,7 @@ async def test_a_person_stops_the_model_and_retries(tmp_path: Path) -> None:
         yield from whole_answer(task_id)
 
     with Model(play) as model:
-        async with running(workspace_in(tmp_path, model.config)) as (session, watch):
+        async with running(workspace_in(tmp_path, model.config + PRICES)) as (session, watch):
             await send(session, SUMMARIZE)
             job = (await watch.until("llm.generation_start")).context["job"]
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -211,7 +213,10 @@ async def test_a_person_stops_the_model_and_retries(tmp_path: Path) -> None:
             await watch.until("task.completed", outcome="approved")
             assert not session.stop_generation(job), "nothing is written for it"
             assert [turn["turn_id"] for turn in payloads(watch, "conversation.turn_complete")] == [1, 2]
-            assert session.summarize()["interrupt_acceptance_rate"] == pytest.approx(1 / 3, abs=1e-4)
+            summary = session.summarize()
+            assert summary["interrupt_acceptance_rate"] == pytest.approx(1 / 3, abs=1e-4)
+            assert (summary.get("cost"), summary.get("currency")) == (0.018, "EUR")
+            assert [misfit for signal in watch.heard for misfit in misfits(signal)] == []
 
 
 async def test_what_others_answer_ends_a_turn_and_what_was_asked_before_has_no_times(tmp_path: Path) -> None:
