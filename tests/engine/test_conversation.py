@@ -18,6 +18,7 @@ from evolver_tui.engine.session import Session
 from evolver_tui.wiring import make_inbox, make_store
 from tests.support.payloads import misfits
 from tests.support.processes import Model, whole_answer
+from tests.support.provider_server import status
 from tests.support.sessions import (
     GENERATE,
     PATIENCE_SECONDS,
@@ -217,6 +218,34 @@ async def test_a_person_stops_the_model_and_retries(tmp_path: Path) -> None:
             assert summary["interrupt_acceptance_rate"] == pytest.approx(1 / 3, abs=1e-4)
             assert (summary.get("cost"), summary.get("currency")) == (0.018, "EUR")
             assert [misfit for signal in watch.heard for misfit in misfits(signal)] == []
+
+
+async def test_a_model_that_was_stopped_at_its_trial_has_not_shown_that_it_works(tmp_path: Path) -> None:
+    may_answer, answers = threading.Event(), 0
+
+    def play(task_id: str) -> Iterator[bytes]:
+        nonlocal answers
+        answers += 1
+        if answers == 1:
+            yield status(401)
+            return
+        may_answer.wait(PATIENCE_SECONDS)
+        yield from whole_answer(task_id)
+
+    with Model(play) as model:
+        async with running(workspace_in(tmp_path, model.config)) as (session, watch):
+            await send(session, SUMMARIZE)
+            await watch.until("worker.paused")
+            session.try_now()
+            job = (await watch.until("llm.generation_start", 2)).context["job"]
+            assert session.stop_generation(job)
+            await watch.until("task.failed")
+            assert "worker.resumed" not in watch.names()
+            may_answer.set()
+            await session.inbox.retry(job)
+            session.try_now()
+            await watch.until("worker.resumed")
+            await review_of(session, watch, "task-1")
 
 
 async def test_what_others_answer_ends_a_turn_and_what_was_asked_before_has_no_times(tmp_path: Path) -> None:
