@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from tests.benchmarks import box, durable, ends, figures, intake, keys, scale, screen_cost, start
+from tests.benchmarks import box, durable, ends, figures, intake, keys, scale, screen_cost, signals, start
 
 Measurement = Callable[[bool], Iterator[figures.Row]]
 
@@ -19,6 +19,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "million": keys.many,
     "keys": keys.streaming,
     "routine": keys.beside_a_routine,
+    "signals": signals.signals,
     "feed": screen_cost.feed,
     "preview": screen_cost.preview,
     "durable": durable.durable,

@@ -11,7 +11,7 @@ import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from evolver_tui.core.address import Address
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.errors import BundleError, StoreError, UsageError
 from tests.support.bundles import with_checksum
+from tests.support.http_server import QuietServer
 from tests.support.processes import environment
 from tests.support.storages import BUCKET, SECRET, S3Server, s3_environment
 
@@ -344,7 +345,7 @@ def serving(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = QuietServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 import threading
@@ -297,6 +298,16 @@ async def test_a_session_tells_of_a_listener_that_fails_but_not_each_time(tmp_pa
         assert "fails" in told[0]["listener"]
         assert "is away" in told[0]["error"]
         assert "hunter2" not in told[0]["error"]
+
+
+def test_the_page_s_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "signals.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(from evolver_tui\.signals .*?)```", page, re.DOTALL)
+    exec(example, {})
+    assert get_signal_registry().get_listener_count() == 2
+    get_signal_registry().register("custom.*", lambda signal: print(signal.payload["invoice_id"]))
+    exec(example, {})
+    assert capsys.readouterr().out == "12345\n"
 
 
 def test_the_door_opens_neither_console_nor_database_nor_any_library() -> None:

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.journal import RESULT
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
 from evolver_tui.engine.session import Session
+from tests.support.http_server import QuietServer
 from tests.support.hubs import free_port
 from tests.support.processes import OFTEN_KILLED, PATIENCE_SECONDS, environment, in_thread
 from tests.support.routine_process import PLUGINS, Working, end_leases, install
@@ -433,7 +434,7 @@ def listener() -> Iterator[tuple[str, list[str]]]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = QuietServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}", asked

@@ -18,7 +18,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,7 @@ from typing import Any, Self, TypeVar
 from evolver_tui.core.question import Answer, AnswerAction, QuestionKind
 from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.signal import Signal
+from tests.support.http_server import QuietServer
 from tests.support.provider_server import SSE_HEAD, openai_events
 from tests.support.sessions import approval, running, send, workspace_in
 
@@ -306,7 +307,7 @@ class Model:
         """The task id of every request, in order."""
         self.requests: list[Any] = []
         """What it was told in each, beside its instructions; texts as they are, the author's as JSON."""
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = QuietServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from evolver_tui.tui.screens.desk.actions.conversation import STOP, SUMMARIZE, summary_words
+from evolver_tui.tui.screens.desk.actions.jobs import RETRY
 from tests.support.desk_fixtures import console
 from tests.support.processes import Model, whole_answer
 from tests.support.sessions import PATIENCE_SECONDS, send
@@ -30,7 +31,7 @@ async def test_a_key_stops_what_is_being_written_and_the_task_can_be_retried(tmp
             await send(desk.session, {"id": "one", "taskName": "One", "llmTaskType": "summarize"})
             await desk.until(lambda: desk.session.live_draft is not None, "a generation")
             await desk.decide(STOP.key)
-            await desk.until(lambda: "failed" in desk.text(), "the failed task")
+            await desk.until(lambda: not desk.app.reason_against(RETRY), "the failed task")
             (notice,) = [notice for notice in desk.notices if "stopped" in notice and "one failed" in notice]
             assert "retry" in notice
             may_answer.set()
