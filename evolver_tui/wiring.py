@@ -98,10 +98,11 @@ def make_session(
     """
     from evolver_tui.adapters.listeners.installed import attach_installed
     from evolver_tui.adapters.system_clock import SystemClock
+    from evolver_tui.engine.conversation import ConversationLimits
     from evolver_tui.engine.session import Session, SessionParts
     from evolver_tui.engine.signals import get_signal_registry
 
-    clock = clock or SystemClock()
+    clock, waits = clock or SystemClock(), workspace.config.conversation
     plug_ins = known_routines(workspace)
     names = _routines_of(work, plug_ins.routines)
     library = make_library(workspace)
@@ -158,6 +159,7 @@ def make_session(
             secrets=lambda: known_secrets(workspace),
             listeners=_listeners(workspace) if for_session is None else (),
             attach_installed=attach_installed if for_session is None else lambda registry: (),
+            limits=ConversationLimits(waits.generation_seconds, waits.answer_seconds),
             generate=generate,
             is_recorded=for_session is None,
             notices=notices,
@@ -203,10 +205,12 @@ def _make_author(
     runs: NodeRuns,
 ) -> Author:
     from evolver_tui.engine.author.author import Author, AuthorLimits
+    from evolver_tui.engine.author.token_costs import Prices
 
-    config = workspace.config.author
+    config, asked = workspace.config.author, workspace.config.backend
+    prices = Prices(asked.price_per_million_input, asked.price_per_million_output, asked.currency)
     limits = AuthorLimits(config.max_rejects, config.write_attempts, config.max_repairs, config.try_seconds)
-    return Author(backend, library, clock, tuple(tools.tools.values()), limits, auto_review, runs)
+    return Author(backend, library, clock, tuple(tools.tools.values()), limits, auto_review, runs, prices)
 
 
 def _beginning(workspace: Workspace, session_id: str, routines: Sequence[str], concurrency: int) -> dict[str, Any]:

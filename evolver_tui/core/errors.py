@@ -152,6 +152,13 @@ class BackendError(EvolverError):
         self.retryable = retryable
 
 
+class GenerationStopped(EvolverError):
+    """A person stopped the model while it wrote."""
+
+    def __init__(self, by: str) -> None:
+        super().__init__(f"The model was stopped by {by}.", "Retry the task to ask it again.")
+
+
 class AnswerUnusable(BackendError):
     """The model answered, but not with one JSON object that holds a node; asking it to repeat that can help."""
 

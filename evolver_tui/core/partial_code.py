@@ -62,6 +62,11 @@ class PartialCode:
             self._parts = ["".join(self._parts)]
         return self._parts[0] if self._parts else ""
 
+    @property
+    def is_within_object(self) -> bool:
+        """Whether an object has begun and not ended."""
+        return bool(self._containers)
+
     def feed(self, piece: str) -> str:
         """Take the next piece of the answer; returns the characters of the program that it brought."""
         self._fresh = []

@@ -12,6 +12,7 @@ from evolver_tui.core.address import Address
 from evolver_tui.core.errors import DATABASE, StoreBroken, StoreError
 from evolver_tui.core.outage import Outage
 from evolver_tui.core.signal import Signal
+from evolver_tui.core.signal_catalogue.conversation_signals import SessionSummary
 from evolver_tui.core.signal_catalogue.session_signals import (
     CONFIG_NOTICE,
     LOG_ERROR,
@@ -27,6 +28,7 @@ from evolver_tui.engine.author.backend import Backend
 from evolver_tui.engine.author.library import Library
 from evolver_tui.engine.away import Away
 from evolver_tui.engine.clock import Clock
+from evolver_tui.engine.conversation import Conversation, ConversationLimits
 from evolver_tui.engine.durable.workers import AnyWorker, Workers
 from evolver_tui.engine.export import write_export
 from evolver_tui.engine.inbox import Inbox
@@ -82,6 +84,8 @@ class SessionParts:
     """Called with every signal, each in a thread of its own, as long as the session lasts."""
     attach_installed: Callable[[SignalRegistry], Sequence[str]] = lambda registry: ()
     """Lets listeners of others register themselves; tells what went wrong, a sentence each."""
+    limits: ConversationLimits = ConversationLimits()
+    """When it is told that agent or person takes long."""
     generate: bool = True
     """False: tasks are kept and not worked on."""
     is_recorded: bool = True
@@ -106,6 +110,7 @@ class Session:
         self.runs = parts.runs
         self.clock = parts.clock
         self.bus = SignalBus(parts.id, parts.clock.now, self._log, parts.registry)
+        self.conversation = Conversation(self.bus, parts.clock, parts.id, parts.limits)
         self.broken: StoreBroken | None = None
         """Why the database cannot be used again in this run; intake and workers have stopped then."""
         self.gave_up_for = ""
@@ -158,6 +163,8 @@ class Session:
         for listener in parts.listeners:
             self.bus.registry.register_all(listener, apart=True)
         notices = await asyncio.to_thread(parts.attach_installed, self.bus.registry)
+        if parts.is_recorded:  # else the session that it works for hears all this itself
+            self.conversation.open()
         self.hub.open(on_message)
         self.workers.open()
         if parts.is_recorded:
@@ -189,9 +196,10 @@ class Session:
             self._finding_box.cancel()
             await asyncio.wait([self._finding_box])
         self.away.close()
-        self.bus.detach()
+        self.conversation.close()
         try:
             if self._parts.is_recorded:
+                self.summarize()
                 self.bus.emit(SESSION_ENDED({}))
                 await self.store.end_session(self.id)
             for listener in self._parts.listeners:
@@ -199,6 +207,7 @@ class Session:
         finally:
             for listener in self._parts.listeners:
                 self.bus.registry.unregister(listener)
+            self.bus.detach()
             try:
                 await self.store.close()
             finally:
@@ -317,6 +326,16 @@ class Session:
         """Try at once what does not work."""
         self.away.try_now()
         self.workers.try_now()
+
+    def stop_generation(self, job: int) -> bool:
+        """Stop the model while it writes for a job, which fails by that and can be retried; False if it does not."""
+        is_accepted = self.author is not None and self.author.stop(job, self._parts.person)
+        self.conversation.interrupt(job, self._parts.person, is_accepted=is_accepted)
+        return is_accepted
+
+    def summarize(self) -> SessionSummary:
+        """Tell, and return, what this session came to so far."""
+        return self.conversation.summarize()
 
     async def connect(self, url: Address, *, takes_samples: bool = True) -> None:
         """Subscribe to a hub (and leave the one before).

@@ -323,6 +323,8 @@ class SignalBus:
         self._now = now
         self._log = log
         self.registry = registry
+        self.on_told: Listener | None = None
+        """Called with each signal after all listeners heard it: so one that it emits is heard after that."""
         self._failures: Counter[str] = Counter()
 
     def stamp(self, observation: Observation, **context: Unpack[SignalContext]) -> Signal:
@@ -338,12 +340,23 @@ class SignalBus:
         """Deliver signals that are in the log already."""
         for signal in signals:
             self.registry.deliver(signal)
+        if self.on_told is not None:
+            for signal in signals:
+                self._pass_on(self.on_told, signal)
 
     def emit(self, observation: Observation, **context: Unpack[SignalContext]) -> None:
         """Log and deliver one signal."""
         signal = self.stamp(observation, **context)
         self._log((signal,))
         self.registry.deliver(signal)
+        if self.on_told is not None:
+            self._pass_on(self.on_told, signal)
+
+    def _pass_on(self, on_told: Listener, signal: Signal) -> None:
+        try:
+            on_told(signal)
+        except Exception as error:  # noqa: BLE001 - a plug-in may have emitted anything by a name of ours
+            self._on_error(on_told, signal, error)
 
     # --- signals of whoever has no bus, and what becomes of all of them
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import ConfigError
 from evolver_tui.core.suggest import did_you_mean
+from evolver_tui.settings.backend_config import BackendConfig
 from evolver_tui.settings.base_url import base_url_problem
+from evolver_tui.settings.conversation_config import ConversationConfig
 from evolver_tui.settings.database_url import a_database
 from evolver_tui.settings.regular_file import open_regular
 from evolver_tui.settings.sandbox_config import SandboxConfig
@@ -19,7 +21,6 @@ from evolver_tui.settings.signal_file_config import SignalFileConfig
 from evolver_tui.settings.values import (
     HUB_SCHEMES,
     Check,
-    a_header,
     a_name,
     a_routine,
     a_target,
@@ -28,7 +29,6 @@ from evolver_tui.settings.values import (
     between,
     host_names,
     one_line,
-    one_of,
     quoted,
     toml,
 )
@@ -55,46 +55,6 @@ class HubConfig:
     redirect_hosts: tuple[str, ...] = setting((), "Other hosts that the hub may send the program to.", host_names)
     ping_seconds: float = setting(15.0, "Seconds between two pings to the hub.", between(1, 3600))
     timeout_seconds: float = setting(30.0, "Seconds of silence after which a hub counts as gone.", between(2, 7200))
-
-
-@dataclass(frozen=True, slots=True)
-class BackendConfig:
-    """The model that writes."""
-
-    kind: Literal["offline", "openai", "anthropic"] = setting(
-        "offline",
-        "offline (no model, no network), openai (and everything that speaks its chat completions), or anthropic.",
-        one_of("offline", "openai", "anthropic"),
-    )
-    base_url: Address = setting(
-        Address(), "The provider's address. Empty: the usual one of its kind.", address("http", "https")
-    )
-    model: str = setting("", "The model's name at the provider.", one_line)
-    api_key_env: str = setting(
-        "",
-        "The environment variable that holds the key. Empty: OPENAI_API_KEY or ANTHROPIC_API_KEY, by kind.",
-        a_variable,
-    )
-    key_header: str = setting(
-        "",
-        "The header that carries the key, e.g. api-key. Empty: Authorization (Azure: api-key; anthropic: x-api-key).",
-        a_header,
-    )
-    temperature: float = setting(
-        0.2, "0 writes the likeliest, higher writes more freely. A tool's own goes before it.", between(0, 2)
-    )
-    max_tokens: int = setting(
-        4000, "The longest answer with its thinking, in tokens. A tool's own goes before it.", between(1, 1_000_000)
-    )
-    connect_timeout: float = setting(10.0, "Seconds to reach the provider.", between(0.1, 3600))
-    read_timeout: float = setting(60.0, "Seconds to wait for the next piece of an answer.", between(0.1, 3600))
-    total_timeout: float = setting(300.0, "Seconds that one answer may take.", between(0.1, 86_400))
-
-    @property
-    def key_variable(self) -> str:
-        """The name under which the key is looked for; empty for the offline backend."""
-        usual = {"offline": "", "openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
-        return self.api_key_env or usual[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +130,7 @@ class Config:
     hub: HubConfig = HubConfig()
     backend: BackendConfig = BackendConfig()
     author: AuthorConfig = AuthorConfig()
+    conversation: ConversationConfig = ConversationConfig()
     worker: WorkerConfig = WorkerConfig()
     sandbox: SandboxConfig = SandboxConfig()
     desk: DeskConfig = DeskConfig()

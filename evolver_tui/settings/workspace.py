@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import UsageError
-from evolver_tui.settings.config import BackendConfig, Config, load_config
+from evolver_tui.settings.backend_config import BackendConfig
+from evolver_tui.settings.config import Config, load_config
 from evolver_tui.settings.paths import Paths, absolute, find_paths, node_folder
 from evolver_tui.settings.person import reviewer_name
 

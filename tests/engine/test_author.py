@@ -60,7 +60,8 @@ async def test_the_steps_are_told_in_order(tmp_path: Path) -> None:
         assert watch.names() == [
             "session.started", "sandbox.standing", "hub.message_received", "task.queued", "task.started",
             "llm.generation_start", "llm.generation_complete", "node.written", "node.checked", "node.tried",
-            "review.requested", "job.paused", "review.decided", "job.resumed", "node.saved", "task.completed",
+            "review.requested", "job.paused", "review.decided", "conversation.turn_complete",
+            "analytics.turn_metrics_updated", "job.resumed", "node.saved", "task.completed",
         ]  # fmt: skip
 
 

@@ -77,7 +77,7 @@ async def test_markdown_is_readable_and_nothing_in_it_breaks_out_of_its_place(tm
     (text,) = await exported(tmp_path, "md")
     assert "### task-1: approved" in text
     assert "| review.decided | task-1 |" in text.replace("\\", "")
-    assert "tokens\\_generated=- " in text
+    assert "transcription\\_ms=- " in text
     assert "None" not in text
     tokens = [token for block in MarkdownIt().enable("table").parse(text) for token in (block, *(block.children or ()))]
     assert [token.tag for token in tokens if token.type == "heading_open"] == ["h1", "h2", "h2", "h3", "h3"]

@@ -44,7 +44,8 @@ async def test_a_session_writes_every_signal_to_the_file_to_its_last_one(tmp_pat
         await send(session, SUMMARIZE)
         await watch.until("review.requested")
     told = lines_of(path)
-    assert [each["name"] for each in told] == [signal.name for signal in watch.heard] + ["session.ended"]
+    heard = [signal.name for signal in watch.heard]
+    assert [each["name"] for each in told] == [*heard, "analytics.session_summary", "session.ended"]
     assert {each["type"] for each in told} == {"SIGNAL_EMITTED"}
     assert {each["context"]["session_id"] for each in told} == {session.id}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -25,6 +25,7 @@ DOORS = {
         "print(f'evolver-tui: {safe_text(error)}', file=sys.stderr)",
         "print(json.dumps({'hub_url': hub.url}), flush=True)",
     ],
+    "adapters/listeners/signal_file.py": ["os.write(descriptor, line)"],  # through safe_json
     "adapters/sandbox/canary.py": [  # to the program, from a box
         "sys.stdout.write(json.dumps({'reached': reached, 'broken': broken}))"
     ],

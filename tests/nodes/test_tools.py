@@ -18,7 +18,7 @@ from evolver_tui.core.errors import BackendError, ConfigError
 from evolver_tui.core.tool import ToolDefinition
 from evolver_tui.engine.author.backend import BackendInfo, Piece, Prompt, Thinking, Usage
 from evolver_tui.engine.author.prompt import fill_template
-from evolver_tui.settings.config import BackendConfig
+from evolver_tui.settings.backend_config import BackendConfig
 from evolver_tui.settings.tool_files import load_tools, read_tool
 from evolver_tui.tools.definitions import BUILT_IN_TOOLS, TASK_TO_WORKFLOW_ROUTER
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import re
 import tomllib
@@ -21,6 +22,8 @@ from evolver_tui.adapters.system_clock import SystemClock
 from evolver_tui.cli.console import ConsoleOptions, _desk_settings
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import BackendError
+from evolver_tui.core.signal import Signal
+from evolver_tui.core.signal_name import SignalName
 from evolver_tui.core.task import Task
 from evolver_tui.engine.author.prompt import author_prompt
 from evolver_tui.engine.durable.worker import Worker
@@ -36,7 +39,9 @@ from evolver_tui.tui.views import ACTIONS, VIEWS, keymap_of
 from evolver_tui.wiring import known_routines, known_tools, make_backend, make_runner, make_session
 from tests.support.boxes import SANDBOX
 from tests.support.links import Recorder
+from tests.support.processes import node_answer
 from tests.support.provider_server import ProviderServer, openai_answer
+from tests.support.sessions import running, send
 
 ENVIRON = {"USER": "ada", "EVOLVER_HUB_TOKEN": "usual token", "MY_TOKEN": "my token"} | {
     "OPENAI_API_KEY": "usual key", "MY_KEY": "my key", "PATH": os.environ["PATH"]
@@ -136,6 +141,29 @@ def author(field: str) -> Look:
         return getattr(made._limits, field)
 
     return look
+
+
+async def cost(place: Place) -> Any:
+    """What a generation costs that read 11 tokens and wrote 7, in which currency."""
+    place.provider.then([openai_answer(node_answer("1"))])
+    async with running(place.workspace) as (session, watch):
+        await send(session, TASK.raw)
+        told = (await watch.until(SignalName.LLM_GENERATION_COMPLETE)).payload
+    return told.get("cost"), told.get("currency")
+
+
+def limit(name: str) -> Look:
+    """When it is told that somebody takes long."""
+    return lambda place: getattr(place.session.conversation.limits, name)
+
+
+def files_of_signals(place: Place) -> Any:
+    """The signals that lie in files, a file each, when six were told."""
+    for listener in place.session._parts.listeners:
+        for number in range(6):
+            listener(Signal(f"{'custom' if number % 2 else 'llm'}.n{number}", {"text": "x" * 400}))
+    files = sorted(Path(str(place.workspace.home)).glob("told*"))
+    return [[json.loads(line)["name"][-1] for line in file.read_text().splitlines()] for file in files]
 
 
 def run_limit(name: str) -> Look:
@@ -238,6 +266,7 @@ class Effect:
 
 ASKING = 'kind = "openai"\nmodel = "coder"\nbase_url = "{provider}/v1"\n'
 UNASKED = 'kind = "openai"\nmodel = "coder"\n'
+TOLD = 'path = "{home}/told"\n'
 
 EFFECTS = {
     "hub.url": Effect('"http://hub.example/tasks"', lambda place: str(place.desk.connect_url), "http://hub.example/tasks"),
@@ -257,10 +286,15 @@ EFFECTS = {
     "backend.connect_timeout": Effect("1.5", backend("connect_timeout"), 1.5, UNASKED),
     "backend.read_timeout": Effect("2.5", backend("read_timeout"), 2.5, UNASKED),
     "backend.total_timeout": Effect("3.5", backend("total_timeout"), 3.5, UNASKED),
+    "backend.price_per_million_input": Effect("2000", cost, (0.022, "USD"), ASKING),
+    "backend.price_per_million_output": Effect("1000", cost, (0.007, "USD"), ASKING),
+    "backend.currency": Effect('"EUR"', cost, (0.011, "EUR"), ASKING + "price_per_million_input = 1000\n"),
     "author.max_rejects": Effect("7", author("rejects"), 7),
     "author.write_attempts": Effect("9", author("writes"), 9),
     "author.max_repairs": Effect("5", author("repairs"), 5),
     "author.try_seconds": Effect("3.5", author("try_seconds"), 3.5),
+    "conversation.generation_seconds": Effect("7.5", limit("generation"), 7.5),
+    "conversation.answer_seconds": Effect("0", limit("answer"), 0.0),
     "worker.max_takeovers": Effect("11", max_takeovers, 11),
     "sandbox.seconds": Effect("7.5", run_limit("seconds"), 7.5),
     "sandbox.cpu_seconds": Effect("7", run_limit("cpu_seconds"), 7),
@@ -281,6 +315,10 @@ EFFECTS = {
     "desk.editor": Effect('"sh -e"', editor, ("sh", "-e")),
     "library.nodes": Effect('"{home}/elsewhere"', library, "elsewhere"),
     "database.url": Effect('"{home}/elsewhere.db"', database_file, ["elsewhere.db"]),
+    "signal_file.path": Effect('"{home}/told"', files_of_signals, [list("012345")]),
+    "signal_file.signals": Effect('"custom.*"', files_of_signals, [list("135")], TOLD),
+    "signal_file.max_mb": Effect("0.001", files_of_signals, [list("45"), list("23"), list("01")], TOLD),
+    "signal_file.keep": Effect("1", files_of_signals, [list("45"), list("23")], f"{TOLD}max_mb = 0.001\n"),
     "langgraph.tracing": Effect("true", tracing, True),
 }  # fmt: skip
 

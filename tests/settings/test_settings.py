@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import ConfigError, StoreError, UsageError
+from evolver_tui.settings.backend_config import BackendConfig
 from evolver_tui.settings.config import (
     SECTIONS,
-    BackendConfig,
     Config,
     DeskConfig,
     HubConfig,

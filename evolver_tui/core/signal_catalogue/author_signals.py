@@ -1,6 +1,7 @@
 """Signals of the built-in author, and of the model that it asks."""
 
-from typing import Final, NotRequired, TypedDict
+from collections.abc import Mapping
+from typing import Any, Final, NotRequired, TypedDict
 
 from evolver_tui.core.signal import SignalType
 
@@ -13,12 +14,15 @@ class GenerationStarted(TypedDict):
 
 
 class GenerationCompleted(TypedDict):
-    """Tokens as the provider counted them, where it did; how long it took in seconds."""
+    """Tokens that the model wrote and read, who counted them (`provider`, or ours is an `estimate`), seconds, price."""
 
-    tokens_generated: int | None
-    prompt_tokens: int | None
+    tokens_generated: int
+    prompt_tokens: int
+    tokens_counted_by: str
     backend: str
     seconds: float
+    cost: NotRequired[float]
+    currency: NotRequired[str]
 
 
 class GenerationFailed(TypedDict):
@@ -27,6 +31,14 @@ class GenerationFailed(TypedDict):
     error: str
     backend: str
     retry_in: NotRequired[float]
+
+
+class ModelSignal(TypedDict):
+    """The name and the payload that the model wrote, and by which backend it did."""
+
+    signal_name: str
+    signal_payload: Mapping[str, Any]
+    backend: str
 
 
 class NodeWritten(TypedDict):
@@ -86,6 +98,13 @@ LLM_GENERATION_ERROR: Final = SignalType(
     "author",
     "The model failed or answered badly; an error where the task fails by it.",
     "warning",
+)
+LLM_SIGNAL_RECEIVED: Final = SignalType(
+    "llm.signal_received",
+    ModelSignal,
+    "author",
+    "The model observes something itself, in a block of its answer; that signal follows under its own name.",
+    "info",
 )
 NODE_WRITTEN: Final = SignalType(
     "node.written", NodeWritten, "author", "A draft was read out of the model's answer.", "info"

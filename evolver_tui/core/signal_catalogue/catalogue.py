@@ -12,6 +12,7 @@ from typing import Any, Final
 from evolver_tui.core.signal import SignalType
 from evolver_tui.core.signal_catalogue import (
     author_signals,
+    conversation_signals,
     hub_signals,
     inbox_signals,
     listener_signals,
@@ -27,6 +28,7 @@ _MODULES: Final = (
     inbox_signals,
     routine_signals,
     author_signals,
+    conversation_signals,
     listener_signals,
 )
 

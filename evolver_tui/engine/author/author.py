@@ -8,21 +8,31 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from evolver_tui.core.answer_stream import AnswerStream
 from evolver_tui.core.decision import Decision, DecisionKind
-from evolver_tui.core.errors import LIBRARY, MODEL, AnswerUnusable, BackendError, NodeError, NodeReplaced
+from evolver_tui.core.errors import (
+    LIBRARY,
+    MODEL,
+    AnswerUnusable,
+    BackendError,
+    GenerationStopped,
+    NodeError,
+    NodeReplaced,
+)
 from evolver_tui.core.job import Outcome
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeVersion
 from evolver_tui.core.node_run import Tryout
-from evolver_tui.core.partial_code import PartialCode
 from evolver_tui.core.program_text import program_problem
 from evolver_tui.core.question import AnswerAction, Question, QuestionKind
 from evolver_tui.core.question_kinds.review import UNREVIEWED, ReviewSubject
 from evolver_tui.core.router_answer import RouterAnswer, parse
 from evolver_tui.core.safe_text import safe_text
+from evolver_tui.core.signal import Observation
 from evolver_tui.core.signal_catalogue.author_signals import (
     LLM_GENERATION_COMPLETE,
     LLM_GENERATION_ERROR,
     LLM_GENERATION_START,
+    LLM_SIGNAL_RECEIVED,
     NODE_CHECKED,
     NODE_REPLACED,
     NODE_SAVED,
@@ -30,6 +40,7 @@ from evolver_tui.core.signal_catalogue.author_signals import (
     NODE_WRITTEN,
     GenerationCompleted,
     GenerationFailed,
+    ModelSignal,
     NodeSaved,
     NodeTried,
     NodeWritten,
@@ -42,10 +53,11 @@ from evolver_tui.engine.author.backend import Backend, Prompt, Thinking, Usage
 from evolver_tui.engine.author.library import Approval, Library
 from evolver_tui.engine.author.prompt import TRIAL, author_prompt, repeat_prompt
 from evolver_tui.engine.author.review import subject_in
+from evolver_tui.engine.author.token_costs import Prices, counted, size_of
 from evolver_tui.engine.author.tryouts import complaint, try_draft
 from evolver_tui.engine.checks.checks import check_draft
 from evolver_tui.engine.clock import Clock
-from evolver_tui.engine.durable.routine import Result, Run
+from evolver_tui.engine.durable.routine import Result, Run, SaidBy
 from evolver_tui.engine.node_runs import NodeRuns
 
 ROUTER = "task_to_workflow_router"
@@ -102,8 +114,9 @@ class Author:
         limits: AuthorLimits = AuthorLimits(),
         auto_review: AutoReview | None = None,
         runs: NodeRuns | None = None,
+        prices: Prices = Prices(),
     ) -> None:
-        """`runs` tries each draft before it is judged; None tries none."""
+        """`runs` tries each draft before it is judged; None tries none. `prices` are those of the backend."""
         self._backend = backend
         self._library = library
         self._clock = clock
@@ -112,7 +125,23 @@ class Author:
         self._limits = limits
         self._auto_review = auto_review
         self._runs = runs
+        self._prices = prices
         self.live: LiveDraft | None = None
+        self._deadline: asyncio.Timeout | None = None
+        """Ends the generation that is under way when it is brought forward."""
+        self._stopped_by = ""
+
+    def stop(self, job: int, by: str) -> bool:
+        """Stop the model while it writes for a job, which fails by that; False where it writes nothing for it.
+
+        Args:
+            by: who wants that.
+        """
+        if self.live is None or self.live.job != job or self._deadline is None or self._stopped_by:
+            return False
+        self._stopped_by = by
+        self._deadline.reschedule(0.0)
+        return True
 
     async def __call__(self, run: Run, task: Task) -> Result:
         """Work on one task to its end, or to its next question."""
@@ -206,7 +235,7 @@ class Author:
             try:
                 if run.probing.is_alone:
                     await self._see_whether_it_answers(run)
-                text, seconds, tokens = await self._generate(run, prompt)
+                text, seconds, tokens = await self._generate_unless_stopped(run, prompt)
                 answer = await asyncio.to_thread(self._read, text, run.task.id, must_be_program=not has_repeated)
                 return _draft(answer, label, seconds, tokens)
             except BackendError as error:
@@ -249,12 +278,26 @@ class Author:
             raise AnswerUnusable(f"The workflow_code in the model's answer is no program: {safe_text(problem, 160)}.")
         return answer
 
+    async def _generate_unless_stopped(self, run: Run, prompt: Prompt) -> tuple[str, float, int | None]:
+        """As `_generate`. Raises GenerationStopped where a person would not wait for it."""
+        try:
+            async with asyncio.timeout(None) as self._deadline:
+                return await self._generate(run, prompt)
+        except TimeoutError:
+            if not self._stopped_by:
+                raise
+            stopped = GenerationStopped(self._stopped_by)
+            run.tell(LLM_GENERATION_ERROR({"error": str(stopped), "backend": self._backend.info.label}))
+            raise stopped from None
+        finally:
+            self._deadline, self._stopped_by = None, ""
+
     async def _generate(self, run: Run, prompt: Prompt) -> tuple[str, float, int | None]:
         """One whole answer, the seconds that it took, and its tokens as the provider counted them."""
         info = self._backend.info
         run.tell(LLM_GENERATION_START({"model": info.model, "backend": info.label}))
         started = self._clock.now()
-        partial, pieces, thinking, usage = PartialCode(), list[str](), 0, Usage()
+        answer, pieces, thinking, usage, written_bytes = AnswerStream(), 0, 0, Usage(), 0
         self.live = LiveDraft(run.job, run.task.id, "", 0, started)
         async with contextlib.aclosing(self._backend.stream(prompt)) as stream:
             async for piece in stream:
@@ -264,21 +307,32 @@ class Author:
                 if isinstance(piece, Thinking):
                     thinking += piece.characters
                     if piece.takes_back:
-                        partial, pieces = PartialCode(), []
+                        answer, pieces, written_bytes = AnswerStream(), 0, 0
+                    written_bytes += piece.characters
                 else:
-                    pieces.append(piece)
-                    partial.feed(piece)
+                    answer.feed(piece)
+                    pieces += 1
+                    written_bytes += size_of(piece)
                 now = self._clock.now()
-                self.live = LiveDraft(run.job, run.task.id, partial.text, len(pieces), started, thinking, now)
+                self.live = LiveDraft(run.job, run.task.id, answer.code, pieces, started, thinking, now)
+        answer.end()
         seconds = round(self._clock.now() - started, 3)
+        tokens = counted(usage, prompt, written_bytes)
         payload: GenerationCompleted = {
-            "tokens_generated": usage.completion_tokens,
-            "prompt_tokens": usage.prompt_tokens,
+            "tokens_generated": tokens.completion,
+            "prompt_tokens": tokens.prompt,
+            "tokens_counted_by": tokens.counted_by,
             "backend": info.label,
             "seconds": seconds,
         }
+        if self._prices.are_known and not info.is_offline:
+            payload |= {"cost": self._prices.cost(tokens), "currency": self._prices.currency}
         run.tell(LLM_GENERATION_COMPLETE(payload))
-        return "".join(pieces), seconds, usage.completion_tokens
+        for name, signal_payload in answer.signals.items():
+            received: ModelSignal = {"signal_name": name, "signal_payload": signal_payload, "backend": info.label}
+            run.tell(LLM_SIGNAL_RECEIVED(received))
+            run.tell(Observation(name, signal_payload), SaidBy("llm_response", info.label))
+        return answer.text, seconds, usage.completion_tokens
 
     async def _check(self, run: Run, number: int, draft: NodeDraft) -> CheckReport:
         async def check(code: str) -> dict[str, Any]:

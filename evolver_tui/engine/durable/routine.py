@@ -50,6 +50,14 @@ class Result:
     node: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SaidBy:
+    """Who observed what a routine passes on: the kind of its source, and which model."""
+
+    source: str
+    backend: str
+
+
 Insist = Callable[[Callable[[], Awaitable[object]]], Awaitable[object]]
 
 
@@ -316,10 +324,17 @@ class Run:
         _check_signal(name, payload, level)
         self.tell(Observation(name, payload or {}, cast(Level, level)))
 
-    def tell(self, observation: Observation) -> None:
-        """Tell what is going on, by one of the program's own signals."""
+    def tell(self, observation: Observation, said_by: SaidBy | None = None) -> None:
+        """Tell what is going on, by one of the program's own signals.
+
+        Args:
+            said_by: who observed it, where the program only passes it on.
+        """
         if not self.is_replaying:
-            self._bus.emit(observation, **self._context)
+            context = self._context
+            if said_by is not None:
+                context |= {"source": said_by.source, "backend": said_by.backend}
+            self._bus.emit(observation, **context)
 
     def defer(self, name: str, payload: Mapping[str, Any] | None = None) -> None:
         """Tell something when the job is taken up again, before anything else happens, or at its end.

@@ -10,7 +10,16 @@ from functools import partial
 from types import MappingProxyType
 
 from evolver_tui.core.claim import Claim, LeftBehind
-from evolver_tui.core.errors import LIBRARY, MODEL, EvolverError, RoutineError, StaleLease, StoreBroken, StoreError
+from evolver_tui.core.errors import (
+    LIBRARY,
+    MODEL,
+    EvolverError,
+    GenerationStopped,
+    RoutineError,
+    StaleLease,
+    StoreBroken,
+    StoreError,
+)
 from evolver_tui.core.job import AUTHOR_NAME, JobState, Outcome, is_built_in
 from evolver_tui.core.journal import is_own_name
 from evolver_tui.core.outage import Outage
@@ -332,7 +341,7 @@ class Worker:
         if isinstance(fault, EvolverError) and self._outages.is_own_fault(claim.job, fault.shared):
             ending = Ending.FAILED
         if ending in (Ending.COMPLETED, Ending.FAILED, Ending.ASKS, Ending.PAUSED):
-            self._outages.got_through(held, but_for=fault.shared if isinstance(fault, EvolverError) else "")
+            self._outages.got_through(held, but_for=_unproven(routine))
         match ending:
             case Ending.COMPLETED:
                 await self._complete(claim, run, routine.result())
@@ -462,6 +471,14 @@ class Worker:
             )
             for event in events
         )
+
+
+def _unproven(routine: asyncio.Task[Result]) -> str:
+    """What of that which jobs share this one has not shown to work."""
+    fault = None if routine.cancelled() else routine.exception()
+    if isinstance(fault, GenerationStopped):
+        return MODEL
+    return fault.shared if isinstance(fault, EvolverError) else ""
 
 
 def _context(claim: Claim) -> SignalContext:

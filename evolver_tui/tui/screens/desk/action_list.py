@@ -5,6 +5,7 @@ from __future__ import annotations
 from evolver_tui.tui.actions import AnyAction
 from evolver_tui.tui.moving import MOVES
 from evolver_tui.tui.screens.desk.actions.box import RUN_UNHELD
+from evolver_tui.tui.screens.desk.actions.conversation import STOP, SUMMARIZE
 from evolver_tui.tui.screens.desk.actions.copying import COPY, SELECT
 from evolver_tui.tui.screens.desk.actions.hub import CONNECT, CONNECT_NOW, PAUSE
 from evolver_tui.tui.screens.desk.actions.jobs import CANCEL, RESTORE, RETRY, RETRY_ALL, TRY_NOW
@@ -27,7 +28,8 @@ DESK_ACTIONS: tuple[AnyAction, ...] = (
     APPROVE, SEND_BACK, REJECT, EDIT, RESPOND, TRY, RETRY, RESTORE, NEXT_TAB, PREVIOUS_TAB, SELECT, COPY, ANSWER,
     DECLINE,
     OPEN_CARD, INBOX, NEXT, ANSWER_OLDEST, FILTER, CANCEL, RETRY_ALL,
-    OPEN_SIGNAL, TASK_OF_SIGNAL, SIGNALS_OF_TASK, PAUSE, EXPORT, CONNECT, CONNECT_NOW, TRY_NOW, RUN_UNHELD,
+    OPEN_SIGNAL, TASK_OF_SIGNAL, SIGNALS_OF_TASK, STOP, SUMMARIZE, PAUSE, EXPORT, CONNECT, CONNECT_NOW, TRY_NOW,
+    RUN_UNHELD,
     *MOVES,
     NEXT_PANE, PREVIOUS_PANE, BACK, ZOOM,
 )  # fmt: skip
