@@ -302,7 +302,7 @@ async def test_a_session_tells_of_a_listener_that_fails_but_not_each_time(tmp_pa
 
 def test_the_page_s_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     page = (Path(__file__).parents[2] / "docs" / "signals.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(from evolver_tui\.signals .*?)```", page, re.DOTALL)
+    example, *_ = re.findall(r"```python\n(from evolver_tui\.signals .*?)```", page, re.DOTALL)
     exec(example, {})
     assert get_signal_registry().get_listener_count() == 2
     get_signal_registry().register("custom.*", lambda signal: print(signal.payload["invoice_id"]))
