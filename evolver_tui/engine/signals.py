@@ -22,8 +22,8 @@ QUEUE_CAPACITY: Final = 10_000
 """Signals that wait for a listener in a thread of its own; those beyond are dropped for it, and counted."""
 MOST_NESTED: Final = 8
 """Listeners that emit may be heard by listeners that emit, so deep; deeper is a loop."""
-_TOLD_FAILURES: Final = {10**power for power in range(9)}
-"""A listener that fails each time is not told of each time."""
+SOME_TIMES: Final = {10**power for power in range(12)}
+"""What happens again and again is told of the first time, the tenth, the hundredth."""
 _MOST_ERROR_CHARACTERS: Final = 200
 _ABOUT_LISTENERS: Final = "listener."
 
@@ -45,7 +45,7 @@ def _print_dropped(listener: Listener, dropped: int) -> None:
 class _Hearing:
     """One listener as it is called: in the emitter's thread, or by way of a queue from a thread of its own."""
 
-    __slots__ = ("_is_busy", "_is_over", "_news", "_queue", "_registry", "_untold", "dropped", "hear", "listener")
+    __slots__ = ("_is_busy", "_is_over", "_news", "_queue", "_registry", "_told", "dropped", "hear", "listener")
 
     def __init__(self, listener: Listener, registry: SignalRegistry, *, stays: bool) -> None:
         self.listener = listener
@@ -55,7 +55,8 @@ class _Hearing:
         self._queue: deque[Signal] | None = None
         self._news = threading.Condition(threading.Lock())
         self.dropped = 0
-        self._untold = 0
+        self._told = 0
+        """How many of those were told of."""
         self._is_busy = False
         self._is_over = False
 
@@ -93,12 +94,19 @@ class _Hearing:
         with self._news:
             queue = self._queue
             assert queue is not None
-            if len(queue) >= self._registry.queue_capacity:
-                self.dropped += 1
-                self._untold += 1
+            if len(queue) < self._registry.queue_capacity:
+                queue.append(signal)
+                self._news.notify_all()
                 return
-            queue.append(signal)
-            self._news.notify_all()
+            self.dropped += 1
+            if self.dropped not in SOME_TIMES:
+                return  # else what tells of it would fill the queue
+            untold = self._take_untold()
+        self._registry.on_dropped(self.listener, untold)
+
+    def _take_untold(self) -> int:
+        untold, self._told = self.dropped - self._told, self.dropped
+        return untold
 
     def _work(self) -> None:
         queue, registry = self._queue, self._registry
@@ -112,7 +120,7 @@ class _Hearing:
                     return
                 signal = queue.popleft()
                 self._is_busy = True
-                untold, self._untold = self._untold, 0
+                untold = 0 if queue else self._take_untold()
             if untold:
                 registry.on_dropped(self.listener, untold)
             try:
@@ -144,7 +152,8 @@ class SignalRegistry:
 
     Args:
         on_error: told of a listener that raised.
-        on_dropped: told how many more signals were dropped for a slow listener, in that listener's thread.
+        on_dropped: told how many more signals were dropped for a slow listener: the first, as they get many, and when
+            it has caught up; in whatever thread that is known.
         slow_seconds: how long a listener may take over one signal in the emitter's thread.
         queue_capacity: how many signals wait for a slow listener.
     """
@@ -375,7 +384,7 @@ class SignalBus:
         name = listener_name(listener)
         self._failures[name] += 1
         failures = self._failures[name]
-        if signal.name.startswith(_ABOUT_LISTENERS) or failures not in _TOLD_FAILURES:
+        if signal.name.startswith(_ABOUT_LISTENERS) or failures not in SOME_TIMES:
             return
         told = safe_text(show_addresses(repr(error)), _MOST_ERROR_CHARACTERS)
         failed: FailedListener = {"listener": name, "signal": signal.name, "error": told, "failures": failures}

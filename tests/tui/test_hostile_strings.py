@@ -337,7 +337,7 @@ async def test_a_draft_s_id_names_no_file_outside_the_editor_s_folder(tmp_path: 
         await send(session, task_of(f"{tmp_path}/escaped", "draft"))
         await until(pilot, lambda: counts(app).needs_you == 1 and shown_card(app))
         await go_to(pilot, "enter", "card")
-        await asyncio.sleep(SECONDS_TO_LOOK)
+        await until(pilot, lambda: app.desk.context.review_to_decide()[0] is not None)
         await press(pilot, "e")
         await until(pilot, told.exists)
         await until(pilot, lambda: "Nothing was changed" in "".join(each.message for each in app.latest_notices))
