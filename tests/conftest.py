@@ -24,8 +24,8 @@ def pytest_configure() -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two for each processor: most of what tests take is waiting for other processes."""
-    return 2 * (os.cpu_count() or 1)
+    """One more than there are processors: most of what tests take is waiting for other processes."""
+    return 1 + (os.cpu_count() or 1)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Iterator
@@ -111,13 +112,19 @@ def assert_nowhere_in(home: Path, *said: str) -> None:
         assert not path.is_file() or CANARY.encode() not in path.read_bytes(), path
 
 
-def command_lines() -> Iterator[str]:
-    """Of every process that runs now, where the system tells."""
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            yield file.read_bytes().decode("utf-8", "replace")
-        except OSError:
-            continue
+def command_lines(pid: int) -> Iterator[str]:
+    """Of a process and all that it started, where the system tells; other tests' processes run beside it."""
+    parents: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parents[int(folder.name)] = int((folder / "stat").read_text("latin-1").rpartition(") ")[2].split()[1])
+    for each in parents:
+        ancestor: int | None = each
+        while ancestor is not None and ancestor != pid:
+            ancestor = parents.get(ancestor)
+        if ancestor == pid:
+            with contextlib.suppress(OSError):
+                yield Path(f"/proc/{each}/cmdline").read_bytes().decode("utf-8", "replace")
 
 
 def say_goodbye(peer: Peer) -> None:
@@ -143,7 +150,7 @@ def test_a_headless_run_tells_and_keeps_no_secret_of_its_hub(tmp_path: Path, que
     config = {"output_file": str(tmp_path / "o.json")}
     with RawHub(say_goodbye) as hub, Connect(tmp_path, {**config, "hub_url": f"{hub.url}{mark}{query}"}) as run:
         run.until("disconnected")
-        lines = list(command_lines())
+        lines = list(command_lines(run.pid))
         code, result = run.result()
     assert code == 1, "the hub said goodbye before the run was over"
     assert mark == "" or any(CANARY in head.partition("\r\n")[0] for head in hub.heads), "the hub itself gets all of it"

@@ -7,12 +7,14 @@ import io
 import json
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
 
-from evolver_tui.cli.connect import write_event
+from evolver_tui.cli.connect import _line
 from evolver_tui.cli.main import main
 from evolver_tui.core.address import Address
 from evolver_tui.core.decision import Decision, DecisionKind
@@ -142,7 +144,7 @@ async def test_exports(tmp_path: Path, format: str) -> None:
     assert "<00>␛]52;c;" in written.replace("\\", "")
 
 
-async def test_headless_events_and_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_headless_events_and_result(tmp_path: Path) -> None:
     tasks = [task_of(f"{tag}{text}", "", status="pending") for tag, text in numbered()]
     tasks += [{**each, "id": f"{each['id']}s", "llmTaskType": "summarize"} for each in tasks]
 
@@ -153,13 +155,15 @@ async def test_headless_events_and_result(tmp_path: Path, capsys: pytest.Capture
         peer.send({"type": 7, "error": bundles(150)[0]})
         peer.read_to_end()
 
+    lines: list[str] = []
+
+    def keep(event: Mapping[str, Any]) -> None:
+        lines.extend(_line(event).splitlines())  # not from standard error, where other tests' threads may write
+
     with RawHub(hub_script) as hub:
         session = make_session(workspace_in(tmp_path), pace=0.0, auto_review=lambda report: True)
-        headless = Headless(
-            session, ConnectConfig(Address(hub.url), output_file=str(tmp_path / "out.json")), write_event
-        )
+        headless = Headless(session, ConnectConfig(Address(hub.url), output_file=str(tmp_path / "out.json")), keep)
         result = await headless.run()
-    lines = capsys.readouterr().err.splitlines()
     assert [line for line in lines if not (line.isascii() and line.isprintable() and line.startswith("{"))] == []
     names = [json.loads(line)["event"] for line in lines]
     assert names.count("task_queued") == len(tasks)
