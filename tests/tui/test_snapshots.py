@@ -250,6 +250,7 @@ def test_card_of_high_risk(snap_compare: Any, tmp_path: Path, pressed: tuple[str
         await keys(stage, "enter", "e")(pilot)
         await stage._until(pilot, lambda: "risk high" in stage.app.desk.card.content.subtitle)
         await stage.can_be_decided(pilot)
+        await stage._until(pilot, lambda: not stage.app.desk.context.receipts.latest)  # which goes by itself
         await press_each(pilot, *(["plus"] if size == WIDE else []), *pressed)
 
     assert snap_compare(stage.app, terminal_size=size, run_before=steps)

@@ -16,6 +16,7 @@ from evolver_tui.tui.screens.desk.actions.trying import TRY
 from evolver_tui.tui.screens.desk.card import LiveIdentity, live_content, message_content
 from evolver_tui.tui.screens.desk.panes.card_content import content_of, live_words, with_ages
 from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts
+from evolver_tui.tui.screens.desk.receipts import SECONDS_UNTIL_READ
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueRow
@@ -48,6 +49,8 @@ class CardPresenter:
         self._live: tuple[tuple[int, float], CodeDocument] | None = None
         self._second = 0
         self._learning: asyncio.Task[None] | None = None
+        self._learned_at = 0.0
+        """By the desk's own clock."""
 
     # --- reading
 
@@ -129,8 +132,12 @@ class CardPresenter:
             may_have_ended: whether jobs changed since the tick before.
         """
         receipts = self._desk.receipts
-        if may_have_ended and receipts.unfinished and (self._learning is None or self._learning.done()):
-            self._learning = asyncio.create_task(self._learn())
+        if receipts.unfinished and (self._learning is None or self._learning.done()):
+            now = self._desk.settings.monotonic()
+            # Also when nothing changes: what ended within a receipt's first second is not taken from it then.
+            if may_have_ended or now - self._learned_at >= SECONDS_UNTIL_READ:
+                self._learned_at = now
+                self._learning = asyncio.create_task(self._learn())
         self._desk.show_receipts()
         live, selected = self._session.live_draft, self._queue.selected
         live = live if live is not None and selected is not None and live.job == selected.job else None
