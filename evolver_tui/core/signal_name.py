@@ -77,3 +77,5 @@ class SignalName(StrEnum):
     ANALYTICS_SESSION_SUMMARY = "analytics.session_summary"
     LISTENER_FAILED = "listener.failed"
     LISTENER_DROPPED = "listener.dropped"
+    LISTENER_UNDELIVERED = "listener.undelivered"
+    LISTENER_STOPPED = "listener.stopped"
