@@ -23,3 +23,8 @@ def hide_secrets_in_log(logger: str) -> None:
         logger: the name of the very logger that the library writes to.
     """
     logging.getLogger(logger).addFilter(_FILTER)
+
+
+def keep_off_terminal(logger: str) -> None:
+    """Let a library's log, and what is below it, reach those alone who listen to it, and never the terminal."""
+    logging.getLogger(logger).addHandler(logging.NullHandler())

@@ -11,7 +11,7 @@ from evolver_tui.core.address import Address
 from evolver_tui.core.suggest import did_you_mean
 from evolver_tui.settings.section_reader import SectionReader, kind_of, shown_section
 from evolver_tui.settings.setting import setting
-from evolver_tui.settings.values import a_routine, a_variable, address, between, one_line, one_of, quoted
+from evolver_tui.settings.values import a_name, a_routine, a_variable, address, between, one_line, one_of, quoted
 
 Problem = tuple[str, str, tuple[str, ...]]
 """What is wrong with keys together, the way out, and which keys that is about."""
@@ -99,7 +99,85 @@ class WebhookListener(ListenerConfig):
         yield from (key, key.removeprefix("whsec_"), url, *Address(url).secrets, *self.url.secrets)
 
 
-KINDS: Final[Mapping[str, type[ListenerConfig]]] = {kind.KIND: kind for kind in (FileListener, WebhookListener)}
+@dataclass(frozen=True, slots=True)
+class NoticeListener(ListenerConfig):
+    """A notice of the terminal or the desktop."""
+
+    KIND = "notice"
+
+    how: str = setting(
+        "osc9",
+        "bell, osc9 (iTerm2, kitty, WezTerm, ConEmu), osc777 (rxvt, foot, VTE) or desktop (notify-send).",
+        one_of("bell", "osc9", "osc777", "desktop"),
+    )
+    every_seconds: float = setting(5.0, "Seconds between two; what comes meanwhile is counted.", between(0, 86_400))
+
+
+@dataclass(frozen=True, slots=True)
+class AppriseListener(ListenerConfig):
+    """Whatever Apprise reaches: e-mail, Slack, Teams, ntfy and so on. Needs evolver-tui[notify]."""
+
+    KIND = "apprise"
+
+    urls_env: str = setting(
+        "",
+        "The environment variable that holds Apprise's addresses, with blanks between.",
+        a_variable,
+    )
+    title: str = setting("evolver: {name}", "The title; {name}, {level}, {task}, {text} are the signal's.", one_line)
+    body: str = setting("{text}", "The text, with the same.", one_line)
+    every_seconds: float = setting(5.0, "Seconds between two; what comes meanwhile is counted.", between(0, 86_400))
+
+    def problems(self) -> Iterator[Problem]:
+        """See the base."""
+        if not self.urls_env:
+            way_out = 'Write urls_env = "APPRISE_URLS", and the addresses into that variable.'
+            yield "needs the name of the variable that holds the addresses", way_out, ("urls_env",)
+
+    def secrets(self, find: Callable[[str], str | None]) -> Iterator[str]:
+        """See the base."""
+        for url in (find(self.urls_env) or "").split():
+            yield from (url, *Address(url).secrets)
+
+
+@dataclass(frozen=True, slots=True)
+class OtelListener(ListenerConfig):
+    """Spans and metrics for an OpenTelemetry collector, by OTLP over HTTP. Needs evolver-tui[otel]."""
+
+    KIND = "otel"
+
+    endpoint: Address = setting(
+        Address("http://localhost:4318"),
+        "The collector; /v1/traces and so on come behind.",
+        address("http", "https"),
+    )
+    headers_env: str = setting(
+        "",
+        "The environment variable that holds headers for it: name=value, with commas between.",
+        a_variable,
+    )
+    service: str = setting("evolver-tui", "What the spans are told to be of.", a_name)
+    seconds: float = setting(10.0, "Seconds from one delivery to the next.", between(0.1, 3600))
+    allow_http: bool = setting(False, "Let them cross a network without TLS.")
+
+    def problems(self) -> Iterator[Problem]:
+        """See the base."""
+        if not self.allow_http and not is_safe_address(self.endpoint):
+            yield (
+                f"endpoint ({self.endpoint}) is neither https nor on this machine",
+                "Write https, or allow_http = true.",
+                ("endpoint", "allow_http"),
+            )
+
+    def secrets(self, find: Callable[[str], str | None]) -> Iterator[str]:
+        """See the base."""
+        pairs = (find(self.headers_env) or "").split(",")
+        yield from (*(pair.partition("=")[2].strip() for pair in pairs), *self.endpoint.secrets)
+
+
+KINDS: Final[Mapping[str, type[ListenerConfig]]] = {
+    kind.KIND: kind for kind in (FileListener, WebhookListener, NoticeListener, AppriseListener, OtelListener)
+}
 _EXAMPLE: Final = 'Example: [listeners.log] with kind = "file" and path = "~/signals.jsonl".'
 
 

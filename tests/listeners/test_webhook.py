@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from evolver_tui.adapters.listeners.dead_letters import DeadLetters
+from evolver_tui.adapters.listeners.deliveries import Deliveries
 from evolver_tui.adapters.listeners.webhook import MOST_WAITING, Webhook
 from evolver_tui.adapters.listeners.webhook_endpoint import Endpoint
 from evolver_tui.adapters.listeners.webhook_message import Message
@@ -75,7 +76,7 @@ class Bench:
         path, max_bytes = self.folder / "undelivered" / "ops.jsonl", int(self.config.dead_letters_mb * 1e6)
         self.letters = WatchedLetters(path, max_bytes)
         self.webhook = Webhook(
-            "ops", self._make_endpoint, self.letters, self._tell, lambda: self.secrets,
+            "ops", self._make_endpoint, self.letters, Deliveries("ops", self._tell), lambda: self.secrets,
             max_attempts=self.config.max_attempts, new_id=lambda: f"msg_{next(numbers)}", now=lambda: self.now,
             jitter=lambda: 0.5, wait=self._wait,
         )  # fmt: skip

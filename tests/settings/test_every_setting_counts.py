@@ -15,6 +15,9 @@ from typing import Any, cast
 
 import pytest
 
+from evolver_tui.adapters.listeners.apprise_listener import AppriseMessages
+from evolver_tui.adapters.listeners.notice import Notices
+from evolver_tui.adapters.listeners.otel_listener import OtelTelling
 from evolver_tui.adapters.listeners.webhook import Webhook
 from evolver_tui.adapters.llm.http import HttpBackend
 from evolver_tui.adapters.nodes.library import NodeFiles
@@ -49,7 +52,7 @@ from tests.support.sessions import running, send
 from tests.support.webhook_receiver import SECRET, Delivery, Receiver
 
 ENVIRON = {"USER": "ada", "EVOLVER_HUB_TOKEN": "usual token", "MY_TOKEN": "my token"} | {
-    "OPENAI_API_KEY": "usual key", "MY_KEY": "my key", "SIGNING": SECRET, "PATH": os.environ["PATH"]
+    "OPENAI_API_KEY": "usual key", "MY_KEY": "my key", "SIGNING": SECRET, "PAIRS": "a=b", "PATH": os.environ["PATH"]
 }  # fmt: skip
 TASK = Task.from_raw({"id": "1", "taskName": "A name", "llmTaskType": "summarize"})
 
@@ -194,6 +197,44 @@ def endpoint(field: str) -> Look:
     return webhook(lambda made: getattr(made._make_endpoint()._config, field))
 
 
+def shown(place: Place) -> Any:
+    """What a notice is, when two come at once."""
+    seen: list[tuple[str, str]] = []
+    session = place.session
+    session.on_notice = lambda how, text: seen.append((how, text))
+    made = session.listeners._by_name["notice"].listener
+    made(Signal("custom.event"))
+    made(Signal("custom.event"))
+    cast("Notices", made)._is_over = True
+    return seen
+
+
+def message(field: str) -> Look:
+    """What messages are made with."""
+    return lambda place: getattr(cast("AppriseMessages", listener(place).listener)._config, field)
+
+
+async def applied_message(place: Place) -> Any:
+    """Title and text of a message."""
+    with Receiver(None) as receiver:
+        environ = {**place.workspace.environ, "URLS": receiver.url.replace("http", "json")}
+        made = make_session(place.workspace._replace(environ=environ)).listeners._by_name["apprise"].listener
+        await asyncio.to_thread(made, Signal("custom.event"))
+        if not receiver.deliveries:
+            return None
+        event = receiver.deliveries[0].event
+    return event["title"], event["message"]
+
+
+def collector(place: Place) -> Any:
+    """Where spans go."""
+    return cast("OtelTelling", listener(place).listener)._collector()
+
+
+def told_by_otel(field: str) -> Look:
+    return lambda place: getattr(cast("OtelTelling", listener(place).listener)._config, field)
+
+
 async def posted(place: Place) -> Delivery:
     """What a webhook posts."""
     with Receiver(None) as receiver:
@@ -321,8 +362,9 @@ TOLD = 'kind = "file"\npath = "{home}/told"\n'
 HOOKED = 'kind = "webhook"\nurl_env = "HOOK"\n'
 AWAY = 'kind = "webhook"\nurl = "https://hooks.example/away"\n'
 NOTICED = 'kind = "notice"\n'
-NOTIFIED = 'kind = "apprise"\nurls_env = "MY_KEY"\n'
+NOTIFIED = 'kind = "apprise"\nurls_env = "URLS"\n'
 TRACED = 'kind = "otel"\n'
+OF_A_KIND = {"webhook": AWAY, "notice": NOTICED, "apprise": NOTIFIED, "otel": TRACED}
 
 EFFECTS = {
     "hub.url": Effect('"http://hub.example/tasks"', lambda place: str(place.desk.connect_url), "http://hub.example/tasks"),
@@ -377,7 +419,7 @@ EFFECTS = {
     "listeners.file.signals": Effect('"custom.*"', files_of_signals, [list("135")], TOLD),
     "listeners.file.max_mb": Effect("0.001", files_of_signals, [list("45"), list("23"), list("01")], TOLD),
     "listeners.file.keep": Effect("1", files_of_signals, [list("45"), list("23")], f"{TOLD}max_mb = 0.001\n"),
-    "listeners.webhook.signals": Effect('"custom.*"', is_heard, False, AWAY),
+    **{f"listeners.{kind}.signals": Effect('"custom.*"', is_heard, False, own) for kind, own in OF_A_KIND.items()},
     "listeners.webhook.url": Effect(
         '"https://hooks.example/in"', endpoint("url"), Address("https://hooks.example/in"), AWAY
     ),
@@ -391,6 +433,21 @@ EFFECTS = {
         '"{home}/elsewhere"', webhook(lambda made: made._letters.path.name), "elsewhere", AWAY
     ),
     "listeners.webhook.dead_letters_mb": Effect("7", webhook(lambda made: made._letters._max_bytes), 7_000_000, AWAY),
+    "listeners.notice.how": Effect('"bell"', shown, [("bell", "custom.event")], NOTICED),
+    "listeners.notice.every_seconds": Effect("0", shown, [("osc9", "custom.event")] * 2, NOTICED),
+    "listeners.apprise.urls_env": Effect(
+        '"URLS"', applied_message, ("evolver: custom.event", "custom.event"), 'kind = "apprise"\nurls_env = "MY_KEY"\n'
+    ),
+    "listeners.apprise.title": Effect('"{level}"', applied_message, ("info", "custom.event"), NOTIFIED),
+    "listeners.apprise.body": Effect('"{level}"', applied_message, ("evolver: custom.event", "info"), NOTIFIED),
+    "listeners.apprise.every_seconds": Effect("7.5", message("every_seconds"), 7.5, NOTIFIED),
+    "listeners.otel.endpoint": Effect(
+        '"https://otel.example"', lambda place: str(collector(place).endpoint), "https://otel.example", TRACED
+    ),
+    "listeners.otel.headers_env": Effect('"PAIRS"', lambda place: collector(place).headers, {"a": "b"}, TRACED),
+    "listeners.otel.service": Effect('"desk"', lambda place: collector(place).service, "desk", TRACED),
+    "listeners.otel.seconds": Effect("7.5", lambda place: collector(place).seconds, 7.5, TRACED),
+    "listeners.otel.allow_http": Effect("true", told_by_otel("allow_http"), True, TRACED),
     "langgraph.tracing": Effect("true", tracing, True),
 }  # fmt: skip
 

@@ -9,8 +9,11 @@ import pytest
 from evolver_tui.core.address import Address
 from evolver_tui.settings.config import Config, check_config, load_config, read_config, show_config
 from evolver_tui.settings.listener_config import (
+    AppriseListener,
     FileListener,
     ListenerConfig,
+    NoticeListener,
+    OtelListener,
     WebhookListener,
     is_safe_address,
 )
@@ -19,6 +22,9 @@ LISTENERS: dict[str, ListenerConfig] = {
     "log": FileListener("custom.*", path="~/signals.jsonl", keep=0),
     "ops-2": WebhookListener(url=Address("https://hooks.example/in"), secret_env="OPS_SECRET", body="cloudevents"),
     "away": WebhookListener("level:error", url_env="HOOK"),
+    "bell": NoticeListener(how="bell"),
+    "mail": AppriseListener('"two words"', urls_env="MAIL", title='"{name}"'),
+    "traces": OtelListener(endpoint=Address("https://otel.example:4318")),
 }
 
 
@@ -53,6 +59,9 @@ def test_what_is_shown_is_read_as_the_same(file: Path) -> None:
         ("[listeners.ops]\nkind = 'webhook'\nurl = 'http://a.b/'\n", ["url (http://a.b/) is neither", "allow_http"]),
         ("[listeners.ops]\nkind = 'webhook'\nurl = 'ftp://a.b/'\n", ["url has to be an address that starts with http"]),
         ("[listeners.ops]\nkind = 'webhook'\nurl = 'https://a.b/'\nbody = 'x'\n", ["body", "'signal', 'cloudevents'"]),
+        ("[listeners.mail]\nkind = 'apprise'\n", ["needs the name of the variable that holds the addresses"]),
+        ("[listeners.note]\nkind = 'notice'\nhow = 'loud'\n", ["how", "'osc9'", "loud"]),
+        ("[listeners.otel]\nkind = 'otel'\nendpoint = 'http://a.b:4318'\n", ["endpoint (http://a.b:4318) is neither"]),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_problem_with_file_table_and_key(file: Path, text: str, parts: list[str]) -> None:

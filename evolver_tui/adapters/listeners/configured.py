@@ -7,9 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evolver_tui.adapters.listeners.deliveries import Deliveries
+from evolver_tui.adapters.listeners.pace import Pace
+from evolver_tui.core.signal import Signal
 from evolver_tui.core.signal_filter import SignalFilter
 from evolver_tui.engine.listeners import ClosableListener, ListenerHost, NamedListener
-from evolver_tui.settings.listener_config import FileListener, ListenerConfig, WebhookListener
+from evolver_tui.settings.listener_config import (
+    AppriseListener,
+    FileListener,
+    ListenerConfig,
+    NoticeListener,
+    OtelListener,
+    WebhookListener,
+)
 from evolver_tui.settings.paths import Paths, absolute
 
 if TYPE_CHECKING:
@@ -40,6 +50,7 @@ def make_listeners(
 
 
 def _make(name: str, config: ListenerConfig, host: ListenerHost, around: Surroundings) -> ClosableListener:
+    deliveries = Deliveries(name, host.tell)
     match config:
         case FileListener():
             from evolver_tui.adapters.listeners.signal_file import SignalFile
@@ -47,11 +58,28 @@ def _make(name: str, config: ListenerConfig, host: ListenerHost, around: Surroun
             path, max_bytes = absolute(Path(config.path)), int(config.max_mb * 1_000_000)
             return SignalFile(path, around.secrets, max_bytes=max_bytes, keep=config.keep)
         case WebhookListener():
-            return _webhook(name, config, host, around)
-    raise NotImplementedError(config.KIND)
+            return _webhook(name, config, deliveries, around)
+        case NoticeListener():
+            from evolver_tui.adapters.listeners.notice import Notices
+
+            return Notices(config.how, host.notice, deliveries, around.secrets, _pace(config.every_seconds))
+        case AppriseListener():
+            from evolver_tui.adapters.listeners.apprise_listener import AppriseMessages
+
+            pace = _pace(config.every_seconds)
+            return AppriseMessages(config, around.secret, deliveries, around.secrets, pace)
+        case OtelListener():
+            from evolver_tui.adapters.listeners.otel_listener import OtelTelling
+
+            return OtelTelling(config, deliveries, around.secret, around.secrets)
+    raise AssertionError(config)
 
 
-def _webhook(name: str, config: WebhookListener, host: ListenerHost, around: Surroundings) -> ClosableListener:
+def _pace(seconds: float) -> Callable[[Callable[[Signal, int], None]], Pace]:
+    return lambda show: Pace(show, seconds)
+
+
+def _webhook(name: str, config: WebhookListener, deliveries: Deliveries, around: Surroundings) -> ClosableListener:
     from evolver_tui.adapters.listeners.dead_letters import dead_letters_of
     from evolver_tui.adapters.listeners.webhook import Webhook
 
@@ -61,6 +89,6 @@ def _webhook(name: str, config: WebhookListener, host: ListenerHost, around: Sur
         return Endpoint(config, around.secret)
 
     return Webhook(
-        name, make_endpoint, dead_letters_of(name, config, around.paths), host.tell, around.secrets,
+        name, make_endpoint, dead_letters_of(name, config, around.paths), deliveries, around.secrets,
         max_attempts=config.max_attempts, new_id=lambda: f"msg_{around.new_id()}",
     )  # fmt: skip

@@ -10,11 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from evolver_tui.adapters.listeners.dead_letters import DeadLetters
+from evolver_tui.adapters.listeners.deliveries import Deliveries
 from evolver_tui.adapters.listeners.outgoing import Outgoing
 from evolver_tui.adapters.listeners.webhook_message import Message
-from evolver_tui.core.failure_run import SOME_TIMES, FailureRun
-from evolver_tui.core.signal import Observation, Signal
-from evolver_tui.core.signal_catalogue.listener_signals import LISTENER_STOPPED, LISTENER_UNDELIVERED
+from evolver_tui.core.signal import Signal
 
 if TYPE_CHECKING:
     from evolver_tui.adapters.listeners.webhook_endpoint import Endpoint, Outcome
@@ -43,7 +42,7 @@ class Webhook:
         name: str,
         make_endpoint: Callable[[], Endpoint],
         letters: DeadLetters,
-        tell: Callable[[Observation], None],
+        deliveries: Deliveries,
         secrets: Callable[[], Sequence[str]],
         *,
         max_attempts: int,
@@ -53,10 +52,10 @@ class Webhook:
         wait: Callable[[float], bool] | None = None,
     ) -> None:
         """Args:
-        name: of the listener, as it is told.
+        name: of the listener.
         make_endpoint: makes what posts, in the thread that posts.
         letters: where what was not delivered is put aside.
-        tell: emits a signal.
+        deliveries: what is told of those that do not come.
         secrets: what must not stand in a body; asked with the first signal.
         max_attempts: for one signal, while the endpoint is well.
         new_id: names a message like no other.
@@ -67,7 +66,7 @@ class Webhook:
         self._name = name
         self._make_endpoint = make_endpoint
         self._letters = letters
-        self._tell = tell
+        self._deliveries = deliveries
         self._outgoing = Outgoing(secrets)
         self._max_attempts = max_attempts
         self._new_id = new_id
@@ -90,10 +89,6 @@ class Webhook:
         self._probe_at = 0.0
         """When a dead endpoint is tried again."""
         self._why_dead = ""
-        self._counting = threading.Lock()
-        self._undelivered = FailureRun()
-        self._lost = 0
-        """Of those, what could not be put aside either."""
 
     def __call__(self, signal: Signal) -> None:
         """Have a signal posted, or put aside where that makes no sense; returns soon."""
@@ -195,12 +190,11 @@ class Webhook:
             return outcome.reason
         self._failed_messages, self._probe_at = 0, 0.0
         if outcome.kind == "delivered":
-            with self._counting:
-                self._undelivered.succeeded()
+            self._deliveries.succeeded()
             return ""
         if outcome.kind == "gone":
             self._gone = outcome.reason
-            self._tell(LISTENER_STOPPED({"listener": self._name, "reason": outcome.reason}))
+            self._deliveries.stop(outcome.reason)
         return outcome.reason
 
     def _put_aside(self, message: Message, reason: str) -> None:
@@ -212,9 +206,4 @@ class Webhook:
         except OSError as error:
             is_kept = False
             reason += f"; {self._letters.path} cannot be written: {error.strerror}"
-        with self._counting:
-            count = self._undelivered.failed()
-            self._lost = (0 if count == 1 else self._lost) + (not is_kept)
-            lost = self._lost
-        if count in SOME_TIMES or (not is_kept and lost == 1):
-            self._tell(LISTENER_UNDELIVERED({"listener": self._name, "reason": reason, "signals": count, "lost": lost}))
+        self._deliveries.failed(reason, is_lost=not is_kept)
