@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
@@ -22,6 +22,8 @@ class ListenerConfig:
     """What every listener has."""
 
     KIND: ClassVar[str]
+    EXTRA: ClassVar[str] = ""
+    """The optional extra that brings what it needs."""
 
     signals: str = setting(
         "", "Which: words as in the feed's filter, e.g. 'llm.* level:warning'. Empty: all of them.", one_line
@@ -30,6 +32,13 @@ class ListenerConfig:
     def problems(self) -> Iterator[Problem]:
         """What is wrong with its keys together."""
         return iter(())
+
+    @property
+    def variables(self) -> Sequence[str]:
+        """The names of the secrets that it cannot do without."""
+        return [
+            getattr(self, key.name) for key in fields(self) if key.name.endswith("_env") and getattr(self, key.name)
+        ]
 
     def secrets(self, find: Callable[[str], str | None]) -> Iterator[str]:
         """What it knows that must not leave the process by any other way.
@@ -118,6 +127,7 @@ class AppriseListener(ListenerConfig):
     """Whatever Apprise reaches: e-mail, Slack, Teams, ntfy and so on. Needs evolver-tui[notify]."""
 
     KIND = "apprise"
+    EXTRA = "notify"
 
     urls_env: str = setting(
         "",
@@ -145,6 +155,7 @@ class OtelListener(ListenerConfig):
     """Spans and metrics for an OpenTelemetry collector, by OTLP over HTTP. Needs evolver-tui[otel]."""
 
     KIND = "otel"
+    EXTRA = "otel"
 
     endpoint: Address = setting(
         Address("http://localhost:4318"),

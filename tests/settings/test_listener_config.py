@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from evolver_tui.core.address import Address
 from evolver_tui.settings.config import Config, check_config, load_config, read_config, show_config
 from evolver_tui.settings.listener_config import (
+    KINDS,
     AppriseListener,
     FileListener,
     ListenerConfig,
@@ -77,6 +79,14 @@ def test_one_wrong_table_leaves_the_others(file: Path) -> None:
     config, problems = read_config(file)
     assert config.listeners == {"c": FileListener(path="p")}
     assert len(problems) == 2
+
+
+def test_the_examples_of_the_page_can_be_used(file: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "signals.md").read_text("utf-8")
+    examples = re.findall(r"```toml\n(\[listeners\..*?)```", page, re.DOTALL)
+    file.write_text("\n".join(examples))
+    assert check_config(file) == []
+    assert [type(each) for each in load_config(file).listeners.values()] == list(KINDS.values())
 
 
 @pytest.mark.parametrize(

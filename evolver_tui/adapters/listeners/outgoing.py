@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from evolver_tui.core.safe_text import safe_json
 from evolver_tui.core.signal import Signal, SignalEmittedEvent
-from evolver_tui.settings.secrets import scrub_value
+from evolver_tui.settings.secrets import Scrubber
 
 
 class Outgoing:
@@ -19,11 +19,11 @@ class Outgoing:
 
     def __init__(self, secrets: Callable[[], Sequence[str]]) -> None:
         self._find_secrets = secrets
-        self._secrets: Sequence[str] | None = None
+        self._scrub: Scrubber | None = None
 
     def __call__(self, signal: Signal) -> str:
         """The line, without its end."""
-        if self._secrets is None:
-            self._secrets = self._find_secrets()
-        event = scrub_value(SignalEmittedEvent.from_signal(signal).to_dict(), self._secrets)
+        if self._scrub is None:
+            self._scrub = Scrubber(self._find_secrets())
+        event = self._scrub(SignalEmittedEvent.from_signal(signal).to_dict())
         return safe_json(json.dumps(event, default=repr))
