@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,10 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from evolver_tui.adapters.listeners import redelivery
 from evolver_tui.adapters.listeners.dead_letters import DeadLetters
+from evolver_tui.adapters.listeners.webhook_endpoint import Endpoint
 from evolver_tui.adapters.listeners.webhook_message import Message
 from evolver_tui.cli.main import main
-from tests.support.webhook_receiver import SECRET, Receiver, Reply
+from evolver_tui.core.address import Address
+from evolver_tui.settings.listener_config import WebhookListener
+from tests.support.processes import REPOSITORY
+from tests.support.webhook_receiver import PATIENCE_SECONDS, SECRET, Receiver, Reply
 
 
 @pytest.fixture
@@ -82,6 +88,27 @@ def test_an_endpoint_that_is_away_is_asked_once(
     assert capsys.readouterr().out == "ops: 0 delivered, 3 remain (answered 503).\n"
     assert len(receiver.deliveries) == 1
     assert ids(letters) == ["msg_0", "msg_1", "msg_2"]
+
+
+def test_an_endpoint_that_wants_a_pause_gets_it(tmp_path: Path, receiver: Receiver) -> None:
+    letters, waits = place(tmp_path, receiver.url), list[float]()
+    receiver.then(Reply(), Reply(429, {"retry-after": "7"}), Reply(), Reply(503), Reply(503))
+    config = WebhookListener(url=Address(receiver.url), secret_env="OPS_SECRET")
+    found = redelivery.redeliver("ops", letters, Endpoint(config, {"OPS_SECRET": SECRET}.get), None, waits.append)
+    assert waits == [7.0, 0.0]
+    assert (found.delivered, found.remaining, found.reason) == (2, 1, "answered 503")
+    assert ids(letters) == ["msg_2"]
+
+
+def test_ctrl_c_keeps_what_was_done(tmp_path: Path, receiver: Receiver) -> None:
+    letters = place(tmp_path, receiver.url)
+    command = [sys.executable, "-m", "evolver_tui", "signals", "redeliver", "--home", str(tmp_path)]
+    receiver.then(Reply(), Reply(before=lambda receiver: process.send_signal(signal.SIGINT)), Reply(500))
+    process = subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE)
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode in (1, 130)
+    assert b"Traceback" not in said
+    assert ids(letters) in (["msg_2"], ["msg_1", "msg_2"])
 
 
 def test_a_limit_leaves_the_rest(tmp_path: Path, receiver: Receiver) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from evolver_tui.adapters.listeners.dead_letters import DeadLetters
@@ -21,13 +23,21 @@ class Redelivery:
     """Why the last one that was tried was not delivered; empty where all were, or none was tried."""
 
 
-def redeliver(listener: str, letters: DeadLetters, endpoint: Endpoint, limit: int | None) -> Redelivery:
+def redeliver(
+    listener: str,
+    letters: DeadLetters,
+    endpoint: Endpoint,
+    limit: int | None,
+    wait: Callable[[float], None] = time.sleep,
+) -> Redelivery:
     """Post dead letters once more in their order, under their ids, and take away what was delivered.
 
-    An endpoint that cannot be reached is not asked for the rest. What a console puts aside meanwhile stays.
+    An endpoint that does not answer, or does not want more for now, is asked for the rest once it took something and
+    only after the time that it wants; else the rest is left. What a console puts aside meanwhile stays.
 
     Args:
         limit: how many are tried; None tries all.
+        wait: waits for seconds.
 
     Raises:
         OSError: the file cannot be read or written.
@@ -46,6 +56,9 @@ def redeliver(listener: str, letters: DeadLetters, endpoint: Endpoint, limit: in
             elif is_reachable and (limit is None or tried < limit):
                 tried += 1
                 outcome = endpoint.post(message)
+                if outcome.kind == "retry" and delivered:  # a connection that was idle, or too many at once
+                    wait(outcome.wait)
+                    outcome = endpoint.post(message)
                 if outcome.kind == "delivered":
                     delivered.add(message.id)
                 else:
