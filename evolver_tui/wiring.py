@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from evolver_tui.adapters.nodes.runner import NodeRunner
     from evolver_tui.adapters.routines.plugins import FoundRoutines
     from evolver_tui.adapters.sample_hub.hub import SampleHub
+    from evolver_tui.core.rule import RuleSet
     from evolver_tui.engine.author.author import Author, AutoReview
     from evolver_tui.engine.author.backend import Backend
     from evolver_tui.engine.clock import Clock
@@ -329,6 +330,14 @@ def known_tools(workspace: Workspace) -> ToolFolder:
     from evolver_tui.tools.definitions import BUILT_IN_TOOLS
 
     return load_tools(workspace.paths.tools, BUILT_IN_TOOLS)
+
+
+def known_rules(workspace: Workspace, file: Path | None = None) -> RuleSet:
+    """The rules of this workspace, or of a file, and what is wrong with others."""
+    from evolver_tui.adapters.rules.expression import compile_expression
+    from evolver_tui.settings.rule_file import read_rules
+
+    return read_rules(file or workspace.paths.rules_file, compile_expression)
 
 
 def known_routines(workspace: Workspace) -> FoundRoutines:
