@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from evolver_tui.engine.inbox import Inbox
     from evolver_tui.engine.link import Link, LinkListener, LinkMaker
     from evolver_tui.engine.node_runs import NodeRuns
+    from evolver_tui.engine.rules import RuleFile
     from evolver_tui.engine.sandbox import Sandbox
     from evolver_tui.engine.session import Session
     from evolver_tui.engine.store import ReadStore, Store
@@ -158,6 +159,7 @@ def make_session(
             new_id=_new_id,
             exports=workspace.paths.exports,
             secrets=lambda: known_secrets(workspace),
+            rule_file=_rule_file(workspace) if for_session is None else None,
             listeners=_listeners(workspace) if for_session is None else (),
             attach_installed=attach_installed if for_session is None else lambda registry: (),
             limits=ConversationLimits(waits.generation_seconds, waits.answer_seconds),
@@ -166,6 +168,12 @@ def make_session(
             notices=notices,
         )
     )
+
+
+def _rule_file(workspace: Workspace) -> RuleFile:
+    from evolver_tui.adapters.rules.rule_file import FollowedRules
+
+    return FollowedRules(workspace.paths.rules_file, lambda: known_rules(workspace))
 
 
 def _listeners(workspace: Workspace) -> tuple[SignalFile, ...]:

@@ -190,6 +190,16 @@ class NodeChanged(NodeError):
     """The bytes on disk are not the approved ones; a review has to come first."""
 
 
+class NodeSetAside(NodeError):
+    """A node that a rule or a person wants nobody to run for now."""
+
+    def __init__(self, node_id: str, by: str) -> None:
+        super().__init__(
+            f"{node_id} was set aside by {by}, so that nobody runs it.",
+            f"Look at it, then take it back: evolver-tui nodes take-back {node_id}.",
+        )
+
+
 class NameNotTyped(NodeError):
     """A draft of high risk is approved by the name of its node, which was not given."""
 

@@ -36,6 +36,7 @@ from evolver_tui.engine.intake import MessageHook
 from evolver_tui.engine.link import LinkMaker
 from evolver_tui.engine.manual_runs import ManualRuns
 from evolver_tui.engine.node_runs import NodeRuns
+from evolver_tui.engine.rules import RuleFile, Rules, Send, no_listeners
 from evolver_tui.engine.sandbox import BoxStanding, Sandbox
 from evolver_tui.engine.signals import Listener, SignalBus, SignalRegistry
 from evolver_tui.engine.store import Store
@@ -80,6 +81,10 @@ class SessionParts:
     """The folder in which exports without a path of their own are written."""
     secrets: Callable[[], Sequence[str]]
     """What must never stand in an export."""
+    rule_file: RuleFile | None = None
+    """Where the rules stand; None for none."""
+    send: Send = no_listeners
+    """Hands a signal to the listener of a name, for rules."""
     listeners: Sequence[Listener] = ()
     """Called with every signal, each in a thread of its own, as long as the session lasts."""
     attach_installed: Callable[[SignalRegistry], Sequence[str]] = lambda registry: ()
@@ -128,6 +133,12 @@ class Session:
             parts.store, self.bus, session_id=parts.id, person=parts.person, host=parts.host, new_id=parts.new_id,
             library=parts.library, on_change=self._on_own_change, on_cancel=self.workers.drop,
         )  # fmt: skip
+        self.rules = Rules(
+            parts.rule_file, self.bus, parts.clock, session_id=parts.id, hub=self.hub, inbox=self.inbox,
+            jobs=parts.store, library=parts.library, send=parts.send,
+        )  # fmt: skip
+        if parts.author is not None:
+            parts.author.needs_person = self.rules.needs_review
         self.manual_runs = ManualRuns(parts.runs, self.bus, parts.person, dry_seconds=parts.try_seconds)
         self.box: BoxStanding | None = None
         """How nodes are held here; None until that is found."""
@@ -166,6 +177,7 @@ class Session:
         if parts.is_recorded:  # else the session that it works for hears all this itself
             self.conversation.open()
         self.hub.open(on_message)
+        await self.rules.open()
         self.workers.open()
         if parts.is_recorded:
             backend = parts.backend.info.label if parts.backend is not None else "none"
@@ -190,6 +202,7 @@ class Session:
         else:
             self.workers.interrupt()
         await self.workers.close()
+        await self.rules.close()
         if self._logging is not None:
             self._logging.cancel()
         if self._finding_box is not None:

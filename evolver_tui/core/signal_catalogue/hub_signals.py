@@ -81,7 +81,9 @@ HUB_MESSAGE_REJECTED: Final = SignalType(
     "hub.message_rejected", MessageRejected, "intake", "Something came that is no message, or holds no task.", "error"
 )
 INTAKE_ERROR: Final = SignalType("intake.error", IntakeFailed, "intake", "Received tasks cannot be committed.", "error")
-INTAKE_PAUSED: Final = SignalType("intake.paused", Nothing, "subscription", "A person holds the hub's messages back.")
+INTAKE_PAUSED: Final = SignalType(
+    "intake.paused", Nothing, "subscription", "A person or a rule holds the hub's messages back."
+)
 INTAKE_RESUMED: Final = SignalType(
-    "intake.resumed", Nothing, "subscription", "A person lets the hub's messages come again."
+    "intake.resumed", Nothing, "subscription", "A person or a rule lets the hub's messages come again."
 )
