@@ -167,7 +167,7 @@ def subject_of(signal: Signal) -> str:
 # --- what is due
 
 
-class Open(NamedTuple):
+class Held(NamedTuple):
     """What holds and was not yet told, or was: since when, and by which signal."""
 
     since: float
@@ -184,7 +184,7 @@ class RuleState:
     """When it last did what a cooldown holds back, in seconds since 1970."""
     held_back: int = 0
     """How often that was held back since."""
-    open: Mapping[str, Open] = field(default_factory=dict)
+    held: Mapping[str, Held] = field(default_factory=dict)
     """Subject to what holds."""
 
 
@@ -239,11 +239,11 @@ def fold(rules: Sequence[Rule], states: States, signal: Signal | None, now: floa
     troubles: list[Trouble] = []
     for rule in rules:
         before = state = states.get(rule.name, _FRESH)
-        if state.open:
+        if state.held:
             state = _due(rule, state, now, firings)
         if heard is not None and rule.hears(heard.name):
             try:
-                state = _heard(rule, state, Open(now, heard, number), firings)
+                state = _heard(rule, state, Held(now, heard, number), firings)
             except ConditionError as error:
                 troubles.append(Trouble(rule, error))
         if state is not before:
@@ -261,7 +261,7 @@ def next_due(rules: Sequence[Rule], states: States) -> float | None:
             each.since + rule.holds_for
             for rule in rules
             if rule.holds_for
-            for each in states.get(rule.name, _FRESH).open.values()
+            for each in states.get(rule.name, _FRESH).held.values()
             if not each.has_fired
         ),
         default=inf,
@@ -295,7 +295,7 @@ def kept_states(before: Sequence[Rule], after: Sequence[Rule], states: States) -
     }
 
 
-def _heard(rule: Rule, state: RuleState, heard: Open, firings: list[Firing]) -> RuleState:
+def _heard(rule: Rule, state: RuleState, heard: Held, firings: list[Firing]) -> RuleState:
     """Raises ConditionError."""
     signal = heard.signal
     ends = matches(rule.until, signal.name)
@@ -304,16 +304,16 @@ def _heard(rule: Rule, state: RuleState, heard: Open, firings: list[Firing]) -> 
         return _fire(rule, state, heard, heard.since, firings) if fits else state
     subject = subject_of(signal)
     if fits:
-        if subject in state.open:
+        if subject in state.held:
             return state
-        return replace(state, open={**_with_room(state.open), subject: heard})
-    if not state.open or not (ends or not rule.until):
+        return replace(state, held={**_with_room(state.held), subject: heard})
+    if not state.held or not (ends or not rule.until):
         return state
-    left = {key: each for key, each in state.open.items() if subject and key != subject}
-    return state if len(left) == len(state.open) else replace(state, open=left)
+    left = {key: each for key, each in state.held.items() if subject and key != subject}
+    return state if len(left) == len(state.held) else replace(state, held=left)
 
 
-def _with_room(held: Mapping[str, Open]) -> Mapping[str, Open]:
+def _with_room(held: Mapping[str, Held]) -> Mapping[str, Held]:
     """The same, without the oldest that was told of where there are too many. Raises ConditionError."""
     if len(held) < MOST_OPEN:
         return held
@@ -325,17 +325,17 @@ def _with_room(held: Mapping[str, Open]) -> Mapping[str, Open]:
 
 def _due(rule: Rule, state: RuleState, now: float, firings: list[Firing]) -> RuleState:
     due = sorted(
-        ((each.since, subject) for subject, each in state.open.items()
+        ((each.since, subject) for subject, each in state.held.items()
          if not each.has_fired and each.since + rule.holds_for <= now),
     )  # fmt: skip
     for since, subject in due:
-        told = state.open[subject]._replace(has_fired=True)
-        state = replace(state, open={**state.open, subject: told})
+        told = state.held[subject]._replace(has_fired=True)
+        state = replace(state, held={**state.held, subject: told})
         state = _fire(rule, state, told, since + rule.holds_for, firings)
     return state
 
 
-def _fire(rule: Rule, state: RuleState, cause: Open, at: float, firings: list[Firing]) -> RuleState:
+def _fire(rule: Rule, state: RuleState, cause: Held, at: float, firings: list[Firing]) -> RuleState:
     rests = state.loud_at is not None and 0 <= at - state.loud_at < rule.cooldown
     actions = tuple(action for action in rule.actions if not (rests and action.is_loud))
     if actions:

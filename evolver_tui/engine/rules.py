@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
 from evolver_tui.core.errors import EvolverError, NotWaiting
@@ -28,6 +28,7 @@ from evolver_tui.core.rule import (
     is_of_a_rule,
     kept_states,
     next_due,
+    subject_of,
 )
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.signal import Signal, SignalContext
@@ -45,6 +46,10 @@ CAPACITY: Final = 10_000
 """Signals that concern some rule and wait to be looked at; those beyond are passed over, and that is told."""
 LOOK_SECONDS: Final = 1.0
 """Between two looks at the file."""
+SECONDS_AT_THE_END: Final = 2.0
+"""How long a session that ends waits for what its rules have still to do."""
+_AT_ONCE: Final = 200
+"""Jobs that are marked side by side: they share a commit."""
 _MOST_NAMES: Final = 2_000
 """Names of signals of which it is remembered whether they concern a rule."""
 _MOST_ERROR_CHARACTERS: Final = 300
@@ -126,15 +131,18 @@ class Rules:
         self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._follow())]
 
     async def close(self) -> None:
-        """Do what is due by now, and hear nothing more."""
+        """Do what is due by now, as far as there is time for it, and hear nothing more."""
         if not self._tasks:
             return
         self._listen(False)
-        await self.settled()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SECONDS_AT_THE_END):
+                await self.settled()
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks)
         self._tasks = ()
+        self._rested.set()
         self._set_alarm(None)
 
     async def look(self) -> None:
@@ -208,6 +216,8 @@ class Rules:
             self._is_busy, self._is_armed = True, False
             try:
                 await self._take()
+            except Exception as error:  # noqa: BLE001 - a mistake of ours must not end all rules
+                self._fail("", "", repr(error), 1)
             finally:
                 self._is_busy = False
                 self._rested.set()
@@ -219,8 +229,8 @@ class Rules:
         firings, troubles = await asyncio.to_thread(self._fold, [*heard, (None, now)])
         for trouble in troubles:
             self._tell_trouble(trouble)
-        for firing in firings:
-            await self._act(firing)
+        for some in _side_by_side(firings):
+            await asyncio.gather(*map(self._act, some))
         passed_over, self._passed_over = self._passed_over, 0
         if passed_over:
             error = f"{passed_over:,} signals came too fast, and no rule looked at them."
@@ -379,6 +389,18 @@ class Rules:
 
 
 _OF_JOBS: Final = frozenset((ActionKind.TAG, ActionKind.PRIORITY, ActionKind.REVIEW))
+
+
+def _side_by_side(firings: Iterable[Firing]) -> Iterator[list[Firing]]:
+    """The firings in their order, in groups in which no two are about the same thing."""
+    group: dict[str, Firing] = {}
+    for firing in firings:
+        subject = subject_of(firing.signal)
+        if len(group) == _AT_ONCE or subject in group:
+            yield [*group.values()]
+            group = {}
+        group[subject] = firing
+    yield [*group.values()]
 
 
 def _number(value: object) -> int | None:

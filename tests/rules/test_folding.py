@@ -109,10 +109,10 @@ def test_memory_is_bounded_and_what_was_told_makes_room() -> None:
     for number in range(MOST_OPEN):
         states = fold([slow], states, told("custom.asked", 0, f"t{number}"), 0.0).states
     step = fold([slow], states, told("custom.asked", 1, "one more"), 1.0)
-    assert len(step.states["a rule"].open) == MOST_OPEN
+    assert len(step.states["a rule"].held) == MOST_OPEN
     assert "1,000" in str(step.troubles[0].error)
     step = fold([slow], states, told("custom.asked", 20, "one more"), 20.0)
-    assert (len(step.firings), len(step.troubles), len(step.states["a rule"].open)) == (MOST_OPEN, 0, MOST_OPEN)
+    assert (len(step.firings), len(step.troubles), len(step.states["a rule"].held)) == (MOST_OPEN, 0, MOST_OPEN)
 
 
 def test_a_reload_keeps_what_a_rule_remembers_if_it_says_the_same() -> None:
