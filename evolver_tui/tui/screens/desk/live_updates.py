@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.signal_catalogue.author_signals import NODE_SAVED
-from evolver_tui.core.signal_catalogue.rule_signals import RULE_FIRED
+from evolver_tui.core.signal_catalogue.rule_signals import RULE_FIRED, RULE_LOADED
 from evolver_tui.core.signal_catalogue.session_signals import SANDBOX_STANDING, SANDBOX_UNHELD
 from evolver_tui.tui.bridge import Bridge, Rate, Taken
 from evolver_tui.tui.screens.desk.outage_words import OutageWords, head_of
@@ -88,6 +88,8 @@ class LiveUpdates:
             for failure in self._monitor.hear(taken.signals):
                 self._queue.mark_unsaved(failure.job)
                 self._desk.say(failure.sentence, "error")
+        if RULE_LOADED.name in taken.names:
+            self._say_which_rules_are_bad(taken.signals)
         if RULE_FIRED.name in taken.names:
             self._say_what_rules_did(taken.signals)
             self.show_status()
@@ -95,6 +97,13 @@ class LiveUpdates:
             self._desk.refresh_card()  # it may say what its draft would replace
         if SANDBOX_STANDING.name in taken.names or SANDBOX_UNHELD.name in taken.names:
             self.show_status()
+
+    def _say_which_rules_are_bad(self, signals: Sequence[Signal]) -> None:
+        loaded = [signal.payload.get("problems") for signal in signals if signal.name == RULE_LOADED.name]
+        bad = loaded[-1] if loaded else 0
+        if isinstance(bad, int) and bad:
+            are = "A rule is left out" if bad == 1 else f"{bad:,} rules are left out"
+            self._desk.say(f"{are}, and why stands in the signals. See: evolver-tui rules check", "warning")
 
     def _say_what_rules_did(self, signals: Sequence[Signal]) -> None:
         """What one wants to be said, and that it took hold of the intake."""

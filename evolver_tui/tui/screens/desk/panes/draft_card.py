@@ -42,10 +42,11 @@ def draft_content(facts: CardFacts, review: Review, symbols: Symbols) -> CardCon
         subtitle="".join(text for text, _ in subtitles[0]),
         pages=pages,
         summary=(
-            *_mark_phrases(facts, symbols),
             tryout_phrase(review, symbols),
             *_edited_phrase(review, symbols),
-            *(_finding_phrase(finding, symbols) for finding in findings),
+            *(_finding_phrase(finding, symbols) for finding in findings if finding.level is not FindingLevel.PASS),
+            *_mark_phrases(facts, symbols),
+            *(_finding_phrase(finding, symbols) for finding in findings if finding.level is FindingLevel.PASS),
         ),
         job=facts.detail.row.job,
         review=review,
