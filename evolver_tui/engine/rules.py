@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
+from evolver_tui.core.address import show_addresses
 from evolver_tui.core.errors import EvolverError, NotWaiting
 from evolver_tui.core.job_marks import MarkChange
 from evolver_tui.core.rule import (
@@ -70,6 +71,24 @@ def no_listeners(name: str, signal: Signal) -> None:
     raise NotWaiting(f"There is no listener {safe_text(name, 60)}.", "Name it in the config.")
 
 
+class _Ears:
+    """Knows which signals concern some rule, by their names."""
+
+    __slots__ = ("_known", "_rules")
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = rules
+        self._known: dict[str, bool] = {}
+
+    def are_for(self, name: str) -> bool:
+        known = self._known.get(name)
+        if known is None:
+            known = any(rule.hears(name) for rule in self._rules)
+            if len(self._known) < _MOST_NAMES:
+                self._known[name] = known
+        return known
+
+
 class Rules:
     """The rules of one session, from `open` to `close`.
 
@@ -106,10 +125,10 @@ class Rules:
         self.found = RuleSet()
         """Those that are in force, and what is wrong with others."""
         self._active: Sequence[Rule] = ()
+        self._ears = _Ears(())
         self._states: States = {}
         self._queue: deque[tuple[Signal, float]] = deque()
         self._passed_over = 0
-        self._concerns: dict[str, bool] = {}
         self._is_armed = self._is_busy = self._is_listening = False
         self._news, self._rested = asyncio.Event(), asyncio.Event()
         self._alarm: asyncio.Task[None] | None = None
@@ -154,7 +173,7 @@ class Rules:
         await self.settled()
         self._states = kept_states(self.found.rules, found.rules, self._states)
         was_empty = self.found == RuleSet()
-        self.found, self._active, self._concerns = found, found.rules, {}
+        self.found, self._active, self._ears = found, found.rules, _Ears(found.rules)
         self._failures.clear()
         problems = [str(problem) for problem in found.problems]
         for problem in problems:
@@ -182,10 +201,11 @@ class Rules:
     # --- what is heard, in any thread
 
     def _hear(self, signal: Signal) -> None:
-        concerns = self._concerns.get(signal.name)
-        if concerns is None:
-            concerns = self._learn(signal.name)
-        if not concerns or is_of_a_rule(signal) or signal.context.get("session_id") != self._session_id:
+        if (
+            not self._ears.are_for(signal.name)
+            or is_of_a_rule(signal)
+            or signal.context.get("session_id") != self._session_id
+        ):
             return
         if len(self._queue) >= CAPACITY:
             self._passed_over += 1
@@ -194,12 +214,6 @@ class Rules:
         if not self._is_armed and self._loop is not None:
             self._is_armed = True
             self._loop.call_soon_threadsafe(self._news.set)
-
-    def _learn(self, name: str) -> bool:
-        if len(self._concerns) >= _MOST_NAMES:
-            self._concerns = {}
-        concerns = self._concerns[name] = any(rule.hears(name) for rule in self._active)
-        return concerns
 
     # --- what is due
 
@@ -320,7 +334,7 @@ class Rules:
         return False
 
     def _fail(self, rule: str, action: str, error: str, failures: int) -> None:
-        told = safe_text(error, _MOST_ERROR_CHARACTERS)
+        told = safe_text(show_addresses(error), _MOST_ERROR_CHARACTERS)
         self._bus.emit(RULE_FAILED({"rule": rule, "action": action, "error": told, "failures": failures}), rule=rule)
 
     async def _do(self, action: RuleAction, firing: Firing) -> bool:
