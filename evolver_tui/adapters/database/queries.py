@@ -7,9 +7,9 @@ from typing import Any, Final, NamedTuple
 
 from evolver_tui.adapters.database import encoding
 from evolver_tui.adapters.database.queue_peek import ROW_COLUMNS, queue_counts, queue_row
-from evolver_tui.adapters.database.ranks import Section
 from evolver_tui.core.job import JobDetail, JobState, QueueCounts, QueueKey, QueueRow
 from evolver_tui.core.question import OpenQuestion, Question
+from evolver_tui.core.ranks import Section
 from evolver_tui.core.routine_state import Pause, SharedState
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task, kept_id
