@@ -188,6 +188,12 @@ def _done(journal: Mapping[str, T]) -> dict[str, T]:
     return {name: value for name, value in journal.items() if not name.startswith((VALUE, BEGAN))}
 
 
+async def write_jsonl(store: ReadStore, session: SessionRecord, secrets: Sequence[str], file: TextIO) -> None:
+    """Write a session of a store that is open, a record a line."""
+    await _write_jsonl(records(store, session, secrets), file)
+    file.flush()
+
+
 async def _write_jsonl(found: AsyncIterator[Record], file: TextIO) -> None:
     async for record in found:
         file.write(json.dumps(record) + "\n")

@@ -28,7 +28,12 @@ from tests.support.sessions import (
 
 VAGUE: Mapping[str, Any] = {"id": "task-4", "taskName": "Translate it", "llmTaskType": "translate"}
 DONE: Mapping[str, Any] = {"id": "task-5", "taskName": "Done", "llmTaskType": "summarize", "status": "completed"}
-SKIPPED_LATER: Mapping[str, Any] = {"id": "task-6", "taskName": "Sum it up", "llmTaskType": "summarize", "priority": "low"}
+LOW: Mapping[str, Any] = {
+    "id": "task-6",
+    "taskName": "Sum up",
+    "llmTaskType": "summarize",
+    "priority": "low",
+}
 
 
 class Desk:
@@ -76,7 +81,7 @@ async def eventful_session(folder: Path) -> tuple[Desk, Path]:
         question = await open_question(session, "task-4")
         await review_of(session, watch, "task-3")
         await session.inbox.cancel((await row_of(session, "task-3")).job)
-        await send(session, dict(SKIPPED_LATER))
+        await send(session, dict(LOW))
         await review_of(session, watch, "task-6")
         await session.inbox.cancel((await row_of(session, "task-6")).job)
         await session.inbox.restore((await row_of(session, "task-6")).job)
