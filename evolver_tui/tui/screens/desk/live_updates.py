@@ -82,7 +82,10 @@ class LiveUpdates:
     def _follow_replay(self) -> None:
         """Say where a replay is, whenever it is somewhere else."""
         player = self._desk.settings.player
-        if player is not None and (words := where_it_is(player, self._feed.symbols)) != self._replay:
+        if player is None or self._desk.parts is None:
+            return
+        words = where_it_is(player, self._feed.symbols)
+        if words != self._replay:
             self._replay = words
             self._hub.set_author(safe_text(self._desk.session.author_label, 100))
             self.show_status()
