@@ -165,7 +165,7 @@ class Inbox:
         Raises:
             NotWaiting: there is no such job, or it was moved away.
         """
-        payload: JobMarkedBy = {"by": f"rule {rule}"}
+        payload: JobMarkedBy = {"by": f"rule {rule}", "note": change.note}
         if change.tags:
             payload["tags"] = list(change.tags)
         if change.priority:

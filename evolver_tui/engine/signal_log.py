@@ -45,6 +45,9 @@ class LogReader(Protocol):
     async def signals(self, session_id: str, after: int = 0, limit: int = 1000) -> Sequence[StoredSignal]:
         """A session's signals with `seq > after`, in order."""
 
+    async def jobs_received(self, session_id: str, after: int = 0, limit: int = 1000) -> Sequence[int]:
+        """The jobs that came in with a session, beyond one, in order."""
+
 
 class SignalLog(LogReader, Protocol):
     """The log, for whoever writes it as well."""

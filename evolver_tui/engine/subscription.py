@@ -22,6 +22,7 @@ from evolver_tui.core.signal_catalogue.hub_signals import (
     HUB_RETRY_SCHEDULED,
     INTAKE_PAUSED,
     INTAKE_RESUMED,
+    IntakeHeld,
     LinkChanged,
 )
 from evolver_tui.engine.away import Away
@@ -170,7 +171,8 @@ class Subscription:
         self.paused_by = rule if paused else ""
         self.intake.pause(paused)
         context: SignalContext = {"rule": rule} if rule else {}
-        self._bus.emit(INTAKE_PAUSED({}) if paused else INTAKE_RESUMED({}), **context)
+        held: IntakeHeld = {"rule": rule} if rule else {}
+        self._bus.emit(INTAKE_PAUSED(held) if paused else INTAKE_RESUMED(held), **context)
 
     # --- what a link tells
 

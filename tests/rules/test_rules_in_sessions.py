@@ -170,7 +170,12 @@ async def test_a_job_is_tagged_and_gets_its_place_and_it_is_told_once(tmp_path: 
         assert (detail.row.priority, detail.marks.tags) == ("high", ("urgent", "seen"))
         assert detail.marks.notes == ("Rule first of all: tag urgent, tag seen, priority high.",)
         (marked,) = of(watch, "job.marked")
-        assert marked.payload == {"by": "rule first of all", "tags": ["urgent", "seen"], "priority": "high"}
+        assert marked.payload == {
+            "by": "rule first of all",
+            "note": detail.marks.notes[0],
+            "tags": ["urgent", "seen"],
+            "priority": "high",
+        }
         session.bus.emit(replace_of(fired), task_id="task-3")  # as another console might hear it
         await session.rules.settled()
         assert len(of(watch, "rule.fired")) == 1

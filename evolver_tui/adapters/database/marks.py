@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from evolver_tui.adapters.database import encoding, ranks
+from evolver_tui.adapters.database import encoding
 from evolver_tui.adapters.database.models import jobs
 from evolver_tui.adapters.database.transaction import Transaction
+from evolver_tui.core import ranks
 from evolver_tui.core.errors import NotWaiting
 from evolver_tui.core.job import JobState
 from evolver_tui.core.job_marks import MarkChange

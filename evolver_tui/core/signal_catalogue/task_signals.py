@@ -74,9 +74,10 @@ JobImported.__doc__ = "Who let it in, which bundle it was, who exported that, an
 
 
 class JobMarkedBy(TypedDict):
-    """Who did it, and what: tags that were added, another priority, whether a person has to review its draft."""
+    """Who did it, in a sentence as well, and what: tags, another priority, that a person has to review its draft."""
 
     by: str
+    note: str
     tags: NotRequired[list[str]]
     priority: NotRequired[str]
     needs_review: NotRequired[bool]

@@ -164,9 +164,9 @@ class HubPane(Pane):
     def _state_words(self, state: LinkState | None) -> str:
         """The link's state, and the key to press where it is over or was none."""
         if state is None or state.phase == "idle":
-            return f"press {self._connect_key} to choose a hub"
+            return f"press {self._connect_key} to choose a hub" if self._connect_key else "no hub"
         words = link_words(state, self._now(), self.symbols.dot)
-        is_over = state.phase in ("ended", "closed")
+        is_over = state.phase in ("ended", "closed") and self._connect_key
         return f"{words}, press {self._connect_key} to connect" if is_over else words
 
     def _rate_line(self, name: str, rates: Rate, width: int) -> Line:

@@ -68,6 +68,12 @@ class SignalFeed(Filterable):
             if not self._is_behind:
                 self.refresh()
 
+    def clear(self) -> None:
+        """Forget every signal; what comes then begins anew."""
+        self._signals.clear()
+        self._dropped = 0
+        self.search_changed()
+
     def catch_up(self) -> None:
         """Draw what came last, now that nothing comes."""
         if self._is_behind:
