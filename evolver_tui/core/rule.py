@@ -146,6 +146,8 @@ class RuleSet:
 
     rules: tuple[Rule, ...] = ()
     problems: tuple[ConfigError, ...] = ()
+    is_readable: bool = True
+    """Whether the file as a whole could be read: one that cannot, as while it is written, takes no rule away."""
 
 
 def matches(patterns: Sequence[str], name: str) -> bool:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 from evolver_tui.core.address import show_addresses
@@ -171,6 +172,8 @@ class Rules:
         if found is None:
             return
         await self.settled()
+        if not found.is_readable:
+            found = replace(found, rules=self.found.rules)
         self._states = kept_states(self.found.rules, found.rules, self._states)
         was_empty = self.found == RuleSet()
         self.found, self._active, self._ears = found, found.rules, _Ears(found.rules)
@@ -188,7 +191,10 @@ class Rules:
     async def _follow(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            await self.look()
+            try:
+                await self.look()
+            except Exception as error:  # noqa: BLE001 - a mistake of ours must not end the looking
+                self._fail("", "", repr(error), 1)
 
     def _listen(self, is_wanted: bool) -> None:
         if is_wanted is not self._is_listening:

@@ -45,6 +45,7 @@ MOST_SECONDS: Final = 30 * 86_400.0
 LONGEST_NAME: Final = 60
 LONGEST_NOTICE: Final = 300
 
+_AS_BEFORE: Final = "A session that runs keeps the rules that it had."
 _KEYS: Final = ("name", "when", "if", "then", "cooldown", "for", "until")
 _THEN: Final = tuple(kind.value for kind in ActionKind)
 _DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s?([smhd])")
@@ -80,7 +81,7 @@ def read_rules(path: Path, compile_expression: Compile, listeners: Collection[st
     except FileNotFoundError:
         return RuleSet()
     except ConfigError as problem:
-        return RuleSet(problems=(problem,))
+        return RuleSet(problems=(problem,), is_readable=False)
     places = _Places(text, len(tables))
     rules: dict[str, Rule] = {}
     problems: list[ConfigError] = []
@@ -112,7 +113,7 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.", "Mend or remove it.") from None
     if len(content) > SIZE_LIMIT:
-        raise ConfigError(f"{path} is larger than {SIZE_LIMIT // 1024} KiB.", "No rule of it is used. Shorten it.")
+        raise ConfigError(f"{path} is larger than {SIZE_LIMIT // 1024} KiB.", f"Shorten it. {_AS_BEFORE}")
     try:
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
@@ -132,14 +133,12 @@ def _tables(path: Path, text: str) -> Sequence[object]:
         told = re.sub(r" \(at line (\d+), column \d+\)$", "", str(error))
         line = re.search(r"at line (\d+)", str(error))
         place = f"{path}, line {line[1]}" if line else f"{path}"
-        raise ConfigError(
-            f"{place}: this is not TOML: {quoted(told, 200)}.", "No rule of the file is used until it is."
-        ) from None
+        raise ConfigError(f"{place}: this is not TOML: {quoted(told, 200)}.", _AS_BEFORE) from None
     unknown = next((key for key in found if key != "rule"), None)
     rules = found.get("rule", [])
     if unknown is not None or not isinstance(rules, list):
         what = f"{quoted(unknown)} is no rule" if unknown is not None else "rule has to be a list"
-        raise ConfigError(f"{path}: {what}.", "Each rule begins with [[rule]]. No rule of the file is used.")
+        raise ConfigError(f"{path}: {what}.", f"Each rule begins with [[rule]]. {_AS_BEFORE}")
     return rules
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from evolver_tui.core.address import Address
-from evolver_tui.core.errors import UsageError
+from evolver_tui.core.errors import StoreError, UsageError
 from evolver_tui.core.signal import Signal
 from evolver_tui.engine.author.approval_rules import APPROVALS
 from evolver_tui.engine.session import Session
@@ -213,6 +213,19 @@ async def test_what_is_marked_for_review_is_approved_by_no_rule_of_approval(tmp_
         assert saved.payload["node_id"] == subject.draft.node_id
 
 
+async def test_a_mark_for_review_that_cannot_be_written_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*arguments: object) -> bool:
+        raise StoreError("The database is away.")
+
+    rules = rule("look at it", "node.tried", "{ review = true }")
+    async with running(place_with(tmp_path, rules), auto_review=APPROVALS["all"]) as (session, watch):
+        monkeypatch.setattr(session.store, "mark", away)
+        await send(session, SUMMARIZE)
+        await review_of(session, watch, "task-1")
+        assert "The database is away." in of(watch, "rule.failed")[0].payload["error"]
+        assert not of(watch, "node.saved")
+
+
 async def test_a_node_is_set_aside_until_a_person_takes_it_back(tmp_path: Path) -> None:
     rules = rule("not yet", "node.saved", "{ set_aside = true }") + rule("no node", "custom.x", "{ set_aside = true }")
     place = place_with(tmp_path, rules)
@@ -266,12 +279,16 @@ async def test_the_file_is_followed_and_a_bad_rule_leaves_the_others(tmp_path: P
         await watch.until("rule.loaded", 2)
         emit_signal("custom.a")
         await watch.until("rule.fired", notice="two")
+        file.write_text("[[rule]]\nname = ")  # an editor that is at work
+        await watch.until("rule.loaded", rules=1, problems=1, count=3)
+        emit_signal("custom.a")
+        await watch.until("rule.fired", 2, notice="two")
         file.unlink()
         await watch.until("rule.loaded", rules=0, problems=0)
         emit_signal("custom.a")
         await session.rules.settled()
-        assert len(of(watch, "rule.fired")) == 2
-        assert len(of(watch, "config.notice")) == 1
+        assert len(of(watch, "rule.fired")) == 3
+        assert len(of(watch, "config.notice")) == 2
 
 
 async def test_an_expression_that_cannot_tell_is_told_of_once(tmp_path: Path) -> None:
