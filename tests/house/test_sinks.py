@@ -62,6 +62,9 @@ DOORS = {
 
 TELLING = {
     "connect.py": ["tell(_line(event))"],
+    "replay.py": [  # numbers alone
+        "tell(f'{lines} of the log could not be read, the first is line {recording.first_unreadable:,}.')"
+    ],
     "worker.py": [
         "tell(' '.join(filter(None, (safe_text(word, 500) for word in words))))",
         "tell('evolver-tui: Its end took too long and was cut off. What it held goes on in another worker.')",

@@ -81,6 +81,11 @@ def test_an_export_of_the_other_format_says_which_to_take() -> None:
         read_recording(io.BytesIO(b'{"session": {"id": "s"}, "signals": [\n]}'))
 
 
+def test_a_routine_may_have_told_by_a_name_without_a_domain() -> None:
+    recording = read_recording(log_of({**SIGNAL, "name": "user_approved"}))
+    assert [signal.name for signal in recording.signals(0, 1) if signal] == ["user_approved"]
+
+
 def test_what_a_listener_wrote_to_a_file_can_be_replayed_as_well() -> None:
     event = {
         "type": "SIGNAL_EMITTED",

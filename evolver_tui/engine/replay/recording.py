@@ -16,7 +16,7 @@ from evolver_tui.core.json_text import strict_json
 from evolver_tui.core.question import Question
 from evolver_tui.core.replay.recorded_job import RecordedJob
 from evolver_tui.core.routine_state import AskedQuestion
-from evolver_tui.core.signal import EVENT_TYPE, Signal, is_signal_name
+from evolver_tui.core.signal import EVENT_TYPE, Signal
 from evolver_tui.core.task import Task
 
 _SIGNAL: Final = b'{"type": "signal"'
@@ -124,7 +124,7 @@ def _signal(line: bytes) -> Signal | None:
         name, payload, context = record["name"], record["payload"], record["context"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    if not (is_signal_name(name) and isinstance(payload, dict) and isinstance(context, dict)):
+    if not (isinstance(name, str) and name and isinstance(payload, dict) and isinstance(context, dict)):
         return None
     at = context.get("timestamp")
     if at is not None and not (isinstance(at, int | float) and 0 <= at <= _LATEST):
