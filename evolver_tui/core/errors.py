@@ -196,7 +196,7 @@ class NodeSetAside(NodeError):
     def __init__(self, node_id: str, by: str) -> None:
         super().__init__(
             f"{node_id} was set aside by {by}, so that nobody runs it.",
-            f"Look at it, then take it back: evolver-tui nodes take-back {node_id}.",
+            f"Look at it, then reinstate it: evolver-tui nodes reinstate {node_id}.",
         )
 
 

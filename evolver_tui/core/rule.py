@@ -38,7 +38,7 @@ class ActionKind(StrEnum):
     REVIEW = "review"
     """Let a person review the job's draft, whatever else would approve it."""
     SET_ASIDE = "set_aside"
-    """Have nobody run the node until a person takes it back."""
+    """Have nobody run the node until a person reinstates it."""
 
 
 _LOUD: Final = frozenset((ActionKind.NOTIFY, ActionKind.SEND, ActionKind.INTAKE))

@@ -1,4 +1,4 @@
-"""`evolver-tui rules` and `nodes take-back`, as processes."""
+"""`evolver-tui rules` and `nodes reinstate`, as processes."""
 
 from __future__ import annotations
 
@@ -119,14 +119,27 @@ async def test_a_session_is_rehearsed_from_its_export_and_from_the_database(home
     assert "unreviewed, set aside by rule aside" in listed
     refused = run_command("run", node_id, *place, home=home, stdin=b"{}")
     assert refused.returncode == 1
-    assert f"take it back: evolver-tui nodes take-back {node_id}" in refused.stderr
-    back = run_command("nodes", "take-back", node_id, *place, home=home)
+    assert f"reinstate it: evolver-tui nodes reinstate {node_id}" in refused.stderr
+    back = run_command("nodes", "reinstate", node_id, *place, home=home)
     assert (back.returncode, back.stdout) == (0, f"{node_id} can be run again; it was set aside by rule aside.\n")
     assert "set aside" not in run_command("nodes", "list", *place, home=home).stdout
-    assert run_command("nodes", "take-back", node_id, *place, home=home).returncode == 1
+    assert run_command("nodes", "reinstate", node_id, *place, home=home).returncode == 1
 
 
 def test_a_terminal_without_signals_is_told_what_to_do(home: Path) -> None:
     done = rules(home, "test", str(home / "none.toml"))
     assert done.returncode == 2
     assert "There is no file" in done.stderr
+
+
+def test_the_doctor_says_how_the_rules_stand(home: Path) -> None:
+    def lines() -> list[tuple[str, str]]:
+        told = json.loads(run_command("doctor", "--json", "--home", str(home), home=home).stdout)
+        return [(line["state"], line["message"]) for line in told["lines"] if line["name"] == "rules"]
+
+    file = home / "config" / "rules.toml"
+    assert lines() == [("ok", f"2 rules in {file}.")]
+    file.write_text(BAD.replace("\u202e", ""), encoding="utf-8")
+    assert lines() == [("note", f"{file}, line 3: there is no signal task.faild.")]
+    file.unlink()
+    assert lines() == [("off", f"There is none; {file} would be read.")]

@@ -4,7 +4,7 @@
     <root>/<id>/main.py, node.json                  copies of the current version, for people and other programs
     <root>/<id>/versions/<n>/examples/, <root>/<id>/examples/     what it was seen to do; see `example_files`
     <root>/<id>/versions/<n>-edited-<sha8>/main.py  a main.py that was changed by hand when version n was current
-    <root>/<id>/set-aside.json                      nobody runs the node until a person takes it back
+    <root>/<id>/set-aside.json                      nobody runs the node until a person reinstates it
     <root>/index.json, .index-behind                for other programs, and what it lacks; made of the rest
     <root>/.saving/                                 what a save prepares; while it exists that save is not finished
 
@@ -313,7 +313,7 @@ class NodeFiles:
             return record
 
     def set_aside(self, node_id: str, by: str) -> bool:
-        """Let nobody run a node, whatever version of it, until it is taken back; False where it is set aside already.
+        """Let nobody run a node, whatever version of it, until it is reinstated; False where it is set aside already.
 
         Raises NodeError for one that is not there.
         """
@@ -327,7 +327,7 @@ class NodeFiles:
             node.folder.sync()
             return True
 
-    def take_back(self, node_id: str) -> str:
+    def reinstate(self, node_id: str) -> str:
         """Let a node be run again; returns who set it aside. Raises NodeError for one that nobody did."""
         check_node_id(node_id)
         with self._writing() as root, _existing(root, node_id) as node:

@@ -216,9 +216,9 @@ def rollback_node(library: NodeFiles, node_id: str, version: str, decided_by: st
     return Result(record.to_json_value(), f"{record.node_version} {same}.")
 
 
-def take_back_node(library: NodeFiles, node_id: str) -> Result:
+def reinstate_node(library: NodeFiles, node_id: str) -> Result:
     """Let a node be run again that was set aside. Raises NodeError."""
-    by = library.take_back(node_id)
+    by = library.reinstate(node_id)
     value = {"node_id": node_id, "set_aside_by": by}
     return Result(value, f"{node_id} can be run again; it was set aside by {safe_text(by, 100)}.")
 

@@ -133,5 +133,5 @@ NODE_REPLACED: Final = SignalType(
 )
 NODE_SAVED: Final = SignalType("node.saved", NodeSaved, "author", "An approved draft lies in the library.", "info")
 NODE_SET_ASIDE: Final = SignalType(
-    "node.set_aside", NodeSetAsideBy, "rules", "Nobody runs a node any longer, until a person takes it back.", "warning"
+    "node.set_aside", NodeSetAsideBy, "rules", "Nobody runs a node any longer, until a person reinstates it.", "warning"
 )

@@ -73,7 +73,7 @@ class Library(Protocol):
         """The digest of a main.py that was changed by hand since it was saved; empty where none was."""
 
     def set_aside(self, node_id: str, by: str) -> bool:
-        """Let nobody run a node until a person takes it back; False where it is set aside already. Raises NodeError."""
+        """Let nobody run a node until a person reinstates it; False where it is set aside already. Raises NodeError."""
 
     def kept(self, node_id: str) -> Sequence[KeptCopy]:
         """Every main.py that was changed by hand before another version took its place, oldest first."""
