@@ -114,6 +114,17 @@ def test_an_expression_that_is_no_expression_is_refused_or_works(text: str) -> N
         assert isinstance(compile_expression(text).holds(Signal("a.b")), bool)
 
 
+def test_no_value_is_given_away_uncounted() -> None:
+    """The library's own None is: before a thousand more of them the process would end."""
+    condition = compile_expression("payload.none")
+    signal = Signal("a.b", {"none": None, "list": [None]})
+    before = sys.getrefcount(None)
+    for _ in range(5_000):
+        with pytest.raises(ConditionError, match="neither true nor false"):
+            condition.holds(signal)
+    assert sys.getrefcount(None) > before - 2_000
+
+
 def test_without_the_library_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cel_expr_python", None)
     with pytest.raises(UsageError, match=r"evolver-tui\[rules\]"):

@@ -57,7 +57,7 @@ class Expression:
         }
         began = time.thread_time()
         try:
-            result = self._program.eval(data=values).plain_value()
+            result = _truth(self._program.eval(data=values))
         except (RuntimeError, ValueError, TypeError) as error:
             result = str(error)
         if time.thread_time() - began > MOST_SECONDS:
@@ -103,6 +103,14 @@ def _environment(cel: Any) -> Any:
     object_type = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
     types = {"name": cel.Type.STRING, "level": cel.Type.STRING, "payload": object_type, "context": object_type}
     return cel.NewEnv(variables=types)
+
+
+def _truth(value: Any) -> object:
+    """What came of an expression: true, false, or what is wrong in words; None for anything else.
+
+    Nothing else is asked for: the library gives None away without counting that, and the process ends by it one day.
+    """
+    return value.plain_value() if value.type().name() in ("BOOL", "ERROR") else None
 
 
 def _sentence(told: object) -> str:
