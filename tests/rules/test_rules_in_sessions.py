@@ -11,6 +11,7 @@ import pytest
 
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import StoreError, UsageError
+from evolver_tui.core.rule import Firing, rehearse
 from evolver_tui.core.signal import Signal
 from evolver_tui.engine.author.approval_rules import APPROVALS
 from evolver_tui.engine.session import Session
@@ -331,3 +332,19 @@ async def test_two_sessions_on_one_database_do_each_thing_once(tmp_path: Path) -
         await other.rules.settled()
         assert not of(others, "rule.fired")
         assert len(of(watch, "rule.fired")) == 1
+
+
+async def test_a_rehearsal_of_its_log_says_what_a_session_did(tmp_path: Path) -> None:
+    rules = rule("tagged", "*", '{ tag = "seen" }', 'if = "has(context.job)"')
+    rules += rule("first", "task.queued", '{ priority = "low" }') + rule("told", "node.*", '{ notify = "x" }')
+    async with running(place_with(tmp_path, rules), auto_review=APPROVALS["all"]) as (session, watch):
+        await send(session, SUMMARIZE)
+        await watch.until("task.completed")
+        await session.rules.settled()
+        log = [(each.seq, each.signal) for each in await session.store.signals(session.id)]
+        done = [(each.payload["rule"], each.payload["signal"]) for each in of(watch, "rule.fired")]
+    fired = [each for each in rehearse(session.rules.found.rules, log) if isinstance(each, Firing)]
+    told = [(each.rule.name, each.signal.name) for each in fired if each.rule.name != "tagged"]
+    assert sorted(told) == sorted(entry for entry in done if entry[0] != "tagged")
+    assert [entry for entry in done if entry[0] == "tagged"] == [("tagged", "task.started")]  # the tag is there then
+    assert len([each for each in fired if each.rule.name == "tagged"]) > 5
