@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from evolver_tui import wiring
+from evolver_tui.adapters.rules.expression import compile_expression
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import StoreError, UsageError
 from evolver_tui.core.rule import Firing, rehearse
 from evolver_tui.core.signal import Signal
 from evolver_tui.engine.author.approval_rules import APPROVALS
 from evolver_tui.engine.session import Session
+from evolver_tui.settings.rule_file import read_rules
 from evolver_tui.settings.workspace import Workspace
 from evolver_tui.signals import emit_signal
 from evolver_tui.wiring import NO_WORK
@@ -98,7 +101,10 @@ async def test_a_rule_lets_come_again_what_a_rule_paused_and_never_what_a_person
 # --- who is told
 
 
-async def test_a_listener_is_handed_the_signal_and_a_bad_one_is_told_of(tmp_path: Path) -> None:
+async def test_a_listener_is_handed_the_signal_and_a_bad_one_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "known_rules", lambda at: read_rules(at.paths.rules_file, compile_expression))
     handed: list[tuple[str, Signal]] = []
 
     def deliver(name: str, signal: Signal) -> None:
@@ -269,7 +275,7 @@ async def test_the_file_is_followed_and_a_bad_rule_leaves_the_others(tmp_path: P
     file.parent.mkdir(parents=True)
     async with running(place, work=NO_WORK) as (session, watch):
         assert not of(watch, "rule.loaded")
-        bad = '[[rule]]\nname = "bad"\nwhen = "task.faild"\nthen = "x"\n'
+        bad = '[[rule]]\nname = "bad"\nwhen = "task.faild"\nthen = { tag = "x" }\n'
         file.write_text(bad + rule("good", "custom.a", '{ notify = "one" }', "cooldown = 0"))
         await watch.until("rule.loaded", rules=1, problems=1)
         (notice,) = of(watch, "config.notice")
