@@ -137,17 +137,19 @@ class Rules:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failures: Counter[tuple[str, str]] = Counter()
         self._told_problems: set[str] = set()
+        self._has_told = False
+        """Whether it was told last that there are rules, or problems."""
         self._unmarked: set[int] = set()
         """Jobs that a person has to review, which the database does not know."""
 
     # --- life
 
     async def open(self) -> None:
-        """Read the file and begin to hear."""
+        """Read the file and begin to hear; `tell` says what was read."""
         if self._file is None:
             return
         self._loop = asyncio.get_running_loop()
-        await self.look()
+        await self._take_in()
         self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._follow())]
 
     async def close(self) -> None:
@@ -166,27 +168,37 @@ class Rules:
         self._set_alarm(None)
 
     async def look(self) -> None:
-        """Look at the file, and let it count if it changed."""
+        """Look at the file, and let it count, and tell of it, if it changed."""
+        if await self._take_in():
+            self.tell()
+
+    async def _take_in(self) -> bool:
+        """Let the file count if it changed; whether it did."""
         assert self._file is not None
         found = await asyncio.to_thread(self._file.look)
         if found is None:
-            return
+            return False
         await self.settled()
         if not found.is_readable:
             found = replace(found, rules=self.found.rules)
         self._states = kept_states(self.found.rules, found.rules, self._states)
-        was_empty = self.found == RuleSet()
         self.found, self._active, self._ears = found, found.rules, _Ears(found.rules)
         self._failures.clear()
-        problems = [str(problem) for problem in found.problems]
+        self._listen(bool(found.rules))
+        self._news.set()
+        return True
+
+    def tell(self) -> None:
+        """Tell which rules there are, if there are or were any, and what is wrong with others."""
+        problems = [str(problem) for problem in self.found.problems]
         for problem in problems:
             if problem not in self._told_problems:
                 self._bus.emit(CONFIG_NOTICE({"notice": problem}))
         self._told_problems = set(problems)
-        if not (was_empty and found == RuleSet()):
-            self._bus.emit(RULE_LOADED({"rules": len(found.rules), "problems": len(problems)}))
-        self._listen(bool(found.rules))
-        self._news.set()
+        has_any = self.found != RuleSet()
+        if has_any or self._has_told:
+            self._bus.emit(RULE_LOADED({"rules": len(self.found.rules), "problems": len(problems)}))
+        self._has_told = has_any
 
     async def _follow(self) -> None:
         while True:

@@ -184,6 +184,7 @@ class Session:
             self.bus.emit(SESSION_STARTED({"backend": backend, "host": parts.host}))
         for notice in (*parts.notices, *notices):
             self.bus.emit(CONFIG_NOTICE({"notice": notice}))
+        self.rules.tell()
         self.sandbox.watch(self._on_box)
         if parts.author is not None:
             self.find_box()
