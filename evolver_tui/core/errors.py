@@ -58,11 +58,13 @@ class ConditionError(EvolverError):
     """It cannot be told of a signal whether it is what a rule looks for.
 
     Args:
+        is_too_much: the signal is more than can be judged.
         is_final: the rule had better not look again: that takes too long.
     """
 
-    def __init__(self, message: str, way_out: str = "", *, is_final: bool = False) -> None:
+    def __init__(self, message: str, way_out: str = "", *, is_too_much: bool = False, is_final: bool = False) -> None:
         super().__init__(message, way_out)
+        self.is_too_much = is_too_much or is_final
         self.is_final = is_final
 
 

@@ -36,7 +36,8 @@ from evolver_tui.engine.intake import MessageHook
 from evolver_tui.engine.link import LinkMaker
 from evolver_tui.engine.manual_runs import ManualRuns
 from evolver_tui.engine.node_runs import NodeRuns
-from evolver_tui.engine.rules import RuleFile, Rules, Send, no_listeners
+from evolver_tui.engine.rule_actions import RuleActions, Send, no_listeners
+from evolver_tui.engine.rules import RuleFile, Rules
 from evolver_tui.engine.sandbox import BoxStanding, Sandbox
 from evolver_tui.engine.signals import Listener, SignalBus, SignalRegistry
 from evolver_tui.engine.store import Store
@@ -134,8 +135,10 @@ class Session:
             library=parts.library, on_change=self._on_own_change, on_cancel=self.workers.drop,
         )  # fmt: skip
         self.rules = Rules(
-            parts.rule_file, self.bus, parts.clock, session_id=parts.id, hub=self.hub, inbox=self.inbox,
-            jobs=parts.store, library=parts.library, send=parts.send,
+            parts.rule_file, self.bus, parts.clock, session_id=parts.id,
+            actions=RuleActions(
+                self.bus, hub=self.hub, inbox=self.inbox, jobs=parts.store, library=parts.library, send=parts.send
+            ),
         )  # fmt: skip
         if parts.author is not None:
             parts.author.needs_person = self.rules.needs_review

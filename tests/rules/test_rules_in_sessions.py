@@ -117,7 +117,7 @@ async def test_a_listener_is_handed_the_signal_and_a_bad_one_is_told_of(
     rules = rule("call", "custom.*", '{ send = ["oncall", "broken", "other"], notify = "Look at it." }', "cooldown = 0")
     place = place_with(tmp_path, rules)
     async with running(place, work=NO_WORK) as (session, watch):
-        session.rules.send = deliver
+        session.rules.actions.send = deliver
         emit_signal("custom.ready", {"n": 1})
         fired = await watch.until("rule.fired")
         assert fired.payload["actions"] == ["send to oncall", "notify: Look at it."]
@@ -231,6 +231,25 @@ async def test_a_mark_for_review_that_cannot_be_written_counts(tmp_path: Path, m
         await review_of(session, watch, "task-1")
         assert "The database is away." in of(watch, "rule.failed")[0].payload["error"]
         assert not of(watch, "node.saved")
+
+
+async def test_what_no_rule_could_look_at_is_reviewed_where_one_asks_for_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = rule("look at it", "custom.*", "{ review = true }", 'if = "payload.n == 1"')
+    async with running(place_with(tmp_path, rules), auto_review=APPROVALS["all"]) as (session, watch):
+        emit_signal("custom.large", {"text": "x" * 100_000}, {"task_id": "task-1"})
+        await send(session, SUMMARIZE)
+        await review_of(session, watch, "task-1")
+        await send(session, TRANSLATE)
+        await watch.until("node.saved", task_id="task-3")
+        monkeypatch.setattr("evolver_tui.engine.rules.CAPACITY", 0)
+        emit_signal("custom.any", {"n": 0})
+        monkeypatch.undo()
+        emit_signal("custom.any", {"n": 0})
+        await watch.until("rule.failed", action="")
+        await send(session, {**SUMMARIZE, "id": "task-9"})
+        await review_of(session, watch, "task-9")
 
 
 async def test_a_node_is_set_aside_until_a_person_takes_it_back(tmp_path: Path) -> None:
