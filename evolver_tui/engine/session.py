@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import DATABASE, StoreBroken, StoreError
@@ -40,6 +41,7 @@ from evolver_tui.engine.sandbox import BoxStanding, Sandbox
 from evolver_tui.engine.signals import Listener, SignalBus, SignalRegistry
 from evolver_tui.engine.store import Store
 from evolver_tui.engine.subscription import Subscription
+from evolver_tui.settings.secrets import scrub_value
 
 SECONDS_FOR_THE_DATABASE = 3.0
 """How long a session that was asked to end waits for a database that is away."""
@@ -365,3 +367,8 @@ class Session:
         await write_export(self.store, session_id, format, path, secrets, way_out)
         self.bus.emit(SESSION_EXPORTED({"path": str(path), "format": format}))
         return path
+
+    async def without_secrets(self, value: Any) -> Any:
+        """A JSON value as an export has it. Raises RecursionError for one without an end."""
+        secrets = await asyncio.to_thread(self._parts.secrets)
+        return await asyncio.to_thread(scrub_value, value, secrets)

@@ -45,6 +45,17 @@ class LogReader(Protocol):
     async def signals(self, session_id: str, after: int = 0, limit: int = 1000) -> Sequence[StoredSignal]:
         """A session's signals with `seq > after`, in order."""
 
+    async def signals_before(
+        self, session_id: str, seq: int | None = None, limit: int = 1000
+    ) -> Sequence[StoredSignal]:
+        """The last of a session's signals with a smaller `seq` (None: of all), in order."""
+
+    async def seq_of(self, session_id: str, signal: Signal) -> int:
+        """Where a signal that was told stands in a session's log: its `seq`.
+
+        Where it does not stand there (yet), that of the latest one that is not younger; 0 without one.
+        """
+
 
 class SignalLog(LogReader, Protocol):
     """The log, for whoever writes it as well."""

@@ -64,6 +64,36 @@ async def test_signals_are_written_in_the_order_of_calls(url: str) -> None:
 
 
 @pytest.mark.anyio
+async def test_the_log_is_read_backwards_from_anywhere(url: str) -> None:
+    async with opened(url) as database:
+        told = [Signal("n", {"n": number}, {"timestamp": float(number // 2)}) for number in range(10)]
+        database.log(told, "s")
+        database.log([Signal("n", {}, {"timestamp": 3.0})], "another")
+        await database.flush_log()
+        stored = await database.signals("s")
+        assert await database.signals_before("s") == stored
+        assert await database.signals_before("s", limit=3) == stored[-3:]
+        assert await database.signals_before("s", stored[7].seq, 2) == stored[5:7]
+        assert await database.signals_before("s", stored[0].seq) == []
+        assert await database.signals_before("nobody") == []
+
+
+@pytest.mark.anyio
+async def test_a_signal_is_found_in_the_log(url: str) -> None:
+    async with opened(url) as database:
+        told = [Signal(f"n.{number}", {}, {"timestamp": 1e9 + number / 7}) for number in range(10)]
+        database.log(told, "s")
+        await database.flush_log()
+        stored = await database.signals("s")
+        for signal, line in zip(told, stored, strict=True):
+            assert await database.seq_of("s", signal) == line.seq
+        between = Signal("lost", {}, {"timestamp": 1e9 + 0.5})
+        assert await database.seq_of("s", between) == stored[3].seq
+        assert await database.seq_of("s", Signal("early", {}, {"timestamp": 1.0})) == 0
+        assert await database.seq_of("s", Signal("\0", {}, {"timestamp": 10**400})) == 0
+
+
+@pytest.mark.anyio
 async def test_signal_that_is_not_json_is_written_all_the_same(url: str) -> None:
     loop: list[Any] = []
     loop.append(loop)

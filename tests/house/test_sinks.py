@@ -88,7 +88,7 @@ HARMLESS = {
     "themes.py": {"theme.name"},
     "views.py": {"self.id"},
     "modals/inbox_list.py": {"row.risk"},  # joined with others, and then safe
-    "modals/signal_modal.py": {"self._to_task.title"},  # the program's own
+    "modals/signal_modal.py": {"self._to_task.title", "self._copies.title"},  # the program's own
     "question_kinds/review.py": {"subject.draft.node_id"},  # whoever asks for it gates it
     "drawing/selectable.py": {"chosen.text"},  # what is drawn already
     "screens/desk/open_questions.py": {"error.message"},  # an error's sentence, which becomes a notice
@@ -101,6 +101,7 @@ HARMLESS = {
     "screens/desk/panes/review_card.py": {"content.title"},  # CardContent is made of safe parts
     "screens/desk/actions/box.py": {"box.tier"},  # one of three words
     "screens/desk/panes/status_line.py": {"status.session_id", "status.author", "status.tier"},  # safe since set
+    "drawing/value_tree.py": {"row.name"},  # safe since the row was made
     "drawing/page.py": {"paragraph.text"},  # an Entry's, which is made of safe parts
 }
 """Facts that the console shows as they are, and why each one may be."""

@@ -203,12 +203,29 @@ def sessions(ask: Ask) -> Sequence[SessionRecord]:
 
 def signals_after(ask: Ask, session_id: str, after: int, limit: int) -> Sequence[StoredSignal]:
     """A session's signals that follow one, in the order in which they were committed."""
+    return _signals(ask, session_id, ">", after, "ASC", limit)
+
+
+def signals_before(ask: Ask, session_id: str, before: int, limit: int) -> Sequence[StoredSignal]:
+    """A session's signals that precede one, in the order in which they were committed."""
+    return _signals(ask, session_id, "<", before, "DESC", limit)[::-1]
+
+
+def _signals(ask: Ask, session_id: str, beyond: str, seq: int, order: str, limit: int) -> list[StoredSignal]:
     rows = ask.rows(
-        "SELECT seq, name, payload_json, context_json FROM signal WHERE session_id = ? AND seq > ?"
-        " ORDER BY seq LIMIT ?",
-        (session_id, after, limit),
+        f"SELECT seq, name, payload_json, context_json FROM signal WHERE session_id = ? AND seq {beyond} ?"
+        f" ORDER BY seq {order} LIMIT ?",
+        (session_id, seq, limit),
     )
     return [
         StoredSignal(seq, session_id, Signal(name, encoding.from_json(payload), encoding.from_json(context)))
         for seq, name, payload, context in rows
     ]
+
+
+def seq_of(ask: Ask, session_id: str, signal: Signal) -> int:
+    """Where a signal stands, or the latest one that is not younger; looked for from the end."""
+    latest = "SELECT seq FROM signal WHERE session_id = ? AND {} ORDER BY seq DESC LIMIT 1"
+    told = encoding.timestamp_of(signal)
+    found = ask.value(latest.format("name = ? AND timestamp = ?"), (session_id, encoding.plain(signal.name), told))
+    return found or ask.value(latest.format("timestamp <= ?"), (session_id, told)) or 0

@@ -11,6 +11,7 @@ from evolver_tui.adapters.database.queries import Ask
 from evolver_tui.core.job import JobDetail, QueueCounts, QueueKey, QueueRow
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.routine_state import Pause, SharedState
+from evolver_tui.core.signal import Signal
 from evolver_tui.engine.signal_log import SessionRecord, StoredSignal
 from evolver_tui.engine.store import ReadStore
 
@@ -86,3 +87,11 @@ class Reading(ReadStore, ABC):
 
     async def signals(self, session_id: str, after: int = 0, limit: int = 1000) -> Sequence[StoredSignal]:
         return await self._ask(queries.signals_after, session_id, after, limit)
+
+    async def signals_before(
+        self, session_id: str, seq: int | None = None, limit: int = 1000
+    ) -> Sequence[StoredSignal]:
+        return await self._scan(queries.signals_before, session_id, _HIGHEST if seq is None else seq, limit)
+
+    async def seq_of(self, session_id: str, signal: Signal) -> int:
+        return await self._scan(queries.seq_of, session_id, signal)
