@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "nodes": "nodes.command",
     "jobs": "jobs.command",
     "export": "export",
+    "replay": "replay",
     "config": "config",
     "doctor": "doctor.command",
 }

@@ -56,6 +56,9 @@ class LogReader(Protocol):
         Where it does not stand there (yet), that of the latest one that is not younger; 0 without one.
         """
 
+    async def jobs_received(self, session_id: str, after: int = 0, limit: int = 1000) -> Sequence[int]:
+        """The jobs that came in with a session, beyond one, in order."""
+
 
 class SignalLog(LogReader, Protocol):
     """The log, for whoever writes it as well."""

@@ -8,9 +8,10 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import select
 
-from evolver_tui.adapters.database import encoding, ranks, sqlite
+from evolver_tui.adapters.database import encoding, sqlite
 from evolver_tui.adapters.database.models import jobs
 from evolver_tui.adapters.database.transaction import Transaction, standing
+from evolver_tui.core import ranks
 from evolver_tui.core.added_tasks import AddedTasks
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.task import Task

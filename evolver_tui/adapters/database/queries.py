@@ -7,10 +7,10 @@ from typing import Any, Final, NamedTuple
 
 from evolver_tui.adapters.database import encoding
 from evolver_tui.adapters.database.queue_peek import ROW_COLUMNS, queue_counts, queue_row
-from evolver_tui.adapters.database.ranks import Section
 from evolver_tui.core.job import JobDetail, JobState, QueueCounts, QueueKey, QueueRow
 from evolver_tui.core.question import OpenQuestion, Question
-from evolver_tui.core.routine_state import Pause, SharedState
+from evolver_tui.core.ranks import Section
+from evolver_tui.core.routine_state import AskedQuestion, Pause, SharedState
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task, kept_id
 from evolver_tui.core.worker_identity import WorkerIdentity
@@ -158,6 +158,27 @@ def pauses_of(ask: Ask, job: int) -> Sequence[Pause]:
     ]
 
 
+def asked_by(ask: Ask, job: int) -> Sequence[AskedQuestion]:
+    """Every question that a job asked, whole, oldest first."""
+    rows = ask.rows(
+        "SELECT id, name, kind, message, form_json, subject_json, asked_at, answered_at FROM question WHERE job = ?"
+        " ORDER BY asked_at, id",
+        (job,),
+    )
+    return [
+        AskedQuestion(
+            number, Question(name, message, encoding.from_json(form), kind, encoding.from_json(subject)), asked_at,
+            answered_at,
+        )
+        for number, name, kind, message, form, subject, asked_at, answered_at in rows
+    ]  # fmt: skip
+
+
+def journal_times(ask: Ask, job: int) -> Mapping[str, float]:
+    """Name to time of what a job has done."""
+    return dict(ask.rows("SELECT name, at FROM journal WHERE job = ? ORDER BY at, name", (job,)))
+
+
 def journal_of(ask: Ask, job: int) -> Mapping[str, Any]:
     """Name to value of what a job has done, in the order in which it was done."""
     rows = ask.rows("SELECT name, value_json FROM journal WHERE job = ? ORDER BY at, name", (job,))
@@ -229,3 +250,11 @@ def seq_of(ask: Ask, session_id: str, signal: Signal) -> int:
     told = encoding.timestamp_of(signal)
     found = ask.value(latest.format("name = ? AND timestamp = ?"), (session_id, encoding.plain(signal.name), told))
     return found or ask.value(latest.format("timestamp <= ?"), (session_id, told)) or 0
+
+
+def jobs_received(ask: Ask, session_id: str, after: int, limit: int) -> Sequence[int]:
+    """The jobs that came in with a session, beyond one, as they came."""
+    rows = ask.rows(
+        "SELECT seq FROM job WHERE session_id = ? AND seq > ? ORDER BY seq LIMIT ?", (session_id, after, limit)
+    )
+    return [seq for (seq,) in rows]

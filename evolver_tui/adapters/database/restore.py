@@ -7,10 +7,10 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import select
 
-from evolver_tui.adapters.database import ranks
 from evolver_tui.adapters.database.models import jobs
 from evolver_tui.adapters.database.transaction import Transaction, standing
 from evolver_tui.adapters.database.work import pending_again
+from evolver_tui.core import ranks
 from evolver_tui.core.errors import NotWaiting
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question_kinds import kind_of

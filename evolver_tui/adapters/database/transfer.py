@@ -8,10 +8,11 @@ from typing import Any, Final
 
 from sqlalchemy import Row, delete, insert, select, update
 
-from evolver_tui.adapters.database import encoding, ranks, sqlite
+from evolver_tui.adapters.database import encoding, sqlite
 from evolver_tui.adapters.database.models import jobs, journal, questions
 from evolver_tui.adapters.database.transaction import Transaction, standing
 from evolver_tui.adapters.database.work import over
+from evolver_tui.core import ranks
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.errors import BundleError, NotWaiting
 from evolver_tui.core.job import JobState

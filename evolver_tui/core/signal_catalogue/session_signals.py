@@ -30,10 +30,11 @@ class WorkerEnded(TypedDict):
 
 
 class WorkerPaused(TypedDict):
-    """What does not work and why, the seconds until it is tried again, and how often it was tried in vain."""
+    """What does not work and why, also in a few words, the seconds to the next try, and how many were in vain."""
 
     shared: str
     error: str
+    brief: str
     retry_in: float
     tries: int
 

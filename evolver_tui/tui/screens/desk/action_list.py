@@ -31,6 +31,14 @@ from evolver_tui.tui.screens.desk.actions.questions import ANSWER, ANSWER_OLDEST
 from evolver_tui.tui.screens.desk.actions.review import APPROVE, EDIT, REJECT, RESPOND, SEND_BACK
 from evolver_tui.tui.screens.desk.actions.trying import TRY
 
+LOOKING: tuple[AnyAction, ...] = (
+    NEXT_TAB, PREVIOUS_TAB, SELECT, COPY, OPEN_CARD, FILTER,
+    OPEN_SIGNAL, PAUSE_FEED, COPY_SIGNAL, TASK_OF_SIGNAL, SIGNALS_OF_TASK,
+    *MOVES,
+    NEXT_PANE, PREVIOUS_PANE, BACK, ZOOM,
+)  # fmt: skip
+"""What changes nothing."""
+
 DESK_ACTIONS: tuple[AnyAction, ...] = (
     APPROVE, SEND_BACK, REJECT, EDIT, RESPOND, TRY, RETRY, RESTORE, NEXT_TAB, PREVIOUS_TAB, SELECT, COPY, ANSWER,
     DECLINE,

@@ -9,6 +9,7 @@ from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.signal_catalogue.author_signals import NODE_SAVED
 from evolver_tui.core.signal_catalogue.session_signals import SANDBOX_STANDING, SANDBOX_UNHELD
 from evolver_tui.tui.bridge import Bridge, Rate, Taken
+from evolver_tui.tui.screens.desk.actions.replaying import where_it_is
 from evolver_tui.tui.screens.desk.outage_words import OutageWords, head_of
 from evolver_tui.tui.screens.desk.panes.status_line import Status, StatusLine
 
@@ -43,6 +44,7 @@ class LiveUpdates:
         self._signal_rate, self._tasks_in, self._tasks_out = Rate(), Rate(), Rate()
         self._link: LinkState | None = None
         self._counts: QueueCounts | None = None
+        self._replay = ""
 
     def attach(
         self, attention: Attention, monitor: JobMonitor, presenter: CardPresenter, stop_presenting: Callable[[], object]
@@ -64,6 +66,7 @@ class LiveUpdates:
         else:
             self._feed.catch_up()
         self._count(taken)
+        self._follow_replay()
         self._queue.tick()
         self._card.tick()
         if self._desk.parts is not None:
@@ -75,6 +78,14 @@ class LiveUpdates:
                 self._show_broken(str(session.broken))
             if self._presenter is not None:
                 self._presenter.tick(taken is not None and taken.touches_jobs)
+
+    def _follow_replay(self) -> None:
+        """Say where a replay is, whenever it is somewhere else."""
+        player = self._desk.settings.player
+        if player is not None and (words := where_it_is(player, self._feed.symbols)) != self._replay:
+            self._replay = words
+            self._hub.set_author(safe_text(self._desk.session.author_label, 100))
+            self.show_status()
 
     def _hear(self, taken: Taken) -> None:
         """Say what a person has to know of what happened."""
@@ -151,6 +162,7 @@ class LiveUpdates:
                 session_id=safe_text(session.id if session else "", 60),
                 is_paused=is_paused,
                 is_closing=desk.is_closing,
+                replay=self._replay,
                 trouble=self._trouble_words(),
                 outage=outage,
             )

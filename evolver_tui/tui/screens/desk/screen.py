@@ -120,6 +120,14 @@ class Desk(ViewScreen[DeskContext]):
         self.watch(self.app, "app_focus", self._focus_changed, init=False)
         self.queue.attach(session.store)
         self.feed.attach(session.store, session.id)
+        if context.settings.player is not None:
+            context.settings.player.on_back = self._forget_what_came
+
+    def _forget_what_came(self) -> None:
+        """What is told from here on leads to an earlier moment."""
+        self.bridge.take()
+        self.feed.clear()
+        self.bridge.jobs_changed(True)
 
     def _focus_changed(self, has_focus: bool) -> None:
         """The terminal got or lost the focus; nobody read meanwhile what came on the card."""

@@ -60,7 +60,7 @@ class LogWindow:
         """
         page = await self._log.signals_before(self._session_id, self._first, PAGE)
         found = await self._matching(page)
-        self.has_older = len(page) == PAGE
+        self.has_older = bool(page)
         if page:
             self._first, self.latest_look = page[0].seq, page[0].signal.timestamp
         self.rows[:0] = [stored.signal for stored in found]
@@ -75,7 +75,7 @@ class LogWindow:
         """Read a page on; returns how many rows that adds. Raises as `read_older`."""
         page = await self._log.signals(self._session_id, self._last, PAGE)
         found = await self._matching(page)
-        self.has_newer = len(page) == PAGE
+        self.has_newer = bool(page)
         if page:
             self._last, self.latest_look = page[-1].seq, page[-1].signal.timestamp
         self.rows += [stored.signal for stored in found]

@@ -136,6 +136,13 @@ class SignalFeed(Filterable):
         if pause.newer is not None:
             pause.newer += len(found)
 
+    def clear(self) -> None:
+        """Forget every signal; what comes then begins anew."""
+        self._signals.clear()
+        self._received = self._dropped = 0
+        self.follow()
+        self.search_changed()
+
     def catch_up(self) -> None:
         """Draw what came last, now that nothing comes."""
         if self._is_behind:
