@@ -16,6 +16,7 @@ from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.replay.job_standing import JobStanding
 from evolver_tui.core.replay.recorded_job import RecordedJob
 from evolver_tui.core.routine_state import AskedQuestion, Pause, SharedState
+from evolver_tui.core.session_figures import FIGURE_NAMES, SessionFigures, SessionTally
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.worker_identity import NOBODY, WorkerIdentity
 from evolver_tui.engine.replay.player import Player
@@ -185,6 +186,18 @@ class ReplayStore:
             end = page[0].seq
         return latest
 
+    async def signals_named(self, session_id: str, names: Sequence[str], limit: int = 1000) -> Sequence[StoredSignal]:
+        """As `LogReader` has it: of what was told so far."""
+        told = await self.signals(session_id, 0, self._player.position)
+        return [stored for stored in told if stored.signal.name in names][:limit]
+
+    async def figures(self, session_id: str) -> SessionFigures:
+        """As `LogReader` has it: of what was told so far."""
+        tally = SessionTally()
+        for stored in await self.signals_named(session_id, FIGURE_NAMES, self._player.position):
+            tally.hear(stored.signal)
+        return tally.figures
+
     async def jobs_received(self, session_id: str, after: int = 0, limit: int = 1000) -> Sequence[int]:
         """As `LogReader` has it."""
         return sorted(job for job in self._state.jobs if job > after)[:limit]
@@ -216,6 +229,10 @@ class ReplayStore:
 
     async def end_session(self, session_id: str) -> None:
         """It ends as it ended."""
+
+    async def delete_session(self, session_id: str) -> int:
+        """Refused. Raises NotWaiting."""
+        _refuse()
 
     # --- what a person would do
 
