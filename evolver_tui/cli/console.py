@@ -154,13 +154,12 @@ def _console_settings(options: ConsoleOptions, workspace: Workspace) -> DeskSett
 def _replay(options: ConsoleOptions, session_id: str) -> list[str]:
     """What shows a session again that lies where this line looks. A session's id begins with no dash."""
     places = {"--home": options.home, "--nodes": options.nodes}
-    given = [
-        word for name, place in places.items() if place for word in (name, os.path.abspath(os.path.expanduser(place)))
-    ]
+    given = [f"{name}={os.path.abspath(os.path.expanduser(place))}" for name, place in places.items() if place]
     if options.database:
-        given += ["--database", options.database.for_connecting()]
-    demo = ["--demo"] if options.demo else []
-    return [sys.executable, "-P", "-m", "evolver_tui", "replay", *demo, *given, session_id]
+        given.append(f"--database={options.database.for_connecting()}")
+    if options.demo:
+        given.append("--demo")
+    return [sys.executable, "-P", "-m", "evolver_tui", "replay", *given, session_id]
 
 
 def _run_options(options: ConsoleOptions, workspace: Workspace) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from textual.app import App, SuspendNotSupported
@@ -12,22 +12,19 @@ from textual.app import App, SuspendNotSupported
 from evolver_tui.core.errors import EvolverError
 
 
-async def run_in_terminal(
-    app: App[Any], words: Sequence[str], what: str, environ: Mapping[str, str] | None = None
-) -> None:
+async def run_in_terminal(app: App[Any], words: Sequence[str], what: str) -> None:
     """Let a program have the terminal until it ends.
 
     Args:
         words: the program and its arguments.
         what: what a person calls it, at the beginning of a sentence.
-        environ: its environment; None for this process's own.
 
     Raises:
         EvolverError: there is no terminal, or the program did not end well.
         OSError: it cannot be started.
     """
     with _lent(app, what):
-        process = await asyncio.create_subprocess_exec(*words, env=environ)
+        process = await asyncio.create_subprocess_exec(*words)
         code = await process.wait()
     if code != 0:
         how = f"ended with code {code}" if code > 0 else f"was stopped by signal {-code}"
