@@ -38,9 +38,12 @@ if TYPE_CHECKING:
     from evolver_tui.engine.inbox import Inbox
     from evolver_tui.engine.link import Link, LinkListener, LinkMaker
     from evolver_tui.engine.node_runs import NodeRuns
+    from evolver_tui.engine.past_sessions import PastSessions
     from evolver_tui.engine.rules import RuleFile
     from evolver_tui.engine.sandbox import Sandbox
     from evolver_tui.engine.session import Session
+    from evolver_tui.engine.signal_log import LogReader
+    from evolver_tui.engine.signals import SignalBus
     from evolver_tui.engine.store import ReadStore, Store
     from evolver_tui.settings.tool_files import ToolFolder
 
@@ -98,6 +101,7 @@ def make_session(
         sandbox: what holds the nodes that are run here; None takes the machine's.
         runs: what tries drafts; None runs them in that sandbox.
     """
+    from evolver_tui.adapters import process_identity
     from evolver_tui.adapters.listeners.installed import attach_installed
     from evolver_tui.adapters.system_clock import SystemClock
     from evolver_tui.engine.conversation import ConversationLimits
@@ -121,11 +125,10 @@ def make_session(
         if session.author is not None:
             ours[AUTHOR] = session.author
         if ours:
-            from evolver_tui.adapters.process_identity import this_process
             from evolver_tui.engine.durable.worker import Worker
 
             yield Worker(
-                session.store, ours, session.bus, clock, session_id=session.id, owner=this_process(),
+                session.store, ours, session.bus, clock, session_id=session.id, owner=process_identity.this_process(),
                 max_takeovers=workspace.config.worker.max_takeovers, concurrency=work.concurrency, lost=lost,
                 on_broken=session.store_broke, on_change=on_change, away=session.away,
             )  # fmt: skip
@@ -144,6 +147,8 @@ def make_session(
         SessionParts(
             id=for_session or new_session_id(clock.now()),
             host=platform.node(),
+            process=process_identity.this_process(),
+            processes=process_identity,
             person=workspace.reviewer,
             store=make_store(workspace),
             backend=backend,
@@ -287,14 +292,27 @@ def demo_hint(workspace: Workspace, *, only_if_empty: bool = False) -> str:
     return f"The demo's own database holds {jobs}: add --demo."
 
 
+def make_past_sessions(log: LogReader) -> PastSessions:
+    """The sessions of a database."""
+    from evolver_tui.adapters import process_identity
+    from evolver_tui.engine.past_sessions import PastSessions
+
+    return PastSessions(log, process_identity, time.time)
+
+
+def make_commands_bus(store: Store) -> SignalBus:
+    """Tells what commands do that run no session."""
+    from evolver_tui.engine.signals import SignalBus, get_signal_registry
+
+    return SignalBus(COMMANDS, time.time, lambda signals: store.log(signals, COMMANDS), get_signal_registry())
+
+
 def make_inbox(workspace: Workspace, store: Store) -> Inbox:
     """What a person may do with this workspace's jobs in a process that runs no session."""
     from evolver_tui.engine.inbox import Inbox
-    from evolver_tui.engine.signals import SignalBus, get_signal_registry
 
-    bus = SignalBus(COMMANDS, time.time, lambda signals: store.log(signals, COMMANDS), get_signal_registry())
     return Inbox(
-        store, bus, session_id=COMMANDS, person=workspace.reviewer, host=platform.node(),
+        store, make_commands_bus(store), session_id=COMMANDS, person=workspace.reviewer, host=platform.node(),
         new_id=_new_id, library=make_library(workspace), has_session=False,
     )  # fmt: skip
 

@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "run": "nodes.command",
     "nodes": "nodes.command",
     "jobs": "jobs.command",
+    "sessions": "sessions.command",
     "export": "export",
     "replay": "replay",
     "rules": "rules",

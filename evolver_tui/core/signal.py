@@ -85,6 +85,8 @@ class SignalContext(TypedDict, total=False):
     """Which model said so, only for what a model says."""
     rule: str
     """Which rule brought it about, only where one did."""
+    process: str
+    """Which process it is, only for what tells that a session began."""
 
 
 class Observation(NamedTuple):

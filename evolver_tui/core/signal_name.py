@@ -11,6 +11,7 @@ class SignalName(StrEnum):
     SESSION_STARTED = "session.started"
     SESSION_ENDED = "session.ended"
     SESSION_EXPORTED = "session.exported"
+    SESSION_DELETED = "session.deleted"
     SANDBOX_STANDING = "sandbox.standing"
     SANDBOX_UNHELD = "sandbox.unheld"
     CONFIG_NOTICE = "config.notice"

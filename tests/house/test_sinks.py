@@ -91,7 +91,7 @@ HARMLESS = {
     "themes.py": {"theme.name"},
     "views.py": {"self.id"},
     "modals/inbox_list.py": {"row.risk", "self.symbols.rule"},  # joined with others, and then safe; a line
-    "modals/signal_modal.py": {"self._to_task.title"},  # the program's own
+    "modals/signal_modal.py": {"self._to_task.title", "self._copies.title"},  # the program's own
     "question_kinds/review.py": {"subject.draft.node_id"},  # whoever asks for it gates it
     "drawing/selectable.py": {"chosen.text"},  # what is drawn already
     "screens/desk/open_questions.py": {"error.message"},  # an error's sentence, which becomes a notice
@@ -106,6 +106,7 @@ HARMLESS = {
     "screens/desk/panes/status_line.py": {"status.session_id", "status.author", "status.tier"},  # safe since set
     "screens/desk/panes/queue_row.py": {"symbols.rule"},  # a line
     "screens/desk/outage_words.py": {"self.when"},  # the program's own words
+    "drawing/value_tree.py": {"row.name"},  # safe since the row was made
     "drawing/page.py": {"paragraph.text"},  # an Entry's, which is made of safe parts
 }
 """Facts that the console shows as they are, and why each one may be."""

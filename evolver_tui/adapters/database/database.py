@@ -180,6 +180,13 @@ class Database(Reading, Store):
     async def end_session(self, session_id: str) -> None:
         await self._write(sessions.end_session, session_id)
 
+    async def delete_session(self, session_id: str) -> int:
+        writer, deleted = self._open_threads.writer, 0
+        piece = partial(sessions.delete_piece, session_id=session_id)
+        while (more := await writer.run(piece, weight=sessions.PIECE)) == sessions.PIECE:
+            deleted += more
+        return deleted + more
+
     def log(self, signals: Sequence[Signal], session_id: str) -> None:
         if self._threads is not None:
             self._threads.writer.log(signals, session_id)

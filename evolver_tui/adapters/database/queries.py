@@ -11,7 +11,10 @@ from evolver_tui.core.job import JobDetail, JobState, QueueCounts, QueueKey, Que
 from evolver_tui.core.question import OpenQuestion, Question
 from evolver_tui.core.ranks import Section
 from evolver_tui.core.routine_state import AskedQuestion, Pause, SharedState
+from evolver_tui.core.session_figures import FIGURE_NAMES, SessionFigures, SessionTally, figures_of_summary
 from evolver_tui.core.signal import Signal
+from evolver_tui.core.signal_catalogue.conversation_signals import SESSION_SUMMARY
+from evolver_tui.core.signal_catalogue.task_signals import TASK_QUEUED
 from evolver_tui.core.task import Task, kept_id
 from evolver_tui.core.worker_identity import WorkerIdentity
 from evolver_tui.engine.signal_log import SessionRecord, StoredSignal
@@ -225,15 +228,69 @@ def sessions(ask: Ask) -> Sequence[SessionRecord]:
 
 def signals_after(ask: Ask, session_id: str, after: int, limit: int) -> Sequence[StoredSignal]:
     """A session's signals that follow one, in the order in which they were committed."""
+    return _signals(ask, session_id, ">", after, "ASC", limit)
+
+
+def signals_before(ask: Ask, session_id: str, before: int, limit: int) -> Sequence[StoredSignal]:
+    """A session's signals that precede one, in the order in which they were committed."""
+    return _signals(ask, session_id, "<", before, "DESC", limit)[::-1]
+
+
+def _signals(ask: Ask, session_id: str, beyond: str, seq: int, order: str, limit: int) -> list[StoredSignal]:
     rows = ask.rows(
-        "SELECT seq, name, payload_json, context_json FROM signal WHERE session_id = ? AND seq > ?"
-        " ORDER BY seq LIMIT ?",
-        (session_id, after, limit),
+        f"SELECT seq, name, payload_json, context_json FROM signal WHERE session_id = ? AND seq {beyond} ?"
+        f" ORDER BY seq {order} LIMIT ?",
+        (session_id, seq, limit),
     )
-    return [
-        StoredSignal(seq, session_id, Signal(name, encoding.from_json(payload), encoding.from_json(context)))
-        for seq, name, payload, context in rows
-    ]
+    return [_stored(session_id, row) for row in rows]
+
+
+def _stored(session_id: str, row: tuple[Any, ...]) -> StoredSignal:
+    seq, name, payload, context = row
+    return StoredSignal(seq, session_id, Signal(name, encoding.from_json(payload), encoding.from_json(context)))
+
+
+def seq_of(ask: Ask, session_id: str, signal: Signal) -> int:
+    """Where a signal stands, or the latest one that is not younger; looked for from the end."""
+    latest = "SELECT seq FROM signal WHERE session_id = ? AND {} ORDER BY seq DESC LIMIT 1"
+    told = encoding.timestamp_of(signal)
+    found = ask.value(latest.format("name = ? AND timestamp = ?"), (session_id, encoding.plain(signal.name), told))
+    return found or ask.value(latest.format("timestamp <= ?"), (session_id, told)) or 0
+
+
+def signals_named(ask: Ask, session_id: str, names: Sequence[str], limit: int) -> Sequence[StoredSignal]:
+    """A session's signals of some names, in the order in which they were committed."""
+    rows = ask.rows(
+        f"SELECT seq, name, payload_json, context_json FROM signal WHERE session_id = ? AND {_one_of(names)}"
+        " ORDER BY seq LIMIT ?",
+        (session_id, *names, limit),
+    )
+    return [_stored(session_id, row) for row in rows]
+
+
+def figures(ask: Ask, session_id: str) -> SessionFigures:
+    """What a session came to: what it told itself at its end, or else the sum of what it told before."""
+    if ask.value("SELECT ended_at FROM session WHERE id = ?", (session_id,)) is not None:
+        told = ask.value(
+            "SELECT payload_json FROM signal WHERE session_id = ? AND name = ? ORDER BY seq DESC LIMIT 1",
+            (session_id, SESSION_SUMMARY.name),
+        )
+        summed = figures_of_summary(encoding.from_json(told)) if told is not None else None
+        if summed is not None:
+            return summed
+    tally = SessionTally()
+    rows = ask.rows(
+        "SELECT name, CASE name WHEN ? THEN '{}' ELSE payload_json END FROM signal"
+        f" WHERE session_id = ? AND {_one_of(FIGURE_NAMES)} ORDER BY seq",
+        (TASK_QUEUED.name, session_id, *FIGURE_NAMES),
+    )
+    for name, payload in rows:
+        tally.hear(Signal(name, encoding.from_json(payload)))
+    return tally.figures
+
+
+def _one_of(names: Sequence[str]) -> str:
+    return f"name IN ({', '.join('?' * len(names))})"
 
 
 def jobs_received(ask: Ask, session_id: str, after: int, limit: int) -> Sequence[int]:

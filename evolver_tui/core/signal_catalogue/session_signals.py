@@ -20,6 +20,14 @@ class SessionExported(TypedDict):
     format: str
 
 
+class SessionDeleted(TypedDict):
+    """Which session, how many signals it had told, and who deleted it."""
+
+    session: str
+    signals: int
+    by: str
+
+
 class WorkerEnded(TypedDict):
     """Which process, how it ended, the jobs that it held, and what it wrote last."""
 
@@ -66,6 +74,9 @@ SESSION_STARTED: Final = SignalType(
 SESSION_ENDED: Final = SignalType("session.ended", Nothing, "session", "A session ends in order.")
 SESSION_EXPORTED: Final = SignalType(
     "session.exported", SessionExported, "session", "A session's log was written to a file."
+)
+SESSION_DELETED: Final = SignalType(
+    "session.deleted", SessionDeleted, "session", "A person deleted a past session with its signals; its jobs stay."
 )
 SANDBOX_STANDING: Final = SignalType(
     "sandbox.standing",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Collection, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import NodeError, UsageError
@@ -147,6 +147,10 @@ class ReplaySession:
     def trouble(self) -> str:
         """Nothing is saved, so nothing can be in the way of it."""
         return ""
+
+    async def without_secrets(self, value: Any) -> Any:
+        """The value: an export, which a replay is made of, has none."""
+        return value
 
     def try_now(self) -> None:
         """Nothing is tried."""

@@ -17,6 +17,7 @@ from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.replay.job_standing import JobStanding
 from evolver_tui.core.replay.recorded_job import RecordedJob
 from evolver_tui.core.routine_state import AskedQuestion, Pause, SharedState
+from evolver_tui.core.session_figures import FIGURE_NAMES, SessionFigures, SessionTally
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.worker_identity import NOBODY, WorkerIdentity
 from evolver_tui.engine.replay.player import Player
@@ -165,6 +166,39 @@ class ReplayStore:
         found = enumerate(self._player.recording.signals(after, count), start=after + 1)
         return [StoredSignal(number, session_id, signal) for number, signal in found if signal is not None]
 
+    async def signals_before(
+        self, session_id: str, seq: int | None = None, limit: int = 1000
+    ) -> Sequence[StoredSignal]:
+        """As `LogReader` has it: of what was told so far."""
+        end = self._player.position if seq is None else min(seq - 1, self._player.position)
+        start = max(0, end - limit)
+        return await self.signals(session_id, start, end - start)
+
+    async def seq_of(self, session_id: str, signal: Signal) -> int:
+        """As `LogReader` has it: of what was told so far."""
+        end: int | None = None
+        latest = 0
+        while page := await self.signals_before(session_id, end):
+            for stored in reversed(page):
+                if stored.signal == signal:
+                    return stored.seq
+                if not latest and stored.signal.timestamp <= signal.timestamp:
+                    latest = stored.seq
+            end = page[0].seq
+        return latest
+
+    async def signals_named(self, session_id: str, names: Sequence[str], limit: int = 1000) -> Sequence[StoredSignal]:
+        """As `LogReader` has it: of what was told so far."""
+        told = await self.signals(session_id, 0, self._player.position)
+        return [stored for stored in told if stored.signal.name in names][:limit]
+
+    async def figures(self, session_id: str) -> SessionFigures:
+        """As `LogReader` has it: of what was told so far."""
+        tally = SessionTally()
+        for stored in await self.signals_named(session_id, FIGURE_NAMES, self._player.position):
+            tally.hear(stored.signal)
+        return tally.figures
+
     async def jobs_received(self, session_id: str, after: int = 0, limit: int = 1000) -> Sequence[int]:
         """As `LogReader` has it."""
         return sorted(job for job in self._state.jobs if job > after)[:limit]
@@ -196,6 +230,10 @@ class ReplayStore:
 
     async def end_session(self, session_id: str) -> None:
         """It ends as it ended."""
+
+    async def delete_session(self, session_id: str) -> int:
+        """Refused. Raises NotWaiting."""
+        _refuse()
 
     # --- what a person would do
 

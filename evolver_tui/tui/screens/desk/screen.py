@@ -120,6 +120,7 @@ class Desk(ViewScreen[DeskContext]):
         self._updates.attach(attend(self.app, self, context.settings), monitor, presenter, presenting.cancel)
         self.watch(self.app, "app_focus", self._focus_changed, init=False)
         self.queue.attach(session.store)
+        self.feed.attach(session.store, session.id)
         if context.settings.player is not None:
             context.settings.player.on_back = self._forget_what_came
 
@@ -166,6 +167,11 @@ class Desk(ViewScreen[DeskContext]):
 
     def on_queue_pane_failed(self, event: QueuePane.Failed) -> None:
         """Say that the queue could not be read."""
+        event.stop()
+        self.context.say(str(event.error), "error")
+
+    def on_signal_feed_failed(self, event: SignalFeed.Failed) -> None:
+        """Say that the log could not be read."""
         event.stop()
         self.context.say(str(event.error), "error")
 
