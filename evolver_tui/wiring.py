@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from evolver_tui.adapters.nodes.runner import NodeRunner
     from evolver_tui.adapters.routines.plugins import FoundRoutines
     from evolver_tui.adapters.sample_hub.hub import SampleHub
+    from evolver_tui.core.rule import RuleSet
     from evolver_tui.engine.author.author import Author, AutoReview
     from evolver_tui.engine.author.backend import Backend
     from evolver_tui.engine.clock import Clock
@@ -37,8 +39,12 @@ if TYPE_CHECKING:
     from evolver_tui.engine.link import Link, LinkListener, LinkMaker
     from evolver_tui.engine.listeners import ListenerMaker
     from evolver_tui.engine.node_runs import NodeRuns
+    from evolver_tui.engine.past_sessions import PastSessions
+    from evolver_tui.engine.rules import RuleFile
     from evolver_tui.engine.sandbox import Sandbox
     from evolver_tui.engine.session import Session
+    from evolver_tui.engine.signal_log import LogReader
+    from evolver_tui.engine.signals import SignalBus
     from evolver_tui.engine.store import ReadStore, Store
     from evolver_tui.settings.tool_files import ToolFolder
 
@@ -96,6 +102,7 @@ def make_session(
         sandbox: what holds the nodes that are run here; None takes the machine's.
         runs: what tries drafts; None runs them in that sandbox.
     """
+    from evolver_tui.adapters import process_identity
     from evolver_tui.adapters.listeners.installed import attach_installed
     from evolver_tui.adapters.system_clock import SystemClock
     from evolver_tui.engine.conversation import ConversationLimits
@@ -119,11 +126,10 @@ def make_session(
         if session.author is not None:
             ours[AUTHOR] = session.author
         if ours:
-            from evolver_tui.adapters.process_identity import this_process
             from evolver_tui.engine.durable.worker import Worker
 
             yield Worker(
-                session.store, ours, session.bus, clock, session_id=session.id, owner=this_process(),
+                session.store, ours, session.bus, clock, session_id=session.id, owner=process_identity.this_process(),
                 max_takeovers=workspace.config.worker.max_takeovers, concurrency=work.concurrency, lost=lost,
                 on_broken=session.store_broke, on_change=on_change, away=session.away,
             )  # fmt: skip
@@ -142,6 +148,8 @@ def make_session(
         SessionParts(
             id=for_session or new_session_id(clock.now()),
             host=platform.node(),
+            process=process_identity.this_process(),
+            processes=process_identity,
             person=workspace.reviewer,
             store=make_store(workspace),
             backend=backend,
@@ -157,6 +165,7 @@ def make_session(
             new_id=_new_id,
             exports=workspace.paths.exports,
             secrets=lambda: known_secrets(workspace),
+            rule_file=_rule_file(workspace) if for_session is None else None,
             make_listeners=_listener_maker(workspace) if for_session is None else lambda host: (),
             attach_installed=attach_installed if for_session is None else lambda registry: (),
             limits=ConversationLimits(waits.generation_seconds, waits.answer_seconds),
@@ -165,6 +174,12 @@ def make_session(
             notices=notices,
         )
     )
+
+
+def _rule_file(workspace: Workspace) -> RuleFile:
+    from evolver_tui.adapters.rules.rule_file import FollowedRules
+
+    return FollowedRules(workspace.paths.rules_file, lambda: known_rules(workspace))
 
 
 def _listener_maker(workspace: Workspace) -> ListenerMaker:
@@ -302,14 +317,27 @@ def demo_hint(workspace: Workspace, *, only_if_empty: bool = False) -> str:
     return f"The demo's own database holds {jobs}: add --demo."
 
 
+def make_past_sessions(log: LogReader) -> PastSessions:
+    """The sessions of a database."""
+    from evolver_tui.adapters import process_identity
+    from evolver_tui.engine.past_sessions import PastSessions
+
+    return PastSessions(log, process_identity, time.time)
+
+
+def make_commands_bus(store: Store) -> SignalBus:
+    """Tells what commands do that run no session."""
+    from evolver_tui.engine.signals import SignalBus, get_signal_registry
+
+    return SignalBus(COMMANDS, time.time, lambda signals: store.log(signals, COMMANDS), get_signal_registry())
+
+
 def make_inbox(workspace: Workspace, store: Store) -> Inbox:
     """What a person may do with this workspace's jobs in a process that runs no session."""
     from evolver_tui.engine.inbox import Inbox
-    from evolver_tui.engine.signals import SignalBus, get_signal_registry
 
-    bus = SignalBus(COMMANDS, time.time, lambda signals: store.log(signals, COMMANDS), get_signal_registry())
     return Inbox(
-        store, bus, session_id=COMMANDS, person=workspace.reviewer, host=platform.node(),
+        store, make_commands_bus(store), session_id=COMMANDS, person=workspace.reviewer, host=platform.node(),
         new_id=_new_id, library=make_library(workspace), has_session=False,
     )  # fmt: skip
 
@@ -353,6 +381,14 @@ def known_tools(workspace: Workspace) -> ToolFolder:
     from evolver_tui.tools.definitions import BUILT_IN_TOOLS
 
     return load_tools(workspace.paths.tools, BUILT_IN_TOOLS)
+
+
+def known_rules(workspace: Workspace, file: Path | None = None) -> RuleSet:
+    """The rules of this workspace, or of a file, and what is wrong with others."""
+    from evolver_tui.adapters.rules.expression import compile_expression
+    from evolver_tui.settings.rule_file import read_rules
+
+    return read_rules(file or workspace.paths.rules_file, compile_expression, tuple(workspace.config.listeners))
 
 
 def known_routines(workspace: Workspace) -> FoundRoutines:

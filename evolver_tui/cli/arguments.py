@@ -63,6 +63,13 @@ def add_json_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for scripts")
 
 
+def positive_count(text: str) -> int:
+    """A number from 1 on, for the parser. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdecimal() and 0 < len(text) < 10 and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
 def call(
     run: Callable[[AnyOptions], int], options: type[AnyOptions], parser: argparse.ArgumentParser, **more: str
 ) -> None:

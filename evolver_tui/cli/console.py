@@ -6,6 +6,7 @@ import gc
 import io
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,14 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: ConsoleOptions) -> int:
     """Open the console. Vendors are imported after its first frame."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError(
-            "The console needs a terminal on standard input and output.",
-            "Without one, use `evolver-tui connect < config.json`.",
-        )
-    _check_encoding(sys.stdout.encoding)
-    if not sys.stderr.isatty():
-        _draw_on_standard_output()
+    check_terminal("Without one, use `evolver-tui connect < config.json`.")
     workspace = options.find_workspace()
     _check_hub(options.hub)
     if workspace.config.keys:
@@ -74,12 +68,28 @@ def run(options: ConsoleOptions) -> int:
     from evolver_tui.tui.app import EvolverApp
     from evolver_tui.wiring import NO_WORK, Work, make_session
 
-    settings = _desk_settings(options, workspace)
+    settings = _console_settings(options, workspace)
     sys.setswitchinterval(SECONDS_A_THREAD_HOLDS_ON)
     work = NO_WORK if options.no_worker else Work()
     app = EvolverApp(lambda: make_session(workspace, work=work), lambda: _first_rows(workspace.database_file), settings)
     result = app.run()
     return ExitCode.DONE if result is None else result
+
+
+def check_terminal(way_out: str) -> None:
+    """Make sure that a console can be drawn.
+
+    Args:
+        way_out: what does without a terminal.
+
+    Raises:
+        UsageError: there is none, or one of an encoding that it cannot be drawn in.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("The console needs a terminal on standard input and output.", way_out)
+    _check_encoding(sys.stdout.encoding)
+    if not sys.stderr.isatty():
+        _draw_on_standard_output()
 
 
 def actions() -> dict[str, KeyBinding]:
@@ -90,40 +100,66 @@ def actions() -> dict[str, KeyBinding]:
     return key_bindings(ACTIONS)
 
 
-def _desk_settings(options: ConsoleOptions, workspace: Workspace) -> DeskSettings:
+def desk_settings(workspace: Workspace, theme: str | None = None) -> DeskSettings:
+    """How any desk looks and behaves here.
+
+    Args:
+        theme: the theme that this line has named.
+    """
     from evolver_tui.core.stand_ins import can_carry
     from evolver_tui.settings.config import DeskConfig
-    from evolver_tui.settings.person import editor_command
     from evolver_tui.settings.state import load_state, save_state
     from evolver_tui.tui.desk_settings import DeskSettings
     from evolver_tui.tui.drawing.symbols import SIGNS
-    from evolver_tui.wiring import Demo
 
     encoding = sys.stdout.encoding
     can_draw = can_carry(encoding, SIGNS)
     state_file = workspace.paths.state_file
-    remembered = load_state(state_file)
+    remembered = load_state(state_file).theme
     desk = workspace.config.desk
     return DeskSettings(
-        theme=options.theme or (desk.theme if desk.theme != DeskConfig().theme else remembered.theme) or desk.theme,
+        theme=theme or (desk.theme if desk.theme != DeskConfig().theme else remembered) or desk.theme,
         user_themes=workspace.paths.themes,
         key_overrides=workspace.config.keys,
-        connect_url=None if options.demo else _hub_of(options.hub or workspace.config.hub.url or remembered.hub_url),
-        starts_with_sample=options.demo,
-        remembered_url=remembered.hub_url,
-        remember_url=lambda url: save_state(state_file, load_state(state_file)._replace(hub_url=url)),
         remember_theme=lambda name: save_state(state_file, load_state(state_file)._replace(theme=name)),
         database=str(workspace.database),
-        sample_hub=Demo(workspace, is_alone=options.demo).start,
-        editor=lambda: editor_command(desk, os.environ),
         nodes_folder=str(workspace.nodes),
-        run_options=_run_options(options, workspace),
         copy_file=workspace.paths.data / "copied.txt",
         has_title=desk.title,
         has_bell=desk.bell,
         plain=desk.ascii or not can_draw,
         notices=() if can_draw or desk.ascii else (_PLAIN.format(encoding=encoding),),
     )
+
+
+def _console_settings(options: ConsoleOptions, workspace: Workspace) -> DeskSettings:
+    from evolver_tui.settings.person import editor_command
+    from evolver_tui.settings.state import load_state, save_state
+    from evolver_tui.wiring import Demo
+
+    state_file = workspace.paths.state_file
+    remembered = load_state(state_file).hub_url
+    return desk_settings(workspace, options.theme)._replace(
+        connect_url=None if options.demo else _hub_of(options.hub or workspace.config.hub.url or remembered),
+        starts_with_sample=options.demo,
+        remembered_url=remembered,
+        remember_url=lambda url: save_state(state_file, load_state(state_file)._replace(hub_url=url)),
+        sample_hub=Demo(workspace, is_alone=options.demo).start,
+        editor=lambda: editor_command(workspace.config.desk, os.environ),
+        replay=partial(_replay, options),
+        run_options=_run_options(options, workspace),
+    )
+
+
+def _replay(options: ConsoleOptions, session_id: str) -> list[str]:
+    """What shows a session again that lies where this line looks. A session's id begins with no dash."""
+    places = {"--home": options.home, "--nodes": options.nodes}
+    given = [f"{name}={os.path.abspath(os.path.expanduser(place))}" for name, place in places.items() if place]
+    if options.database:
+        given.append(f"--database={options.database.for_connecting()}")
+    if options.demo:
+        given.append("--demo")
+    return [sys.executable, "-P", "-m", "evolver_tui", "replay", *given, session_id]
 
 
 def _run_options(options: ConsoleOptions, workspace: Workspace) -> str:

@@ -25,8 +25,11 @@ COMMANDS: Mapping[str, str] = {
     "run": "nodes.command",
     "nodes": "nodes.command",
     "jobs": "jobs.command",
+    "sessions": "sessions.command",
     "export": "export",
     "signals": "signals",
+    "replay": "replay",
+    "rules": "rules",
     "config": "config",
     "doctor": "doctor.command",
 }

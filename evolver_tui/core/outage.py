@@ -53,7 +53,8 @@ class Outage:
 
     def told(self) -> WorkerPaused:
         """What a signal says of it."""
-        return {"shared": self.shared, "error": self.error, "retry_in": round(self.wait, 1), "tries": self.tries}
+        wait = round(self.wait, 1)
+        return {"shared": self.shared, "error": self.error, "brief": self.brief, "retry_in": wait, "tries": self.tries}
 
     def to_json_value(self) -> dict[str, Any]:
         """As it goes from one process to another."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from evolver_tui.core.question import Question
+
 
 @dataclass(frozen=True, slots=True)
 class DeferredEvent:
@@ -55,6 +57,17 @@ class Pause:
     answered_at: float | None
     answered_by: str
     answer: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class AskedQuestion:
+    """A question that a job asked, with all that it was about. Times are seconds since 1970."""
+
+    id: int
+    question: Question
+    asked_at: float
+    answered_at: float | None
+    """None while it is open."""
 
 
 @dataclass(frozen=True, slots=True)

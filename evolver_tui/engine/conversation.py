@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from evolver_tui.core.decision import DecisionKind
-from evolver_tui.core.job import Outcome
 from evolver_tui.core.question_kinds.review import UNREVIEWED
+from evolver_tui.core.session_figures import SessionTally
 from evolver_tui.core.signal import Signal, SignalContext
 from evolver_tui.core.signal_catalogue.author_signals import (
     LLM_GENERATION_COMPLETE,
@@ -104,17 +104,13 @@ class Conversation:
         self._turns: dict[int, _Turn] = {}
         """By job."""
         self._numbers = 0
-        self._completed = 0
         self._latencies = 0
         self._latency_sum = 0.0
         self._attempts = self._accepts = 0
-        self._tasks = self._tokens = 0
-        self._outcomes = dict.fromkeys((Outcome.APPROVED.value, Outcome.REJECTED.value), 0)
-        self._cost: float | None = None
-        self._currency = ""
+        self._tally = SessionTally()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._handlers: Mapping[str, Callable[[Signal], None]] = {
-            TASK_QUEUED.name: self._count_task,
+            TASK_QUEUED.name: self._tally.hear,
             TASK_STARTED.name: self._take_up,
             JOB_RESUMED.name: self._take_up,
             LLM_GENERATION_START.name: self._begin_generation,
@@ -145,19 +141,23 @@ class Conversation:
 
     def summarize(self) -> SessionSummary:
         """Tell, and return, what this session came to so far."""
+        figures = self._tally.figures
         summary: SessionSummary = {
             "session_id": self._session_id,
-            "total_turns": self._completed,
+            "total_turns": figures.turns,
             "session_duration_sec": round(self._clock.now() - self._began, 3),
             "avg_total_latency_ms": round(self._latency_sum / self._latencies, 1) if self._latencies else None,
             "interrupt_acceptance_rate": round(self._accepts / self._attempts, 4) if self._attempts else None,
-            "tasks": self._tasks,
-            "approved": self._outcomes[Outcome.APPROVED.value],
-            "rejected": self._outcomes[Outcome.REJECTED.value],
-            "tokens": self._tokens,
+            "tasks": figures.tasks,
+            "approved": figures.approved,
+            "rejected": figures.rejected,
+            "answers": figures.answers,
+            "waited_sec": figures.waited,
+            "tokens": figures.tokens,
+            "estimated_tokens": figures.estimated_tokens,
         }
-        if self._cost is not None:
-            summary |= {"cost": round(self._cost, 9), "currency": self._currency}
+        if figures.cost is not None:
+            summary |= {"cost": figures.cost, "currency": figures.currency}
         self._bus.emit(SESSION_SUMMARY(summary))
         return summary
 
@@ -202,9 +202,6 @@ class Conversation:
             self._turns[job] = _Turn(job, str(signal.context.get("task_id", "")))
         return self._turns[job]
 
-    def _count_task(self, signal: Signal) -> None:
-        self._tasks += 1
-
     def _take_up(self, signal: Signal) -> None:
         turn = self._turn_of(signal)
         if turn.asked_at is not None:
@@ -219,21 +216,13 @@ class Conversation:
 
     def _end_generation(self, signal: Signal) -> None:
         if signal.name == LLM_GENERATION_COMPLETE.name:
-            self._count_tokens(signal)
+            self._tally.hear(signal)
         turn = self._turn_of(signal)
         if turn.generating_since is not None:
             seconds = signal.timestamp - turn.generating_since
             turn.generation_seconds = (turn.generation_seconds or 0.0) + seconds
             turn.generating_since = None
             turn.stop_timer()
-
-    def _count_tokens(self, signal: Signal) -> None:
-        told = LLM_GENERATION_COMPLETE.payload_of(signal)
-        assert told is not None
-        self._tokens += told["prompt_tokens"] + told["tokens_generated"]
-        if "cost" in told:
-            self._cost = (self._cost or 0.0) + told["cost"]
-            self._currency = told.get("currency", "")
 
     def _ask(self, signal: Signal) -> None:
         turn = self._go_on(signal)
@@ -259,9 +248,7 @@ class Conversation:
             )
 
     def _end_job(self, signal: Signal) -> None:
-        outcome = signal.payload.get("outcome")
-        if outcome in self._outcomes:
-            self._outcomes[outcome] += 1
+        self._tally.hear(signal)
         turn = self._turns.get(signal.context["job"])
         if turn is not None:
             self._leave(signal, "interrupted" if turn.accepts else "not_asked")
@@ -318,7 +305,6 @@ class Conversation:
         turn.stop_timer()
         turn_id = self._number(turn)
         latency = _milliseconds(turn.began, turn.asked_at)
-        self._completed += 1
         if latency is not None:
             self._latencies += 1
             self._latency_sum += latency
@@ -343,6 +329,7 @@ class Conversation:
             "total_latency_ms": latency,
             "confidence_score": None,
         }
+        self._tally.add_turn(completed)
         self._bus.emit(TURN_COMPLETE(completed), **_context(turn))
         self._bus.emit(TURN_METRICS_UPDATED(metrics), **_context(turn))
 

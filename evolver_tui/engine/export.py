@@ -1,4 +1,4 @@
-"""A session's log as a file: every signal in order, then every job that was worked on, secrets scrubbed.
+"""A session's log as a file: every signal in order, then every job that came in or was worked on, secrets scrubbed.
 
 `jsonl` is one record a line (`session`, then `signal`s, then `job`s). `json` is one object with the same records. `md`
 is for reading.
@@ -14,10 +14,12 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from evolver_tui.core.errors import StoreError, UsageError
+from evolver_tui.core.job import JobDetail
 from evolver_tui.core.journal import BEGAN, VALUE
+from evolver_tui.core.routine_state import AskedQuestion
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import utc_text
 from evolver_tui.engine.signal_log import SessionRecord
@@ -28,6 +30,7 @@ from evolver_tui.settings.secrets import scrub_value
 PAGE = 1_000
 
 Record = dict[str, Any]
+T = TypeVar("T")
 
 
 class SessionUnknown(UsageError):
@@ -134,30 +137,61 @@ async def records(store: ReadStore, session: SessionRecord, secrets: Sequence[st
                 "ts": utc_text(stored.signal.timestamp),
                 **clean(stored.signal.to_dict()),
             }
+    after = 0
+    while received := await store.jobs_received(session.id, after, PAGE):
+        jobs.update(received)
+        after = received[-1]
     for job in sorted(jobs):
         detail = await store.job(job)
         if detail is not None:
-            row = detail.row
-            yield clean(
-                {
-                    "type": "job",
-                    "job": job,
-                    "task_id": row.task_id,
-                    "state": row.state.value,
-                    "outcome": row.outcome.value if row.outcome else None,
-                    "node": row.node or None,
-                    "error": detail.error or None,
-                    "attempt": detail.attempt,
-                    "received_at": utc_text(detail.received_at),
-                    "task": detail.task.raw,
-                    "journal": _done(await store.journal(job)),
-                }
-            )
+            yield clean(await _job_record(store, detail))
 
 
-def _done(journal: Mapping[str, Any]) -> dict[str, Any]:
+async def _job_record(store: ReadStore, detail: JobDetail) -> Record:
+    row = detail.row
+    times = await store.journal_times(row.job)
+    return {
+        "type": "job",
+        "job": row.job,
+        "task_id": row.task_id,
+        "routine": detail.routine or None,
+        "state": row.state.value,
+        "outcome": row.outcome.value if row.outcome else None,
+        "node": row.node or None,
+        "bundle": detail.bundle or None,
+        "error": detail.error or None,
+        "attempt": detail.attempt,
+        "received_at": utc_text(detail.received_at),
+        "task": detail.task.raw,
+        "journal": _done(await store.journal(row.job)),
+        "done_at": {name: utc_text(at) for name, at in _done(times).items()},
+        "questions": [_question_record(asked) for asked in await store.asked_by(row.job)],
+    }
+
+
+def _question_record(asked: AskedQuestion) -> Record:
+    question = asked.question
+    return {
+        "id": asked.id,
+        "name": question.name,
+        "kind": question.kind,
+        "message": question.message,
+        "requested_schema": question.requested_schema,
+        "subject": question.subject,
+        "asked_at": utc_text(asked.asked_at),
+        "answered_at": utc_text(asked.answered_at) if asked.answered_at is not None else None,
+    }
+
+
+def _done(journal: Mapping[str, T]) -> dict[str, T]:
     """What was done and answered. A kept value is a place on the way, and may hide a secret in an encoding."""
     return {name: value for name, value in journal.items() if not name.startswith((VALUE, BEGAN))}
+
+
+async def write_jsonl(store: ReadStore, session: SessionRecord, secrets: Sequence[str], file: TextIO) -> None:
+    """Write a session of a store that is open, a record a line."""
+    await _write_jsonl(records(store, session, secrets), file)
+    file.flush()
 
 
 async def _write_jsonl(found: AsyncIterator[Record], file: TextIO) -> None:

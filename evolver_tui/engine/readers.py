@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from evolver_tui.core.job import JobDetail, QueueCounts, QueueKey, QueueRow
 from evolver_tui.core.question import OpenQuestion
-from evolver_tui.core.routine_state import Pause, SharedState
+from evolver_tui.core.routine_state import AskedQuestion, Pause, SharedState
 
 
 class QueueReader(Protocol):
@@ -52,6 +52,12 @@ class JobReader(Protocol):
 
     async def pauses_of(self, job: int) -> Sequence[Pause]:
         """Every question that a job asked, with its answer, oldest first."""
+
+    async def asked_by(self, job: int) -> Sequence[AskedQuestion]:
+        """Every question that a job asked, whole, oldest first."""
+
+    async def journal_times(self, job: int) -> Mapping[str, float]:
+        """Name to time, in seconds since 1970, of what is journaled for a job."""
 
     async def open_questions(self, limit: int = 200) -> Sequence[OpenQuestion]:
         """What waits for a person, oldest first."""

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import DATABASE, StoreBroken, StoreError
@@ -37,10 +38,15 @@ from evolver_tui.engine.link import LinkMaker
 from evolver_tui.engine.listeners import ListenerMaker, Listeners
 from evolver_tui.engine.manual_runs import ManualRuns
 from evolver_tui.engine.node_runs import NodeRuns
+from evolver_tui.engine.past_sessions import PastSessions, Processes, delete_session
+from evolver_tui.engine.rule_actions import RuleActions
+from evolver_tui.engine.rules import RuleFile, Rules
 from evolver_tui.engine.sandbox import BoxStanding, Sandbox
+from evolver_tui.engine.signal_log import SessionRecord
 from evolver_tui.engine.signals import SignalBus, SignalRegistry
 from evolver_tui.engine.store import Store
 from evolver_tui.engine.subscription import Subscription
+from evolver_tui.settings.secrets import scrub_value
 
 SECONDS_FOR_THE_DATABASE = 3.0
 """How long a session that was asked to end waits for a database that is away."""
@@ -56,6 +62,10 @@ class SessionParts:
 
     id: str
     host: str
+    process: str
+    """Who this process is, as a `WorkerIdentity`, so that its end can be proven."""
+    processes: Processes
+    """What is known here of such."""
     person: str
     """Who decides and answers here."""
     store: Store
@@ -79,6 +89,8 @@ class SessionParts:
     """The folder in which exports without a path of their own are written."""
     secrets: Callable[[], Sequence[str]]
     """What must never stand in an export."""
+    rule_file: RuleFile | None = None
+    """Where the rules stand; None for none."""
     make_listeners: ListenerMaker = lambda host: ()
     attach_installed: Callable[[SignalRegistry], Sequence[str]] = lambda registry: ()
     """Lets listeners of others register themselves; tells what went wrong, a sentence each."""
@@ -129,6 +141,19 @@ class Session:
             parts.store, self.bus, session_id=parts.id, person=parts.person, host=parts.host, new_id=parts.new_id,
             library=parts.library, on_change=self._on_own_change, on_cancel=self.workers.drop,
         )  # fmt: skip
+        actions = RuleActions(
+            self.bus,
+            hub=self.hub,
+            inbox=self.inbox,
+            jobs=parts.store,
+            library=parts.library,
+            send=self.listeners.send,
+        )
+        self.rules = Rules(parts.rule_file, self.bus, parts.clock, session_id=parts.id, actions=actions)
+        if parts.author is not None:
+            parts.author.needs_person = self.rules.needs_review
+        self.past = PastSessions(parts.store, parts.processes, parts.clock.now)
+        """The sessions of this database, this one among them."""
         self.manual_runs = ManualRuns(parts.runs, self.bus, parts.person, dry_seconds=parts.try_seconds)
         self.box: BoxStanding | None = None
         """How nodes are held here; None until that is found."""
@@ -166,12 +191,14 @@ class Session:
         if parts.is_recorded:  # else the session that it works for hears all this itself
             self.conversation.open()
         self.hub.open(on_message)
+        await self.rules.open()
         self.workers.open()
         if parts.is_recorded:
             backend = parts.backend.info.label if parts.backend is not None else "none"
-            self.bus.emit(SESSION_STARTED({"backend": backend, "host": parts.host}))
+            self.bus.emit(SESSION_STARTED({"backend": backend, "host": parts.host}), process=parts.process)
         for notice in (*parts.notices, *notices):
             self.bus.emit(CONFIG_NOTICE({"notice": notice}))
+        self.rules.tell()
         self.sandbox.watch(self._on_box)
         if parts.author is not None:
             self.find_box()
@@ -190,6 +217,7 @@ class Session:
         else:
             self.workers.interrupt()
         await self.workers.close()
+        await self.rules.close()
         if self._logging is not None:
             self._logging.cancel()
         if self._finding_box is not None:
@@ -372,3 +400,17 @@ class Session:
         await write_export(self.store, session_id, format, path, secrets, way_out)
         self.bus.emit(SESSION_EXPORTED({"path": str(path), "format": format}))
         return path
+
+    async def delete_past(self, record: SessionRecord, *, may_live: bool = False) -> int:
+        """Delete a session that is over; returns how many signals it had. Raises SessionLives, StoreError.
+
+        Args:
+            may_live: see `PastSessions.check_deletable`.
+        """
+        await self.past.check_deletable(record, may_live=may_live)
+        return await delete_session(self.store, record, self.bus, self._parts.person)
+
+    async def without_secrets(self, value: Any) -> Any:
+        """A JSON value as an export has it. Raises RecursionError for one without an end."""
+        secrets = await asyncio.to_thread(self._parts.secrets)
+        return await asyncio.to_thread(scrub_value, value, secrets)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import StoreError
+from evolver_tui.core.session_figures import SessionFigures
 from evolver_tui.core.signal import Signal
 
 
@@ -45,6 +46,26 @@ class LogReader(Protocol):
     async def signals(self, session_id: str, after: int = 0, limit: int = 1000) -> Sequence[StoredSignal]:
         """A session's signals with `seq > after`, in order."""
 
+    async def signals_before(
+        self, session_id: str, seq: int | None = None, limit: int = 1000
+    ) -> Sequence[StoredSignal]:
+        """The last of a session's signals with a smaller `seq` (None: of all), in order."""
+
+    async def seq_of(self, session_id: str, signal: Signal) -> int:
+        """Where a signal that was told stands in a session's log: its `seq`.
+
+        Where it does not stand there (yet), that of the latest one that is not younger; 0 without one.
+        """
+
+    async def signals_named(self, session_id: str, names: Sequence[str], limit: int = 1000) -> Sequence[StoredSignal]:
+        """The first of a session's signals that have one of these names, in order."""
+
+    async def figures(self, session_id: str) -> SessionFigures:
+        """What a session came to, so far or at its end."""
+
+    async def jobs_received(self, session_id: str, after: int = 0, limit: int = 1000) -> Sequence[int]:
+        """The jobs that came in with a session, beyond one, in order."""
+
 
 class SignalLog(LogReader, Protocol):
     """The log, for whoever writes it as well."""
@@ -54,6 +75,12 @@ class SignalLog(LogReader, Protocol):
 
     async def end_session(self, session_id: str) -> None:
         """Record that it ended in order."""
+
+    async def delete_session(self, session_id: str) -> int:
+        """Delete a session and its signals, in pieces that hold nobody up; returns how many signals those were.
+
+        Cut off in the middle it is still there, with what is left of it. Its jobs stay: they belong to the queue.
+        """
 
     def log(self, signals: Sequence[Signal], session_id: str) -> None:
         """Write signals soon, in order and before anything that is asked for later. Callable in any thread.

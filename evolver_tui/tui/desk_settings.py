@@ -11,9 +11,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from evolver_tui.core.address import Address
+
+if TYPE_CHECKING:
+    from evolver_tui.engine.replay.player import Player
 
 
 class DeskSettings(NamedTuple):
@@ -40,6 +43,8 @@ class DeskSettings(NamedTuple):
     """The database, as shown: its file or its address."""
     editor: Callable[[], Sequence[str]] | None = None
     """Finds the editor's program and arguments, to which the file's path is added. May raise ConfigError."""
+    replay: Callable[[str], Sequence[str]] | None = None
+    """The program and arguments that show a session of this database again, by the session's id."""
     nodes_folder: str = ""
     """Where approved nodes lie, as shown on the card."""
     run_options: str = ""
@@ -52,6 +57,8 @@ class DeskSettings(NamedTuple):
     """Where text is copied to that the terminal's clipboard does not take."""
     plain: bool = False
     """Whether borders and symbols are ASCII alone."""
+    player: Player | None = None
+    """What plays a session that is shown again; None where one runs."""
     notices: Sequence[str] = ()
     """What a person is told once the console is on the screen."""
     now: Callable[[], float] = time.time

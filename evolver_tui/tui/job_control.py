@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,8 +18,8 @@ from evolver_tui.engine.process_end import heard_at_once
 from evolver_tui.tui.key_watch import KeyApp
 from evolver_tui.tui.terminal_driver import TerminalDriver
 
-_SECONDS_TO_HEAR_MORE = 0.05
-"""What is sent with a continuation, as a shell's `kill %1` sends it, may be heard after it."""
+_SECONDS_TO_HEAR_MORE = 0.25
+"""What is sent with a continuation, as a shell's `kill %1` sends it, may be heard after it: any thread may take it."""
 
 NO_SHELL = "There is no shell to return to: the console was started without one. q leaves it."
 
@@ -53,12 +54,16 @@ class JobControl:
         loop = asyncio.get_running_loop()
         with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
             loop.add_signal_handler(signal.SIGTSTP, self.suspend)
-            loop.add_signal_handler(signal.SIGCONT, loop.call_later, _SECONDS_TO_HEAR_MORE, self._continued)
+            loop.add_signal_handler(signal.SIGCONT, self._continued)
 
     @property
     def _driver(self) -> TerminalDriver | None:
         driver = self._app._driver  # Textual has no other name for it
         return driver if isinstance(driver, TerminalDriver) else None
+
+    @property
+    def _is_in_front(self) -> bool:
+        return self._driver is not None and self._driver.is_in_front
 
     def suspend(self) -> None:
         """Give the terminal back and stop, until somebody continues this process."""
@@ -99,6 +104,8 @@ class JobControl:
         try:
             # The whole group: where a script has started the console, a shell waits for that to stop as well.
             os.kill(os.getpid() if only_this else 0, number)
+            if not (only_this or self._is_in_front):
+                time.sleep(_SECONDS_TO_HEAR_MORE)
         finally:
             for each, handler in heard.items():
                 signal.signal(each, handler)
@@ -114,6 +121,12 @@ class JobControl:
 
     def _continued(self) -> None:
         """Somebody had stopped this process unasked, or continues one that ran."""
+        if self._is_in_front:
+            self._go_on()
+        else:
+            asyncio.get_running_loop().call_later(_SECONDS_TO_HEAR_MORE, self._go_on)
+
+    def _go_on(self) -> None:
         driver = self._driver
         if driver is None or driver.is_lent or self._app._exit:
             return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from evolver_tui.tui.actions import Action, AnyAction, Keymap
 from evolver_tui.tui.app_actions import APP_ACTIONS
 from evolver_tui.tui.context import ViewContext
-from evolver_tui.tui.screens.desk.action_list import DESK_ACTIONS
+from evolver_tui.tui.screens.desk.action_list import DESK_ACTIONS, LOOKING
 
 if TYPE_CHECKING:
     from evolver_tui.tui.desk_settings import DeskSettings
@@ -46,6 +46,13 @@ def _desk(settings: DeskSettings, keymap: Keymap) -> ViewScreen[Any]:
 
 VIEWS = (View("desk", "1", "Desk", DESK_ACTIONS, _desk),)
 """The first one is in front at the start."""
+
+
+def replay_views() -> Sequence[View]:
+    """The desk of a session that is shown again: what would change something is left out."""
+    from evolver_tui.tui.screens.desk.actions.replaying import REPLAY_ACTIONS
+
+    return (View("desk", "1", "Replay", (*REPLAY_ACTIONS, *LOOKING), _desk),)
 
 
 def actions_of(views: Sequence[View]) -> Sequence[AnyAction]:

@@ -64,7 +64,7 @@ FIELDS = {
     "callback_error": {"error", "message"},
     "message_handler_error": {"error"},
     "connection_failed": {"attempt", "error", "retry_in"},
-    "worker_paused": {"shared", "error", "retry_in", "tries"},
+    "worker_paused": {"shared", "error", "brief", "retry_in", "tries"},
     "worker_resumed": {"shared", "seconds"},
     "connection_failed_permanently": {"total_attempts", "error"},
     "queue_processor_error": {"error"},

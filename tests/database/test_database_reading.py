@@ -13,11 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evolver_tui.adapters.database import sessions
 from evolver_tui.adapters.database.database import Database
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import StoreError, UsageError
 from evolver_tui.core.job import JobState, Outcome, QueueKey, QueueRow
 from evolver_tui.core.question import Question
+from evolver_tui.core.session_figures import SessionFigures
 from evolver_tui.core.signal import Signal
 from tests.support.databases import add, claim, ids, is_sqlite, names, opened, task, tasks
 
@@ -61,6 +63,95 @@ async def test_signals_are_written_in_the_order_of_calls(url: str) -> None:
         assert stored[0].signal == Signal("first", {"n": 1}, {"timestamp": 5.5, "level": "error"})
         assert [line.seq for line in stored] == sorted({line.seq for line in stored})
         assert await database.signals("s", after=stored[1].seq, limit=1) == stored[2:3]
+
+
+@pytest.mark.anyio
+async def test_the_log_is_read_backwards_from_anywhere(url: str) -> None:
+    async with opened(url) as database:
+        told = [Signal("n", {"n": number}, {"timestamp": float(number // 2)}) for number in range(10)]
+        database.log(told, "s")
+        database.log([Signal("n", {}, {"timestamp": 3.0})], "another")
+        await database.flush_log()
+        stored = await database.signals("s")
+        assert await database.signals_before("s") == stored
+        assert await database.signals_before("s", limit=3) == stored[-3:]
+        assert await database.signals_before("s", stored[7].seq, 2) == stored[5:7]
+        assert await database.signals_before("s", stored[0].seq) == []
+        assert await database.signals_before("nobody") == []
+
+
+@pytest.mark.anyio
+async def test_a_signal_is_found_in_the_log(url: str) -> None:
+    async with opened(url) as database:
+        told = [Signal(f"n.{number}", {}, {"timestamp": 1e9 + number / 7}) for number in range(10)]
+        database.log(told, "s")
+        await database.flush_log()
+        stored = await database.signals("s")
+        for signal, line in zip(told, stored, strict=True):
+            assert await database.seq_of("s", signal) == line.seq
+        between = Signal("lost", {}, {"timestamp": 1e9 + 0.5})
+        assert await database.seq_of("s", between) == stored[3].seq
+        assert await database.seq_of("s", Signal("early", {}, {"timestamp": 1.0})) == 0
+        assert await database.seq_of("s", Signal("\0", {}, {"timestamp": 10**400})) == 0
+
+
+@pytest.mark.anyio
+async def test_signals_are_found_by_their_names_and_summed(url: str) -> None:
+    generated = {"prompt_tokens": 5, "tokens_generated": 2, "tokens_counted_by": "provider", "cost": 0.5}
+    told = [
+        *[Signal("task.queued", {"queue_size": 1})] * 3,
+        Signal("task.completed", {"outcome": "approved"}),
+        Signal("llm.generation_complete", {**generated, "currency": "EUR"}),
+        Signal("conversation.turn_complete", {"duration_ms": 1500.0}),
+        Signal("conversation.turn_complete", {"duration_ms": None}),
+        Signal("task.completed", {"outcome": 5}),
+        Signal("other.name", {}),
+    ]
+    async with opened(url) as database:
+        await database.start_session("s", Address(), "")
+        database.log(told, "s")
+        database.log([Signal("task.queued")], "another")
+        await database.flush_log()
+        named = await database.signals_named("s", ("task.completed", "other.name"))
+        assert [line.signal.payload for line in named] == [{"outcome": "approved"}, {"outcome": 5}, {}]
+        assert [line.signal.name for line in await database.signals_named("s", ("task.queued",), 2)] == [
+            "task.queued"
+        ] * 2
+        summed = SessionFigures(3, 1, 0, 2, 1, 1.5, 7, 0, 0.5, "EUR")
+        assert await database.figures("s") == summed
+        summary = {
+            "tasks": 30, "approved": 2, "rejected": 1, "total_turns": 3, "answers": 3, "waited_sec": 2.5, "tokens": 9,
+            "estimated_tokens": 9,
+        }  # fmt: skip
+        database.log([Signal("analytics.session_summary", summary)], "s")
+        assert await database.figures("s") == summed  # it goes on
+        await database.end_session("s")
+        assert await database.figures("s") == SessionFigures(30, 2, 1, 3, 3, 2.5, 9, 9, None, "")
+        del summary["answers"]
+        database.log([Signal("analytics.session_summary", summary)], "s")
+        await database.flush_log()
+        assert await database.figures("s") == summed  # an older program's had not all of them
+
+
+@pytest.mark.anyio
+async def test_a_session_is_deleted_piece_by_piece_while_others_write(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "PIECE", 10)
+    async with opened(url) as database, opened(url) as other:
+        for session_id in ("s", "kept"):
+            await database.start_session(session_id, Address(), "")
+            database.log([Signal("n")] * 95, session_id)
+        await add(database, task("a"))
+        deleting = asyncio.ensure_future(database.delete_session("s"))
+        await add(other, task("b"))
+        assert await deleting == 95
+        assert await database.signals("s") == []
+        assert len(await database.signals("kept")) == 95
+        assert [record.id for record in await database.sessions()] == ["kept"]
+        assert await ids(database) == ["a", "b"]
+        assert await database.delete_session("s") == 0
+        await add(other, task("c"))  # what was deleted is no sign to it that its file was exchanged
 
 
 @pytest.mark.anyio

@@ -24,7 +24,7 @@ from evolver_tui.adapters.nodes.library import NodeFiles
 from evolver_tui.adapters.routines.plugins import PlugIn
 from evolver_tui.adapters.signalr.link import SignalRLink
 from evolver_tui.adapters.system_clock import SystemClock
-from evolver_tui.cli.console import ConsoleOptions, _desk_settings
+from evolver_tui.cli.console import ConsoleOptions, _console_settings
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import BackendError
 from evolver_tui.core.signal import Signal
@@ -72,7 +72,7 @@ class Place:
     @property
     def desk(self) -> DeskSettings:
         """What the console is told."""
-        return _desk_settings(ConsoleOptions(), self.workspace)
+        return _console_settings(ConsoleOptions(), self.workspace)
 
     @property
     def app(self) -> EvolverApp:

@@ -45,7 +45,8 @@ def test_the_summary_says_what_it_cost_where_that_is_known() -> None:
     words = summary_words(
         {
             "session_id": "s", "total_turns": 1, "session_duration_sec": 90.0, "avg_total_latency_ms": 1500.0,
-            "interrupt_acceptance_rate": None, "tasks": 2, "approved": 1, "rejected": 0, "tokens": 12_345,
+            "interrupt_acceptance_rate": None, "tasks": 2, "approved": 1, "rejected": 0, "answers": 1,
+            "waited_sec": 3.5, "tokens": 12_345, "estimated_tokens": 0,
             "cost": 0.25, "currency": "EUR",
         }
     )  # fmt: skip

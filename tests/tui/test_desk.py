@@ -394,7 +394,15 @@ async def test_the_feed_follows_until_somebody_scrolls_and_then_stays() -> None:
         feed.add([Signal("llm.token", {"n": number}) for number in range(50, 70)], 5)
         await pilot.pause()
         assert "n=48" in shown()[-1]
-        assert "5 too fast to show · / filter · 21 newer" in feed._subtitle
+        assert "5 too fast to show · / filter · paused, 21 newer, G follows" in feed._subtitle
+        feed.search = "n=6"
+        feed.search_changed()
+        assert [line.rpartition("n=")[2].strip() for line in shown()[:2]] == ["6", "60"]
+        assert "11 match · paused, 1 newer" in feed._subtitle
+        feed.search = ""
+        feed.search_changed()
+        assert any(line.rstrip().endswith("n=68") for line in shown())
+        feed.move_bottom()
         feed.search = "n=6"
         feed.search_changed()
         assert [line.rpartition("n=")[2].strip() for line in shown()[-2:]] == ["68", "69"]

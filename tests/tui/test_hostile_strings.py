@@ -216,7 +216,7 @@ async def test_signals_and_searches(tmp_path: Path) -> None:
         wanted = [f"{start}{trace(tag + text)}" for start in ("i", "v=") for tag, text in numbered()]
         await assert_shown(pilot, feed, wanted)
         await press(pilot, "enter")
-        await until(pilot, lambda: isinstance(app.screen, SignalModal) and app.screen.query("#text"))
+        await until(pilot, lambda: isinstance(app.screen, SignalModal) and app.screen.query("#tree"))
         modal = cast(SignalModal, app.screen)
         latest_tag, _ = list(numbered())[-1]
         while not modal.signal.name.startswith(latest_tag):  # the link may have told something since

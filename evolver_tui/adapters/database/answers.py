@@ -7,10 +7,11 @@ from typing import Final
 
 from sqlalchemy import select, update
 
-from evolver_tui.adapters.database import encoding, ranks
+from evolver_tui.adapters.database import encoding
 from evolver_tui.adapters.database.models import jobs, questions
 from evolver_tui.adapters.database.transaction import Transaction, standing
 from evolver_tui.adapters.database.work import over, pending_again, write_journal
+from evolver_tui.core import ranks
 from evolver_tui.core.errors import AlreadyAnswered, NotWaiting
 from evolver_tui.core.job import JobState
 from evolver_tui.core.signal import Signal

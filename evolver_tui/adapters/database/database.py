@@ -15,6 +15,7 @@ from evolver_tui.adapters.database import (
     answers,
     encoding,
     intake,
+    marks,
     migrations,
     restore,
     sessions,
@@ -34,6 +35,7 @@ from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.claim import ALL_ROOM, BUILT_IN_ROUTINES, Claim, Place, Room
 from evolver_tui.core.errors import NotWaiting, StoreBroken, StoreError
 from evolver_tui.core.job import JobState, Outcome
+from evolver_tui.core.job_marks import MarkChange
 from evolver_tui.core.question import Question
 from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.routine_state import NO_PROGRESS, Progress
@@ -177,6 +179,13 @@ class Database(Reading, Store):
 
     async def end_session(self, session_id: str) -> None:
         await self._write(sessions.end_session, session_id)
+
+    async def delete_session(self, session_id: str) -> int:
+        writer, deleted = self._open_threads.writer, 0
+        piece = partial(sessions.delete_piece, session_id=session_id)
+        while (more := await writer.run(piece, weight=sessions.PIECE)) == sessions.PIECE:
+            deleted += more
+        return deleted + more
 
     def log(self, signals: Sequence[Signal], session_id: str) -> None:
         if self._threads is not None:
@@ -328,6 +337,11 @@ class Database(Reading, Store):
         if not is_number(job):
             raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
         await self._write(restore.restore, job, session_id, signals)
+
+    async def mark(self, job: int, change: MarkChange, session_id: str, signals: Sequence[Signal] = ()) -> bool:
+        if not is_number(job):
+            raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
+        return await self._write(marks.mark, job, change, session_id, signals)
 
     # --- moving a job ---
 

@@ -7,11 +7,14 @@ from typing import Any, Final, NamedTuple
 
 from evolver_tui.adapters.database import encoding
 from evolver_tui.adapters.database.queue_peek import ROW_COLUMNS, queue_counts, queue_row
-from evolver_tui.adapters.database.ranks import Section
 from evolver_tui.core.job import JobDetail, JobState, QueueCounts, QueueKey, QueueRow
 from evolver_tui.core.question import OpenQuestion, Question
-from evolver_tui.core.routine_state import Pause, SharedState
+from evolver_tui.core.ranks import Section
+from evolver_tui.core.routine_state import AskedQuestion, Pause, SharedState
+from evolver_tui.core.session_figures import FIGURE_NAMES, SessionFigures, SessionTally, figures_of_summary
 from evolver_tui.core.signal import Signal
+from evolver_tui.core.signal_catalogue.conversation_signals import SESSION_SUMMARY
+from evolver_tui.core.signal_catalogue.task_signals import TASK_QUEUED
 from evolver_tui.core.task import Task, kept_id
 from evolver_tui.core.worker_identity import WorkerIdentity
 from evolver_tui.engine.signal_log import SessionRecord, StoredSignal
@@ -43,7 +46,7 @@ _OPEN: Final = (
 )
 _DETAILS: Final = (
     "SELECT raw_json, received_at, error, attempt, routine, pause_reason, lease_owner, bundle, deferred_json,"
-    " session_id FROM job WHERE seq = ?"
+    " session_id, marks_json FROM job WHERE seq = ?"
 )
 _LONGEST_SEARCH: Final = 1_000
 
@@ -119,11 +122,12 @@ def job_detail(ask: Ask, job: int) -> JobDetail | None:
     line, details = row(ask, job), ask.first(_DETAILS, (job,))
     if line is None or details is None:
         return None
-    raw, received_at, error, attempt, routine, pause_reason, owner, bundle, deferred, session_id = details
+    raw, received_at, error, attempt, routine, pause_reason, owner, bundle, deferred, session_id, marks = details
     was_cancelled = line.state is JobState.CANCELLED  # its row keeps what it needs to be restored
     return JobDetail(
         line, Task.from_json(raw), received_at, error, attempt, routine, "" if was_cancelled else pause_reason,
         WorkerIdentity(owner or ""), bundle, 0 if was_cancelled else len(encoding.to_deferred(deferred)), session_id,
+        encoding.to_marks(marks),
     )  # fmt: skip
 
 
@@ -156,6 +160,27 @@ def pauses_of(ask: Ask, job: int) -> Sequence[Pause]:
         Pause(name, kind, message, asked_at, answered_at, by or "", encoding.from_json(answer) if answer else None)
         for name, kind, message, asked_at, answered_at, by, answer in rows
     ]
+
+
+def asked_by(ask: Ask, job: int) -> Sequence[AskedQuestion]:
+    """Every question that a job asked, whole, oldest first."""
+    rows = ask.rows(
+        "SELECT id, name, kind, message, form_json, subject_json, asked_at, answered_at FROM question WHERE job = ?"
+        " ORDER BY asked_at, id",
+        (job,),
+    )
+    return [
+        AskedQuestion(
+            number, Question(name, message, encoding.from_json(form), kind, encoding.from_json(subject)), asked_at,
+            answered_at,
+        )
+        for number, name, kind, message, form, subject, asked_at, answered_at in rows
+    ]  # fmt: skip
+
+
+def journal_times(ask: Ask, job: int) -> Mapping[str, float]:
+    """Name to time of what a job has done."""
+    return dict(ask.rows("SELECT name, at FROM journal WHERE job = ? ORDER BY at, name", (job,)))
 
 
 def journal_of(ask: Ask, job: int) -> Mapping[str, Any]:
@@ -203,12 +228,74 @@ def sessions(ask: Ask) -> Sequence[SessionRecord]:
 
 def signals_after(ask: Ask, session_id: str, after: int, limit: int) -> Sequence[StoredSignal]:
     """A session's signals that follow one, in the order in which they were committed."""
+    return _signals(ask, session_id, ">", after, "ASC", limit)
+
+
+def signals_before(ask: Ask, session_id: str, before: int, limit: int) -> Sequence[StoredSignal]:
+    """A session's signals that precede one, in the order in which they were committed."""
+    return _signals(ask, session_id, "<", before, "DESC", limit)[::-1]
+
+
+def _signals(ask: Ask, session_id: str, beyond: str, seq: int, order: str, limit: int) -> list[StoredSignal]:
     rows = ask.rows(
-        "SELECT seq, name, payload_json, context_json FROM signal WHERE session_id = ? AND seq > ?"
-        " ORDER BY seq LIMIT ?",
-        (session_id, after, limit),
+        f"SELECT seq, name, payload_json, context_json FROM signal WHERE session_id = ? AND seq {beyond} ?"
+        f" ORDER BY seq {order} LIMIT ?",
+        (session_id, seq, limit),
     )
-    return [
-        StoredSignal(seq, session_id, Signal(name, encoding.from_json(payload), encoding.from_json(context)))
-        for seq, name, payload, context in rows
-    ]
+    return [_stored(session_id, row) for row in rows]
+
+
+def _stored(session_id: str, row: tuple[Any, ...]) -> StoredSignal:
+    seq, name, payload, context = row
+    return StoredSignal(seq, session_id, Signal(name, encoding.from_json(payload), encoding.from_json(context)))
+
+
+def seq_of(ask: Ask, session_id: str, signal: Signal) -> int:
+    """Where a signal stands, or the latest one that is not younger; looked for from the end."""
+    latest = "SELECT seq FROM signal WHERE session_id = ? AND {} ORDER BY seq DESC LIMIT 1"
+    told = encoding.timestamp_of(signal)
+    found = ask.value(latest.format("name = ? AND timestamp = ?"), (session_id, encoding.plain(signal.name), told))
+    return found or ask.value(latest.format("timestamp <= ?"), (session_id, told)) or 0
+
+
+def signals_named(ask: Ask, session_id: str, names: Sequence[str], limit: int) -> Sequence[StoredSignal]:
+    """A session's signals of some names, in the order in which they were committed."""
+    rows = ask.rows(
+        f"SELECT seq, name, payload_json, context_json FROM signal WHERE session_id = ? AND {_one_of(names)}"
+        " ORDER BY seq LIMIT ?",
+        (session_id, *names, limit),
+    )
+    return [_stored(session_id, row) for row in rows]
+
+
+def figures(ask: Ask, session_id: str) -> SessionFigures:
+    """What a session came to: what it told itself at its end, or else the sum of what it told before."""
+    if ask.value("SELECT ended_at FROM session WHERE id = ?", (session_id,)) is not None:
+        told = ask.value(
+            "SELECT payload_json FROM signal WHERE session_id = ? AND name = ? ORDER BY seq DESC LIMIT 1",
+            (session_id, SESSION_SUMMARY.name),
+        )
+        summed = figures_of_summary(encoding.from_json(told)) if told is not None else None
+        if summed is not None:
+            return summed
+    tally = SessionTally()
+    rows = ask.rows(
+        "SELECT name, CASE name WHEN ? THEN '{}' ELSE payload_json END FROM signal"
+        f" WHERE session_id = ? AND {_one_of(FIGURE_NAMES)} ORDER BY seq",
+        (TASK_QUEUED.name, session_id, *FIGURE_NAMES),
+    )
+    for name, payload in rows:
+        tally.hear(Signal(name, encoding.from_json(payload)))
+    return tally.figures
+
+
+def _one_of(names: Sequence[str]) -> str:
+    return f"name IN ({', '.join('?' * len(names))})"
+
+
+def jobs_received(ask: Ask, session_id: str, after: int, limit: int) -> Sequence[int]:
+    """The jobs that came in with a session, beyond one, as they came."""
+    rows = ask.rows(
+        "SELECT seq FROM job WHERE session_id = ? AND seq > ? ORDER BY seq LIMIT ?", (session_id, after, limit)
+    )
+    return [seq for (seq,) in rows]

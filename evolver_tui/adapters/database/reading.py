@@ -10,7 +10,9 @@ from evolver_tui.adapters.database import queries
 from evolver_tui.adapters.database.queries import Ask
 from evolver_tui.core.job import JobDetail, QueueCounts, QueueKey, QueueRow
 from evolver_tui.core.question import OpenQuestion
-from evolver_tui.core.routine_state import Pause, SharedState
+from evolver_tui.core.routine_state import AskedQuestion, Pause, SharedState
+from evolver_tui.core.session_figures import SessionFigures
+from evolver_tui.core.signal import Signal
 from evolver_tui.engine.signal_log import SessionRecord, StoredSignal
 from evolver_tui.engine.store import ReadStore
 
@@ -72,6 +74,12 @@ class Reading(ReadStore, ABC):
     async def pauses_of(self, job: int) -> Sequence[Pause]:
         return await self._ask(queries.pauses_of, job) if is_number(job) else ()
 
+    async def asked_by(self, job: int) -> Sequence[AskedQuestion]:
+        return await self._ask(queries.asked_by, job) if is_number(job) else ()
+
+    async def journal_times(self, job: int) -> Mapping[str, float]:
+        return await self._ask(queries.journal_times, job) if is_number(job) else {}
+
     async def open_questions(self, limit: int = 200) -> Sequence[OpenQuestion]:
         return await self._ask(queries.open_questions, limit)
 
@@ -86,3 +94,20 @@ class Reading(ReadStore, ABC):
 
     async def signals(self, session_id: str, after: int = 0, limit: int = 1000) -> Sequence[StoredSignal]:
         return await self._ask(queries.signals_after, session_id, after, limit)
+
+    async def signals_before(
+        self, session_id: str, seq: int | None = None, limit: int = 1000
+    ) -> Sequence[StoredSignal]:
+        return await self._scan(queries.signals_before, session_id, _HIGHEST if seq is None else seq, limit)
+
+    async def seq_of(self, session_id: str, signal: Signal) -> int:
+        return await self._scan(queries.seq_of, session_id, signal)
+
+    async def signals_named(self, session_id: str, names: Sequence[str], limit: int = 1000) -> Sequence[StoredSignal]:
+        return await self._scan(queries.signals_named, session_id, names, limit)
+
+    async def figures(self, session_id: str) -> SessionFigures:
+        return await self._scan(queries.figures, session_id)
+
+    async def jobs_received(self, session_id: str, after: int = 0, limit: int = 1000) -> Sequence[int]:
+        return await self._scan(queries.jobs_received, session_id, after, limit)

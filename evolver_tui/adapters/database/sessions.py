@@ -1,8 +1,10 @@
-"""The beginning and the end of a session."""
+"""The beginning and the end of a session, and its deletion."""
 
 from __future__ import annotations
 
-from sqlalchemy import insert, select, update
+from typing import Final
+
+from sqlalchemy import delete, insert, select, update
 
 from evolver_tui.adapters.database import encoding
 from evolver_tui.adapters.database.models import sessions
@@ -26,3 +28,18 @@ def start_session(transaction: Transaction, session_id: str, hub_url: Address, h
 def end_session(transaction: Transaction, session_id: str) -> None:
     """Write that a session ended in order."""
     transaction.connection.execute(update(sessions).where(sessions.c.id == session_id).values(ended_at=transaction.now))
+
+
+PIECE: Final = 2_000
+"""Signals that are deleted in one transaction, which holds the lock for some 20 milliseconds."""
+_DELETE_PIECE: Final = (
+    "DELETE FROM signal WHERE seq IN (SELECT seq FROM signal WHERE session_id = ? ORDER BY seq LIMIT ?)"
+)
+
+
+def delete_piece(transaction: Transaction, session_id: str) -> int:
+    """Delete the oldest signals of a session, as many as make a piece; with the last of them the session itself."""
+    deleted = int(transaction.execute(_DELETE_PIECE, (session_id, PIECE)).rowcount)
+    if deleted < PIECE:
+        transaction.connection.execute(delete(sessions).where(sessions.c.id == session_id))
+    return deleted

@@ -11,16 +11,17 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, or_, select
 
-from evolver_tui.adapters.database import encoding, ranks, sqlite
+from evolver_tui.adapters.database import encoding, sqlite
 from evolver_tui.adapters.database.dialect import Dialect, rows_of
 from evolver_tui.adapters.database.models import jobs, journal
-from evolver_tui.adapters.database.ranks import Section
 from evolver_tui.adapters.database.transaction import Transaction, standing
 from evolver_tui.adapters.process_identity import is_gone, is_here
+from evolver_tui.core import ranks
 from evolver_tui.core.claim import ALL_ROOM, Claim, LeftBehind, Place, Room
 from evolver_tui.core.errors import StaleLease
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question import Question
+from evolver_tui.core.ranks import Section
 from evolver_tui.core.routine_state import Progress
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task

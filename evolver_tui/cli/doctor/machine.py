@@ -26,6 +26,7 @@ EXTRAS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
         "Listeners may tell an OpenTelemetry collector",
         ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http", "requests"),
     ),
+    "rules": ("Rules may compare and reckon", ("cel-expr-python",)),
 }
 """Each optional extra: what it is good for, and the packages that it brings."""
 

@@ -13,6 +13,7 @@ from evolver_tui.cli.arguments import (
     Subparsers,
     add_json_argument,
     call,
+    positive_count,
     workspace_or_demo_arguments,
 )
 from evolver_tui.cli.options import Options
@@ -76,7 +77,7 @@ def add_parser(commands: Subparsers) -> None:
     states = ", ".join(JobState)
     which.add_argument("--state", type=_states, default=(), metavar="STATE,...", help=f"only these: {states}")
     which.add_argument("--needs-you", action="store_true", help="what waits for a person, longest first")
-    listing.add_argument("--limit", type=_count, default=100, metavar="N", help="at most so many (100)")
+    listing.add_argument("--limit", type=positive_count, default=100, metavar="N", help="at most so many (100)")
 
     add("show", "one job: its task, steps, answers, and what it asks")
 
@@ -218,9 +219,3 @@ def _states(text: str) -> Sequence[JobState]:
         return tuple(JobState(name.strip()) for name in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(JobState)}") from None
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 0 < len(text) < 10 and int(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
-    return int(text)

@@ -69,7 +69,11 @@ class TurnMetrics(TypedDict):
 
 
 class SessionSummary(TypedDict):
-    """What a session came to so far: turns, tasks that came, how they ended, tokens read and written, their cost."""
+    """What a session came to so far: turns, tasks that came, how they ended, tokens read and written, their cost.
+
+    `waited_sec` is how long the questions of `answers` turns waited for a person, all together, and
+    `estimated_tokens` are those of the tokens that the provider did not count.
+    """
 
     session_id: str
     total_turns: int
@@ -79,7 +83,10 @@ class SessionSummary(TypedDict):
     tasks: int
     approved: int
     rejected: int
+    answers: int
+    waited_sec: float
     tokens: int
+    estimated_tokens: int
     cost: NotRequired[float]
     currency: NotRequired[str]
 

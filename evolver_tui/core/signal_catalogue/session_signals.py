@@ -20,6 +20,14 @@ class SessionExported(TypedDict):
     format: str
 
 
+class SessionDeleted(TypedDict):
+    """Which session, how many signals it had told, and who deleted it."""
+
+    session: str
+    signals: int
+    by: str
+
+
 class WorkerEnded(TypedDict):
     """Which process, how it ended, the jobs that it held, and what it wrote last."""
 
@@ -30,10 +38,11 @@ class WorkerEnded(TypedDict):
 
 
 class WorkerPaused(TypedDict):
-    """What does not work and why, the seconds until it is tried again, and how often it was tried in vain."""
+    """What does not work and why, also in a few words, the seconds to the next try, and how many were in vain."""
 
     shared: str
     error: str
+    brief: str
     retry_in: float
     tries: int
 
@@ -65,6 +74,9 @@ SESSION_STARTED: Final = SignalType(
 SESSION_ENDED: Final = SignalType("session.ended", Nothing, "session", "A session ends in order.")
 SESSION_EXPORTED: Final = SignalType(
     "session.exported", SessionExported, "session", "A session's log was written to a file."
+)
+SESSION_DELETED: Final = SignalType(
+    "session.deleted", SessionDeleted, "session", "A person deleted a past session with its signals; its jobs stay."
 )
 SANDBOX_STANDING: Final = SignalType(
     "sandbox.standing",

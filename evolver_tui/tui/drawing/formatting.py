@@ -26,6 +26,13 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def clock(seconds: float) -> str:
+    """How far into something: `0:07`, `12:31`, `1:20:00`."""
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def bars(values: list[float], signs: str) -> str:
     """Values as a row of bars, the highest one full; a silent cell stays the lowest bar."""
     highest = max(values, default=0)

@@ -1,12 +1,11 @@
-"""A signal in words: as one line of the feed, and as the whole of what it holds."""
+"""A signal in words, as one line of the feed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from evolver_tui.core.safe_text import safe_block, safe_text
+from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.drawing.formatting import clock_time
 from evolver_tui.tui.drawing.styles import Fragment, fill
 
@@ -18,8 +17,8 @@ LEVEL_SYMBOLS: Mapping[str, tuple[str, str]] = {"info": ("i", "dim"), "warning":
 
 _LONGEST_VALUE = 300
 """Characters of a value that the feed's one line looks at."""
-_LONGEST_TEXT, _MOST_LINES, _DEEPEST = 20_000, 2_000, 20
-"""What is drawn of a signal that is shown whole: characters of a text, lines, levels of nesting."""
+_DEEPEST = 20
+"""Levels of nesting that the feed's one line goes into."""
 _FIRST = ("reason", "error")
 """Why something happened is read before where."""
 
@@ -40,13 +39,14 @@ def payload_fragments(signal: Signal) -> Iterator[Fragment]:
     task_id = signal.context.get("task_id")
     if task_id is not None:
         yield f"{safe_text(task_id, 60)} ", "text"
-    for key, value in _in_order(signal.payload):
+    for key, value in in_order(signal.payload):
         if value is not None:
             yield f"{safe_text(key, 60)}=", "dim"
             yield f"{safe_text(_one_line(value), _LONGEST_VALUE)} ", "text"
 
 
-def _in_order(payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def in_order(payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """A payload's fields: what went wrong first."""
     for key in _FIRST:
         if key in payload:
             yield key, payload[key]
@@ -84,14 +84,14 @@ def _tokens(value: Any, depth: int = 0) -> Iterator[str]:
             yield from _tokens(item, depth + 1)
         yield "]"
     else:
-        yield _quoted(value[:_LONGEST_VALUE]) if isinstance(value, str) else _scalar(value)
+        yield _quoted(value[:_LONGEST_VALUE]) if isinstance(value, str) else scalar(value)
 
 
 def _quoted(text: str) -> str:
     return '"' + text.replace('"', '\\"') + '"'
 
 
-def _scalar(value: Any) -> str:
+def scalar(value: Any) -> str:
     """A value that holds no others, in JSON's words."""
     match value:
         case None:
@@ -101,69 +101,3 @@ def _scalar(value: Any) -> str:
         case float():
             return f"{value:g}"
     return str(value)
-
-
-# --- the whole of it
-
-
-def whole_signal(signal: Signal) -> Sequence[Fragment]:
-    """Everything that a signal holds, as fragments of a text of several lines; safe to draw."""
-    mark, style = LEVEL_SYMBOLS.get(signal.level, LEVEL_SYMBOLS["info"])
-    context = {key: value for key, value in signal.context.items() if key not in ("timestamp", "level", "task_id")}
-    head: list[Fragment] = [
-        ("level  ", "dim"), (f"{mark} {safe_text(signal.level, 60)}\n", style),
-        ("time   ", "dim"), (f"{clock_time(signal.timestamp)}\n", "text"),
-    ]  # fmt: skip
-    task_id = signal.context.get("task_id")
-    if task_id is not None:
-        head += [("task   ", "dim"), (f"{safe_text(task_id, 1_000)}\n", "text")]
-    payload = _limited(_fields(_in_order(signal.payload), 0))
-    around = _limited(_fields(context.items(), 0))
-    return [
-        *head, ("\n", "text"), *(payload or [("It says nothing more.\n", "dim")]),
-        *([("\n", "text"), *around] if around else []),
-    ]  # fmt: skip
-
-
-def _limited(lines: Iterator[Sequence[Fragment]]) -> list[Fragment]:
-    fragments = [fragment for line in islice(lines, _MOST_LINES) for fragment in line]
-    if next(lines, None) is not None:
-        fragments.append(("… there is more; the log has all of it.\n", "dim"))
-    return fragments
-
-
-def _fields(items: Iterable[tuple[Any, Any]], depth: int) -> Iterator[Sequence[Fragment]]:
-    for key, value in items:
-        yield from _field(f"{safe_text(key, 200)}: ", value, depth)
-
-
-def _field(name: str, value: Any, depth: int) -> Iterator[Sequence[Fragment]]:
-    """A name and its value, below each other where the value has parts of its own."""
-    indent = "  " * depth
-    head = (f"{indent}{name}", "dim")
-    has_parts = isinstance(value, Mapping | list | tuple) and bool(value)
-    if not has_parts:
-        text = _empty(value) if isinstance(value, Mapping | list | tuple) else _text(value)
-        lines = safe_block(text, _LONGEST_TEXT).split("\n")
-        yield [head, (f"{lines[0]}\n", "text")]
-        for line in lines[1:]:
-            yield [(f"{indent}  {line}\n", "text")]
-        return
-    yield [(f"{indent}{name.rstrip()}\n", "dim")]
-    if depth >= _DEEPEST:
-        yield [(f"{indent}  …\n", "dim")]
-    elif isinstance(value, Mapping):
-        yield from _fields(value.items(), depth + 1)
-    else:
-        for item in value:
-            yield from _field("- ", item, depth + 1)
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "none"
-    return value if isinstance(value, str) else _scalar(value)
-
-
-def _empty(value: Any) -> str:
-    return "{}" if isinstance(value, Mapping) else "[]"

@@ -24,10 +24,14 @@ class Symbols(NamedTuple):
     rule: str = "─"
     wrapped: str = "↪"
     dot: str = "·"
+    folded: str = "▸"
+    unfolded: str = "▾"
     bars: str = "▁▂▃▄▅▆▇"
 
 
-ASCII_SYMBOLS = Symbols("*", "?", ">", ".", "+", "x", "!", "~", "#", "/", "^", "*", "o", "-", "\\", "-", "_.:-=+*#")
+ASCII_SYMBOLS = Symbols(
+    "*", "?", ">", ".", "+", "x", "!", "~", "#", "/", "^", "*", "o", "-", "\\", "-", ">", "v", "_.:-=+*#"
+)
 """For terminals and fonts with ASCII only."""
 
 SIGNS = "".join(Symbols()) + "╭╮╰╯│━…"

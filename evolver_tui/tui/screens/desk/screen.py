@@ -58,9 +58,10 @@ class Desk(ViewScreen[DeskContext]):
         self.status = StatusLine(views, keymap.shown_key(TRY_NOW), plain=plain)
         self.queue = QueuePane(now, monotonic, receipts.words_of, plain=plain)
         selection_keys = f"{keymap.shown_key(COPY)} copies, {keymap.shown_key(BACK)} ends it"
-        self.card = ReviewCard(monotonic, selection_keys, plain=plain)
+        is_replay = settings.player is not None
+        self.card = ReviewCard(monotonic, selection_keys, is_replay=is_replay, plain=plain)
         self.feed = SignalFeed(plain=plain)
-        self.hub = HubPane(now, keymap.shown_key(CONNECT), plain=plain)
+        self.hub = HubPane(now, "" if is_replay else keymap.shown_key(CONNECT), plain=plain)
         self.notice_line = NoticeLine(keymap.shown_key(NOTICES), plain=plain)
         self.key_line = KeyLine(keymap.actions, plain=plain)
         self.bridge = Bridge()
@@ -121,6 +122,15 @@ class Desk(ViewScreen[DeskContext]):
         self._updates.attach(attention, monitor, presenter, presenting.cancel)
         self.watch(self.app, "app_focus", self._focus_changed, init=False)
         self.queue.attach(session.store)
+        self.feed.attach(session.store, session.id)
+        if context.settings.player is not None:
+            context.settings.player.on_back = self._forget_what_came
+
+    def _forget_what_came(self) -> None:
+        """What is told from here on leads to an earlier moment."""
+        self.bridge.take()
+        self.feed.clear()
+        self.bridge.jobs_changed(True)
 
     def _focus_changed(self, has_focus: bool) -> None:
         """The terminal got or lost the focus; nobody read meanwhile what came on the card."""
@@ -159,6 +169,11 @@ class Desk(ViewScreen[DeskContext]):
 
     def on_queue_pane_failed(self, event: QueuePane.Failed) -> None:
         """Say that the queue could not be read."""
+        event.stop()
+        self.context.say(str(event.error), "error")
+
+    def on_signal_feed_failed(self, event: SignalFeed.Failed) -> None:
+        """Say that the log could not be read."""
         event.stop()
         self.context.say(str(event.error), "error")
 

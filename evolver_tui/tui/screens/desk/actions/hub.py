@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 async def connect_at_start(desk: DeskContext) -> None:
     """Connect to the hub that was named outside, or let a person choose one. Raises EvolverError."""
     settings = desk.settings
+    if settings.player is not None:
+        return
     if settings.connect_url is not None:
         await desk.hubs.connect_to(settings.connect_url)
     elif settings.starts_with_sample:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.actions import Action
@@ -22,14 +23,50 @@ async def _open_signal(desk: DeskContext) -> None:
     """Show the lowest signal in sight in full."""
     from evolver_tui.tui.modals import SignalModal
 
-    feed = desk.feed
+    feed, was_paused = desk.feed, desk.feed.is_paused
     if feed.lowest is None:
         desk.say("There is no signal yet.")
         return
-    modal = SignalModal(desk.keymap, feed.lowest, feed.beside, to_task=TASK_OF_SIGNAL, now=desk.settings.monotonic)
+    feed.pause()  # else what lies beside it would be let go while it is read
+    modal = SignalModal(
+        desk.keymap, feed.lowest, feed.beside, on_show=feed.look_at, to_task=TASK_OF_SIGNAL, copies=COPY_SIGNAL,
+        copy=lambda value: desk.start(_copy_value(desk, value), COPY_SIGNAL.id), now=desk.settings.monotonic,
+    )  # fmt: skip
     chosen = await desk.ask(modal)
+    if not was_paused:
+        feed.follow()
     if chosen is not None:
         await _go_to_task_of(desk, chosen)
+
+
+async def _copy_signal(desk: DeskContext) -> None:
+    """Copy the lowest signal in sight in the canonical shape."""
+    from evolver_tui.core.signal import SignalEmittedEvent
+
+    if desk.feed.lowest is not None:
+        await _copy_value(desk, SignalEmittedEvent.from_signal(desk.feed.lowest).to_dict())
+
+
+async def _copy_value(desk: DeskContext, value: Any) -> None:
+    """Copy a JSON value without secrets, as an export has it."""
+    from evolver_tui.core.safe_text import safe_json
+    from evolver_tui.tui.drawing.selected_text import SelectedText
+
+    try:
+        clean = await desk.session.without_secrets(value)
+        text = safe_json(json.dumps(clean, indent=2, ensure_ascii=False, default=str))
+    except (ValueError, RecursionError):
+        desk.say("It cannot be copied: it is no JSON value.", "warning")
+        return
+    await desk.copy(SelectedText(text, text.count("\n") + 1, False))
+
+
+def _pause_feed(desk: DeskContext) -> None:
+    if desk.feed.is_paused:
+        desk.feed.follow()
+    else:
+        desk.feed.pause()
+    desk.layout.show_keys()
 
 
 async def _go_to_task(desk: DeskContext) -> None:
@@ -84,6 +121,14 @@ async def _export(desk: DeskContext) -> None:
 OPEN_SIGNAL: Action[DeskContext] = Action(
     "signal.open", "enter", "read", "Read the lowest signal in sight in full.", "Session", _open_signal, in_session(),
     panes=("feed",), footer=1,
+)  # fmt: skip
+COPY_SIGNAL: Action[DeskContext] = Action(
+    "signal.copy", "Y", "copy", "Copy the lowest signal in sight as JSON; in its dialog what is under the cursor.",
+    "Session", _copy_signal, in_session(_without_signal), panes=("feed",),
+)  # fmt: skip
+PAUSE_FEED: Action[DeskContext] = Action(
+    "feed.pause", "f", "pause", "Let the signals stand still, or follow the newest one again.", "Session", _pause_feed,
+    panes=("feed",), footer=3, is_on=lambda desk: desk.feed.is_paused, title_when_on="follow",
 )  # fmt: skip
 TASK_OF_SIGNAL: Action[DeskContext] = Action(
     "signal.task", "s", "its task", "Go to the task that the lowest signal in sight tells of.", "Session", _go_to_task,

@@ -43,6 +43,8 @@ class Status(NamedTuple):
     """What cannot be done with the database at this moment, in two words; empty while all can."""
     outage: OutageWords | None = None
     """What jobs share and does not work."""
+    replay: str = ""
+    """Where the replay of a session is; empty where one runs."""
 
 
 class StatusLine(Pane):
@@ -82,6 +84,8 @@ class StatusLine(Pane):
     def _groups(self, width: int) -> Iterator[list[Fragment]]:
         status = self._status
         needs_you: list[Fragment] = [(f" needs you {status.needs_you:,} ", "alarm"), ("  ", "text")]
+        if status.replay:
+            yield [(status.replay, "warn"), ("  ", "text")]
         if status.trouble:
             yield [(f"{self.symbols.rejected} {status.trouble}", "error"), ("  ", "text")]
         if status.outage is not None:
