@@ -280,6 +280,6 @@ def test_a_scrubber_gives_what_scrub_value_gives_however_often_it_is_asked() -> 
     scrubber = Scrubber(["hush-hush"])
     for value in (
         "hush-hush", "plain", "hush-hush" * 20, None, True, 3, 2.5, ("a", b"b"),
-        {"api_key": "plain", "password" * 30: "plain", "x": ["hush-hush", {"secret": ""}]}, {7: "sk-proj-Ab3dEf6hIj9lM"},
+        {"api_key": "plain", "password" * 30: "plain", "x": ["hush-hush", {"secret": ""}]}, {7: "sk-proj-Ab3dE"},
     ):  # fmt: skip
         assert scrubber(value) == scrubber(value) == scrub_value(value, ["hush-hush"])
