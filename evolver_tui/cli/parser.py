@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "export": "export",
     "replay": "replay",
     "rules": "rules",
+    "signals": "signals",
     "config": "config",
     "doctor": "doctor.command",
 }

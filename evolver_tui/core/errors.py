@@ -6,6 +6,7 @@ Messages are whole sentences that can be shown to a person as they are; `way_out
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Sequence
 from math import isfinite
 from typing import Final
 
@@ -75,6 +76,18 @@ class SignalNameError(UsageError, ValueError):
         super().__init__(
             f"{reprlib.repr(name)} is no name of a signal.",
             "Signals are named <domain>.<observation>, e.g. custom.ready_for_export.",
+        )
+
+
+class UnknownListener(UsageError):
+    """The config has no listener of this name."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        from evolver_tui.core.suggest import did_you_mean
+
+        super().__init__(
+            f"The config has no listener {reprlib.repr(name)}.",
+            did_you_mean(name, known, "listeners") if known else "Write a table [listeners.NAME].",
         )
 
 

@@ -83,3 +83,5 @@ class SignalName(StrEnum):
     RULE_LOADED = "rule.loaded"
     RULE_FIRED = "rule.fired"
     RULE_FAILED = "rule.failed"
+    LISTENER_UNDELIVERED = "listener.undelivered"
+    LISTENER_STOPPED = "listener.stopped"

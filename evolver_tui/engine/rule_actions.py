@@ -9,6 +9,7 @@ from typing import Final
 
 from evolver_tui.core.address import show_addresses
 from evolver_tui.core.errors import EvolverError, NotWaiting
+from evolver_tui.core.failure_run import SOME_TIMES
 from evolver_tui.core.job_marks import MarkChange
 from evolver_tui.core.rule import PAUSE, RULE, ActionKind, Firing, Rule, RuleAction
 from evolver_tui.core.safe_text import safe_text
@@ -18,7 +19,7 @@ from evolver_tui.core.signal_catalogue.rule_signals import RULE_FAILED, RULE_FIR
 from evolver_tui.engine.author.library import Library
 from evolver_tui.engine.inbox import Inbox
 from evolver_tui.engine.readers import JobReader
-from evolver_tui.engine.signals import SOME_TIMES, SignalBus
+from evolver_tui.engine.signals import SignalBus
 from evolver_tui.engine.subscription import Subscription
 
 _MOST_ERROR_CHARACTERS: Final = 300
@@ -26,11 +27,6 @@ _OF_JOBS: Final = frozenset((ActionKind.TAG, ActionKind.PRIORITY, ActionKind.REV
 
 Send = Callable[[str, Signal], None]
 """Hands a signal to the listener of this name. Raises EvolverError where there is none."""
-
-
-def no_listeners(name: str, signal: Signal) -> None:
-    """A `Send` where no listener has a name. Raises NotWaiting."""
-    raise NotWaiting(f"There is no listener {safe_text(name, 60)}.", "Name it in the config.")
 
 
 class RuleActions:

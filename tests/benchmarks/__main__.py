@@ -21,6 +21,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "routine": keys.beside_a_routine,
     "signals": signals.signals,
     "replay": replay.replay,
+    "webhook": signals.dead_webhook,
     "feed": screen_cost.feed,
     "preview": screen_cost.preview,
     "durable": durable.durable,
