@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -389,7 +390,7 @@ def known_rules(workspace: Workspace, file: Path | None = None) -> RuleSet:
     from evolver_tui.adapters.rules.expression import compile_expression
     from evolver_tui.settings.rule_file import read_rules
 
-    return read_rules(file or workspace.paths.rules_file, compile_expression)
+    return read_rules(file or workspace.paths.rules_file, compile_expression, tuple(workspace.config.listeners))
 
 
 def known_routines(workspace: Workspace) -> FoundRoutines:

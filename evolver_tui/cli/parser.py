@@ -27,9 +27,9 @@ COMMANDS: Mapping[str, str] = {
     "jobs": "jobs.command",
     "sessions": "sessions.command",
     "export": "export",
+    "signals": "signals",
     "replay": "replay",
     "rules": "rules",
-    "signals": "signals",
     "config": "config",
     "doctor": "doctor.command",
 }

@@ -142,7 +142,12 @@ class Session:
             library=parts.library, on_change=self._on_own_change, on_cancel=self.workers.drop,
         )  # fmt: skip
         actions = RuleActions(
-            self.bus, hub=self.hub, inbox=self.inbox, jobs=parts.store, library=parts.library, send=self.listeners.send
+            self.bus,
+            hub=self.hub,
+            inbox=self.inbox,
+            jobs=parts.store,
+            library=parts.library,
+            send=self.listeners.send,
         )
         self.rules = Rules(parts.rule_file, self.bus, parts.clock, session_id=parts.id, actions=actions)
         if parts.author is not None:

@@ -51,6 +51,34 @@ def test_a_webhook_of_a_real_stream_is_signed_and_whole(tmp_path: Path) -> None:
     assert not (tmp_path / "data" / "undelivered").exists()
 
 
+RULE = """
+[[rule]]
+name = "enough"
+when = "task.queued"
+if = { priority = "high" }
+then = { intake = "pause", send = "ops" }
+"""
+
+
+def test_a_rule_holds_a_real_hub_back_and_a_webhook_hears_of_it(tmp_path: Path) -> None:
+    with Receiver() as receiver, in_thread(a_hub(SUMMARIZE, GENERATE)) as hub:
+        (tmp_path / "config").mkdir()
+        config = CONFIG.replace("task.*", "rule.fired").format(url=receiver.url, folder=tmp_path)
+        (tmp_path / "config" / "config.toml").write_text(config)
+        (tmp_path / "config" / "rules.toml").write_text(RULE)
+        (tmp_path / "config" / "secrets.toml").write_text(f'OPS_SECRET = "{SECRET}"\n')
+        (tmp_path / "config" / "secrets.toml").chmod(0o600)
+        with Connect(tmp_path, {"hub_url": hub.url}, "--home", str(tmp_path)) as process:
+            sent, fired = receiver.wait_for(2)
+            process.finish()
+    assert sent.event["type"] == "evolver.task.queued"
+    assert sent.event["data"]["payload"]["priority"] == "high"
+    assert sent.event["data"]["context"]["rule"] == "enough"
+    assert fired.event["data"]["payload"]["actions"] == ["pause intake", "send to ops"]
+    logged = [json.loads(line) for line in (tmp_path / "signals.jsonl").read_text().splitlines()]
+    assert "intake.paused" in [each["name"] for each in logged]
+
+
 def test_kill_9_loses_what_waited_and_nothing_that_was_put_aside(tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "config.toml").write_text(CONFIG.format(url="http://127.0.0.1:1/", folder=tmp_path))

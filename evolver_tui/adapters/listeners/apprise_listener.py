@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -54,9 +55,7 @@ class AppriseMessages:
             self._pace.hear(signal)
 
     def close(self, seconds: float) -> None:
-        """Send what was held back, unless nothing was sent so far."""
-        import threading
-
+        """Send what was held back, as far as that works within some seconds."""
         end = threading.Thread(target=self._pace.flush, daemon=True)
         end.start()
         end.join(seconds)

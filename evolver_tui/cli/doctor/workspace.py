@@ -273,8 +273,8 @@ def all_of(workspace: Workspace, *, online: bool) -> list[Examination]:
         Examination("database", lambda: database(workspace)),
         Examination("library", lambda: library(workspace)),
         Examination("tools", lambda: extensions(workspace)),
-        Examination("rules", lambda: rules(workspace)),
         Examination("listeners", lambda: listeners(workspace)),
+        Examination("rules", lambda: rules(workspace)),
         Examination("box", box, BOX_SECONDS, "Something holds new processes up: look at what else runs here."),
         Examination("hub", lambda: hub(workspace, online=online), HUB_SECONDS, "Check the URL and the network."),
         Examination(
