@@ -12,6 +12,7 @@ from typing import Any
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import DATABASE, StoreBroken, StoreError
 from evolver_tui.core.outage import Outage
+from evolver_tui.core.session_figures import SessionFigures
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.signal_catalogue.conversation_signals import SessionSummary
 from evolver_tui.core.signal_catalogue.session_signals import (
@@ -136,7 +137,7 @@ class Session:
             parts.store, self.bus, session_id=parts.id, person=parts.person, host=parts.host, new_id=parts.new_id,
             library=parts.library, on_change=self._on_own_change, on_cancel=self.workers.drop,
         )  # fmt: skip
-        self.past = PastSessions(parts.store, parts.processes, parts.clock.now)
+        self.past = PastSessions(parts.store, parts.processes, parts.clock.now, self._counted)
         """The sessions of this database, this one among them."""
         self.manual_runs = ManualRuns(parts.runs, self.bus, parts.person, dry_seconds=parts.try_seconds)
         self.box: BoxStanding | None = None
@@ -375,6 +376,9 @@ class Session:
         await write_export(self.store, session_id, format, path, secrets, way_out)
         self.bus.emit(SESSION_EXPORTED({"path": str(path), "format": format}))
         return path
+
+    def _counted(self, session_id: str) -> SessionFigures | None:
+        return self.conversation.figures if session_id == self.id else None
 
     async def delete_past(self, record: SessionRecord, *, may_live: bool = False) -> int:
         """Delete a session that is over; returns how many signals it had. Raises SessionLives, StoreError.
