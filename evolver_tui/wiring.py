@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from evolver_tui.adapters.nodes.runner import NodeRunner
     from evolver_tui.adapters.routines.plugins import FoundRoutines
     from evolver_tui.adapters.sample_hub.hub import SampleHub
+    from evolver_tui.core.rule import RuleSet
     from evolver_tui.engine.author.author import Author, AutoReview
     from evolver_tui.engine.author.backend import Backend
     from evolver_tui.engine.clock import Clock
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from evolver_tui.engine.link import Link, LinkListener, LinkMaker
     from evolver_tui.engine.node_runs import NodeRuns
     from evolver_tui.engine.past_sessions import PastSessions
+    from evolver_tui.engine.rules import RuleFile
     from evolver_tui.engine.sandbox import Sandbox
     from evolver_tui.engine.session import Session
     from evolver_tui.engine.signal_log import LogReader
@@ -162,6 +164,7 @@ def make_session(
             new_id=_new_id,
             exports=workspace.paths.exports,
             secrets=lambda: known_secrets(workspace),
+            rule_file=_rule_file(workspace) if for_session is None else None,
             listeners=_listeners(workspace) if for_session is None else (),
             attach_installed=attach_installed if for_session is None else lambda registry: (),
             limits=ConversationLimits(waits.generation_seconds, waits.answer_seconds),
@@ -170,6 +173,12 @@ def make_session(
             notices=notices,
         )
     )
+
+
+def _rule_file(workspace: Workspace) -> RuleFile:
+    from evolver_tui.adapters.rules.rule_file import FollowedRules
+
+    return FollowedRules(workspace.paths.rules_file, lambda: known_rules(workspace))
 
 
 def _listeners(workspace: Workspace) -> tuple[SignalFile, ...]:
@@ -347,6 +356,14 @@ def known_tools(workspace: Workspace) -> ToolFolder:
     from evolver_tui.tools.definitions import BUILT_IN_TOOLS
 
     return load_tools(workspace.paths.tools, BUILT_IN_TOOLS)
+
+
+def known_rules(workspace: Workspace, file: Path | None = None) -> RuleSet:
+    """The rules of this workspace, or of a file, and what is wrong with others."""
+    from evolver_tui.adapters.rules.expression import compile_expression
+    from evolver_tui.settings.rule_file import read_rules
+
+    return read_rules(file or workspace.paths.rules_file, compile_expression)
 
 
 def known_routines(workspace: Workspace) -> FoundRoutines:

@@ -6,6 +6,7 @@ import gc
 import io
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,8 +146,20 @@ def _console_settings(options: ConsoleOptions, workspace: Workspace) -> DeskSett
         remember_url=lambda url: save_state(state_file, load_state(state_file)._replace(hub_url=url)),
         sample_hub=Demo(workspace, is_alone=options.demo).start,
         editor=lambda: editor_command(workspace.config.desk, os.environ),
+        replay=partial(_replay, options),
         run_options=_run_options(options, workspace),
     )
+
+
+def _replay(options: ConsoleOptions, session_id: str) -> list[str]:
+    """What shows a session again that lies where this line looks. A session's id begins with no dash."""
+    places = {"--home": options.home, "--nodes": options.nodes}
+    given = [f"{name}={os.path.abspath(os.path.expanduser(place))}" for name, place in places.items() if place]
+    if options.database:
+        given.append(f"--database={options.database.for_connecting()}")
+    if options.demo:
+        given.append("--demo")
+    return [sys.executable, "-P", "-m", "evolver_tui", "replay", *given, session_id]
 
 
 def _run_options(options: ConsoleOptions, workspace: Workspace) -> str:

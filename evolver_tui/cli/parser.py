@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "sessions": "sessions.command",
     "export": "export",
     "replay": "replay",
+    "rules": "rules",
     "config": "config",
     "doctor": "doctor.command",
 }

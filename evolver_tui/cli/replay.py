@@ -6,7 +6,6 @@ import gc
 import io
 import math
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from evolver_tui.cli.arguments import Subparsers, call, workspace_or_demo_arguments
 from evolver_tui.cli.exit_codes import ExitCode
 from evolver_tui.cli.options import Options
-from evolver_tui.core.errors import UsageError
+from evolver_tui.cli.output import tell
+from evolver_tui.core.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from evolver_tui.engine.replay.recording import Recording
@@ -55,6 +55,7 @@ def run(options: ReplayOptions) -> int:
     from evolver_tui.adapters.system_clock import SystemClock
     from evolver_tui.engine.replay.player import Player
     from evolver_tui.engine.replay.replay_session import ReplaySession
+    from evolver_tui.tui.actions import with_own_keys
     from evolver_tui.tui.app import EvolverApp
     from evolver_tui.tui.views import actions_of, replay_views
 
@@ -63,6 +64,10 @@ def run(options: ReplayOptions) -> int:
     replay = ReplaySession(player)
     settings = desk_settings(options.find_workspace(), options.theme)
     keys = {action.id: settings.key_overrides.get(action.id, action.key) for action in actions_of(views)}
+    try:
+        with_own_keys(actions_of(views), keys)
+    except ConfigError:  # a key of theirs goes through the replay here
+        keys = {}
     settings = settings._replace(
         player=player, now=lambda: player.now, has_bell=False, has_title=False, key_overrides=keys
     )
@@ -70,8 +75,7 @@ def run(options: ReplayOptions) -> int:
     result = app.run()
     if recording.unreadable:
         lines = "1 line" if recording.unreadable == 1 else f"{recording.unreadable:,} lines"
-        first = f"the first is line {recording.first_unreadable:,}"
-        print(f"{lines} of the log could not be read, {first}.", file=sys.stderr)
+        tell(f"{lines} of the log could not be read, the first is line {recording.first_unreadable:,}.")
     return ExitCode.DONE if result is None else result
 
 

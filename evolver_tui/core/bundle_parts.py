@@ -105,5 +105,6 @@ _BUNDLE: Final[dict[str, Shape]] = {
         "deferred_events": [{"event_name": is_text, "data": is_object, "timestamp": is_time}],
         "shared_data": is_object,
         "shared_log": [is_object],
+        "marks?": is_object,
     },
 }

@@ -54,6 +54,18 @@ class ConfigError(UsageError):
     """A config file, theme or keymap that cannot be used; names file, key and the nearest known key."""
 
 
+class ConditionError(EvolverError):
+    """It cannot be told of a signal whether it is what a rule looks for.
+
+    Args:
+        is_final: the rule had better not look again: that takes too long.
+    """
+
+    def __init__(self, message: str, way_out: str = "", *, is_final: bool = False) -> None:
+        super().__init__(message, way_out)
+        self.is_final = is_final
+
+
 class SignalNameError(UsageError, ValueError):
     """What is to be the name of a signal is none."""
 
@@ -176,6 +188,16 @@ class NodeError(EvolverError):
 
 class NodeChanged(NodeError):
     """The bytes on disk are not the approved ones; a review has to come first."""
+
+
+class NodeSetAside(NodeError):
+    """A node that a rule or a person wants nobody to run for now."""
+
+    def __init__(self, node_id: str, by: str) -> None:
+        super().__init__(
+            f"{node_id} was set aside by {by}, so that nobody runs it.",
+            f"Look at it, then reinstate it: evolver-tui nodes reinstate {node_id}.",
+        )
 
 
 class NameNotTyped(NodeError):

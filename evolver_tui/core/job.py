@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from evolver_tui.core.job_marks import JobMarks
 from evolver_tui.core.worker_identity import NOBODY, WorkerIdentity
 
 if TYPE_CHECKING:  # the first frame shows rows and no tasks
@@ -151,3 +152,5 @@ class JobDetail:
     """How many events are told when it is taken up again."""
     session_id: str = ""
     """The session in which it came in; its log tells of the job."""
+    marks: JobMarks = JobMarks()
+    """What rules or people put on it."""

@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Final
 
 from evolver_tui.core.job import JobState
-from evolver_tui.core.task import Task
+from evolver_tui.core.task import priority_rank
 
 _SECTION_BITS: Final = 56
 _CLASS_BITS: Final = 52
@@ -67,9 +67,14 @@ def running_rank(job: int) -> int:
     return Section.RUNNING.first | job
 
 
-def new_rank(job: int, task: Task) -> int:
+def new_rank(job: int, priority: str) -> int:
     """The place of a job that nobody has begun: by priority, then by arrival."""
-    return Section.PENDING.first | (1 + task.priority_rank) << _CLASS_BITS | job
+    return Section.PENDING.first | (1 + priority_rank(priority)) << _CLASS_BITS | job
+
+
+def is_new(rank: int) -> bool:
+    """Whether it is the place of a job that nobody has begun."""
+    return Section.PENDING.first | 1 << _CLASS_BITS <= rank < Section.PENDING.end
 
 
 def resumed_rank(since: float) -> int:

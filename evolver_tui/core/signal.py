@@ -83,6 +83,8 @@ class SignalContext(TypedDict, total=False):
     """Who observed it, only where that is not the program."""
     backend: str
     """Which model said so, only for what a model says."""
+    rule: str
+    """Which rule brought it about, only where one did."""
     process: str
     """Which process it is, only for what tells that a session began."""
 

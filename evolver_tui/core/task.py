@@ -17,7 +17,7 @@ from evolver_tui.core.task_fields import (
     listed,
 )
 
-__all__ = ["LONGEST_ID", "PRIORITIES", "TASK_TYPES", "LanguagePair", "Task", "kept_id"]
+__all__ = ["LONGEST_ID", "PRIORITIES", "TASK_TYPES", "LanguagePair", "Task", "kept_id", "priority_rank"]
 
 LONGEST_ID = 600
 """Characters of an id: four bytes each at most, and PostgreSQL's indexes hold 2,704."""
@@ -52,11 +52,6 @@ class Task:
     def given_id(self) -> str:
         """The id the hub gave, or "unknown": the name spec 000's events use."""
         return self.id if task_id(fields_of(self.raw).get("id")) else "unknown"
-
-    @property
-    def priority_rank(self) -> int:
-        """0 for high, 1 for medium and anything unknown, 2 for low."""
-        return {"high": 0, "low": 2}.get(self.priority, 1)
 
     @property
     def is_completed(self) -> bool:
@@ -125,6 +120,11 @@ def task_id(value: object) -> str:
 def bare_value(value: object) -> object:
     """What Newtonsoft's TypeNameHandling may have put a type around; None for another object."""
     return value.get("$value") if isinstance(value, dict) else value
+
+
+def priority_rank(priority: str) -> int:
+    """0 for high, 1 for medium and anything unknown, 2 for low."""
+    return {"high": 0, "low": 2}.get(priority, 1)
 
 
 def kept_id(given: str) -> str:

@@ -8,16 +8,19 @@ from collections.abc import Callable, Sequence
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.decision import Decision
 from evolver_tui.core.errors import NotWaiting
+from evolver_tui.core.job_marks import MarkChange
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
 from evolver_tui.core.question_kinds import KINDS, kind_of
-from evolver_tui.core.signal import Observation, Signal
+from evolver_tui.core.signal import Observation, Signal, SignalContext
 from evolver_tui.core.signal_catalogue.task_signals import (
     JOB_CANCELLED,
     JOB_EXPORTED,
     JOB_IMPORTED,
+    JOB_MARKED,
     JOB_RESTORED,
     TASK_RETRIED,
     JobImported,
+    JobMarkedBy,
 )
 from evolver_tui.engine.author.library import Library
 from evolver_tui.engine.inbox_store import InboxStore
@@ -153,6 +156,28 @@ class Inbox:
         await self._store.restore(job, session_id, signals)
         self._tell(signals)
 
+    async def mark(self, job: int, change: MarkChange, *, rule: str) -> bool:
+        """Put something on a job; False where it is there already.
+
+        Args:
+            rule: which one wants that.
+
+        Raises:
+            NotWaiting: there is no such job, or it was moved away.
+        """
+        payload: JobMarkedBy = {"by": f"rule {rule}", "note": change.note}
+        if change.tags:
+            payload["tags"] = list(change.tags)
+        if change.priority:
+            payload["priority"] = change.priority
+        if change.needs_review:
+            payload["needs_review"] = True
+        session_id, signals = await self._stamped(job, JOB_MARKED(payload), rule=rule)
+        is_changed = await self._store.mark(job, change, session_id, signals)
+        if is_changed:
+            self._tell(signals)
+        return is_changed
+
     async def export_job(self, job: int) -> Bundle:
         """Let a waiting job leave for another machine; the same bundle again for one that left. Raises NotWaiting."""
         bundle_id = self._new_id()
@@ -175,13 +200,16 @@ class Inbox:
         self._tell(signals)
         return job
 
-    async def _stamped(self, job: int, observation: Observation) -> tuple[str, tuple[Signal, ...]]:
+    async def _stamped(self, job: int, observation: Observation, rule: str = "") -> tuple[str, tuple[Signal, ...]]:
         """The session whose log tells of this, and the signal that does. Raises NotWaiting for an unknown job."""
         detail = await self._store.job(job)
         if detail is None:
             raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
         session_id = self._session_id if self._has_session else detail.session_id
-        return session_id, (self._bus.stamp(observation, task_id=detail.row.task_id, job=job, session_id=session_id),)
+        context: SignalContext = {"task_id": detail.row.task_id, "job": job, "session_id": session_id}
+        if rule:
+            context["rule"] = rule
+        return session_id, (self._bus.stamp(observation, **context),)
 
     def _tell(self, signals: Sequence[Signal]) -> None:
         self._bus.relay(signals)

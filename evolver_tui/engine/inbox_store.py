@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.job import JobDetail
+from evolver_tui.core.job_marks import MarkChange
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.signal import Signal
 
@@ -49,6 +50,11 @@ class InboxStore(Protocol):
 
         Raises:
             NotWaiting: it is neither rejected nor cancelled, no person's answer rejected it, or it is unknown.
+        """
+
+    async def mark(self, job: int, change: MarkChange, session_id: str, signals: Sequence[Signal] = ()) -> bool:
+        """Change a job's marks, and its place in the queue with its priority; False, and no signal, where that changes
+        nothing. Raises NotWaiting for a job that is unknown or moved away.
         """
 
     async def export_job(

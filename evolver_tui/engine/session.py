@@ -39,6 +39,7 @@ from evolver_tui.engine.link import LinkMaker
 from evolver_tui.engine.manual_runs import ManualRuns
 from evolver_tui.engine.node_runs import NodeRuns
 from evolver_tui.engine.past_sessions import PastSessions, Processes, delete_session
+from evolver_tui.engine.rules import RuleFile, Rules, Send, no_listeners
 from evolver_tui.engine.sandbox import BoxStanding, Sandbox
 from evolver_tui.engine.signal_log import SessionRecord
 from evolver_tui.engine.signals import Listener, SignalBus, SignalRegistry
@@ -89,6 +90,10 @@ class SessionParts:
     """The folder in which exports without a path of their own are written."""
     secrets: Callable[[], Sequence[str]]
     """What must never stand in an export."""
+    rule_file: RuleFile | None = None
+    """Where the rules stand; None for none."""
+    send: Send = no_listeners
+    """Hands a signal to the listener of a name, for rules."""
     listeners: Sequence[Listener] = ()
     """Called with every signal, each in a thread of its own, as long as the session lasts."""
     attach_installed: Callable[[SignalRegistry], Sequence[str]] = lambda registry: ()
@@ -137,6 +142,12 @@ class Session:
             parts.store, self.bus, session_id=parts.id, person=parts.person, host=parts.host, new_id=parts.new_id,
             library=parts.library, on_change=self._on_own_change, on_cancel=self.workers.drop,
         )  # fmt: skip
+        self.rules = Rules(
+            parts.rule_file, self.bus, parts.clock, session_id=parts.id, hub=self.hub, inbox=self.inbox,
+            jobs=parts.store, library=parts.library, send=parts.send,
+        )  # fmt: skip
+        if parts.author is not None:
+            parts.author.needs_person = self.rules.needs_review
         self.past = PastSessions(parts.store, parts.processes, parts.clock.now, self._counted)
         """The sessions of this database, this one among them."""
         self.manual_runs = ManualRuns(parts.runs, self.bus, parts.person, dry_seconds=parts.try_seconds)
@@ -177,6 +188,7 @@ class Session:
         if parts.is_recorded:  # else the session that it works for hears all this itself
             self.conversation.open()
         self.hub.open(on_message)
+        await self.rules.open()
         self.workers.open()
         if parts.is_recorded:
             backend = parts.backend.info.label if parts.backend is not None else "none"
@@ -201,6 +213,7 @@ class Session:
         else:
             self.workers.interrupt()
         await self.workers.close()
+        await self.rules.close()
         if self._logging is not None:
             self._logging.cancel()
         if self._finding_box is not None:

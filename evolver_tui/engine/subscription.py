@@ -10,7 +10,7 @@ from evolver_tui.core.address import Address
 from evolver_tui.core.errors import StoreBroken
 from evolver_tui.core.link_state import LinkPhase, LinkState
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.core.signal import SignalType
+from evolver_tui.core.signal import SignalContext, SignalType
 from evolver_tui.core.signal_catalogue.hub_signals import (
     HUB_CONNECTED,
     HUB_CONNECTING,
@@ -22,6 +22,7 @@ from evolver_tui.core.signal_catalogue.hub_signals import (
     HUB_RETRY_SCHEDULED,
     INTAKE_PAUSED,
     INTAKE_RESUMED,
+    IntakeHeld,
     LinkChanged,
 )
 from evolver_tui.engine.away import Away
@@ -82,6 +83,8 @@ class Subscription:
         self._unheard: dict[str, int] = {}
         self._subscribed = ""
         self._has_heard = False
+        self.paused_by = ""
+        """The rule that holds the hub's messages back; empty where a person does, or nobody."""
         self.intake: Intake
 
     def open(self, on_message: MessageHook = lambda message: None) -> None:
@@ -159,10 +162,17 @@ class Subscription:
         if self._link is not None:
             self._link.retry_now()
 
-    def pause(self, paused: bool) -> None:
-        """Stop or resume taking tasks from the hub; the hub's flow control holds them back meanwhile."""
+    def pause(self, paused: bool, rule: str = "") -> None:
+        """Stop or resume taking tasks from the hub; the hub's flow control holds them back meanwhile.
+
+        Args:
+            rule: which one does so; empty for a person.
+        """
+        self.paused_by = rule if paused else ""
         self.intake.pause(paused)
-        self._bus.emit(INTAKE_PAUSED({}) if paused else INTAKE_RESUMED({}))
+        context: SignalContext = {"rule": rule} if rule else {}
+        held: IntakeHeld = {"rule": rule} if rule else {}
+        self._bus.emit(INTAKE_PAUSED(held) if paused else INTAKE_RESUMED(held), **context)
 
     # --- what a link tells
 

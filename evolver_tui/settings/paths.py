@@ -30,6 +30,11 @@ class Paths(NamedTuple):
         return self.config / "config.toml"
 
     @property
+    def rules_file(self) -> Path:
+        """What is to be done when a signal tells of something."""
+        return self.config / "rules.toml"
+
+    @property
     def themes(self) -> Path:
         """The folder of a person's own theme files."""
         return self.config / "themes"

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 from textual.notifications import Notification
 from textual.screen import ModalScreen, Screen
 
+from evolver_tui.core.errors import EvolverError
+from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.actions import Keymap, Work
 from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.tui.drawing.pane import Pane, pane_of
@@ -124,6 +126,19 @@ class ViewContext:
         from evolver_tui.tui.editor import edit_text
 
         return await edit_text(self._app, command, text, file_name)
+
+    async def show_replay(self, session_id: str) -> None:
+        """Show a session again, as it went, in this one's place until a person leaves it. Raises EvolverError."""
+        from evolver_tui.tui.lending import run_in_terminal
+
+        replay = self.settings.replay
+        if replay is None:
+            self.say(f"In another terminal: evolver-tui replay{self.settings.run_options} {safe_text(session_id, 100)}")
+            return
+        try:
+            await run_in_terminal(self._app, replay(session_id), "The replay")
+        except OSError as error:
+            raise EvolverError(f"The replay cannot be started: {error.strerror}.") from None
 
     def open_palette(self) -> None:
         """Let a person find a command by its name."""

@@ -43,6 +43,8 @@ class DeskSettings(NamedTuple):
     """The database, as shown: its file or its address."""
     editor: Callable[[], Sequence[str]] | None = None
     """Finds the editor's program and arguments, to which the file's path is added. May raise ConfigError."""
+    replay: Callable[[str], Sequence[str]] | None = None
+    """The program and arguments that show a session of this database again, by the session's id."""
     nodes_folder: str = ""
     """Where approved nodes lie, as shown on the card."""
     run_options: str = ""

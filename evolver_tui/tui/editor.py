@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from textual.app import App, SuspendNotSupported
+from textual.app import App
 
 from evolver_tui.core.errors import EvolverError
+from evolver_tui.tui.lending import run_in_terminal
 
 LARGEST = 1_000_000
 """Bytes that are read back."""
@@ -33,34 +33,12 @@ async def edit_text(app: App[Any], command: Sequence[str], text: str, file_name:
     try:
         path.touch(mode=0o600)
         path.write_text(text, encoding="utf-8", errors="surrogatepass", newline="")
-        await _run(app, [*command, str(path)])
+        await run_in_terminal(app, [*command, str(path)], "The editor")
         return _read(path)
     except OSError as error:
         raise EvolverError(f"The text could not be handed to the editor: {error.strerror}.") from None
     finally:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-
-async def _run(app: App[Any], words: Sequence[str]) -> None:
-    with _terminal_lent(app):
-        process = await asyncio.create_subprocess_exec(*words)
-        code = await process.wait()
-    if code != 0:
-        how = f"ended with code {code}" if code > 0 else f"was stopped by signal {-code}"
-        raise EvolverError(f"The editor {how}.", "Nothing was changed.")
-
-
-@contextlib.contextmanager
-def _terminal_lent(app: App[Any]) -> Iterator[None]:
-    """Give the terminal away: nothing is drawn, and ctrl+c belongs to the editor, as the console knows."""
-    if app.is_headless:
-        yield
-        return
-    try:
-        with app.batch_update(), app.suspend():
-            yield
-    except SuspendNotSupported:
-        raise EvolverError("The editor needs a terminal.", "Start the console in one.") from None
 
 
 def _read(path: Path) -> str:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from tests.benchmarks import box, durable, ends, figures, intake, keys, scale, screen_cost, signals, start
+from tests.benchmarks import box, durable, ends, figures, intake, keys, replay, scale, screen_cost, signals, start
 
 Measurement = Callable[[bool], Iterator[figures.Row]]
 
@@ -20,6 +20,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "keys": keys.streaming,
     "routine": keys.beside_a_routine,
     "signals": signals.signals,
+    "replay": replay.replay,
     "feed": screen_cost.feed,
     "preview": screen_cost.preview,
     "durable": durable.durable,

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DATABASE = ("sqlmodel", "sqlalchemy", "pydantic", "psycopg", "sqlite3")
 NETWORK = ("httpx", "signalrcore", "websockets", "httpx_sse")
-EXTRAS = ("keyring", "fsspec", "s3fs", "botocore", "langgraph", "langchain_core")
+EXTRAS = ("keyring", "fsspec", "s3fs", "botocore", "langgraph", "langchain_core", "cel_expr_python")
 SCREEN = ("textual", "rich", "pygments")
 FORMS = ("jsonschema_rs",)
 VENDORS = frozenset({*DATABASE, *NETWORK, *EXTRAS, *SCREEN, *FORMS} - {"sqlite3"})
@@ -76,6 +76,7 @@ DOORS = {
     "evolver_tui.adapters.sandbox.box": "",
     "evolver_tui.adapters.routines.langgraph": "",
     "evolver_tui.adapters.routines.plugins": "",
+    "evolver_tui.adapters.rules.expression": "",
     "evolver_tui.adapters.sample_hub.hub": "websockets",
     "evolver_tui.adapters.signalr.link": "signalrcore websockets",
     "evolver_tui.adapters.signalr.probe": "",

@@ -62,6 +62,9 @@ DOORS = {
 
 TELLING = {
     "connect.py": ["tell(_line(event))"],
+    "replay.py": [  # numbers alone
+        "tell(f'{lines} of the log could not be read, the first is line {recording.first_unreadable:,}.')"
+    ],
     "worker.py": [
         "tell(' '.join(filter(None, (safe_text(word, 500) for word in words))))",
         "tell('evolver-tui: Its end took too long and was cut off. What it held goes on in another worker.')",
@@ -87,7 +90,7 @@ HARMLESS = {
     "palette.py": {"entry.name", "action.title"},  # actions', and a theme's, whose name is checked
     "themes.py": {"theme.name"},
     "views.py": {"self.id"},
-    "modals/inbox_list.py": {"row.risk"},  # joined with others, and then safe
+    "modals/inbox_list.py": {"row.risk", "self.symbols.rule"},  # joined with others, and then safe; a line
     "modals/signal_modal.py": {"self._to_task.title", "self._copies.title"},  # the program's own
     "question_kinds/review.py": {"subject.draft.node_id"},  # whoever asks for it gates it
     "drawing/selectable.py": {"chosen.text"},  # what is drawn already
@@ -98,10 +101,12 @@ HARMLESS = {
     "screens/desk/actions/jobs.py": {"row.task_name"},  # the body of a ConfirmModal
     "screens/desk/actions/review.py": {"review.draft.node_id"},  # titles of such
     "screens/desk/panes/card_content.py": {"retry.error", "facts.worker", "row.priority", "saved.node_id"},
-    "screens/desk/panes/review_card.py": {"content.title"},  # CardContent is made of safe parts
+    "screens/desk/panes/review_card.py": {"content.title", "self.symbols.rule"},  # made of safe parts; a line
     "screens/desk/actions/box.py": {"box.tier"},  # one of three words
     "screens/desk/panes/status_line.py": {"status.session_id", "status.author", "status.tier"},  # safe since set
     "screens/history/panes/session_table.py": {"record.id", "symbols.asks"},  # looked into; the program's own
+    "screens/desk/panes/queue_row.py": {"symbols.rule"},  # a line
+    "screens/desk/outage_words.py": {"self.when"},  # the program's own words
     "drawing/value_tree.py": {"row.name"},  # safe since the row was made
     "drawing/page.py": {"paragraph.text"},  # an Entry's, which is made of safe parts
 }

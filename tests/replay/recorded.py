@@ -36,6 +36,20 @@ LOW: Mapping[str, Any] = {
 }
 
 
+RULES = """
+[[rule]]
+name = "low is urgent"
+when = "task.queued"
+if = { priority = "low" }
+then = { priority = "high", tag = "hurry", review = true }
+
+[[rule]]
+name = "enough"
+when = "question.answered"
+then = { intake = "pause" }
+"""
+
+
 class Desk:
     """All that a database says of its jobs, as the desk reads it."""
 
@@ -68,8 +82,10 @@ async def decide(session: Session, watch: Watch, task_id: str, kind: DecisionKin
 
 
 async def eventful_session(folder: Path) -> tuple[Desk, Path]:
-    """A session with approvals, rejects, a question, a cancel and restores; how it stood, and its log."""
+    """A session with approvals, rejects, a question, a cancel, restores and rules; how it stood, and its log."""
     place = workspace_in(folder)
+    place.paths.rules_file.parent.mkdir(parents=True)
+    place.paths.rules_file.write_text(RULES)
     async with running(place) as (session, watch):
         await send(session, SUMMARIZE, GENERATE, TRANSLATE, dict(VAGUE), dict(DONE))
         await decide(session, watch, "task-1", DecisionKind.APPROVE)
@@ -87,7 +103,7 @@ async def eventful_session(folder: Path) -> tuple[Desk, Path]:
         await session.inbox.restore((await row_of(session, "task-6")).job)
         await session.inbox.answer(question.id, Answer(AnswerAction.DECLINE))
         await watch.until("task.completed", task_id="task-4")
-        session.hub.pause(True)
+        await session.rules.settled()
         desk, session_id = await Desk.of(session.store), session.id
         path = folder / "session.jsonl"
         await session.store.flush_log()

@@ -44,4 +44,5 @@ async def test_the_end_of_a_replay_is_the_end_of_the_session(tmp_path: Path) -> 
         if asked is not None and shown_question is not None:
             assert replace(shown_question, asked_at=0.0) == replace(asked, asked_at=0.0)
         assert dict(shown.journals[job]) == dict(real.journals[job])
-    assert replay.hub.is_paused
+    assert (replay.hub.is_paused, replay.hub.paused_by) == (True, "enough")
+    assert sum(bool(detail.marks.tags) for detail in real.details.values()) == 2

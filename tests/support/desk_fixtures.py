@@ -21,10 +21,12 @@ from evolver_tui.settings.workspace import Workspace
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.decision_keys import SECONDS_AFTER_A_WORD, SECONDS_TO_CONFIRM
 from evolver_tui.tui.desk_settings import DeskSettings
+from evolver_tui.tui.drawing.pane import Pane
 from evolver_tui.tui.modals import Modal
 from evolver_tui.tui.screens.desk.panes.queue_pane import QueuePane
 from evolver_tui.tui.screens.desk.screen import Desk
 from evolver_tui.tui.themes import variable_defaults
+from evolver_tui.tui.views import VIEWS, View
 from evolver_tui.wiring import make_runner, make_session
 from tests.support.boxes import SteadySandbox
 from tests.support.sessions import PATIENCE_SECONDS, send, workspace_in
@@ -158,6 +160,12 @@ class Console:
         assert len(strips) == height
         return "\n".join(strip.text[:width] for strip in strips)
 
+    def text_of(self, pane: Pane) -> str:
+        """What stands in a pane."""
+        region = pane.region
+        strips = self.app.screen._compositor.render_strips()[region.y : region.bottom]
+        return "\n".join(strip.crop(region.x, region.right).text for strip in strips)
+
 
 @asynccontextmanager
 async def console(
@@ -167,6 +175,7 @@ async def console(
     make: Callable[[], Session] | None = None,
     session_in: Callable[[Workspace], Session] = steady_session,
     first: tuple[Sequence[QueueRow], QueueCounts | None] = ((), None),
+    views: Sequence[View] = VIEWS,
     **settings: Any,
 ) -> AsyncIterator[Console]:
     """The console on a home under `folder`, with the connect dialog closed once its session is open.
@@ -177,7 +186,7 @@ async def console(
     """
     place, clock = workspace_in(folder), HandClock()
     chosen = DeskSettings(monotonic=clock, **settings)
-    app = EvolverApp(make or (lambda: session_in(place)), lambda: first, chosen)
+    app = EvolverApp(make or (lambda: session_in(place)), lambda: first, chosen, views)
     async with app.run_test(size=size) as pilot:
         running = Console(app, pilot, clock, place)
         vars(app)["NOTIFICATION_TIMEOUT"] = PATIENCE_SECONDS  # what was said stands there until it was looked for

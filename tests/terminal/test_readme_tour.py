@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.support.processes import PATIENCE_SECONDS, REPOSITORY, environment
+from tests.support.terminal import look
 from tests.support.terminal_steps import approve_task_1, leave, started
 
 README = (REPOSITORY / "README.md").read_text()
@@ -44,10 +45,17 @@ def test_what_was_approved_in_the_demo_is_found_by_the_commands_that_follow(tmp_
         approve_task_1(terminal)
         assert leave(terminal) == 0
 
-    nodes, ran, jobs, log = (as_printed(command, tmp_path) for command in commands_of_the_tour())
+    *commands, replay = commands_of_the_tour()
+    nodes, ran, jobs, log = (as_printed(command, tmp_path) for command in commands)
     assert re.search("summarize_blog_post +v1 +approved", nodes)
     assert json.loads(ran)["task_id"] == "task-1"
     assert re.search("completed.* task-1 ", jobs)
     assert "### task-1: approved" in log
     assert not {"None", "None,"} & set(log.split())
+    with started(tmp_path / "home", *replay.split()[1:]) as terminal:
+        terminal.wait_for("replay 1x")
+        look()
+        terminal.send("e")
+        terminal.wait_for("replay end", "1 approved")
+        assert leave(terminal) == 0
     assert not (tmp_path / "home" / "data" / "evolver.db").exists()

@@ -15,6 +15,7 @@ from evolver_tui.adapters.database import (
     answers,
     encoding,
     intake,
+    marks,
     migrations,
     restore,
     sessions,
@@ -34,6 +35,7 @@ from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.claim import ALL_ROOM, BUILT_IN_ROUTINES, Claim, Place, Room
 from evolver_tui.core.errors import NotWaiting, StoreBroken, StoreError
 from evolver_tui.core.job import JobState, Outcome
+from evolver_tui.core.job_marks import MarkChange
 from evolver_tui.core.question import Question
 from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.routine_state import NO_PROGRESS, Progress
@@ -335,6 +337,11 @@ class Database(Reading, Store):
         if not is_number(job):
             raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
         await self._write(restore.restore, job, session_id, signals)
+
+    async def mark(self, job: int, change: MarkChange, session_id: str, signals: Sequence[Signal] = ()) -> bool:
+        if not is_number(job):
+            raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
+        return await self._write(marks.mark, job, change, session_id, signals)
 
     # --- moving a job ---
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from evolver_tui.core.errors import EvolverError
+from evolver_tui.core.job_marks import JobMarks
 from evolver_tui.core.routine_state import DeferredEvent, SharedState
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import LONGEST_ID
@@ -64,6 +65,17 @@ def from_shared(shared: SharedState) -> str:
 def to_shared(column: str) -> SharedState:
     """Shared data and log from their column; an empty one holds none."""
     return SharedState.from_json_value(from_json(column)) if column else SharedState()
+
+
+def from_marks(marks: JobMarks) -> str:
+    """A job's marks as a column; empty for none."""
+    value = marks.to_json_value()
+    return to_json(value, "The marks") if value else ""
+
+
+def to_marks(column: str) -> JobMarks:
+    """A job's marks from their column."""
+    return JobMarks.from_json_value(from_json(column)) if column else JobMarks()
 
 
 def to_task_json(raw: Mapping[str, Any]) -> str:

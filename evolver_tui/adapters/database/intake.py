@@ -101,7 +101,8 @@ def _state_of(outcome: Outcome | None) -> JobState:
 
 
 def _row(job: int, task: Task, outcome: Outcome | None, now: float, session_id: str) -> tuple[Any, ...]:
-    state, rank = _state_of(outcome).value, ranks.new_rank(job, task) if outcome is None else ranks.over_rank(now)
+    state = _state_of(outcome).value
+    rank = ranks.new_rank(job, task.priority) if outcome is None else ranks.over_rank(now)
     raw_json = encoding.to_task_json(task.raw)
     return (
         job, task.id, task.name, task.type, task.priority, state, outcome, rank, now, "", "", 1, 0, now, session_id,

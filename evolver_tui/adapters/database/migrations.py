@@ -44,10 +44,15 @@ def _count_takeovers(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE job ADD COLUMN takeovers INTEGER DEFAULT 0 NOT NULL")
 
 
+def _let_jobs_be_marked(connection: Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE job ADD COLUMN marks_json TEXT DEFAULT '' NOT NULL")
+
+
 STEPS: Final = (
     LayoutStep(1, "jobs, journal, questions, sessions, signals", _create_all),
     LayoutStep(2, "routines, moved jobs, a tally of several writers", _let_jobs_move),
     LayoutStep(3, "takings-over are counted", _count_takeovers),
+    LayoutStep(4, "jobs are marked", _let_jobs_be_marked),
 )
 """Every step, oldest first. An empty database takes the models as they are and counts as having taken all."""
 

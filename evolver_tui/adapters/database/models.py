@@ -82,6 +82,8 @@ class Job(Layout, table=True):
     """Shared data and log; empty for none."""
     bundle: str = _empty_text()
     """The id of the bundle in which it left, or came in."""
+    marks_json: str = _empty_text()
+    """Tags, another priority, whether a person has to review it; empty for none."""
     raw_json: str = Field(sa_type=Text)
     """Last, so that a scan over names does not read it."""
 

@@ -46,7 +46,7 @@ _OPEN: Final = (
 )
 _DETAILS: Final = (
     "SELECT raw_json, received_at, error, attempt, routine, pause_reason, lease_owner, bundle, deferred_json,"
-    " session_id FROM job WHERE seq = ?"
+    " session_id, marks_json FROM job WHERE seq = ?"
 )
 _LONGEST_SEARCH: Final = 1_000
 
@@ -122,11 +122,12 @@ def job_detail(ask: Ask, job: int) -> JobDetail | None:
     line, details = row(ask, job), ask.first(_DETAILS, (job,))
     if line is None or details is None:
         return None
-    raw, received_at, error, attempt, routine, pause_reason, owner, bundle, deferred, session_id = details
+    raw, received_at, error, attempt, routine, pause_reason, owner, bundle, deferred, session_id, marks = details
     was_cancelled = line.state is JobState.CANCELLED  # its row keeps what it needs to be restored
     return JobDetail(
         line, Task.from_json(raw), received_at, error, attempt, routine, "" if was_cancelled else pause_reason,
         WorkerIdentity(owner or ""), bundle, 0 if was_cancelled else len(encoding.to_deferred(deferred)), session_id,
+        encoding.to_marks(marks),
     )  # fmt: skip
 
 

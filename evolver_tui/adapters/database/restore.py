@@ -15,10 +15,9 @@ from evolver_tui.core.errors import NotWaiting
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.signal import Signal
-from evolver_tui.core.task import Task
 
 _UNCHANGED: Final = "Nothing was changed."
-_ENDED: Final = (jobs.c.state, jobs.c.outcome, jobs.c.fence, jobs.c.pause_reason, jobs.c.raw_json)
+_ENDED: Final = (jobs.c.state, jobs.c.outcome, jobs.c.fence, jobs.c.pause_reason, jobs.c.priority)
 _LATEST_ANSWERED: Final = (
     "SELECT id, name, kind, asked_at FROM question WHERE job = ? AND answered_at IS NOT NULL"
     " ORDER BY answered_at DESC, id DESC LIMIT 1"
@@ -44,7 +43,7 @@ class _Ended(NamedTuple):
     outcome: str | None
     fence: int
     pause_reason: str
-    raw_json: str
+    priority: str
 
 
 class _Asked(NamedTuple):
@@ -114,5 +113,5 @@ def _again(transaction: Transaction, job: int, ended: _Ended, asked: _Asked | No
         }
     again = pending_again(transaction.now)
     was_begun = bool(transaction.rows("SELECT 1 FROM journal WHERE job = ? LIMIT 1", (job,)))
-    rank = again["rank"] if was_begun else ranks.new_rank(job, Task.from_json(ended.raw_json))
+    rank = again["rank"] if was_begun else ranks.new_rank(job, ended.priority)
     return {**again, "rank": rank}

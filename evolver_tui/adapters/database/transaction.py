@@ -75,6 +75,8 @@ class Transaction:
     _log: list[tuple[Any, ...]] = field(default_factory=list)
     is_unannounced: bool = False
     """Whether jobs changed in a way that others may hear of a moment later."""
+    is_touched: bool = False
+    """Whether jobs changed in another way than the tally counts."""
     last_signal: tuple[Any, ...] | None = None
     """What the log ended with at the commit."""
 
@@ -196,7 +198,7 @@ class Transaction:
             # An idle worker, or a person, must hear of it, whatever becomes of this process next.
             self.dialect.announce(self.connection, has_work)
         else:
-            self.is_unannounced = any(self._changes.values())
+            self.is_unannounced = self.is_touched or any(self._changes.values())
 
 
 class TransactionLost(Exception):

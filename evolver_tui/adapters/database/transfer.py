@@ -16,6 +16,7 @@ from evolver_tui.core import ranks
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.errors import BundleError, NotWaiting
 from evolver_tui.core.job import JobState
+from evolver_tui.core.job_marks import JobMarks
 from evolver_tui.core.routine_state import DeferredEvent, SharedState
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.task import Task
@@ -84,6 +85,7 @@ def _bundle(
         "pause_points": _pause_points(transaction, row.seq),
         "deferred_events": [event.to_json_value() for event in encoding.to_deferred(row.deferred_json)],
         **shared.to_json_value(),
+        **({"marks": encoding.from_json(row.marks_json)} if row.marks_json else {}),
     }
     flow = {"flow_id": row.routine, "source_hash": row.source_hash}
     return Bundle(bundle_id, at, by, host, flow, job_state)
@@ -176,14 +178,16 @@ def _job_row(
     came = bundle.job_state
     open_points = [point for point in points if point["answered_at"] is None]
     is_paused = JobState(came["status"]) is JobState.PAUSED
+    marks = JobMarks.from_json_value(came.get("marks", {}))
+    priority = marks.priority or task.priority
     if is_paused:
         state, rank, asks = JobState.PAUSED, ranks.paused_rank(open_points[-1]["asked_at"]), open_points[-1]["kind"]
     else:
-        rank = ranks.resumed_rank(transaction.now) if came["journal"] else ranks.new_rank(job, task)
+        rank = ranks.resumed_rank(transaction.now) if came["journal"] else ranks.new_rank(job, priority)
         state, asks = JobState.PENDING, None
     deferred = [DeferredEvent.from_json_value(event) for event in came["deferred_events"]]
     return {
-        "task_id": task.id, "task_name": task.name, "task_type": task.type, "priority": task.priority,
+        "task_id": task.id, "task_name": task.name, "task_type": task.type, "priority": priority,
         "state": state.value, "outcome": None, "asks": asks, "rank": rank, "since": transaction.now,
         "node": "", "error": "", "attempt": int(came["attempt"]), "fence": int(came["fence"]) + 1,
         "lease_owner": None, "lease_expires": None, "takeovers": 0, "received_at": float(came["created_at"]),
@@ -191,7 +195,7 @@ def _job_row(
         "routine": str(bundle.flow["flow_id"]), "source_hash": str(bundle.flow["source_hash"]),
         "pause_reason": str(came["pause_reason"]), "deferred_json": encoding.from_deferred(deferred),
         "shared_json": encoding.from_shared(SharedState.from_json_value(came)),
-        "bundle": bundle.id, "raw_json": encoding.to_task_json(task.raw),
+        "bundle": bundle.id, "marks_json": encoding.from_marks(marks), "raw_json": encoding.to_task_json(task.raw),
     }  # fmt: skip
 
 

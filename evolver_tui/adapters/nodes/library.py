@@ -4,6 +4,7 @@
     <root>/<id>/main.py, node.json                  copies of the current version, for people and other programs
     <root>/<id>/versions/<n>/examples/, <root>/<id>/examples/     what it was seen to do; see `example_files`
     <root>/<id>/versions/<n>-edited-<sha8>/main.py  a main.py that was changed by hand when version n was current
+    <root>/<id>/set-aside.json                      nobody runs the node until a person reinstates it
     <root>/index.json, .index-behind                for other programs, and what it lacks; made of the rest
     <root>/.saving/                                 what a save prepares; while it exists that save is not finished
 
@@ -35,6 +36,7 @@ from evolver_tui.adapters.nodes.faults import LOCK, SAVING, speaking_plainly, wa
 from evolver_tui.adapters.nodes.folder import LARGEST_FILE, NodeFolder, to_bytes, to_json, to_text
 from evolver_tui.adapters.nodes.safe_folder import SafeFolder
 from evolver_tui.core.errors import NodeChanged, NodeError, NodeReplaced
+from evolver_tui.core.json_text import strict_json
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeRecord, NodeVersion, check_node_id
 from evolver_tui.core.node_example import KeptExamples
 from evolver_tui.core.node_run import NodeRun
@@ -44,6 +46,7 @@ from evolver_tui.settings.secrets import scrub_value
 
 _MASKED: Scrub = partial(scrub_value, secrets=())
 """Without what looks like a secret, where nobody says which ones there are."""
+_ASIDE = "set-aside.json"
 _REMEMBERED = 100
 """Newest versions that are searched for a save that was done already: a repeat follows soon after."""
 _REST_SECONDS = 2.0
@@ -127,6 +130,11 @@ class NodeFiles:
         """The digest of a main.py that was changed by hand since it was saved; empty where none was."""
         with self._reading(node_id) as node:
             return node.edited_sha256() if node and node.current() else ""
+
+    def set_aside_by(self, node_id: str) -> str:
+        """Who set a node aside; empty where it may be run."""
+        with self._reading(node_id) as node:
+            return _aside_by(node) if node else ""
 
     def versions(self, node_id: str) -> Sequence[NodeRecord]:
         """Every approved version that can be read, oldest first; empty where there is no such node."""
@@ -304,6 +312,34 @@ class NodeFiles:
             _put(root, node, record, to_bytes(code), example_files.of_version(node, version))
             return record
 
+    def set_aside(self, node_id: str, by: str) -> bool:
+        """Let nobody run a node, whatever version of it, until it is reinstated; False where it is set aside already.
+
+        Raises NodeError for one that is not there.
+        """
+        check_node_id(node_id)
+        with self._writing() as root, _existing(root, node_id) as node:
+            if node is None or node.current() is None:
+                raise _unknown(node_id)
+            if node.folder.has(_ASIDE):
+                return False
+            node.folder.write(_ASIDE, to_json({"by": by, "at": utc_text(self._now())}))
+            node.folder.sync()
+            return True
+
+    def reinstate(self, node_id: str) -> str:
+        """Let a node be run again; returns who set it aside. Raises NodeError for one that nobody did."""
+        check_node_id(node_id)
+        with self._writing() as root, _existing(root, node_id) as node:
+            if node is None or node.current() is None:
+                raise _unknown(node_id)
+            by = _aside_by(node)
+            if not by:
+                raise NodeError(f"{node_id} was not set aside.", "It can be run.")
+            node.folder.remove(_ASIDE)
+            node.folder.sync()
+            return by
+
     # --- inside ------------------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -346,6 +382,17 @@ def _since_the_approval(node_id: str, current: NodeRecord | None) -> str:
     if current is None:
         return f"{node_id} has left the library since the approval."
     return f"{current.node_version}, made for task {current.task_id!a}, came into the library since the approval."
+
+
+def _aside_by(node: NodeFolder) -> str:
+    """What cannot be read counts: whoever put it there wanted something."""
+    try:
+        by = strict_json(node.folder.read(_ASIDE, LARGEST_FILE)).get("by")
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, RecursionError, AttributeError):
+        by = None
+    return by if isinstance(by, str) and by.strip() else "somebody"
 
 
 def _unknown(node_id: str) -> NodeError:

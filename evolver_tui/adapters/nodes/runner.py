@@ -25,7 +25,7 @@ from evolver_tui.adapters.nodes.folder import to_bytes
 from evolver_tui.adapters.nodes.library import NodeFiles
 from evolver_tui.adapters.nodes.tool_calls import CallRefused, OfflineReply, ToolLimits, ToolServer
 from evolver_tui.core.bytecode import compiled
-from evolver_tui.core.errors import EvolverError
+from evolver_tui.core.errors import EvolverError, NodeSetAside
 from evolver_tui.core.json_text import Equivocal, strict_json
 from evolver_tui.core.node import check_node_id, slug
 from evolver_tui.core.node_example import KeptAnswer
@@ -142,6 +142,9 @@ class NodeRunner:
         )
 
     async def _run(self, node_id: str, stdin: bytes, depth: int) -> RunResult:
+        by = await asyncio.to_thread(self._library.set_aside_by, node_id)
+        if by:
+            raise NodeSetAside(node_id, safe_text(by, 100))
         record, code = await asyncio.to_thread(self._library.read, node_id)
         return await run_code(node_id, code, stdin, self._tools(record.tools, depth), self._sandbox, self._limits)
 

@@ -21,6 +21,7 @@ EXTRAS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "postgres": ("The database may be PostgreSQL", ("psycopg",)),
     "cloud": ("Jobs move by a storage such as s3://", ("fsspec", "s3fs")),
     "langgraph": ("Routines may be LangGraph graphs", ("langgraph",)),
+    "rules": ("Rules may compare and reckon", ("cel-expr-python",)),
 }
 """Each optional extra: what it is good for, and the packages that it brings."""
 

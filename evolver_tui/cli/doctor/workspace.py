@@ -181,6 +181,19 @@ def box() -> Iterator[Diagnosis]:
         yield Diagnosis("box", state, message, standing.way_out)
 
 
+def rules(workspace: Workspace) -> Iterator[Diagnosis]:
+    """Whether the rules can be used, as `evolver-tui rules check` says."""
+    from evolver_tui.wiring import known_rules
+
+    file, found = workspace.paths.rules_file, known_rules(workspace)
+    yield from (Diagnosis.of("rules", problem, State.NOTE) for problem in found.problems[:_MOST_PROBLEMS])
+    if found.rules:
+        count = "1 rule" if len(found.rules) == 1 else f"{len(found.rules)} rules"
+        yield Diagnosis("rules", State.OK, f"{count} in {file}.")
+    elif not found.problems:
+        yield Diagnosis("rules", State.OFF, f"There is none; {file} would be read.")
+
+
 def hub(workspace: Workspace, *, online: bool) -> Iterator[Diagnosis]:
     """Whether the hub would let us in. It is asked for a connection, which is never opened: no task comes."""
     from evolver_tui.settings.state import load_state
@@ -237,6 +250,7 @@ def all_of(workspace: Workspace, *, online: bool) -> list[Examination]:
         Examination("database", lambda: database(workspace)),
         Examination("library", lambda: library(workspace)),
         Examination("tools", lambda: extensions(workspace)),
+        Examination("rules", lambda: rules(workspace)),
         Examination("box", box, BOX_SECONDS, "Something holds new processes up: look at what else runs here."),
         Examination("hub", lambda: hub(workspace, online=online), HUB_SECONDS, "Check the URL and the network."),
         Examination(

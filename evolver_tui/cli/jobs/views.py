@@ -54,6 +54,9 @@ class JobView:
             "pause_reason": detail.pause_reason,
             "owner": detail.owner.text,
             "bundle": detail.bundle,
+            "tags": list(detail.marks.tags),
+            "needs_review": detail.marks.needs_review,
+            "marked": list(detail.marks.notes),
             "question": None if self.question is None else _question_value(self.question),
             "steps": self.steps,
             "result": self.journal.get(RESULT),
@@ -71,10 +74,12 @@ class JobView:
         yield f"{safe_text(row.task_type, 80)}, {row.priority} priority, received {utc_text(detail.received_at)}"
         for label, value in (
             ("routine", detail.routine), ("waits for", detail.pause_reason), ("worker", detail.owner.text),
-            ("node", row.node), ("bundle", detail.bundle), ("error", detail.error),
+            ("node", row.node), ("tags", ", ".join(detail.marks.tags)), ("bundle", detail.bundle),
+            ("error", detail.error),
         ):  # fmt: skip
             if value:
                 yield f"{label}: {safe_text(value, 500)}"
+        yield from (safe_text(note, 300) for note in detail.marks.notes)
         if RESULT in self.journal:
             yield f"result: {short(self.journal[RESULT])}"
         if detail.attempt > 1:

@@ -54,6 +54,7 @@ def add_parser(commands: Subparsers) -> None:
         ("show", ("node",), "one node's record and code"),
         ("diff", ("node", "?a", "?b"), "two versions; default: the last two"),
         ("rollback", ("node", "version"), "an old version again, as the next one"),
+        ("reinstate", ("node",), "let a node be run again that was set aside"),
         ("test", ("?id",), "run a node's examples, or all nodes', and see what differs from what was approved"),
         ("check", ("file",), "what the checks say about a file"),
         ("import", ("file",), "a file as a node, after its checks"),
@@ -130,6 +131,8 @@ def _result(options: NodesOptions) -> Result:
             return operations.diff_nodes(library, options.node, options.a, options.b)
         case "rollback":
             return operations.rollback_node(library, options.node, options.version, workspace.reviewer)
+        case "reinstate":
+            return operations.reinstate_node(library, options.node)
         case "test":
             return _test(library, options.id, workspace)
         case "check":

@@ -11,7 +11,7 @@ from evolver_tui.adapters.nodes.runner import NodeRunner, RunResult
 from evolver_tui.cli.exit_codes import ExitCode
 from evolver_tui.cli.inputs import read_python_file
 from evolver_tui.cli.output import Result, json_text, table
-from evolver_tui.core.errors import NodeError, NothingHolds, UsageError
+from evolver_tui.core.errors import NodeError, NodeSetAside, NothingHolds, UsageError
 from evolver_tui.core.json_text import Equivocal, strict_json
 from evolver_tui.core.node import CheckReport, Finding, FindingLevel, NodeDraft, NodeRecord, sha256_of, slug
 from evolver_tui.core.question_kinds.review import UNREVIEWED
@@ -117,16 +117,17 @@ def list_nodes(library: NodeFiles) -> Result:
     library.catch_up()
     survey = library.survey()
     changes = [bool(_change(library, record)) for record in survey.records]
+    asides = [_aside(library, record) for record in survey.records]
     cells = [
-        (r.node_id, f"v{r.version}", _standing(r, changed), r.risk.value, r.task_type, safe_text(r.title, 60))
-        for r, changed in zip(survey.records, changes, strict=True)
+        (r.node_id, f"v{r.version}", _standing(r, changed, by), r.risk.value, r.task_type, safe_text(r.title, 60))
+        for r, changed, by in zip(survey.records, changes, asides, strict=True)
     ]
     head = ("NODE", "VERSION", "REVIEW", "RISK", "TYPE", "TITLE")
     lines = [table([head, *cells]) if cells else "There is no node yet."]
     lines += [safe_text(problem, 300) for problem in survey.problems]
     nodes = [
-        {**r.to_json_value(), "reviewed": not _is_unreviewed(r), "changed": changed}
-        for r, changed in zip(survey.records, changes, strict=True)
+        {**r.to_json_value(), "reviewed": not _is_unreviewed(r), "changed": changed, "set_aside_by": by or None}
+        for r, changed, by in zip(survey.records, changes, asides, strict=True)
     ]
     return Result({"nodes": nodes, "problems": [*survey.problems]}, "\n".join(lines))
 
@@ -144,9 +145,19 @@ def _is_unreviewed(record: NodeRecord) -> bool:
     return record.decided_by == UNREVIEWED
 
 
-def _standing(record: NodeRecord, changed: bool) -> str:
-    standing = "unreviewed" if _is_unreviewed(record) else "approved"
-    return f"{standing}, changed since" if changed else standing
+def _aside(library: NodeFiles, record: NodeRecord) -> str:
+    """Who set a node aside; empty where nobody did."""
+    try:
+        return library.set_aside_by(record.node_id)
+    except NodeError:
+        return ""
+
+
+def _standing(record: NodeRecord, changed: bool, set_aside_by: str) -> str:
+    words = ["unreviewed" if _is_unreviewed(record) else "approved"]
+    words += ["changed since"] if changed else []
+    words += [f"set aside by {safe_text(set_aside_by, 80)}"] if set_aside_by else []
+    return ", ".join(words)
 
 
 def show_node(library: NodeFiles, node_id: str) -> Result:
@@ -157,12 +168,13 @@ def show_node(library: NodeFiles, node_id: str) -> Result:
     versions = library.versions(node_id)
     changed = _change(library, record)
     code = library.code(node_id, record.version)
-    kept = library.kept(node_id)
+    kept, aside_by = library.kept(node_id), library.set_aside_by(node_id)
     value = {
         **record.to_json_value(),
         "versions": [v.version for v in versions],
         "reviewed": not _is_unreviewed(record),
         "changed": bool(changed),
+        "set_aside_by": aside_by or None,
         "kept": [{"version": copy.version, "path": copy.path} for copy in kept],
         "code": code,
     }
@@ -176,6 +188,7 @@ def show_node(library: NodeFiles, node_id: str) -> Result:
         f"{safe_text(record.decided_at, 40)}   task {safe_text(record.task_id, 80)}",
         f"sha256 {record.sha256}   versions {', '.join(str(v.version) for v in versions)}",
         *([safe_text(changed, 300)] if changed else []),
+        *([safe_text(NodeSetAside(node_id, aside_by), 400)] if aside_by else []),
         *(line for copy in kept for line in _kept_lines(copy)),
         "",
         safe_block(code, MOST_CODE_BYTES).rstrip("\n"),
@@ -201,6 +214,13 @@ def rollback_node(library: NodeFiles, node_id: str, version: str, decided_by: st
     record = library.rollback(node_id, number, decided_by)
     same = "is current, with its approved bytes" if record.version == number else f"has the bytes of v{number} again"
     return Result(record.to_json_value(), f"{record.node_version} {same}.")
+
+
+def reinstate_node(library: NodeFiles, node_id: str) -> Result:
+    """Let a node be run again that was set aside. Raises NodeError."""
+    by = library.reinstate(node_id)
+    value = {"node_id": node_id, "set_aside_by": by}
+    return Result(value, f"{node_id} can be run again; it was set aside by {safe_text(by, 100)}.")
 
 
 def check_file(file: Path, known_tools: Collection[str]) -> Result:

@@ -9,9 +9,11 @@ from typing import Any, Final
 from evolver_tui.core import ranks
 from evolver_tui.core.errors import LIBRARY, MODEL
 from evolver_tui.core.job import JobState, Outcome
+from evolver_tui.core.job_marks import JobMarks, MarkChange
 from evolver_tui.core.replay.recorded_job import RecordedJob
 from evolver_tui.core.signal_catalogue import task_signals as tasks
 from evolver_tui.core.signal_catalogue.inbox_signals import QUESTION_ANSWERED, REVIEW_DECIDED
+from evolver_tui.core.task_fields import PRIORITIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class JobStanding:
     bundle: str = ""
     is_begun: bool = False
     """Whether a worker ever took it."""
+    marks: JobMarks = JobMarks()
+    """What rules put on it."""
     place: tuple[int, float] | None = None
     """Rank and since that it had when a worker took it."""
 
@@ -60,7 +64,7 @@ def text_of(payload: Payload, key: str) -> str:
 
 def as_new(recorded: RecordedJob, now: float) -> JobStanding:
     """A job that nobody has begun."""
-    return JobStanding(JobState.PENDING, ranks.new_rank(recorded.job, recorded.task), now)
+    return JobStanding(JobState.PENDING, ranks.new_rank(recorded.job, recorded.task.priority), now)
 
 
 def at_its_question(recorded: RecordedJob, now: float) -> JobStanding | None:
@@ -152,7 +156,26 @@ def _restored(before: JobStanding, payload: Payload, now: float, recorded: Recor
         rank = ranks.paused_rank(before.asked_at)
         return replace(before, state=JobState.PAUSED, outcome=None, since=now, rank=rank, error="", node="")
     again = replace(_pending(before, now), node="")
-    return again if before.is_begun else replace(again, rank=ranks.new_rank(recorded.job, recorded.task))
+    return again if before.is_begun else replace(again, rank=ranks.new_rank(recorded.job, priority_of(again, recorded)))
+
+
+def priority_of(standing: JobStanding, recorded: RecordedJob) -> str:
+    """A job's priority: its task's, or another that it was given."""
+    return standing.marks.priority or recorded.task.priority
+
+
+def _marked(before: JobStanding, payload: Payload, now: float, recorded: RecordedJob) -> JobStanding:
+    priority, tags = text_of(payload, "priority"), payload.get("tags")
+    change = MarkChange(
+        tags=tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
+        priority=priority if priority in PRIORITIES else "",
+        needs_review=payload.get("needs_review") is True,
+        note=text_of(payload, "note"),
+    )
+    after = replace(before, marks=change.of(before.marks, priority_of(before, recorded)))
+    if not ranks.is_new(before.rank):
+        return after
+    return replace(after, rank=ranks.new_rank(recorded.job, priority_of(after, recorded)))
 
 
 def _left(before: JobStanding, payload: Payload, now: float, recorded: RecordedJob) -> JobStanding:
@@ -181,6 +204,7 @@ CHANGES: Final[Mapping[str, Change]] = {
     tasks.TASK_RETRIED.name: _retried,
     tasks.JOB_CANCELLED.name: _cancelled,
     tasks.JOB_RESTORED.name: _restored,
+    tasks.JOB_MARKED.name: _marked,
     tasks.JOB_EXPORTED.name: _left,
     tasks.JOB_IMPORTED.name: _came_in,
     QUESTION_ANSWERED.name: _answered,

@@ -86,6 +86,13 @@ class NodeSaved(TypedDict):
     sha256: str
 
 
+class NodeSetAsideBy(TypedDict):
+    """Which, and by whom."""
+
+    node_id: str
+    by: str
+
+
 LLM_GENERATION_START: Final = SignalType(
     "llm.generation_start", GenerationStarted, "author", "The model is asked.", "info"
 )
@@ -125,3 +132,6 @@ NODE_REPLACED: Final = SignalType(
     "warning",
 )
 NODE_SAVED: Final = SignalType("node.saved", NodeSaved, "author", "An approved draft lies in the library.", "info")
+NODE_SET_ASIDE: Final = SignalType(
+    "node.set_aside", NodeSetAsideBy, "rules", "Nobody runs a node any longer, until a person reinstates it.", "warning"
+)

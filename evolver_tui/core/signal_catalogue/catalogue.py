@@ -17,6 +17,7 @@ from evolver_tui.core.signal_catalogue import (
     inbox_signals,
     listener_signals,
     routine_signals,
+    rule_signals,
     session_signals,
     task_signals,
 )
@@ -30,6 +31,7 @@ _MODULES: Final = (
     author_signals,
     conversation_signals,
     listener_signals,
+    rule_signals,
 )
 
 CATALOGUE: Final[Mapping[str, SignalType[Any]]] = {

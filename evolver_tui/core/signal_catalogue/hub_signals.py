@@ -3,7 +3,6 @@
 from typing import Final, NotRequired, TypedDict
 
 from evolver_tui.core.signal import SignalType
-from evolver_tui.core.signal_catalogue.common_payloads import Nothing
 
 
 class LinkChanged(TypedDict):
@@ -22,6 +21,12 @@ class MethodUnheard(TypedDict):
     method: str
     calls: int
     notice: str
+
+
+class IntakeHeld(TypedDict):
+    """The rule that did it; nothing where a person did."""
+
+    rule: NotRequired[str]
 
 
 class MessageReceived(TypedDict):
@@ -81,7 +86,9 @@ HUB_MESSAGE_REJECTED: Final = SignalType(
     "hub.message_rejected", MessageRejected, "intake", "Something came that is no message, or holds no task.", "error"
 )
 INTAKE_ERROR: Final = SignalType("intake.error", IntakeFailed, "intake", "Received tasks cannot be committed.", "error")
-INTAKE_PAUSED: Final = SignalType("intake.paused", Nothing, "subscription", "A person holds the hub's messages back.")
+INTAKE_PAUSED: Final = SignalType(
+    "intake.paused", IntakeHeld, "subscription", "A person or a rule holds the hub's messages back."
+)
 INTAKE_RESUMED: Final = SignalType(
-    "intake.resumed", Nothing, "subscription", "A person lets the hub's messages come again."
+    "intake.resumed", IntakeHeld, "subscription", "A person or a rule lets the hub's messages come again."
 )

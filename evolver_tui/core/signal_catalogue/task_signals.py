@@ -73,6 +73,16 @@ JobImported = TypedDict("JobImported", {"by": str, "bundle": str, "exported_by":
 JobImported.__doc__ = "Who let it in, which bundle it was, who exported that, and on which host."
 
 
+class JobMarkedBy(TypedDict):
+    """Who did it, in a sentence as well, and what: tags, another priority, that a person has to review its draft."""
+
+    by: str
+    note: str
+    tags: NotRequired[list[str]]
+    priority: NotRequired[str]
+    needs_review: NotRequired[bool]
+
+
 TASK_QUEUED: Final = SignalType("task.queued", TaskQueued, "intake", "A task was committed and waits for a worker.")
 TASK_SKIPPED: Final = SignalType(
     "task.skipped", TaskStatus, "intake", "A task was committed that the hub calls completed."
@@ -109,5 +119,8 @@ JOB_LEASE_LOST: Final = SignalType(
 )
 JOB_CANCELLED: Final = SignalType("job.cancelled", ByPerson, "inbox", "A person ended a job.")
 JOB_RESTORED: Final = SignalType("job.restored", ByPerson, "inbox", "A person put a rejected or cancelled job back.")
+JOB_MARKED: Final = SignalType(
+    "job.marked", JobMarkedBy, "inbox", "A rule put something on a job: tags, a priority, that a person reviews it."
+)
 JOB_EXPORTED: Final = SignalType("job.exported", JobExported, "inbox", "A waiting job left for another machine.")
 JOB_IMPORTED: Final = SignalType("job.imported", JobImported, "inbox", "A job came in from another machine.", "info")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -126,6 +126,8 @@ class Author:
         self._auto_review = auto_review
         self._runs = runs
         self._prices = prices
+        self.needs_person: Callable[[int], Awaitable[bool]] = _nobody
+        """Whether a person has to review a job's draft, whatever else would approve it."""
         self.live: LiveDraft | None = None
         self._deadline: asyncio.Timeout | None = None
         """Ends the generation that is under way when it is brought forward."""
@@ -377,9 +379,9 @@ class Author:
         return repairs < self._limits.repairs or run.knows(f"write {number + 1}")
 
     async def _review(self, run: Run, number: int, subject: ReviewSubject) -> Decision:
-        name, draft, report = f"review {number}", subject.draft, subject.report
+        name, draft = f"review {number}", subject.draft
         subject = await subject_in(self._library, subject, run.task.id)
-        if self._auto_review is not None and _may_be_saved_unread(subject) and self._auto_review(report):
+        if await self._is_saved_unread(run, name, subject):
             decision = Decision(
                 DecisionKind.APPROVE, sha256=draft.sha256, by=UNREVIEWED, replaces=subject.replaced_sha256
             )
@@ -393,6 +395,11 @@ class Author:
         message = f"{draft.node_id}: approve, edit or reject?"
         question = Question(name, message, kind=QuestionKind.REVIEW, subject=subject.to_json_value())
         return Decision.from_json_value(await run.wait_for(question))
+
+    async def _is_saved_unread(self, run: Run, name: str, subject: ReviewSubject) -> bool:
+        if self._auto_review is None or not _may_be_saved_unread(subject) or not self._auto_review(subject.report):
+            return False
+        return run.knows(name) or not await self.needs_person(run.job)
 
     async def _save(
         self, run: Run, name: str, subject: ReviewSubject, decision: Decision, task_type: str
@@ -422,6 +429,10 @@ class Author:
         return (
             Result(Outcome.APPROVED, str(NodeVersion(saved["node_id"], saved["version"]))) if saved["node_id"] else None
         )
+
+
+async def _nobody(job: int) -> bool:
+    return False
 
 
 def _may_be_saved_unread(subject: ReviewSubject) -> bool:

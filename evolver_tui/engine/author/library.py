@@ -72,6 +72,9 @@ class Library(Protocol):
     def edited_sha256(self, node_id: str) -> str:
         """The digest of a main.py that was changed by hand since it was saved; empty where none was."""
 
+    def set_aside(self, node_id: str, by: str) -> bool:
+        """Let nobody run a node until a person reinstates it; False where it is set aside already. Raises NodeError."""
+
     def kept(self, node_id: str) -> Sequence[KeptCopy]:
         """Every main.py that was changed by hand before another version took its place, oldest first."""
 

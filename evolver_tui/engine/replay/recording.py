@@ -16,7 +16,7 @@ from evolver_tui.core.json_text import strict_json
 from evolver_tui.core.question import Question
 from evolver_tui.core.replay.recorded_job import RecordedJob
 from evolver_tui.core.routine_state import AskedQuestion
-from evolver_tui.core.signal import EVENT_TYPE, Signal, is_signal_name
+from evolver_tui.core.signal import EVENT_TYPE, Signal
 from evolver_tui.core.task import Task
 
 _SIGNAL: Final = b'{"type": "signal"'
@@ -30,7 +30,7 @@ class Recording:
     """One session. Its signals are read from the file when they are asked for."""
 
     file: BinaryIO
-    session_id: str = "unknown"
+    session_id: str = ""
     started_at: float = 0.0
     """Seconds since 1970."""
     host: str = ""
@@ -84,9 +84,9 @@ def read_recording(file: BinaryIO) -> Recording:
         raise UsageError("No signal could be read in it.", "It has to be what `evolver-tui export` writes.")
     recording.jobs = jobs
     first = next((signal for signal in recording.signals(0, 1000) if signal is not None), None)
-    if first is not None and not recording.started_at:
-        recording.started_at = first.timestamp
-        recording.session_id = str(first.context.get("session_id", "unknown"))
+    if first is not None:
+        recording.started_at = recording.started_at or first.timestamp
+        recording.session_id = recording.session_id or _text(first.context, "session_id") or "unknown"
     return recording
 
 
@@ -97,7 +97,7 @@ def _take(line: bytes, recording: Recording, jobs: dict[int, RecordedJob], place
         case "signal" | "SIGNAL_EMITTED":
             recording.places.append(place)
         case "session":
-            recording.session_id = _text(record, "id") or "unknown"
+            recording.session_id = _text(record, "id")
             recording.started_at = _time(record.get("started_at")) or 0.0
             recording.host = _text(record, "host")
         case "job":
@@ -124,7 +124,7 @@ def _signal(line: bytes) -> Signal | None:
         name, payload, context = record["name"], record["payload"], record["context"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    if not (is_signal_name(name) and isinstance(payload, dict) and isinstance(context, dict)):
+    if not (isinstance(name, str) and name and isinstance(payload, dict) and isinstance(context, dict)):
         return None
     at = context.get("timestamp")
     if at is not None and not (isinstance(at, int | float) and 0 <= at <= _LATEST):

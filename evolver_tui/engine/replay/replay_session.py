@@ -42,6 +42,11 @@ class _Hub:
     def is_paused(self) -> bool:
         return self._player.state.is_intake_paused
 
+    @property
+    def paused_by(self) -> str:
+        """The rule that did so; empty for a person."""
+        return self._player.state.intake_paused_by
+
 
 class _Workers:
     """Nobody works here; who did then knew every routine that was worked on."""

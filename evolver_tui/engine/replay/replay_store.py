@@ -11,6 +11,7 @@ from evolver_tui.core.address import Address
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.errors import NotWaiting, StoreBroken, StoreError
 from evolver_tui.core.job import JobDetail, JobState, QueueCounts, QueueKey, QueueRow
+from evolver_tui.core.job_marks import MarkChange
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.replay.job_standing import JobStanding
@@ -95,7 +96,7 @@ class ReplayStore:
             row, recorded.task, recorded.received_at, standing.error, standing.attempt, recorded.routine,
             pause_reason=standing.reason if is_paused else "",
             owner=WorkerIdentity(self._player.recording.host) if is_running else NOBODY,
-            bundle=standing.bundle, session_id=self._player.recording.session_id,
+            bundle=standing.bundle, session_id=self._player.recording.session_id, marks=standing.marks,
         )  # fmt: skip
 
     async def job_of_task(self, task_id: str) -> int | None:
@@ -261,6 +262,10 @@ class ReplayStore:
 
     async def restore(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
         """Refused. Raises NotWaiting."""
+        _refuse()
+
+    async def mark(self, job: int, change: MarkChange, session_id: str, signals: Sequence[Signal] = ()) -> bool:
+        """Refused, as all that follow. Raises NotWaiting."""
         _refuse()
 
     async def export_job(

@@ -13,7 +13,15 @@ from evolver_tui.core.address import Address
 from evolver_tui.core.job import JobState, Outcome, QueueCounts, QueueRow
 from evolver_tui.core.link_state import LinkPhase, LinkState
 from evolver_tui.core.outage import Outage
-from evolver_tui.core.replay.job_standing import CHANGES, JobStanding, as_new, at_its_question, given_back, text_of
+from evolver_tui.core.replay.job_standing import (
+    CHANGES,
+    JobStanding,
+    as_new,
+    at_its_question,
+    given_back,
+    priority_of,
+    text_of,
+)
 from evolver_tui.core.replay.recorded_job import RecordedJob
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.signal_catalogue import hub_signals as hub
@@ -58,6 +66,8 @@ class SessionState:
         self._latest_over: int | None = None
         self.link: LinkState | None = None
         self.is_intake_paused = False
+        self.intake_paused_by = ""
+        """The rule that did; empty for a person."""
         self.box: BoxStanding | None = None
         self.author = ""
         """Who writes, as shown beside everything that it wrote."""
@@ -138,10 +148,11 @@ class SessionState:
         standing = self.jobs.get(job)
         if standing is None:
             return None
-        task = self._recorded[job].task
+        recorded = self._recorded[job]
+        task, priority = recorded.task, priority_of(standing, recorded)
         asks = standing.asks if standing.state is JobState.PAUSED else None
         return QueueRow(
-            job, standing.rank, task.id, task.name, task.type, task.priority, standing.state, standing.outcome, asks,
+            job, standing.rank, task.id, task.name, task.type, priority, standing.state, standing.outcome, asks,
             standing.since, standing.node,
         )  # fmt: skip
 
@@ -168,9 +179,11 @@ class SessionState:
 
     def _intake_paused(self, payload: Mapping[str, Any], at: float) -> None:
         self.is_intake_paused = True
+        self.intake_paused_by = text_of(payload, "rule")
 
     def _intake_resumed(self, payload: Mapping[str, Any], at: float) -> None:
         self.is_intake_paused = False
+        self.intake_paused_by = ""
 
     def _box_found(self, payload: Mapping[str, Any], at: float) -> None:
         tier = text_of(payload, "tier")

@@ -118,7 +118,7 @@ class CardPresenter:
     async def _announce_settled(self, row: QueueRow, question: OpenQuestion | None) -> None:
         """Say what became of the question that was on the card, when this job asks another one or none."""
         before, self._on_card = self._on_card, question
-        if before is None or before.job != row.job:
+        if before is None or before.job != row.job or self._desk.settings.player is not None:
             return
         if question is None or question.id != before.id:
             await self._desk.questions.tell_settled(before)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.signal_catalogue.author_signals import NODE_SAVED
+from evolver_tui.core.signal_catalogue.rule_signals import RULE_FIRED, RULE_LOADED
 from evolver_tui.core.signal_catalogue.session_signals import SANDBOX_STANDING, SANDBOX_UNHELD
 from evolver_tui.tui.bridge import Bridge, Rate, Taken
 from evolver_tui.tui.screens.desk.actions.replaying import where_it_is
@@ -17,12 +18,17 @@ if TYPE_CHECKING:
     from evolver_tui.core.job import QueueCounts
     from evolver_tui.core.link_state import LinkState
     from evolver_tui.core.outage import Outage
+    from evolver_tui.core.signal import Signal
     from evolver_tui.engine.session import Session
     from evolver_tui.tui.attention import Attention
     from evolver_tui.tui.screens.desk.card_presenter import CardPresenter
     from evolver_tui.tui.screens.desk.context import DeskContext, Panes
     from evolver_tui.tui.screens.desk.job_monitor import JobMonitor
     from evolver_tui.tui.screens.desk.panes.hub_pane import HubPane
+
+_SAID: Final = {"pause intake": "Intake is paused", "resume intake": "Intake is resumed"}
+_MOST_SAID: Final = 3
+"""Of what rules do in one moment."""
 
 
 class LiveUpdates:
@@ -82,7 +88,10 @@ class LiveUpdates:
     def _follow_replay(self) -> None:
         """Say where a replay is, whenever it is somewhere else."""
         player = self._desk.settings.player
-        if player is not None and (words := where_it_is(player, self._feed.symbols)) != self._replay:
+        if player is None or self._desk.parts is None:
+            return
+        words = where_it_is(player, self._feed.symbols)
+        if words != self._replay:
             self._replay = words
             self._hub.set_author(safe_text(self._desk.session.author_label, 100))
             self.show_status()
@@ -93,10 +102,35 @@ class LiveUpdates:
             for failure in self._monitor.hear(taken.signals):
                 self._queue.mark_unsaved(failure.job)
                 self._desk.say(failure.sentence, "error")
+        if RULE_LOADED.name in taken.names:
+            self._say_which_rules_are_bad(taken.signals)
+        if RULE_FIRED.name in taken.names:
+            self._say_what_rules_did(taken.signals)
+            self.show_status()
         if NODE_SAVED.name in taken.names:
             self._desk.refresh_card()  # it may say what its draft would replace
         if SANDBOX_STANDING.name in taken.names or SANDBOX_UNHELD.name in taken.names:
             self.show_status()
+
+    def _say_which_rules_are_bad(self, signals: Sequence[Signal]) -> None:
+        loaded = [signal.payload.get("problems") for signal in signals if signal.name == RULE_LOADED.name]
+        bad = loaded[-1] if loaded else 0
+        if isinstance(bad, int) and bad:
+            are = "A rule is left out" if bad == 1 else f"{bad:,} rules are left out"
+            self._desk.say(f"{are}, and why stands in the signals. See: evolver-tui rules check", "warning")
+
+    def _say_what_rules_did(self, signals: Sequence[Signal]) -> None:
+        """What one wants to be said, and that it took hold of the intake."""
+        fired = [signal.payload for signal in signals if signal.name == RULE_FIRED.name]
+        for payload in fired[-_MOST_SAID:]:
+            rule, notice = safe_text(payload.get("rule", ""), 60), payload.get("notice")
+            if notice:
+                self._desk.say(f"{safe_text(notice, 300)} (rule {rule})", "warning")
+            actions = payload.get("actions")
+            done = actions if isinstance(actions, list) else []  # a plug-in may have emitted anything by this name
+            for action in _SAID:
+                if action in done:
+                    self._desk.say(f"{_SAID[action]} by rule {rule}.", "warning")
 
     def _show_outages(self, session: Session) -> None:
         """Say what does not work, and once that it works again; the status line counts down meanwhile."""
@@ -145,10 +179,12 @@ class LiveUpdates:
         session, counts = (desk.parts.session if desk.parts is not None else None), self._queue.counts
         self._counts, self._link = counts, desk.link
         is_paused = session is not None and session.hub.is_paused
+        rule = session.hub.paused_by if session is not None else ""
+        paused = (f" by rule {safe_text(rule, 60)}" if rule else "") if is_paused else None
         outage = OutageWords.of(self._outages, desk.settings.now())
         box = session.box if session is not None else None
         unheard = session.hub.unheard_calls if session is not None and not session.hub.has_heard else ""
-        self._hub.update(self._link, self._tasks_in, self._tasks_out, is_paused, outage, unheard)
+        self._hub.update(self._link, self._tasks_in, self._tasks_out, paused, outage, unheard)
         self._status.update(
             Status(
                 link=self._link,

@@ -58,9 +58,10 @@ class Desk(ViewScreen[DeskContext]):
         self.status = StatusLine(views, keymap.shown_key(TRY_NOW), plain=plain)
         self.queue = QueuePane(now, monotonic, receipts.words_of, plain=plain)
         selection_keys = f"{keymap.shown_key(COPY)} copies, {keymap.shown_key(BACK)} ends it"
-        self.card = ReviewCard(monotonic, selection_keys, plain=plain)
+        is_replay = settings.player is not None
+        self.card = ReviewCard(monotonic, selection_keys, is_replay=is_replay, plain=plain)
         self.feed = SignalFeed(plain=plain)
-        self.hub = HubPane(now, keymap.shown_key(CONNECT), plain=plain)
+        self.hub = HubPane(now, "" if is_replay else keymap.shown_key(CONNECT), plain=plain)
         self.notice_line = NoticeLine(keymap.shown_key(NOTICES), plain=plain)
         self.key_line = KeyLine(keymap.actions, plain=plain)
         self.bridge = Bridge()

@@ -27,15 +27,10 @@ def _against_delete(history: HistoryContext) -> str:
     return "It is open: end it first." if past.standing is Standing.OPEN else ""
 
 
-def open_replay(history: HistoryContext, session_id: str) -> None:
-    """Show a session again, as it went."""
-    command = f"evolver-tui replay{history.settings.run_options} {safe_text(session_id, 100)}"
-    history.say(f"In another terminal: {command}")
-
-
-def _replay(history: HistoryContext) -> None:
+async def _replay(history: HistoryContext) -> None:
+    """Show the session again, as it went."""
     if history.selected is not None:
-        open_replay(history, history.selected.id)
+        await history.show_replay(history.selected.id)
 
 
 async def _export(history: HistoryContext) -> None:

@@ -21,7 +21,7 @@ from evolver_tui.tui.drawing.styles import Symbols
 from evolver_tui.tui.question_kinds import view_of
 from evolver_tui.tui.screens.desk.card import CardContent, JobIdentity
 from evolver_tui.tui.screens.desk.job_monitor import ModelRetry
-from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts, task_page
+from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts, mark_sentences, task_page
 
 if TYPE_CHECKING:
     from evolver_tui.engine.author.author import LiveDraft
@@ -113,6 +113,15 @@ def _plain(facts: CardFacts, symbols: Symbols, paragraphs: Sequence[tuple[str, s
 
 
 def _state_paragraphs(facts: CardFacts, now: float) -> Iterator[tuple[str, str]]:
+    """Where it stands, and what rules put on it."""
+    yield from _standing_paragraphs(facts, now)
+    sentences = mark_sentences(facts.detail)
+    if sentences:
+        yield "", "text"
+        yield from ((sentence, "warn") for sentence in sentences)
+
+
+def _standing_paragraphs(facts: CardFacts, now: float) -> Iterator[tuple[str, str]]:
     detail, row = facts.detail, facts.detail.row
     ago = age(now - row.since)
     match row.state:

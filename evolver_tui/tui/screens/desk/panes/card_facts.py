@@ -51,6 +51,11 @@ class CardFacts:
         return "the author" if is_built_in(routine) else f"the routine {safe_text(routine, 100)}"
 
 
+def mark_sentences(detail: JobDetail) -> Sequence[str]:
+    """What rules put on a job, a sentence each, the latest last."""
+    return [safe_text(note, 300) for note in detail.marks.notes]
+
+
 def task_page(facts: CardFacts) -> TextPage:
     """What the hub sent, and what the queue knows beyond that."""
     task = facts.detail.task
@@ -75,5 +80,9 @@ def _job_facts(detail: JobDetail) -> Iterator[tuple[str, str]]:
         yield "running on", safe_text(detail.owner.host, 100)
     if not is_built_in(detail.routine):
         yield "routine", safe_text(detail.routine, 200)
+    if detail.marks.tags:
+        yield "tags", safe_text(", ".join(detail.marks.tags), 400)
+    for sentence in mark_sentences(detail):
+        yield "marked", sentence
     if detail.bundle:
         yield "bundle", safe_text(detail.bundle, 100)

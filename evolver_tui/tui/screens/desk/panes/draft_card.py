@@ -11,7 +11,7 @@ from evolver_tui.tui.drawing.formatting import count, duration
 from evolver_tui.tui.drawing.page import Page
 from evolver_tui.tui.drawing.styles import Line, Symbols
 from evolver_tui.tui.screens.desk.card import CardContent, Review, ReviewIdentity
-from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts, task_page
+from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts, mark_sentences, task_page
 from evolver_tui.tui.screens.desk.panes.checks_page import (
     LEVEL_STYLES,
     RISK_STYLES,
@@ -44,7 +44,9 @@ def draft_content(facts: CardFacts, review: Review, symbols: Symbols) -> CardCon
         summary=(
             tryout_phrase(review, symbols),
             *_edited_phrase(review, symbols),
-            *(_finding_phrase(finding, symbols) for finding in findings),
+            *(_finding_phrase(finding, symbols) for finding in findings if finding.level is not FindingLevel.PASS),
+            *_mark_phrases(facts, symbols),
+            *(_finding_phrase(finding, symbols) for finding in findings if finding.level is FindingLevel.PASS),
         ),
         job=facts.detail.row.job,
         review=review,
@@ -103,6 +105,12 @@ def _finding_phrase(finding: Finding, symbols: Symbols) -> Line:
     place = f"line {finding.line}: " if finding.line else ""
     text = f"{place}{safe_text(finding.message, 200)}"
     return [(f"{level_symbol(finding.level, symbols)} ", LEVEL_STYLES[finding.level]), (text, "text")]
+
+
+def _mark_phrases(facts: CardFacts, symbols: Symbols) -> Iterator[Line]:
+    """What rules put on its job, the latest first."""
+    for sentence in reversed(mark_sentences(facts.detail)):
+        yield [(f"{symbols.failed} ", "warn"), (sentence, "warn")]
 
 
 def _edited_phrase(review: Review, symbols: Symbols) -> Sequence[Line]:

@@ -78,7 +78,7 @@ class HubPane(Pane):
         self._state: LinkState | None = None
         self._author = ""
         self._outage: OutageWords | None = None
-        self._is_paused = False
+        self._paused: str | None = None
         self._unheard = ""
         self._tasks_in, self._tasks_out = Rate(), Rate()
         self._lines: list[Line] = []
@@ -93,15 +93,20 @@ class HubPane(Pane):
         state: LinkState | None,
         tasks_in: Rate,
         tasks_out: Rate,
-        is_paused: bool,
+        paused: str | None,
         outage: OutageWords | None,
         unheard: str = "",
     ) -> None:
-        """What is so now; `unheard` is what a hub calls that has not called what is listened to."""
+        """What is so now.
+
+        Args:
+            paused: by whom, in words; None where the intake is not paused.
+            unheard: what a hub calls that has not called what is listened to.
+        """
         before, self._state = self._state, state
         self._outage = outage
         self._unheard = unheard
-        self._tasks_in, self._tasks_out, self._is_paused = tasks_in, tasks_out, is_paused
+        self._tasks_in, self._tasks_out, self._paused = tasks_in, tasks_out, paused
         if state is not before:
             self._tell_end(before, state)
         self.refresh_words()
@@ -134,8 +139,8 @@ class HubPane(Pane):
         yield [(fit(safe_text(state.url, 400), width) if state else "not connected", "strong" if state else "dim")]
         mark, style = link_symbol(state, self.symbols)
         words = self._state_words(state)
-        if self._is_paused:
-            words = f"intake paused {self.symbols.dot} {words}"
+        if self._paused is not None:
+            words = f"intake paused{self._paused} {self.symbols.dot} {words}"
         yield [(f"{mark} ", style), (fit(words, width - 2), "text")]
         if state is not None and state.reason and state.phase != "connected":
             for row in _first_rows(safe_text(state.reason, LONGEST_REASON), width - 2, height - 2):
@@ -159,9 +164,9 @@ class HubPane(Pane):
     def _state_words(self, state: LinkState | None) -> str:
         """The link's state, and the key to press where it is over or was none."""
         if state is None or state.phase == "idle":
-            return f"press {self._connect_key} to choose a hub"
+            return f"press {self._connect_key} to choose a hub" if self._connect_key else "no hub"
         words = link_words(state, self._now(), self.symbols.dot)
-        is_over = state.phase in ("ended", "closed")
+        is_over = state.phase in ("ended", "closed") and self._connect_key
         return f"{words}, press {self._connect_key} to connect" if is_over else words
 
     def _rate_line(self, name: str, rates: Rate, width: int) -> Line:

@@ -12,15 +12,15 @@ from evolver_tui.core.times import age
 from evolver_tui.tui.drawing.page import Page, TextPage
 from evolver_tui.tui.drawing.styles import Symbols
 from evolver_tui.tui.screens.desk.card import CardContent, QuestionIdentity
-from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts, task_page
+from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts, mark_sentences, task_page
 
 
 def question_page(facts: CardFacts, asked: OpenQuestion, now: float, symbols: Symbols) -> Page:
     """What is asked, in full, and for how long its job has waited by now."""
-    return Page("Question", TextPage(tuple(_paragraphs(asked, facts.worker, now, symbols))))
+    return Page("Question", TextPage(tuple(_paragraphs(facts, asked, now, symbols))))
 
 
-def _paragraphs(asked: OpenQuestion, worker: str, now: float, symbols: Symbols) -> Iterator[tuple[str, str]]:
+def _paragraphs(facts: CardFacts, asked: OpenQuestion, now: float, symbols: Symbols) -> Iterator[tuple[str, str]]:
     for line in safe_block(asked.question.message).split("\n"):
         yield line, "strong"
     yield "", "text"
@@ -32,7 +32,8 @@ def _paragraphs(asked: OpenQuestion, worker: str, now: float, symbols: Symbols) 
     except QuestionError as error:
         yield safe_text(error), "error"
     yield "", "text"
-    yield f"T{worker[1:]} has waited for {age(now - asked.asked_at)}.", "dim"
+    yield f"T{facts.worker[1:]} has waited for {age(now - asked.asked_at)}.", "dim"
+    yield from ((sentence, "warn") for sentence in mark_sentences(facts.detail))
 
 
 def question_content(facts: CardFacts, asked: OpenQuestion, now: float, symbols: Symbols) -> CardContent:

@@ -51,14 +51,18 @@ class ReviewCard(SelectablePane, Movable):
     pane_name = "card"
     can_focus = True
 
-    def __init__(self, monotonic: Callable[[], float], selection_keys: str = "", *, plain: bool = False) -> None:
+    def __init__(
+        self, monotonic: Callable[[], float], selection_keys: str = "", *, is_replay: bool = False, plain: bool = False
+    ) -> None:
         """Args:
         monotonic: seconds that only count up.
         selection_keys: what is said beside the tabs while something is selected: which keys copy it and end it.
+        is_replay: whether what lies here was decided long ago.
         plain: whether to draw with ASCII alone.
         """
         super().__init__(selection_keys, plain=plain, id="card")
         self._monotonic = monotonic
+        self._is_replay = is_replay
         self._content = message_content("Card", [])
         self._tab = 0
         self._tops: dict[int, int] = {}
@@ -98,7 +102,8 @@ class ReviewCard(SelectablePane, Movable):
             self._tab, self._tops, self._follows = 0, {}, follow
             self.end_selection()
             self._forget_drawn()
-            self._is_unasked = content.review is not None and content.job != self._asked_for
+            is_asked_for = self._is_replay or content.job == self._asked_for
+            self._is_unasked = content.review is not None and not is_asked_for
             if content.job == self._asked_for:
                 self._asked_for = 0
         self._content = content
