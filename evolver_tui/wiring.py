@@ -16,14 +16,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from evolver_tui.core.address import Address
-from evolver_tui.core.errors import UsageError
+from evolver_tui.core.errors import UnknownListener, UsageError
 from evolver_tui.core.job import AUTHOR, AUTHOR_NAME
 from evolver_tui.core.suggest import did_you_mean
-from evolver_tui.settings.paths import absolute
 from evolver_tui.settings.workspace import Workspace
 
 if TYPE_CHECKING:
-    from evolver_tui.adapters.listeners.signal_file import SignalFile
+    from pathlib import Path
+
+    from evolver_tui.adapters.listeners.configured import Surroundings
+    from evolver_tui.adapters.listeners.redelivery import Redelivery
     from evolver_tui.adapters.nodes.library import NodeFiles
     from evolver_tui.adapters.nodes.runner import NodeRunner
     from evolver_tui.adapters.routines.plugins import FoundRoutines
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from evolver_tui.engine.durable.workers import AnyWorker
     from evolver_tui.engine.inbox import Inbox
     from evolver_tui.engine.link import Link, LinkListener, LinkMaker
+    from evolver_tui.engine.listeners import ListenerMaker
     from evolver_tui.engine.node_runs import NodeRuns
     from evolver_tui.engine.past_sessions import PastSessions
     from evolver_tui.engine.rules import RuleFile
@@ -165,7 +168,7 @@ def make_session(
             exports=workspace.paths.exports,
             secrets=lambda: known_secrets(workspace),
             rule_file=_rule_file(workspace) if for_session is None else None,
-            listeners=_listeners(workspace) if for_session is None else (),
+            make_listeners=_listener_maker(workspace) if for_session is None else lambda host: (),
             attach_installed=attach_installed if for_session is None else lambda registry: (),
             limits=ConversationLimits(waits.generation_seconds, waits.answer_seconds),
             generate=generate,
@@ -181,21 +184,45 @@ def _rule_file(workspace: Workspace) -> RuleFile:
     return FollowedRules(workspace.paths.rules_file, lambda: known_rules(workspace))
 
 
-def _listeners(workspace: Workspace) -> tuple[SignalFile, ...]:
-    """Those that the config names."""
-    config = workspace.config.signal_file
-    if not config.path:
-        return ()
-    from evolver_tui.adapters.listeners.signal_file import SignalFile
-    from evolver_tui.core.signal_filter import SignalFilter
+def _listener_maker(workspace: Workspace) -> ListenerMaker:
+    """What makes the listeners that the config names."""
+    from evolver_tui.adapters.listeners.configured import make_listeners
 
-    wanted = SignalFilter.of(config.signals)
-    max_bytes = int(config.max_mb * 1_000_000)
-    return (
-        SignalFile(
-            absolute(Path(config.path)), wanted, lambda: known_secrets(workspace), max_bytes=max_bytes, keep=config.keep
-        ),
-    )
+    return lambda host: make_listeners(workspace.config.listeners, host, listener_surroundings(workspace))
+
+
+def listener_surroundings(workspace: Workspace) -> Surroundings:
+    """What the listeners of this workspace need."""
+    from evolver_tui.adapters.listeners.configured import Surroundings
+
+    return Surroundings(workspace.paths, workspace.secret, lambda: known_secrets(workspace), _new_id)
+
+
+def redeliver_webhooks(workspace: Workspace, name: str | None, limit: int | None) -> Sequence[Redelivery]:
+    """Send again what a webhook of the config could not deliver, or what every one could not.
+
+    Raises:
+        UsageError: there is no webhook of that name.
+    """
+    from evolver_tui.adapters.listeners.dead_letters import dead_letters_of
+    from evolver_tui.adapters.listeners.redelivery import redeliver
+    from evolver_tui.adapters.listeners.webhook_endpoint import Endpoint
+    from evolver_tui.settings.listener_config import WebhookListener
+
+    configs = workspace.config.listeners
+    webhooks = {each: config for each, config in configs.items() if isinstance(config, WebhookListener)}
+    if name is not None and name not in configs:
+        raise UnknownListener(name, list(webhooks))
+    if name is not None and name not in webhooks:
+        raise UsageError(f"The listener {name} is no webhook, and puts nothing aside.", "Name a webhook.")
+    found = []
+    for each in webhooks if name is None else (name,):
+        letters = dead_letters_of(each, webhooks[each], workspace.paths)
+        try:
+            found.append(redeliver(each, letters, Endpoint(webhooks[each], workspace.secret), limit))
+        except OSError as error:
+            raise UsageError(f"{letters.path} cannot be read or written: {error.strerror}.", "Mend it.") from None
+    return found
 
 
 def _routines_of(work: Work, plug_ins: Collection[str]) -> Collection[str]:
@@ -363,7 +390,7 @@ def known_rules(workspace: Workspace, file: Path | None = None) -> RuleSet:
     from evolver_tui.adapters.rules.expression import compile_expression
     from evolver_tui.settings.rule_file import read_rules
 
-    return read_rules(file or workspace.paths.rules_file, compile_expression)
+    return read_rules(file or workspace.paths.rules_file, compile_expression, tuple(workspace.config.listeners))
 
 
 def known_routines(workspace: Workspace) -> FoundRoutines:
@@ -411,6 +438,8 @@ def known_secrets(workspace: Workspace) -> list[str]:
     """The secrets that this run may have used: what an export must not contain."""
     names = (workspace.config.hub.token_env, workspace.config.backend.key_variable)
     found = [workspace.secret(name) for name in names]
+    for listener in workspace.config.listeners.values():
+        found += listener.secrets(workspace.secret)
     for address in (workspace.database, workspace.config.hub.url, workspace.config.backend.base_url):
         found += address.secrets if isinstance(address, Address) else ()
     if isinstance(workspace.database, Address):

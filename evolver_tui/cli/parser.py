@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = {
     "jobs": "jobs.command",
     "sessions": "sessions.command",
     "export": "export",
+    "signals": "signals",
     "replay": "replay",
     "rules": "rules",
     "config": "config",

@@ -6,6 +6,7 @@ Messages are whole sentences that can be shown to a person as they are; `way_out
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Sequence
 from math import isfinite
 from typing import Final
 
@@ -58,11 +59,13 @@ class ConditionError(EvolverError):
     """It cannot be told of a signal whether it is what a rule looks for.
 
     Args:
+        is_too_much: the signal is more than can be judged.
         is_final: the rule had better not look again: that takes too long.
     """
 
-    def __init__(self, message: str, way_out: str = "", *, is_final: bool = False) -> None:
+    def __init__(self, message: str, way_out: str = "", *, is_too_much: bool = False, is_final: bool = False) -> None:
         super().__init__(message, way_out)
+        self.is_too_much = is_too_much or is_final
         self.is_final = is_final
 
 
@@ -73,6 +76,18 @@ class SignalNameError(UsageError, ValueError):
         super().__init__(
             f"{reprlib.repr(name)} is no name of a signal.",
             "Signals are named <domain>.<observation>, e.g. custom.ready_for_export.",
+        )
+
+
+class UnknownListener(UsageError):
+    """The config has no listener of this name."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        from evolver_tui.core.suggest import did_you_mean
+
+        super().__init__(
+            f"The config has no listener {reprlib.repr(name)}.",
+            did_you_mean(name, known, "listeners") if known else "Write a table [listeners.NAME].",
         )
 
 

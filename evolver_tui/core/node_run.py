@@ -85,6 +85,15 @@ class NodeRun:
         return cls(**{**value, "tool_calls": tuple(ToolExchange(**call) for call in value["tool_calls"])})
 
 
+def told_calls(runs: Sequence[NodeRun]) -> list[Mapping[str, Any]]:
+    """The tool calls of some runs as signals tell of them: without what was asked and answered."""
+    calls = (call for run in runs for call in run.tool_calls)
+    return [
+        {"tool": call.tool, "seconds": round(call.seconds, 6)} | ({"error": call.error} if call.error else {})
+        for call in calls
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Tryout:
     """What came of trying a draft, before a person judges it."""

@@ -216,6 +216,7 @@ class Trouble:
     """A rule cannot tell whether a signal is one of its own: it counts as none."""
 
     rule: Rule
+    signal: Signal
     error: ConditionError
 
 
@@ -247,7 +248,7 @@ def fold(rules: Sequence[Rule], states: States, signal: Signal | None, now: floa
             try:
                 state = _heard(rule, state, Held(now, heard, number), firings)
             except ConditionError as error:
-                troubles.append(Trouble(rule, error))
+                troubles.append(Trouble(rule, heard, error))
         if state is not before:
             changed[rule.name] = state
     return Step({**states, **changed} if changed else states, firings, troubles)

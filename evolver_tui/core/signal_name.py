@@ -80,6 +80,8 @@ class SignalName(StrEnum):
     ANALYTICS_SESSION_SUMMARY = "analytics.session_summary"
     LISTENER_FAILED = "listener.failed"
     LISTENER_DROPPED = "listener.dropped"
+    LISTENER_UNDELIVERED = "listener.undelivered"
+    LISTENER_STOPPED = "listener.stopped"
     RULE_LOADED = "rule.loaded"
     RULE_FIRED = "rule.fired"
     RULE_FAILED = "rule.failed"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from evolver_tui.core.errors import NodeError
-from evolver_tui.core.node_run import NodeRun
+from evolver_tui.core.node_run import NodeRun, told_calls
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.signal_catalogue.author_signals import NODE_TRIED, NodeTried
@@ -79,5 +79,7 @@ class ManualRuns:
         }
         if run.error:
             payload["error"] = run.error
+        if calls := told_calls([run]):
+            payload["tool_calls"] = calls
         told = NODE_TRIED(payload, level="info" if run.succeeded else "warning")
         self._bus.emit(told, task_id=asked.task_id, job=asked.job)

@@ -8,21 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
-from evolver_tui.core.address import show_addresses
-from evolver_tui.core.errors import EvolverError, NotWaiting
-from evolver_tui.core.job_marks import MarkChange
 from evolver_tui.core.rule import (
-    PAUSE,
-    RULE,
     ActionKind,
     Firing,
     Rule,
-    RuleAction,
     RuleSet,
     States,
     Trouble,
@@ -32,17 +26,12 @@ from evolver_tui.core.rule import (
     next_due,
     subject_of,
 )
-from evolver_tui.core.safe_text import safe_text
-from evolver_tui.core.signal import Signal, SignalContext
-from evolver_tui.core.signal_catalogue.author_signals import NODE_SET_ASIDE
-from evolver_tui.core.signal_catalogue.rule_signals import RULE_FAILED, RULE_FIRED, RULE_LOADED, RuleFired
+from evolver_tui.core.signal import Signal
+from evolver_tui.core.signal_catalogue.rule_signals import RULE_LOADED
 from evolver_tui.core.signal_catalogue.session_signals import CONFIG_NOTICE
-from evolver_tui.engine.author.library import Library
 from evolver_tui.engine.clock import Clock
-from evolver_tui.engine.inbox import Inbox
-from evolver_tui.engine.readers import JobReader
-from evolver_tui.engine.signals import SOME_TIMES, SignalBus
-from evolver_tui.engine.subscription import Subscription
+from evolver_tui.engine.rule_actions import RuleActions
+from evolver_tui.engine.signals import SignalBus
 
 CAPACITY: Final = 10_000
 """Signals that concern some rule and wait to be looked at; those beyond are passed over, and that is told."""
@@ -54,10 +43,6 @@ _AT_ONCE: Final = 200
 """Jobs that are marked side by side: they share a commit."""
 _MOST_NAMES: Final = 2_000
 """Names of signals of which it is remembered whether they concern a rule."""
-_MOST_ERROR_CHARACTERS: Final = 300
-
-Send = Callable[[str, Signal], None]
-"""Hands a signal to the listener of this name. Raises EvolverError where there is none."""
 
 
 class RuleFile(Protocol):
@@ -65,11 +50,6 @@ class RuleFile(Protocol):
 
     def look(self) -> RuleSet | None:
         """The rules, where the file is another than at the look before; else None. Blocks for a moment."""
-
-
-def no_listeners(name: str, signal: Signal) -> None:
-    """A `Send` where no listener has a name. Raises NotWaiting."""
-    raise NotWaiting(f"There is no listener {safe_text(name, 60)}.", "Name it in the config.")
 
 
 class _Ears:
@@ -98,31 +78,17 @@ class Rules:
     """
 
     def __init__(
-        self,
-        file: RuleFile | None,
-        bus: SignalBus,
-        clock: Clock,
-        *,
-        session_id: str,
-        hub: Subscription,
-        inbox: Inbox,
-        jobs: JobReader,
-        library: Library,
-        send: Send = no_listeners,
+        self, file: RuleFile | None, bus: SignalBus, clock: Clock, *, session_id: str, actions: RuleActions
     ) -> None:
         """Args:
         file: None for none, and no rule.
+        actions: does what they ask for.
         """
         self._file = file
         self._bus = bus
         self._clock = clock
         self._session_id = session_id
-        self._hub = hub
-        self._inbox = inbox
-        self._jobs = jobs
-        self._library = library
-        self.send = send
-        """Reaches the listeners that have a name."""
+        self.actions = actions
         self.found = RuleSet()
         """Those that are in force, and what is wrong with others."""
         self._active: Sequence[Rule] = ()
@@ -135,19 +101,20 @@ class Rules:
         self._alarm: asyncio.Task[None] | None = None
         self._tasks: Sequence[asyncio.Task[None]] = ()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._failures: Counter[tuple[str, str]] = Counter()
+        self._is_blind = False
+        """Whether signals were passed over, or a rule is left out: nobody knows what it would have made of them."""
         self._told_problems: set[str] = set()
-        self._unmarked: set[int] = set()
-        """Jobs that a person has to review, which the database does not know."""
+        self._has_told = False
+        """Whether it was told last that there are rules, or problems."""
 
     # --- life
 
     async def open(self) -> None:
-        """Read the file and begin to hear."""
+        """Read the file and begin to hear; `tell` says what was read."""
         if self._file is None:
             return
         self._loop = asyncio.get_running_loop()
-        await self.look()
+        await self._take_in()
         self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._follow())]
 
     async def close(self) -> None:
@@ -166,27 +133,37 @@ class Rules:
         self._set_alarm(None)
 
     async def look(self) -> None:
-        """Look at the file, and let it count if it changed."""
+        """Look at the file, and let it count, and tell of it, if it changed."""
+        if await self._take_in():
+            self.tell()
+
+    async def _take_in(self) -> bool:
+        """Let the file count if it changed; whether it did."""
         assert self._file is not None
         found = await asyncio.to_thread(self._file.look)
         if found is None:
-            return
+            return False
         await self.settled()
         if not found.is_readable:
             found = replace(found, rules=self.found.rules)
         self._states = kept_states(self.found.rules, found.rules, self._states)
-        was_empty = self.found == RuleSet()
         self.found, self._active, self._ears = found, found.rules, _Ears(found.rules)
-        self._failures.clear()
-        problems = [str(problem) for problem in found.problems]
+        self.actions.forget_failures()
+        self._listen(bool(found.rules))
+        self._news.set()
+        return True
+
+    def tell(self) -> None:
+        """Tell which rules there are, if there are or were any, and what is wrong with others."""
+        problems = [str(problem) for problem in self.found.problems]
         for problem in problems:
             if problem not in self._told_problems:
                 self._bus.emit(CONFIG_NOTICE({"notice": problem}))
         self._told_problems = set(problems)
-        if not (was_empty and found == RuleSet()):
-            self._bus.emit(RULE_LOADED({"rules": len(found.rules), "problems": len(problems)}))
-        self._listen(bool(found.rules))
-        self._news.set()
+        has_any = self.found != RuleSet()
+        if has_any or self._has_told:
+            self._bus.emit(RULE_LOADED({"rules": len(self.found.rules), "problems": len(problems)}))
+        self._has_told = has_any
 
     async def _follow(self) -> None:
         while True:
@@ -194,7 +171,7 @@ class Rules:
             try:
                 await self.look()
             except Exception as error:  # noqa: BLE001 - a mistake of ours must not end the looking
-                self._fail("", "", repr(error), 1)
+                self.actions.fail("", "", repr(error))
 
     def _listen(self, is_wanted: bool) -> None:
         if is_wanted is not self._is_listening:
@@ -237,7 +214,7 @@ class Rules:
             try:
                 await self._take()
             except Exception as error:  # noqa: BLE001 - a mistake of ours must not end all rules
-                self._fail("", "", repr(error), 1)
+                self.actions.fail("", "", repr(error))
             finally:
                 self._is_busy = False
                 self._rested.set()
@@ -250,11 +227,11 @@ class Rules:
         for trouble in troubles:
             self._tell_trouble(trouble)
         for some in _side_by_side(firings):
-            await asyncio.gather(*map(self._act, some))
+            await asyncio.gather(*map(self.actions.act, some))
         passed_over, self._passed_over = self._passed_over, 0
         if passed_over:
-            error = f"{passed_over:,} signals came too fast, and no rule looked at them."
-            self._bus.emit(RULE_FAILED({"rule": "", "action": "", "error": error, "failures": passed_over}))
+            self._is_blind = True
+            self.actions.fail("", "", f"{passed_over:,} signals came too fast, and no rule looked at them.")
 
     def _fold(self, heard: Iterable[tuple[Signal | None, float]]) -> tuple[list[Firing], list[Trouble]]:
         firings: list[Firing] = []
@@ -279,136 +256,24 @@ class Rules:
         self._news.set()
 
     def _tell_trouble(self, trouble: Trouble) -> None:
-        """Once for each rule, however often it is."""
-        key = (trouble.rule.name, "if")
-        self._failures[key] += 1
-        if self._failures[key] == 1 or trouble.error.is_final:
-            rests = " It is left out until the file changes." if trouble.error.is_final else ""
-            self._fail(trouble.rule.name, "if", f"{trouble.error}{rests}", 1)
-
-    # --- what is done
-
-    async def _act(self, firing: Firing) -> None:
-        rule, signal = firing.rule, firing.signal
-        done: list[RuleAction] = []
-        marks = [action for action in firing.actions if action.kind in _OF_JOBS]
-        for action in firing.actions:
-            if action.kind not in _OF_JOBS and await self._attempt(rule, [action], self._do(action, firing)):
-                done.append(action)
-        job = _number(signal.context.get("job"))
-        if marks:
-            job = job if job is not None else await self._job_of(signal)
-            if await self._attempt(rule, marks, self._mark(rule, marks, job)):
-                done += marks
-        if done:
-            self._tell(firing, done, job)
-
-    def _tell(self, firing: Firing, done: Sequence[RuleAction], job: int | None) -> None:
-        payload: RuleFired = {
-            "rule": firing.rule.name,
-            "signal": firing.signal.name,
-            "actions": [str(action) for action in done],
-        }
-        notices = [action.value for action in done if action.kind is ActionKind.NOTIFY]
-        if notices:
-            payload["notice"] = notices[0]
-        if any(action.kind is ActionKind.SET_ASIDE for action in done):
-            payload["node_id"] = str(firing.signal.payload.get("node_id"))
-        if firing.held_back:
-            payload["held_back"] = firing.held_back
-        context: SignalContext = {"rule": firing.rule.name}
-        task_id = firing.signal.context.get("task_id")
-        if isinstance(task_id, str):
-            context["task_id"] = task_id
-        if job is not None:
-            context["job"] = job
-        self._bus.emit(RULE_FIRED(payload, level="warning" if notices else None), **context)
-
-    async def _attempt(self, rule: Rule, actions: Sequence[RuleAction], work: Awaitable[bool]) -> bool:
-        """Whether it was done, and changed something."""
-        try:
-            return await work
-        except EvolverError as error:
-            problem = str(error)
-        except Exception as error:  # noqa: BLE001 - whatever a listener does, the other rules go on
-            problem = repr(error)
-        words = ", ".join(map(str, actions))
-        key = (rule.name, words)
-        self._failures[key] += 1
-        if self._failures[key] in SOME_TIMES:
-            self._fail(rule.name, words, problem, self._failures[key])
-        return False
-
-    def _fail(self, rule: str, action: str, error: str, failures: int) -> None:
-        told = safe_text(show_addresses(error), _MOST_ERROR_CHARACTERS)
-        self._bus.emit(RULE_FAILED({"rule": rule, "action": action, "error": told, "failures": failures}), rule=rule)
-
-    async def _do(self, action: RuleAction, firing: Firing) -> bool:
-        """Whether it changed something. Raises EvolverError."""
-        rule, signal = firing.rule, firing.signal
-        match action.kind:
-            case ActionKind.SEND:
-                self.send(action.value, Signal(signal.name, signal.payload, {**signal.context, RULE: rule.name}))
-            case ActionKind.INTAKE:
-                return self._hold(rule, is_pause=action.value == PAUSE)
-            case ActionKind.SET_ASIDE:
-                return await self._set_aside(rule, signal)
-        return True
-
-    def _hold(self, rule: Rule, *, is_pause: bool) -> bool:
-        """Raises NotWaiting."""
-        if self._hub.is_paused is is_pause:
-            return False
-        if not is_pause and not self._hub.paused_by:
-            raise NotWaiting("A person holds the hub's messages back.", "No rule lets them come again.")
-        self._hub.pause(is_pause, rule.name)
-        return True
-
-    async def _set_aside(self, rule: Rule, signal: Signal) -> bool:
-        """Raises NodeError, NotWaiting."""
-        node_id = signal.payload.get("node_id")
-        if not isinstance(node_id, str):
-            raise NotWaiting(f"{signal.name} names no node.", "Name a signal that does, as node.saved.")
-        is_changed = await asyncio.to_thread(self._library.set_aside, node_id, f"rule {rule.name}")
-        if is_changed:
-            self._bus.emit(NODE_SET_ASIDE({"node_id": node_id, "by": f"rule {rule.name}"}), rule=rule.name)
-        return is_changed
-
-    async def _job_of(self, signal: Signal) -> int | None:
-        task_id = signal.context.get("task_id")
-        if not isinstance(task_id, str):
-            return None
-        with contextlib.suppress(EvolverError):
-            return await self._jobs.job_of_task(task_id)
-        return None
-
-    async def _mark(self, rule: Rule, actions: Sequence[RuleAction], job: int | None) -> bool:
-        """Raises NotWaiting, StoreError."""
-        if job is None:
-            raise NotWaiting("The signal is about no job.", "Name a signal that tells of one.")
-        change = MarkChange(
-            tags=tuple(action.value for action in actions if action.kind is ActionKind.TAG),
-            priority=next((action.value for action in actions if action.kind is ActionKind.PRIORITY), ""),
-            needs_review=any(action.kind is ActionKind.REVIEW for action in actions),
-            note=f"Rule {rule.name}: {', '.join(map(str, actions))}.",
-        )
-        if change.needs_review:
-            self._unmarked.add(job)
-        is_changed = await self._inbox.mark(job, change, rule=rule.name)
-        self._unmarked.discard(job)
-        return is_changed
+        """Once for each rule, however often it is; where a signal was too much to be judged, a person reviews."""
+        rule, error = trouble.rule, trouble.error
+        if error.is_too_much and any(action.kind is ActionKind.REVIEW for action in rule.actions):
+            self.actions.let_review(trouble.signal)
+        if error.is_final:
+            self._is_blind = True
+            self.actions.fail(rule.name, "if", f"{error} It is left out until the file changes.")
+        else:
+            self.actions.fail(rule.name, "if", str(error), once=True)
 
     async def needs_review(self, job: int) -> bool:
-        """Whether a rule wants a person to review this job's draft, after all that was told so far.
+        """Whether a person has to review this job's draft, after all that was told so far; in doubt, one has to.
 
         Raises StoreError.
         """
         await self.settled()
-        detail = await self._jobs.job(job)
-        return job in self._unmarked or (detail is not None and detail.marks.needs_review)
-
-
-_OF_JOBS: Final = frozenset((ActionKind.TAG, ActionKind.PRIORITY, ActionKind.REVIEW))
+        is_wanted = any(action.kind is ActionKind.REVIEW for rule in self.found.rules for action in rule.actions)
+        return (self._is_blind and is_wanted) or await self.actions.needs_review(job)
 
 
 def _side_by_side(firings: Iterable[Firing]) -> Iterator[list[Firing]]:
@@ -421,7 +286,3 @@ def _side_by_side(firings: Iterable[Firing]) -> Iterator[list[Firing]]:
             group = {}
         group[subject] = firing
     yield [*group.values()]
-
-
-def _number(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

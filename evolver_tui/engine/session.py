@@ -13,7 +13,7 @@ from evolver_tui.core.address import Address
 from evolver_tui.core.errors import DATABASE, StoreBroken, StoreError
 from evolver_tui.core.outage import Outage
 from evolver_tui.core.session_figures import SessionFigures
-from evolver_tui.core.signal import Signal
+from evolver_tui.core.signal import Observation, Signal
 from evolver_tui.core.signal_catalogue.conversation_signals import SessionSummary
 from evolver_tui.core.signal_catalogue.session_signals import (
     CONFIG_NOTICE,
@@ -36,13 +36,15 @@ from evolver_tui.engine.export import write_export
 from evolver_tui.engine.inbox import Inbox
 from evolver_tui.engine.intake import MessageHook
 from evolver_tui.engine.link import LinkMaker
+from evolver_tui.engine.listeners import ListenerMaker, Listeners
 from evolver_tui.engine.manual_runs import ManualRuns
 from evolver_tui.engine.node_runs import NodeRuns
 from evolver_tui.engine.past_sessions import PastSessions, Processes, delete_session
-from evolver_tui.engine.rules import RuleFile, Rules, Send, no_listeners
+from evolver_tui.engine.rule_actions import RuleActions
+from evolver_tui.engine.rules import RuleFile, Rules
 from evolver_tui.engine.sandbox import BoxStanding, Sandbox
 from evolver_tui.engine.signal_log import SessionRecord
-from evolver_tui.engine.signals import Listener, SignalBus, SignalRegistry
+from evolver_tui.engine.signals import SignalBus, SignalRegistry
 from evolver_tui.engine.store import Store
 from evolver_tui.engine.subscription import Subscription
 from evolver_tui.settings.secrets import scrub_value
@@ -50,8 +52,6 @@ from evolver_tui.settings.secrets import scrub_value
 SECONDS_FOR_THE_DATABASE = 3.0
 """How long a session that was asked to end waits for a database that is away."""
 _LOOK_SECONDS = 0.2
-SECONDS_FOR_A_LISTENER = 1.0
-"""How long a session that ends waits until a listener heard the rest."""
 
 WorkerMaker = Callable[["Session"], Sequence[AnyWorker]]
 """Makes the workers of a session; it has everything else then."""
@@ -92,10 +92,7 @@ class SessionParts:
     """What must never stand in an export."""
     rule_file: RuleFile | None = None
     """Where the rules stand; None for none."""
-    send: Send = no_listeners
-    """Hands a signal to the listener of a name, for rules."""
-    listeners: Sequence[Listener] = ()
-    """Called with every signal, each in a thread of its own, as long as the session lasts."""
+    make_listeners: ListenerMaker = lambda host: ()
     attach_installed: Callable[[SignalRegistry], Sequence[str]] = lambda registry: ()
     """Lets listeners of others register themselves; tells what went wrong, a sentence each."""
     limits: ConversationLimits = ConversationLimits()
@@ -124,6 +121,9 @@ class Session:
         self.runs = parts.runs
         self.clock = parts.clock
         self.bus = SignalBus(parts.id, parts.clock.now, self._log, parts.registry)
+        self.on_notice: Callable[[str, str], None] = lambda how, text: None
+        """Called in any thread with what a listener brings to a person's notice: see `ListenerHost`."""
+        self.listeners = Listeners(parts.registry, parts.make_listeners(self))
         self.conversation = Conversation(self.bus, parts.clock, parts.id, parts.limits)
         self.broken: StoreBroken | None = None
         """Why the database cannot be used again in this run; intake and workers have stopped then."""
@@ -142,10 +142,11 @@ class Session:
             parts.store, self.bus, session_id=parts.id, person=parts.person, host=parts.host, new_id=parts.new_id,
             library=parts.library, on_change=self._on_own_change, on_cancel=self.workers.drop,
         )  # fmt: skip
-        self.rules = Rules(
-            parts.rule_file, self.bus, parts.clock, session_id=parts.id, hub=self.hub, inbox=self.inbox,
-            jobs=parts.store, library=parts.library, send=parts.send,
+        actions = RuleActions(
+            self.bus, hub=self.hub, inbox=self.inbox, jobs=parts.store, library=parts.library,
+            send=self.listeners.send,
         )  # fmt: skip
+        self.rules = Rules(parts.rule_file, self.bus, parts.clock, session_id=parts.id, actions=actions)
         if parts.author is not None:
             parts.author.needs_person = self.rules.needs_review
         self.past = PastSessions(parts.store, parts.processes, parts.clock.now, self._counted)
@@ -182,8 +183,7 @@ class Session:
                     await self.store.close()
                 raise
         self.bus.attach()
-        for listener in parts.listeners:
-            self.bus.registry.register_all(listener, apart=True)
+        self.listeners.open()
         notices = await asyncio.to_thread(parts.attach_installed, self.bus.registry)
         if parts.is_recorded:  # else the session that it works for hears all this itself
             self.conversation.open()
@@ -195,6 +195,7 @@ class Session:
             self.bus.emit(SESSION_STARTED({"backend": backend, "host": parts.host}), process=parts.process)
         for notice in (*parts.notices, *notices):
             self.bus.emit(CONFIG_NOTICE({"notice": notice}))
+        self.rules.tell()
         self.sandbox.watch(self._on_box)
         if parts.author is not None:
             self.find_box()
@@ -226,12 +227,11 @@ class Session:
                 self.summarize()
                 self.bus.emit(SESSION_ENDED({}))
                 await self.store.end_session(self.id)
-            for listener in self._parts.listeners:
-                await asyncio.to_thread(self.bus.registry.finish, listener, SECONDS_FOR_A_LISTENER)
         finally:
-            for listener in self._parts.listeners:
-                self.bus.registry.unregister(listener)
-            self.bus.detach()
+            try:
+                await self.listeners.close()
+            finally:
+                self.bus.detach()
             try:
                 await self.store.close()
             finally:
@@ -307,6 +307,14 @@ class Session:
 
     def _log(self, signals: Sequence[Signal]) -> None:
         self.store.log(signals, self.id)
+
+    def tell(self, observation: Observation) -> None:
+        """Emit a signal that a listener of this session makes. Any thread may do that."""
+        self.bus.emit(observation)
+
+    def notice(self, how: str, text: str) -> None:
+        """Have whoever shows this session bring a line to a person's notice. Any thread may do that."""
+        self.on_notice(how, text)
 
     # --- what is going on
 

@@ -5,16 +5,23 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Unpack
 
 from evolver_tui.core.address import show_addresses
+from evolver_tui.core.failure_run import SOME_TIMES, FailureRun
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.signal import Observation, Signal, SignalContext, check_pattern, check_signal_name
-from evolver_tui.core.signal_catalogue.listener_signals import LISTENER_DROPPED, LISTENER_FAILED, FailedListener
+from evolver_tui.core.signal_catalogue.listener_signals import (
+    ABOUT_LISTENERS,
+    LISTENER_DROPPED,
+    LISTENER_FAILED,
+    FailedListener,
+)
 
 Listener = Callable[[Signal], None]
+Wanted = Callable[[Signal], bool]
 
 SLOW_SECONDS: Final = 0.05
 """A listener that took so long over one signal hears all later ones in a thread of its own."""
@@ -22,10 +29,7 @@ QUEUE_CAPACITY: Final = 10_000
 """Signals that wait for a listener in a thread of its own; those beyond are dropped for it, and counted."""
 MOST_NESTED: Final = 8
 """Listeners that emit may be heard by listeners that emit, so deep; deeper is a loop."""
-SOME_TIMES: Final = {10**power for power in range(12)}
-"""What happens again and again is told of the first time, the tenth, the hundredth."""
 _MOST_ERROR_CHARACTERS: Final = 200
-_ABOUT_LISTENERS: Final = "listener."
 
 
 def listener_name(listener: Listener) -> str:
@@ -33,24 +37,34 @@ def listener_name(listener: Listener) -> str:
     return str(getattr(listener, "__qualname__", type(listener).__qualname__))
 
 
-def _print_error(listener: Listener, signal: Signal, error: Exception) -> None:
+def _print_error(listener: str, signal: Signal, error: Exception, failures: int) -> None:
     print(safe_text(f"A listener for {signal.name} failed: {show_addresses(repr(error))}"), file=sys.stderr)
 
 
-def _print_dropped(listener: Listener, dropped: int) -> None:
+def _print_dropped(listener: str, dropped: int) -> None:
     words = "a signal was" if dropped == 1 else f"{dropped:,} signals were"
-    print(safe_text(f"The listener {listener_name(listener)} is too slow: {words} dropped for it."), file=sys.stderr)
+    print(safe_text(f"The listener {listener} is too slow: {words} dropped for it."), file=sys.stderr)
 
 
 class _Hearing:
     """One listener as it is called: in the emitter's thread, or by way of a queue from a thread of its own."""
 
-    __slots__ = ("_is_busy", "_is_over", "_news", "_queue", "_registry", "_told", "dropped", "hear", "listener")
+    __slots__ = (
+        "_failures", "_is_busy", "_is_over", "_news", "_queue", "_registry", "_told", "_wanted", "dropped", "hear",
+        "hear_any", "listener", "name",
+    )  # fmt: skip
 
-    def __init__(self, listener: Listener, registry: SignalRegistry, *, stays: bool) -> None:
+    def __init__(
+        self, listener: Listener, registry: SignalRegistry, *, stays: bool, name: str = "", wanted: Wanted | None = None
+    ) -> None:
         self.listener = listener
-        self.hear: Listener = listener if stays else self._hear
+        self.name = name or listener_name(listener)
+        self.hear_any: Listener = listener if stays else self._hear
         """Calls the listener, or has it called; raises whatever it raises in the emitter's thread."""
+        self.hear: Listener = self._hear_wanted if wanted is not None else self.hear_any
+        """The same for a signal that it wants, and nothing for another."""
+        self._wanted = wanted
+        self._failures = FailureRun()
         self._registry = registry
         self._queue: deque[Signal] | None = None
         self._news = threading.Condition(threading.Lock())
@@ -60,6 +74,15 @@ class _Hearing:
         self._is_busy = False
         self._is_over = False
 
+    def failed(self, signal: Signal, error: Exception) -> None:
+        """Tell that it raised."""
+        self._registry.on_error(self.name, signal, error, self._failures.failed())
+
+    def _hear_wanted(self, signal: Signal) -> None:
+        assert self._wanted is not None
+        if self._wanted(signal):
+            self.hear_any(signal)
+
     def _hear(self, signal: Signal) -> None:
         if self._queue is not None:
             self._put(signal)
@@ -67,6 +90,7 @@ class _Hearing:
         began = time.perf_counter()
         try:
             self.listener(signal)
+            self._failures.succeeded()
         finally:
             if time.perf_counter() - began >= self._registry.slow_seconds:
                 self.move_off()
@@ -102,7 +126,7 @@ class _Hearing:
             if self.dropped not in SOME_TIMES:
                 return  # else what tells of it would fill the queue
             untold = self._take_untold()
-        self._registry.on_dropped(self.listener, untold)
+        self._registry.on_dropped(self.name, untold)
 
     def _take_untold(self) -> int:
         untold, self._told = self.dropped - self._told, self.dropped
@@ -122,11 +146,12 @@ class _Hearing:
                 self._is_busy = True
                 untold = 0 if queue else self._take_untold()
             if untold:
-                registry.on_dropped(self.listener, untold)
+                registry.on_dropped(self.name, untold)
             try:
                 self.listener(signal)
+                self._failures.succeeded()
             except Exception as error:  # noqa: BLE001 - whatever a listener does, it hears the next one
-                registry.on_error(self.listener, signal, error)
+                self.failed(signal, error)
 
 
 _Hearings = Mapping[str, tuple[_Hearing, ...]]
@@ -151,7 +176,7 @@ class SignalRegistry:
     fast for it is dropped for it alone. Safe in any thread.
 
     Args:
-        on_error: told of a listener that raised.
+        on_error: told of a listener that raised, by its name, and how often it did until it works again.
         on_dropped: told how many more signals were dropped for a slow listener: the first, as they get many, and when
             it has caught up; in whatever thread that is known.
         slow_seconds: how long a listener may take over one signal in the emitter's thread.
@@ -160,8 +185,8 @@ class SignalRegistry:
 
     def __init__(
         self,
-        on_error: Callable[[Listener, Signal, Exception], None] = _print_error,
-        on_dropped: Callable[[Listener, int], None] = _print_dropped,
+        on_error: Callable[[str, Signal, Exception, int], None] = _print_error,
+        on_dropped: Callable[[str, int], None] = _print_dropped,
         *,
         slow_seconds: float = SLOW_SECONDS,
         queue_capacity: int = QUEUE_CAPACITY,
@@ -190,29 +215,47 @@ class SignalRegistry:
             SignalNameError: no signal can have that name.
         """
         check_pattern(name)
-        hearing = self._hearing(listener, stays=False, apart=apart)
+        hearing = _Hearing(listener, self, stays=False)
+        if apart:
+            hearing.move_off()
         with self._lock:
             if name.endswith("*"):
                 self._by_prefix = _with(self._by_prefix, name[:-1], hearing)
             else:
                 self._by_name = _with(self._by_name, name, hearing)
 
-    def register_all(self, listener: Listener, *, apart: bool = False, stays: bool = False) -> None:
-        """Call `listener` with every signal.
+    def register_all(
+        self,
+        listener: Listener,
+        *,
+        apart: bool = False,
+        stays: bool = False,
+        name: str = "",
+        wanted: Wanted | None = None,
+    ) -> None:
+        """Call `listener` with every signal, or with every one that it wants.
 
         Args:
             apart: in a thread of its own from the beginning.
             stays: in the emitter's thread, however long it takes: for the program's own, which hold nobody up.
+            name: what it is called where it fails or is too slow; empty takes its name in its source.
+            wanted: says in the emitter's thread which signals it hears: others take no place in its queue.
         """
-        hearing = self._hearing(listener, stays=stays, apart=apart)
+        hearing = _Hearing(listener, self, stays=stays, name=name, wanted=wanted)
+        if apart:
+            hearing.move_off()
         with self._lock:
             self._everything = (*self._everything, hearing)
 
-    def _hearing(self, listener: Listener, *, stays: bool, apart: bool) -> _Hearing:
-        hearing = _Hearing(listener, self, stays=stays)
-        if apart:
-            hearing.move_off()
-        return hearing
+    def tell(self, listener: Listener, signal: Signal) -> None:
+        """Have one registered listener hear a signal whether or not it wants it; nobody else does, nor the log."""
+        with self._lock:
+            hearings = [hearing for hearing in self._all() if hearing.listener == listener]
+        for hearing in hearings:
+            try:
+                hearing.hear_any(signal)
+            except Exception as error:  # noqa: BLE001 - as in `deliver`
+                hearing.failed(signal, error)
 
     def unregister(self, listener: Listener) -> None:
         """Forget `listener` wherever it was registered; unknown ones are ignored."""
@@ -271,7 +314,7 @@ class SignalRegistry:
         depth = getattr(self._depth, "value", 0)
         if depth == MOST_NESTED:
             error = RecursionError("listeners emit what makes listeners emit; this signal is heard by nobody")
-            self.on_error(hearings[0].listener, signal, error)
+            hearings[0].failed(signal, error)
             return
         self._depth.value = depth + 1
         try:
@@ -279,7 +322,7 @@ class SignalRegistry:
                 try:
                     hearing.hear(signal)
                 except Exception as error:  # noqa: BLE001 - whatever a listener does, the engine goes on
-                    self.on_error(hearing.listener, signal, error)
+                    hearing.failed(signal, error)
         finally:
             self._depth.value = depth
 
@@ -334,7 +377,8 @@ class SignalBus:
         self.registry = registry
         self.on_told: Listener | None = None
         """Called with each signal after all listeners heard it: so one that it emits is heard after that."""
-        self._failures: Counter[str] = Counter()
+        self._failures = FailureRun()
+        """Of `on_told`."""
 
     def stamp(self, observation: Observation, **context: Unpack[SignalContext]) -> Signal:
         """A signal with timestamp, session and level in its context, not yet delivered to anyone."""
@@ -365,7 +409,7 @@ class SignalBus:
         try:
             on_told(signal)
         except Exception as error:  # noqa: BLE001 - a plug-in may have emitted anything by a name of ours
-            self._on_error(on_told, signal, error)
+            self._on_error(listener_name(on_told), signal, error, self._failures.failed())
 
     # --- signals of whoever has no bus, and what becomes of all of them
 
@@ -380,18 +424,15 @@ class SignalBus:
         if registry.adopt == self._adopt:
             registry.adopt, registry.on_error, registry.on_dropped = None, _print_error, _print_dropped
 
-    def _on_error(self, listener: Listener, signal: Signal, error: Exception) -> None:
-        name = listener_name(listener)
-        self._failures[name] += 1
-        failures = self._failures[name]
-        if signal.name.startswith(_ABOUT_LISTENERS) or failures not in SOME_TIMES:
+    def _on_error(self, listener: str, signal: Signal, error: Exception, failures: int) -> None:
+        if signal.name.startswith(ABOUT_LISTENERS) or failures not in SOME_TIMES:
             return
         told = safe_text(show_addresses(repr(error)), _MOST_ERROR_CHARACTERS)
-        failed: FailedListener = {"listener": name, "signal": signal.name, "error": told, "failures": failures}
+        failed: FailedListener = {"listener": listener, "signal": signal.name, "error": told, "failures": failures}
         self.emit(LISTENER_FAILED(failed))
 
-    def _on_dropped(self, listener: Listener, dropped: int) -> None:
-        self.emit(LISTENER_DROPPED({"listener": listener_name(listener), "signals": dropped}))
+    def _on_dropped(self, listener: str, dropped: int) -> None:
+        self.emit(LISTENER_DROPPED({"listener": listener, "signals": dropped}))
 
     def _adopt(self, signal: Signal) -> Signal:
         stamp = {"timestamp": self._now(), "session_id": self._session_id}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,13 @@ from evolver_tui.settings.backend_config import BackendConfig
 from evolver_tui.settings.base_url import base_url_problem
 from evolver_tui.settings.conversation_config import ConversationConfig
 from evolver_tui.settings.database_url import a_database
+from evolver_tui.settings.listener_config import ListenerConfig, read_listeners, shown_listeners
 from evolver_tui.settings.regular_file import open_regular
 from evolver_tui.settings.sandbox_config import SandboxConfig
+from evolver_tui.settings.section_reader import EXPECTED, SectionReader, fields_of, kind_of, shown_section
 from evolver_tui.settings.setting import setting
-from evolver_tui.settings.signal_file_config import SignalFileConfig
 from evolver_tui.settings.values import (
     HUB_SCHEMES,
-    Check,
     a_name,
     a_routine,
     a_target,
@@ -136,8 +136,9 @@ class Config:
     desk: DeskConfig = DeskConfig()
     library: LibraryConfig = LibraryConfig()
     database: DatabaseConfig = DatabaseConfig()
-    signal_file: SignalFileConfig = SignalFileConfig()
     langgraph: LangGraphConfig = LangGraphConfig()
+    listeners: Mapping[str, ListenerConfig] = field(default_factory=dict)
+    """A listener's name to what it is."""
     routines: Mapping[str, str] = field(default_factory=dict)
     """A routine's name to where it is, as `module:function`."""
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -147,7 +148,7 @@ class Config:
 SECTIONS: Mapping[str, type[Any]] = {
     each.name: type(each.default) for each in fields(Config) if each.default is not MISSING
 }
-_TABLES = (*SECTIONS, "routines", "keys")
+_TABLES = (*SECTIONS, "listeners", "routines", "keys")
 
 
 # --- reading -------------------------------------------------------------------------------------------------------
@@ -237,73 +238,41 @@ def _tables(path: Path) -> dict[str, Any]:
         ) from None
 
 
-class _Reader:
-    """Turns the file's tables into sections and collects what is wrong on the way."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._problems: list[ConfigError] = []
-        self._unfit: set[tuple[str, str]] = set()
+class _Reader(SectionReader):
+    """Reads the whole file."""
 
     def config(self, tables: Mapping[str, Any]) -> tuple[Config, list[ConfigError]]:
         for name, value in tables.items():
             if name not in _TABLES:
                 self._unknown_at_top(name, value)
-        sections = {name: self._section(name, kind, tables.get(name, {})) for name, kind in SECTIONS.items()}
+        sections = {name: self.section(name, kind, tables.get(name, {})) for name, kind in SECTIONS.items()}
         routines = self._routines(tables.get("routines", {}))
-        config = Config(**sections, routines=routines, keys=self._keys(tables.get("keys", {})))
+        listeners = read_listeners(self, tables.get("listeners", {}))
+        keys = self._keys(tables.get("keys", {}))
+        config = Config(**sections, listeners=listeners, routines=routines, keys=keys)
         self._check_together(config)
-        return config, self._problems
-
-    def _wrong(self, message: str, way_out: str) -> None:
-        self._problems.append(ConfigError(f"{self._path}: {message}", way_out))
+        return config, self.problems
 
     def _unknown_at_top(self, name: str, value: object) -> None:
         if isinstance(value, dict):
             way_out = did_you_mean(name, _TABLES, "sections")
-            self._wrong(f"there is no section [{quoted(name)}].", way_out)
+            self.wrong(f"there is no section [{quoted(name)}].", way_out)
             return
-        homes = [section for section, kind in SECTIONS.items() if name in _fields_of(kind)]
+        homes = [section for section, kind in SECTIONS.items() if name in fields_of(kind)]
         way_out = f"Put it under [{homes[0]}]." if homes else f"Sections are [{'], ['.join(_TABLES)}]."
-        self._wrong(f"{quoted(name)} stands outside of any section.", way_out)
-
-    def _table(self, name: str, found: object) -> dict[str, Any]:
-        if isinstance(found, dict):
-            return found
-        self._wrong(f"{name} has to be a section, and is {_found(found)}.", f"Write [{name}] on a line of its own.")
-        return {}
-
-    def _section(self, name: str, kind: type[Any], found: object) -> Any:
-        known = _fields_of(kind)
-        values = {}
-        for key, value in self._table(name, found).items():
-            if key not in known:
-                self._wrong(f"[{name}] has no key {quoted(key)}.", did_you_mean(key, known, "keys"))
-                continue
-            expected = _unfit(known[key], value)
-            if expected is None:
-                values[key] = _as_type(known[key], value)
-                continue
-            self._unfit.add((name, key))
-            # What stands in place of a variable's name or in an address may be the secret itself.
-            hidden = isinstance(value, str) and key.endswith(("_env", "_header", "url"))
-            told = "something else" if hidden else _found(value)
-            self._wrong(
-                f"[{name}] {key} has to be {expected}, and is {told}.", f"The default is {toml(known[key].default)}."
-            )
-        return kind(**values)
+        self.wrong(f"{quoted(name)} stands outside of any section.", way_out)
 
     def _routines(self, found: object) -> dict[str, str]:
         routines: dict[str, str] = {}
-        for name, target in self._table("routines", found).items():
+        for name, target in self.table("routines", found).items():
             problem = a_routine(name)
             if problem is not None:
-                self._wrong(f"[routines] {quoted(name)} has to be {problem}.", 'Example: triage = "triage:work".')
+                self.wrong(f"[routines] {quoted(name)} has to be {problem}.", 'Example: triage = "triage:work".')
                 continue
-            problem = a_target(target) if isinstance(target, str) else _EXPECTED[str]
+            problem = a_target(target) if isinstance(target, str) else EXPECTED[str]
             if problem is not None:
-                self._wrong(
-                    f"[routines] {name} has to be {problem}, and is {_found(target)}.",
+                self.wrong(
+                    f"[routines] {name} has to be {problem}, and is {kind_of(target)}.",
                     f'Example: {name} = "my_module:work".',
                 )
                 continue
@@ -312,97 +281,43 @@ class _Reader:
 
     def _keys(self, found: object, prefix: str = "") -> dict[str, str]:
         keys: dict[str, str] = {}
-        for name, value in self._table("keys", found).items():
+        for name, value in self.table("keys", found).items():
             action = prefix + name
             # TOML reads a dotted name without quotes as a table in a table.
             entries = self._keys(value, f"{action}.") if isinstance(value, dict) else {action: value}
             for entry, key in entries.items():
                 if not isinstance(key, str) or not key.isprintable():
-                    self._wrong(
-                        f"[keys] {quoted(entry)} has to be a key's name, and is {_found(key)}.", "Example: 'a'."
+                    self.wrong(
+                        f"[keys] {quoted(entry)} has to be a key's name, and is {kind_of(key)}.", "Example: 'a'."
                     )
                 elif entry in keys:
-                    self._wrong(f"[keys] names {quoted(entry)} twice.", "Keep one of them.")
+                    self.wrong(f"[keys] names {quoted(entry)} twice.", "Keep one of them.")
                 else:
                     keys[entry] = key
         return keys
 
     def _check_together(self, config: Config) -> None:
         backend, hub = config.backend, config.hub
-        if backend.kind != "offline" and not backend.model and ("backend", "model") not in self._unfit:
-            self._wrong(
+        if backend.kind != "offline" and not backend.model and not self.is_unfit("backend", "model"):
+            self.wrong(
                 f"[backend] kind {backend.kind!r} needs a model.",
                 'Write model = "..." with the name that the provider uses, or kind = "offline".',
             )
         elsewhere = base_url_problem(backend.kind, backend.base_url)
-        if elsewhere is not None and not {("backend", "kind"), ("backend", "base_url")} & self._unfit:
-            self._wrong(f"[backend] base_url ({backend.base_url}) {elsewhere[0]}.", elsewhere[1])
+        if elsewhere is not None and not self.is_unfit("backend", "kind", "base_url"):
+            self.wrong(f"[backend] base_url ({backend.base_url}) {elsewhere[0]}.", elsewhere[1])
         if backend.kind == "anthropic" and backend.temperature > 1:
-            self._wrong(
+            self.wrong(
                 f"[backend] temperature has to be at most 1 where kind is 'anthropic', and is {backend.temperature:g}.",
                 "The default is 0.2.",
             )
-        timing = {("hub", "ping_seconds"), ("hub", "timeout_seconds")}
-        if hub.timeout_seconds <= hub.ping_seconds and not timing & self._unfit:
-            self._wrong(
+        is_read = not self.is_unfit("hub", "ping_seconds", "timeout_seconds")
+        if hub.timeout_seconds <= hub.ping_seconds and is_read:
+            self.wrong(
                 f"[hub] timeout_seconds ({hub.timeout_seconds:g}) has to be longer than ping_seconds "
                 f"({hub.ping_seconds:g}), or a healthy hub counts as gone.",
                 "Twice as long is usual.",
             )
-
-
-def _fields_of(kind: type[Any]) -> dict[str, Field[Any]]:
-    return {each.name: each for each in fields(kind)}
-
-
-_EXPECTED = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "a text in quotes",
-    Address: "a text in quotes",
-    tuple: "a list of texts in quotes",
-}
-
-
-def _unfit(known: Field[Any], value: object) -> str | None:
-    """What the value has to be; None when it fits."""
-    kind = type(known.default)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    fits = {
-        bool: isinstance(value, bool),
-        int: is_number and isinstance(value, int),
-        float: is_number,
-        str: isinstance(value, str),
-        Address: isinstance(value, str),
-        tuple: isinstance(value, list) and all(isinstance(item, str) for item in value),
-    }[kind]
-    if not fits:
-        return _EXPECTED[kind]
-    check: Check | None = known.metadata["check"]
-    return check(tuple(value) if isinstance(value, list) else value) if check else None
-
-
-def _as_type(known: Field[Any], value: Any) -> Any:
-    kind = type(known.default)
-    return kind(value) if kind in (float, tuple, Address) else value
-
-
-def _found(value: object) -> str:
-    match value:
-        case bool():
-            return str(value).lower()
-        case str():
-            return f"the text {quoted(value)}"
-        case int() if abs(value) >= 10**20:
-            return "a huge number"
-        case int() | float():
-            return str(value)
-        case list():
-            return "a list"
-        case dict():
-            return "a section"
-    return "a date or time"
 
 
 # --- showing -------------------------------------------------------------------------------------------------------
@@ -426,10 +341,8 @@ def show_config(config: Config, source: Path | None = None, actions: Mapping[str
     for name, kind in SECTIONS.items():
         section = getattr(config, name)
         lines += ["", f"# {(kind.__doc__ or '').strip()}", f"[{name}]"]
-        for known in fields(kind):
-            value = getattr(section, known.name)
-            mark = "  # default" if value == known.default else ""
-            lines += [f"# {known.metadata['doc']}", f"{known.name} = {toml(value)}{mark}"]
+        lines += shown_section(section)
+    lines += shown_listeners(config.listeners)
     lines += [
         "",
         "# Routines of your own: a name, and where it is. Files of your own lie in routines beside this file.",

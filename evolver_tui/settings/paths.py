@@ -60,6 +60,11 @@ class Paths(NamedTuple):
         return self.data / "exports"
 
     @property
+    def undelivered(self) -> Path:
+        """The folder of what listeners could not deliver, a file each."""
+        return self.data / "undelivered"
+
+    @property
     def state_file(self) -> Path:
         """What is remembered from one start to the next."""
         return self.data / "state.json"

@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -207,18 +207,45 @@ def scrub_value(value: Any, secrets: Collection[str]) -> Any:
     A text under a name such as password or api_key is masked whatever it looks like: on its own it would show nothing
     of what it is.
     """
+    return _scrubbed(value, lambda text: scrub_patterns(scrub(text, secrets)))
+
+
+class Scrubber:
+    """`scrub_value` for many values: a short text that comes again and again is looked at once. Safe in any thread."""
+
+    def __init__(self, secrets: Collection[str]) -> None:
+        self._secrets = tuple(secrets)
+        self._short = lru_cache(maxsize=_MOST_SHORT_TEXTS)(self._look)
+
+    def __call__(self, value: Any) -> Any:
+        """The value without secrets."""
+        return _scrubbed(value, self.text)
+
+    def text(self, text: str) -> str:
+        """A text without secrets."""
+        return self._short(text) if len(text) <= _SHORT_TEXT else self._look(text)
+
+    def _look(self, text: str) -> str:
+        return scrub_patterns(scrub(text, self._secrets))
+
+
+_SHORT_TEXT = 80
+_MOST_SHORT_TEXTS = 2_000
+
+
+def _scrubbed(value: Any, clean: Callable[[str], str]) -> Any:
     match value:
         case str():
-            return scrub_patterns(scrub(value, secrets))
+            return clean(value)
         case Mapping():
             return {
-                scrub_value(str(name), secrets): MASK
-                if isinstance(item, str) and item and re.search(_NAMES_A_SECRET, str(name))
-                else scrub_value(item, secrets)
+                clean(str(name)): MASK
+                if isinstance(item, str) and item and _names_a_secret(str(name))
+                else _scrubbed(item, clean)
                 for name, item in value.items()
             }
         case list() | tuple():
-            return [scrub_value(item, secrets) for item in value]
+            return [_scrubbed(item, clean) for item in value]
     return value
 
 
@@ -252,6 +279,17 @@ _NAME = (
     r"|(?:access|auth|refresh|bearer|session|hub|id)[_-]?token)"
 )
 _NAMES_A_SECRET = rf"(?i){_NAME}$"
+
+
+def _names_a_secret(name: str) -> bool:
+    return _short_name_does(name) if len(name) <= _SHORT_TEXT else re.search(_NAMES_A_SECRET, name) is not None
+
+
+@lru_cache(maxsize=1_000)
+def _short_name_does(name: str) -> bool:
+    return re.search(_NAMES_A_SECRET, name) is not None
+
+
 _IS = r"\\{0,7}[\"']?\s{0,4}[:=]\s{0,4}"
 _UNQUOTED = r"[^\s\"'&,;()\[\]{}<>\\•]"
 _SCHEME = r"(?:bearer|basic|digest|token|apikey)(?:[ \t]|%20){1,8}"

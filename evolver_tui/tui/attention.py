@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from evolver_tui.tui.terminal_notice import notice_sequence
 
 if TYPE_CHECKING:
     from textual.app import App
     from textual.dom import DOMNode
 
+    from evolver_tui.engine.session import Session
     from evolver_tui.tui.desk_settings import DeskSettings
 
 _WITHOUT_TITLE = ("", "dumb", "linux", "unknown")
@@ -54,6 +59,11 @@ class Attention:
             self._has_rung = True
             self._ring()
         self._show_title()
+
+    def show_notice(self, sequence: str) -> None:
+        """Have the terminal show a notice (`terminal_notice.py`), unless another program has it."""
+        if not self._is_lent:
+            self._write(sequence)
 
     def lend(self) -> None:
         """Let another program have the terminal, with the title that it had."""
@@ -105,6 +115,17 @@ def attend(app: App[Any], owner: DOMNode, settings: DeskSettings) -> Attention:
     app.app_suspend_signal.subscribe(owner, lambda _: attention.lend(), immediate=True)
     app.app_resume_signal.subscribe(owner, lambda _: attention.take_back(), immediate=True)
     return attention
+
+
+def show_notices(session: Session, attention: Attention) -> None:
+    """Have the terminal show what the session's listeners bring to a person's notice."""
+    loop = asyncio.get_running_loop()
+
+    def show(how: str, text: str) -> None:
+        with contextlib.suppress(RuntimeError):  # the console has ended
+            loop.call_soon_threadsafe(attention.show_notice, notice_sequence(how, text, os.environ))
+
+    session.on_notice = show
 
 
 def _be_silent() -> None:

@@ -20,6 +20,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "keys": keys.streaming,
     "routine": keys.beside_a_routine,
     "signals": signals.signals,
+    "webhook": signals.dead_webhook,
     "replay": replay.replay,
     "feed": screen_cost.feed,
     "preview": screen_cost.preview,

@@ -599,3 +599,28 @@ def test_a_process_with_something_that_hangs_ends_with_its_lines(tmp_path: Path)
     assert (done.returncode, done.stderr) == (1, "")
     assert "BROKEN  model        No answer came within 0.05 s." in done.stdout
     assert done.stdout.endswith("1 line is broken.\n")
+
+
+# --- listeners ---
+
+
+def test_listeners_are_told_of_with_what_they_lack_and_what_they_left(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = doctor.home / "config" / "config.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(
+        '[listeners.log]\nkind = "file"\npath = "x"\n[listeners.traces]\nkind = "otel"\n'
+        '[listeners.ops]\nkind = "webhook"\nurl = "https://ops.example/"\nsecret_env = "OPS_SECRET"\n'
+    )
+    (doctor.home / "data" / "undelivered").mkdir(parents=True)
+    (doctor.home / "data" / "undelivered" / "ops.jsonl").write_text("{}\n")
+    monkeypatch.setattr(workspace, "lacks_extra", lambda extra: True)
+    code, text = doctor.text()
+    squeezed = " ".join(text.replace("> ", "").split())
+    assert code == 1
+    assert "log (file)." in squeezed
+    assert "traces (otel) needs a package that is not there. pip install 'evolver-tui[otel]'" in squeezed
+    assert "ops (webhook) could not deliver everything: 3 bytes lie in" in squeezed
+    assert "evolver-tui signals redeliver ops" in squeezed
+    assert "The listener ops cannot work: OPS_SECRET is neither in the environment" in squeezed

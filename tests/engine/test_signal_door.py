@@ -214,7 +214,7 @@ def test_a_slow_listener_hears_apart_and_what_it_misses_is_counted() -> None:
     may_go_on, has_begun, is_told = threading.Event(), threading.Event(), threading.Event()
     dropped: list[int] = []
 
-    def tell(listener: Listener, count: int) -> None:
+    def tell(listener: str, count: int) -> None:
         dropped.append(count)
         if sum(dropped) == 5:
             is_told.set()
@@ -254,7 +254,7 @@ def test_what_tells_of_dropped_signals_takes_no_place_of_others() -> None:
     heard: list[str] = []
     registry = SignalRegistry(queue_capacity=20)
 
-    def tell(listener: Listener, count: int) -> None:
+    def tell(listener: str, count: int) -> None:
         registry.emit(Signal("listener.dropped", {"signals": count}))
 
     def slow(signal: Signal) -> None:
@@ -292,7 +292,7 @@ def test_a_listener_that_hangs_is_told_of() -> None:
 
 def test_listeners_that_emit_what_they_hear_come_to_an_end() -> None:
     errors: list[Exception] = []
-    registry = SignalRegistry(on_error=lambda listener, signal, error: errors.append(error))
+    registry = SignalRegistry(on_error=lambda listener, signal, error, failures: errors.append(error))
     heard = []
 
     def echo(signal: Signal) -> None:

@@ -25,6 +25,7 @@ DOORS = {
         "print(f'evolver-tui: {safe_text(error)}', file=sys.stderr)",
         "print(json.dumps({'hub_url': hub.url}), flush=True)",
     ],
+    "adapters/listeners/dead_letters.py": ["os.write(descriptor, line)"],  # through safe_json
     "adapters/listeners/signal_file.py": ["os.write(descriptor, line)"],  # through safe_json
     "adapters/sandbox/canary.py": [  # to the program, from a box
         "sys.stdout.write(json.dumps({'reached': reached, 'broken': broken}))"
@@ -52,8 +53,7 @@ DOORS = {
     ],
     "engine/signals.py": [
         "print(safe_text(f'A listener for {signal.name} failed: {show_addresses(repr(error))}'), file=sys.stderr)",
-        "print(safe_text(f'The listener {listener_name(listener)} is too slow: {words} dropped for it.'), "
-        "file=sys.stderr)",
+        "print(safe_text(f'The listener {listener} is too slow: {words} dropped for it.'), file=sys.stderr)",
     ],
     "tui/attention.py": ["driver.write(sequence)"],  # the window's title, of a number
     "tui/terminal_driver.py": ["self.write('\\x1b[?1049h\\x1b[?25l\\x1b[?1004h')"],

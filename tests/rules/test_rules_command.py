@@ -25,9 +25,9 @@ name = "slow answer"
 when = "question.asked"
 for = "10m"
 until = "question.answered"
-then = "oncall"
+then = { notify = "Slow." }
 """
-BAD = '[[rule]]\nname = "bad\u202e"\nwhen = "task.faild"\nthen = "x"\n'
+BAD = '[[rule]]\nname = "bad\u202e"\nwhen = "task.faild"\nthen = { tag = "x" }\n'
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_what_would_have_fired_and_when(home: Path) -> None:
     ]  # fmt: skip
     value = json.loads(rules(home, "test", "--json", stdin=log).stdout)
     actions = [each["actions"] for each in value["fired"]]
-    assert actions == [["pause intake", "tag late"], ["tag late"], ["send to oncall"]]
+    assert actions == [["pause intake", "tag late"], ["tag late"], ["notify: Slow."]]
     assert value["signals"] == 7
 
 

@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from evolver_tui import wiring
+from evolver_tui.adapters.rules.expression import compile_expression
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import StoreError, UsageError
 from evolver_tui.core.rule import Firing, rehearse
 from evolver_tui.core.signal import Signal
 from evolver_tui.engine.author.approval_rules import APPROVALS
 from evolver_tui.engine.session import Session
+from evolver_tui.settings.rule_file import read_rules
 from evolver_tui.settings.workspace import Workspace
 from evolver_tui.signals import emit_signal
 from evolver_tui.wiring import NO_WORK
@@ -98,7 +101,10 @@ async def test_a_rule_lets_come_again_what_a_rule_paused_and_never_what_a_person
 # --- who is told
 
 
-async def test_a_listener_is_handed_the_signal_and_a_bad_one_is_told_of(tmp_path: Path) -> None:
+async def test_a_listener_is_handed_the_signal_and_a_bad_one_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "known_rules", lambda at: read_rules(at.paths.rules_file, compile_expression))
     handed: list[tuple[str, Signal]] = []
 
     def deliver(name: str, signal: Signal) -> None:
@@ -111,7 +117,7 @@ async def test_a_listener_is_handed_the_signal_and_a_bad_one_is_told_of(tmp_path
     rules = rule("call", "custom.*", '{ send = ["oncall", "broken", "other"], notify = "Look at it." }', "cooldown = 0")
     place = place_with(tmp_path, rules)
     async with running(place, work=NO_WORK) as (session, watch):
-        session.rules.send = deliver
+        session.rules.actions.send = deliver
         emit_signal("custom.ready", {"n": 1})
         fired = await watch.until("rule.fired")
         assert fired.payload["actions"] == ["send to oncall", "notify: Look at it."]
@@ -227,6 +233,25 @@ async def test_a_mark_for_review_that_cannot_be_written_counts(tmp_path: Path, m
         assert not of(watch, "node.saved")
 
 
+async def test_what_no_rule_could_look_at_is_reviewed_where_one_asks_for_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = rule("look at it", "custom.*", "{ review = true }", 'if = "payload.n == 1"')
+    async with running(place_with(tmp_path, rules), auto_review=APPROVALS["all"]) as (session, watch):
+        emit_signal("custom.large", {"text": "x" * 100_000}, {"task_id": "task-1"})
+        await send(session, SUMMARIZE)
+        await review_of(session, watch, "task-1")
+        await send(session, TRANSLATE)
+        await watch.until("node.saved", task_id="task-3")
+        monkeypatch.setattr("evolver_tui.engine.rules.CAPACITY", 0)
+        emit_signal("custom.any", {"n": 0})
+        monkeypatch.undo()
+        emit_signal("custom.any", {"n": 0})
+        await watch.until("rule.failed", action="")
+        await send(session, {**SUMMARIZE, "id": "task-9"})
+        await review_of(session, watch, "task-9")
+
+
 async def test_a_node_is_set_aside_until_a_person_takes_it_back(tmp_path: Path) -> None:
     rules = rule("not yet", "node.saved", "{ set_aside = true }") + rule("no node", "custom.x", "{ set_aside = true }")
     place = place_with(tmp_path, rules)
@@ -269,7 +294,7 @@ async def test_the_file_is_followed_and_a_bad_rule_leaves_the_others(tmp_path: P
     file.parent.mkdir(parents=True)
     async with running(place, work=NO_WORK) as (session, watch):
         assert not of(watch, "rule.loaded")
-        bad = '[[rule]]\nname = "bad"\nwhen = "task.faild"\nthen = "x"\n'
+        bad = '[[rule]]\nname = "bad"\nwhen = "task.faild"\nthen = { tag = "x" }\n'
         file.write_text(bad + rule("good", "custom.a", '{ notify = "one" }', "cooldown = 0"))
         await watch.until("rule.loaded", rules=1, problems=1)
         (notice,) = of(watch, "config.notice")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import os
@@ -14,6 +15,10 @@ from typing import Any, cast
 
 import pytest
 
+from evolver_tui.adapters.listeners.apprise_listener import AppriseMessages
+from evolver_tui.adapters.listeners.notice import Notices
+from evolver_tui.adapters.listeners.otel_listener import OtelTelling
+from evolver_tui.adapters.listeners.webhook import Webhook
 from evolver_tui.adapters.llm.http import HttpBackend
 from evolver_tui.adapters.nodes.library import NodeFiles
 from evolver_tui.adapters.routines.plugins import PlugIn
@@ -27,8 +32,10 @@ from evolver_tui.core.signal_name import SignalName
 from evolver_tui.core.task import Task
 from evolver_tui.engine.author.prompt import author_prompt
 from evolver_tui.engine.durable.worker import Worker
+from evolver_tui.engine.listeners import NamedListener
 from evolver_tui.engine.session import Session
 from evolver_tui.settings.config import Config, show_config
+from evolver_tui.settings.listener_config import KINDS
 from evolver_tui.settings.themes import known_themes
 from evolver_tui.settings.workspace import Workspace, find_workspace
 from evolver_tui.tui.actions import key_bindings, with_own_keys
@@ -42,9 +49,10 @@ from tests.support.links import Recorder
 from tests.support.processes import node_answer
 from tests.support.provider_server import ProviderServer, openai_answer
 from tests.support.sessions import running, send
+from tests.support.webhook_receiver import SECRET, Delivery, Receiver
 
 ENVIRON = {"USER": "ada", "EVOLVER_HUB_TOKEN": "usual token", "MY_TOKEN": "my token"} | {
-    "OPENAI_API_KEY": "usual key", "MY_KEY": "my key", "PATH": os.environ["PATH"]
+    "OPENAI_API_KEY": "usual key", "MY_KEY": "my key", "SIGNING": SECRET, "PAIRS": "a=b", "PATH": os.environ["PATH"]
 }  # fmt: skip
 TASK = Task.from_raw({"id": "1", "taskName": "A name", "llmTaskType": "summarize"})
 
@@ -157,13 +165,97 @@ def limit(name: str) -> Look:
     return lambda place: getattr(place.session.conversation.limits, name)
 
 
+def listener(place: Place) -> NamedListener:
+    """The one that the config names."""
+    (made,) = place.session.listeners._by_name.values()
+    return made
+
+
 def files_of_signals(place: Place) -> Any:
     """The signals that lie in files, a file each, when six were told."""
-    for listener in place.session._parts.listeners:
-        for number in range(6):
-            listener(Signal(f"{'custom' if number % 2 else 'llm'}.n{number}", {"text": "x" * 400}))
+    made = listener(place)
+    for number in range(6):
+        signal = Signal(f"{'custom' if number % 2 else 'llm'}.n{number}", {"text": "x" * 400})
+        if made.signals.matches(signal, str):
+            made.listener(signal)
     files = sorted(Path(str(place.workspace.home)).glob("told*"))
     return [[json.loads(line)["name"][-1] for line in file.read_text().splitlines()] for file in files]
+
+
+def is_heard(place: Place) -> bool:
+    """Whether a listener hears what models do."""
+    return listener(place).signals.matches(Signal("llm.generation_start"), str)
+
+
+def webhook(look: Callable[[Webhook], Any]) -> Look:
+    """What a webhook is made with."""
+    return lambda place: look(cast("Webhook", listener(place).listener))
+
+
+def endpoint(field: str) -> Look:
+    """What its posts are made with."""
+    return webhook(lambda made: getattr(made._make_endpoint()._config, field))
+
+
+def shown(place: Place) -> Any:
+    """What a notice is, when two come at once."""
+    seen: list[tuple[str, str]] = []
+    session = place.session
+    session.on_notice = lambda how, text: seen.append((how, text))
+    made = session.listeners._by_name["notice"].listener
+    made(Signal("custom.event"))
+    made(Signal("custom.event"))
+    cast("Notices", made)._is_over = True
+    return seen
+
+
+def message(field: str) -> Look:
+    """What messages are made with."""
+    return lambda place: getattr(cast("AppriseMessages", listener(place).listener)._config, field)
+
+
+async def applied_message(place: Place) -> Any:
+    """Title and text of a message."""
+    with Receiver(None) as receiver:
+        environ = {**place.workspace.environ, "URLS": receiver.url.replace("http", "json")}
+        made = make_session(place.workspace._replace(environ=environ)).listeners._by_name["apprise"].listener
+        await asyncio.to_thread(made, Signal("custom.event"))
+        if not receiver.deliveries:
+            return None
+        event = receiver.deliveries[0].event
+    return event["title"], event["message"]
+
+
+def collector(place: Place) -> Any:
+    """Where spans go."""
+    return cast("OtelTelling", listener(place).listener)._collector()
+
+
+def told_by_otel(field: str) -> Look:
+    return lambda place: getattr(cast("OtelTelling", listener(place).listener)._config, field)
+
+
+async def posted(place: Place) -> Delivery:
+    """What a webhook posts."""
+    with Receiver(None) as receiver:
+        environ = {**place.workspace.environ, "HOOK": receiver.url, "OTHER_HOOK": receiver.url + "/other"}
+        made = make_session(place.workspace._replace(environ=environ)).listeners._by_name["webhook"].listener
+        made(Signal("custom.event"))
+        (delivery,) = await asyncio.to_thread(receiver.wait_for, 1)
+        await asyncio.to_thread(made.close, 0.0)
+    return delivery
+
+
+async def content_type(place: Place) -> str:
+    return (await posted(place)).headers["content-type"]
+
+
+async def posted_to(place: Place) -> str:
+    return (await posted(place)).path
+
+
+async def is_signed(place: Place) -> bool:
+    return "webhook-signature" in (await posted(place)).headers
 
 
 def run_limit(name: str) -> Look:
@@ -266,7 +358,13 @@ class Effect:
 
 ASKING = 'kind = "openai"\nmodel = "coder"\nbase_url = "{provider}/v1"\n'
 UNASKED = 'kind = "openai"\nmodel = "coder"\n'
-TOLD = 'path = "{home}/told"\n'
+TOLD = 'kind = "file"\npath = "{home}/told"\n'
+HOOKED = 'kind = "webhook"\nurl_env = "HOOK"\n'
+AWAY = 'kind = "webhook"\nurl = "https://hooks.example/away"\n'
+NOTICED = 'kind = "notice"\n'
+NOTIFIED = 'kind = "apprise"\nurls_env = "URLS"\n'
+TRACED = 'kind = "otel"\n'
+OF_A_KIND = {"webhook": AWAY, "notice": NOTICED, "apprise": NOTIFIED, "otel": TRACED}
 
 EFFECTS = {
     "hub.url": Effect('"http://hub.example/tasks"', lambda place: str(place.desk.connect_url), "http://hub.example/tasks"),
@@ -315,10 +413,41 @@ EFFECTS = {
     "desk.editor": Effect('"sh -e"', editor, ("sh", "-e")),
     "library.nodes": Effect('"{home}/elsewhere"', library, "elsewhere"),
     "database.url": Effect('"{home}/elsewhere.db"', database_file, ["elsewhere.db"]),
-    "signal_file.path": Effect('"{home}/told"', files_of_signals, [list("012345")]),
-    "signal_file.signals": Effect('"custom.*"', files_of_signals, [list("135")], TOLD),
-    "signal_file.max_mb": Effect("0.001", files_of_signals, [list("45"), list("23"), list("01")], TOLD),
-    "signal_file.keep": Effect("1", files_of_signals, [list("45"), list("23")], f"{TOLD}max_mb = 0.001\n"),
+    "listeners.file.path": Effect(
+        '"{home}/told"', files_of_signals, [list("012345")], 'kind = "file"\npath = "{home}/untold"\n'
+    ),
+    "listeners.file.signals": Effect('"custom.*"', files_of_signals, [list("135")], TOLD),
+    "listeners.file.max_mb": Effect("0.001", files_of_signals, [list("45"), list("23"), list("01")], TOLD),
+    "listeners.file.keep": Effect("1", files_of_signals, [list("45"), list("23")], f"{TOLD}max_mb = 0.001\n"),
+    **{f"listeners.{kind}.signals": Effect('"custom.*"', is_heard, False, own) for kind, own in OF_A_KIND.items()},
+    "listeners.webhook.url": Effect(
+        '"https://hooks.example/in"', endpoint("url"), Address("https://hooks.example/in"), AWAY
+    ),
+    "listeners.webhook.url_env": Effect('"OTHER_HOOK"', posted_to, "/in/other", HOOKED),
+    "listeners.webhook.secret_env": Effect('"SIGNING"', is_signed, True, HOOKED),
+    "listeners.webhook.body": Effect('"cloudevents"', content_type, "application/cloudevents+json", HOOKED),
+    "listeners.webhook.timeout_seconds": Effect("7.5", endpoint("timeout_seconds"), 7.5, AWAY),
+    "listeners.webhook.max_attempts": Effect("7", webhook(lambda made: made._max_attempts), 7, AWAY),
+    "listeners.webhook.allow_http": Effect("true", endpoint("allow_http"), True, AWAY),
+    "listeners.webhook.dead_letters": Effect(
+        '"{home}/elsewhere"', webhook(lambda made: made._letters.path.name), "elsewhere", AWAY
+    ),
+    "listeners.webhook.dead_letters_mb": Effect("7", webhook(lambda made: made._letters._max_bytes), 7_000_000, AWAY),
+    "listeners.notice.how": Effect('"bell"', shown, [("bell", "custom.event")], NOTICED),
+    "listeners.notice.every_seconds": Effect("0", shown, [("osc9", "custom.event")] * 2, NOTICED),
+    "listeners.apprise.urls_env": Effect(
+        '"URLS"', applied_message, ("evolver: custom.event", "custom.event"), 'kind = "apprise"\nurls_env = "MY_KEY"\n'
+    ),
+    "listeners.apprise.title": Effect('"{level}"', applied_message, ("info", "custom.event"), NOTIFIED),
+    "listeners.apprise.body": Effect('"{level}"', applied_message, ("evolver: custom.event", "info"), NOTIFIED),
+    "listeners.apprise.every_seconds": Effect("7.5", message("every_seconds"), 7.5, NOTIFIED),
+    "listeners.otel.endpoint": Effect(
+        '"https://otel.example"', lambda place: str(collector(place).endpoint), "https://otel.example", TRACED
+    ),
+    "listeners.otel.headers_env": Effect('"PAIRS"', lambda place: collector(place).headers, {"a": "b"}, TRACED),
+    "listeners.otel.service": Effect('"desk"', lambda place: collector(place).service, "desk", TRACED),
+    "listeners.otel.seconds": Effect("7.5", lambda place: collector(place).seconds, 7.5, TRACED),
+    "listeners.otel.allow_http": Effect("true", told_by_otel("allow_http"), True, TRACED),
     "langgraph.tracing": Effect("true", tracing, True),
 }  # fmt: skip
 
@@ -350,7 +479,7 @@ async def test_setting_has_an_effect(
 ) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     effect = EFFECTS[setting]
-    section, _, key = setting.partition(".")
+    section, _, key = setting.rpartition(".")
     routine = '[routines]\nmine = "mine:work"\n'
     beside = "".join(line for line in effect.beside.splitlines(True) if not line.startswith(f"{key} "))
     without = place_of(tmp_path / "without", provider, f"{routine}[{section}]\n{effect.beside}")
@@ -391,10 +520,14 @@ async def test_every_theme_can_be_worn(tmp_path: Path, provider: ProviderServer)
 
 
 def test_every_setting_that_is_shown_stands_in_the_table() -> None:
-    printed = show_config(Config(), actions=key_bindings(ACTIONS))
+    one_of_each = {name: kind() for name, kind in KINDS.items()}
+    printed = show_config(Config(listeners=one_of_each), actions=key_bindings(ACTIONS))
     tables = tomllib.loads(printed)
+    listeners = tables.pop("listeners")
+    assert {name: table.pop("kind") for name, table in listeners.items()} == {name: name for name in KINDS}
+    tables |= {f"listeners.{name}": keys for name, keys in listeners.items()}
     shown = {f"{section}.{key}" for section, keys in tables.items() for key in keys}
     assert shown == set(EFFECTS)
-    assert set(tables) - {setting.partition(".")[0] for setting in EFFECTS} == {"routines", "keys"}
+    assert set(tables) - {setting.rpartition(".")[0] for setting in EFFECTS} == {"routines", "keys"}
     _, _, keys = printed.partition("[keys]")
     assert re.findall(r'^# "([^"]+)" = ', keys, re.MULTILINE) == [action.id for action in ACTIONS]

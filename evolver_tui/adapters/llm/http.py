@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
@@ -28,10 +27,11 @@ from evolver_tui.adapters.llm.provider_api import AnswerReader, BackendSettings,
 from evolver_tui.adapters.llm.sse import BodyDecoder, is_whole
 from evolver_tui.adapters.llm.thinking import Answer, Thought
 from evolver_tui.adapters.llm.unpacking import unpacked
-from evolver_tui.core.address import Address, show_addresses
+from evolver_tui.core.address import Address
 from evolver_tui.core.errors import BackendError, ConfigError
 from evolver_tui.engine.author.backend import BackendInfo, Piece, Prompt
 from evolver_tui.engine.clock import Clock
+from evolver_tui.settings.library_logs import hide_secrets_in_log
 from evolver_tui.settings.proxies import is_proxys_own, proxy_for, read_proxy
 from evolver_tui.settings.secrets import scrub_addresses
 
@@ -49,15 +49,8 @@ _END_GRACE_SECONDS = 0.2
 """How long an ended stream is waited on for its last bytes, so that the connection can be used again."""
 
 
-class _ShowsAddresses(logging.Filter):
-    """httpx logs where each request goes, wherever somebody listens to its log."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = show_addresses(record.getMessage()), ()
-        return True
-
-
-logging.getLogger("httpx").addFilter(_ShowsAddresses())
+hide_secrets_in_log("httpx")
+"""It tells where each request goes."""
 
 
 class _ApiKey(httpx.Auth):

@@ -137,7 +137,7 @@ class _Room:
         """The same value, with numbers that CEL knows and texts that are any. Raises ConditionError."""
         self._values -= 1
         if self._values < 0 or not depth:
-            raise ConditionError("The signal is too large or too deep for an expression.")
+            raise ConditionError("The signal is too large or too deep for an expression.", is_too_much=True)
         if isinstance(value, str):
             return self._text(value)
         if value is None or isinstance(value, bool | float):
@@ -153,7 +153,7 @@ class _Room:
     def _text(self, text: str) -> str:
         self._characters -= len(text)
         if self._characters < 0:
-            raise ConditionError("The signal is too long for an expression.")
+            raise ConditionError("The signal is too long for an expression.", is_too_much=True)
         return _SURROGATES.sub("\ufffd", text)
 
 

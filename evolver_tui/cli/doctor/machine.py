@@ -21,6 +21,11 @@ EXTRAS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "postgres": ("The database may be PostgreSQL", ("psycopg",)),
     "cloud": ("Jobs move by a storage such as s3://", ("fsspec", "s3fs")),
     "langgraph": ("Routines may be LangGraph graphs", ("langgraph",)),
+    "notify": ("Listeners may send messages by Apprise", ("apprise",)),
+    "otel": (
+        "Listeners may tell an OpenTelemetry collector",
+        ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http", "requests"),
+    ),
     "rules": ("Rules may compare and reckon", ("cel-expr-python",)),
 }
 """Each optional extra: what it is good for, and the packages that it brings."""
@@ -68,6 +73,16 @@ def packages() -> Iterator[Diagnosis]:
             yield Diagnosis(f"[{extra}]", State.OK, f"{use}: {', '.join(versions)}.")
         else:
             yield Diagnosis(f"[{extra}]", State.OFF, f"{use} with this extra.", f"pip install 'evolver-tui[{extra}]'")
+
+
+def lacks_extra(extra: str) -> bool:
+    """Whether a package of an optional extra is not there."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return not all(version(name) for name in EXTRAS[extra][1])
+    except PackageNotFoundError:
+        return True
 
 
 def _name_of(requirement: str) -> str:

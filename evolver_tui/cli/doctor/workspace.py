@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from evolver_tui.cli.console import actions
 from evolver_tui.cli.doctor.diagnosis import Diagnosis, Examination, State
+from evolver_tui.cli.doctor.machine import lacks_extra
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import ConfigError, UsageError
 from evolver_tui.core.safe_text import safe_text
@@ -73,6 +74,8 @@ def secrets(workspace: Workspace) -> list[Examination]:
     if config.backend.key_variable:
         is_needed = not config.backend.base_url
         wanted[config.backend.key_variable] = ("The model gets no key", is_needed)
+    for name, listener in config.listeners.items():
+        wanted |= dict.fromkeys(listener.variables, (f"The listener {name} cannot work", True))
 
     def look(name: str, without: str, is_needed: bool) -> Iterator[Diagnosis]:
         from evolver_tui.settings.secrets import secret_place
@@ -165,6 +168,26 @@ def extensions(workspace: Workspace) -> Iterator[Diagnosis]:
         yield Diagnosis.of("editor", error, State.NOTE)
 
 
+def listeners(workspace: Workspace) -> Iterator[Diagnosis]:
+    """The listeners of the config: what they need, and what they could not deliver."""
+    from evolver_tui.adapters.listeners.dead_letters import dead_letters_of
+    from evolver_tui.settings.listener_config import WebhookListener
+
+    for name, config in workspace.config.listeners.items():
+        left = 0
+        if isinstance(config, WebhookListener):
+            path = dead_letters_of(name, config, workspace.paths).path
+            left = path.stat().st_size if path.exists() else 0
+        if config.EXTRA and lacks_extra(config.EXTRA):
+            message = f"{name} ({config.KIND}) needs a package that is not there."
+            yield Diagnosis("listeners", State.BROKEN, message, f"pip install 'evolver-tui[{config.EXTRA}]'")
+        elif left:
+            message = f"{name} ({config.KIND}) could not deliver everything: {left:,} bytes lie in {path}."
+            yield Diagnosis("listeners", State.NOTE, message, f"evolver-tui signals redeliver {name}")
+        else:
+            yield Diagnosis("listeners", State.OK, f"{name} ({config.KIND}).")
+
+
 def box() -> Iterator[Diagnosis]:
     """How nodes are held here, found as before a first run: by a program that really tries to get out."""
     import asyncio
@@ -250,6 +273,7 @@ def all_of(workspace: Workspace, *, online: bool) -> list[Examination]:
         Examination("database", lambda: database(workspace)),
         Examination("library", lambda: library(workspace)),
         Examination("tools", lambda: extensions(workspace)),
+        Examination("listeners", lambda: listeners(workspace)),
         Examination("rules", lambda: rules(workspace)),
         Examination("box", box, BOX_SECONDS, "Something holds new processes up: look at what else runs here."),
         Examination("hub", lambda: hub(workspace, online=online), HUB_SECONDS, "Check the URL and the network."),

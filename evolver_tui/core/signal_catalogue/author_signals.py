@@ -60,7 +60,10 @@ class NodeChecked(TypedDict):
 
 
 class NodeTried(TypedDict):
-    """Which, on how many inputs, how many gave an output, the box, what went wrong; who ran it by hand, and if live."""
+    """Which, on how many inputs, how many gave an output, the box, what went wrong; who ran it by hand, and if live.
+
+    Of each tool call: its `tool`, its `seconds` and, where it failed, its `error`.
+    """
 
     node_id: str
     inputs: int
@@ -69,6 +72,7 @@ class NodeTried(TypedDict):
     error: NotRequired[str]
     by: NotRequired[str]
     live: NotRequired[bool]
+    tool_calls: NotRequired[list[Mapping[str, Any]]]
 
 
 class NodeNotSaved(TypedDict):

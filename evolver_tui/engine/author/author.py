@@ -21,7 +21,7 @@ from evolver_tui.core.errors import (
 )
 from evolver_tui.core.job import Outcome
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeVersion
-from evolver_tui.core.node_run import Tryout
+from evolver_tui.core.node_run import Tryout, told_calls
 from evolver_tui.core.program_text import program_problem
 from evolver_tui.core.question import AnswerAction, Question, QuestionKind
 from evolver_tui.core.question_kinds.review import UNREVIEWED, ReviewSubject
@@ -367,6 +367,8 @@ class Author:
             }
             if error:
                 payload["error"] = error
+            if calls := told_calls(tryout.runs):
+                payload["tool_calls"] = calls
             run.tell(NODE_TRIED(payload, level="warning" if error else "info"))
             return tryout.to_json_value()
 

@@ -101,7 +101,7 @@ class Desk(ViewScreen[DeskContext]):
 
     def attach(self, session: Session) -> None:
         """Show a session that is open."""
-        from evolver_tui.tui.attention import attend
+        from evolver_tui.tui.attention import attend, show_notices
         from evolver_tui.tui.screens.desk.card_presenter import CardPresenter
         from evolver_tui.tui.screens.desk.hub_choice import HubChoice
         from evolver_tui.tui.screens.desk.job_monitor import JobMonitor
@@ -117,7 +117,9 @@ class Desk(ViewScreen[DeskContext]):
         monitor = JobMonitor()
         presenter = CardPresenter(context, session, self.card, self.queue, monitor)
         presenting = self.run_worker(presenter.run(), name="card", exit_on_error=False)
-        self._updates.attach(attend(self.app, self, context.settings), monitor, presenter, presenting.cancel)
+        attention = attend(self.app, self, context.settings)
+        show_notices(session, attention)
+        self._updates.attach(attention, monitor, presenter, presenting.cancel)
         self.watch(self.app, "app_focus", self._focus_changed, init=False)
         self.queue.attach(session.store)
         self.feed.attach(session.store, session.id)
