@@ -1,4 +1,4 @@
-"""Makes the pictures in docs/pictures from the running app: `python docs/make_pictures.py`.
+"""Makes the pictures in docs/pictures from the running app: `python docs/make_pictures.py [NAME ...]`.
 
 Needs Chromium (`chromium` on the path) and the font Fira Code.
 """
@@ -16,6 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from evolver_tui.core.decision import Decision, DecisionKind
+from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.settings.workspace import find_workspace
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.desk_settings import DeskSettings
@@ -64,8 +66,31 @@ def take(svg: Path, png: Path, folder: Path) -> None:
     )  # fmt: skip
 
 
-async def main() -> None:
-    """Every picture of README and docs."""
+async def past_sessions(folder: Path) -> None:
+    """Sessions of other days: each decides about some drafts of its tasks."""
+    place = find_workspace(str(folder), str(folder / "nodes"), None, {"USER": "ada"}, is_demo=True)
+    for number, rejects in enumerate((1, 0, 2, 0)):
+        session = make_session(place, pace=0.0)
+        await session.open()
+        kinds = ("summarize", "translate", "generate")
+        tasks = [
+            {"id": f"{number}-{n}", "taskName": f"Task {n}", "llmTaskType": kinds[n % 3]} for n in range(4 + number)
+        ]
+        await asyncio.to_thread(session.hub.message, [{"tasks": tasks}])
+        await session.workers.drained()
+        for index, question in enumerate(await session.store.open_questions()):
+            if not isinstance(question.subject, ReviewSubject):
+                continue
+            approve = Decision(
+                DecisionKind.APPROVE, sha256=question.subject.draft.sha256, replaces=question.subject.replaced_sha256
+            )
+            await session.inbox.decide(question.id, Decision(DecisionKind.REJECT) if index < rejects else approve)
+        await session.workers.drained()
+        await session.close(finish_current=False)
+
+
+async def main(wanted: Sequence[str]) -> None:
+    """Every picture of README and docs, or those that are named."""
     PICTURES.mkdir(exist_ok=True)
     for name, theme, size, keys in (
         ("desk-dark", "evolver-dark", (120, 40), ["g", "enter", "a"]),
@@ -73,11 +98,16 @@ async def main() -> None:
         ("desk-narrow", "evolver-dark", (80, 24), ["g", "enter", "a"]),
         ("question", "evolver-dark", (120, 40), ["g", *ASKING, "enter", "enter"]),
         ("inbox", "evolver-dark", (120, 40), ["g", "i", *ASKING]),
+        ("history", "evolver-dark", (120, 24), ["2", "j", "c", "j"]),
     ):
+        if wanted and name not in wanted:
+            continue
         with tempfile.TemporaryDirectory() as folder:
+            if name == "history":
+                await past_sessions(Path(folder))
             await picture(name, theme, size, keys, Path(folder))
             print(PICTURES / f"{name}.png")
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(sys.argv[1:]))

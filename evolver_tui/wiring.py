@@ -22,6 +22,8 @@ from evolver_tui.core.suggest import did_you_mean
 from evolver_tui.settings.workspace import Workspace
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from evolver_tui.adapters.listeners.configured import Surroundings
     from evolver_tui.adapters.listeners.redelivery import Redelivery
     from evolver_tui.adapters.nodes.library import NodeFiles

@@ -10,7 +10,7 @@ from typing import Any
 
 from evolver_tui.core.decision import DecisionKind
 from evolver_tui.core.question_kinds.review import UNREVIEWED
-from evolver_tui.core.session_figures import SessionTally
+from evolver_tui.core.session_figures import SessionFigures, SessionTally
 from evolver_tui.core.signal import Signal, SignalContext
 from evolver_tui.core.signal_catalogue.author_signals import (
     LLM_GENERATION_COMPLETE,
@@ -138,6 +138,11 @@ class Conversation:
         self._bus.on_told = None
         for turn in self._turns.values():
             turn.stop_timer()
+
+    @property
+    def figures(self) -> SessionFigures:
+        """What this session came to so far."""
+        return self._tally.figures
 
     def summarize(self) -> SessionSummary:
         """Tell, and return, what this session came to so far."""

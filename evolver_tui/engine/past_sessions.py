@@ -25,6 +25,11 @@ class Standing(StrEnum):
     UNKNOWN = "not ended"
     """Its process cannot be seen from here: it ran on another machine, or before this one was started."""
 
+    @property
+    def may_go_on(self) -> bool:
+        """Whether it may tell more."""
+        return self in (Standing.OPEN, Standing.UNKNOWN)
+
 
 class SessionLives(EvolverError):
     """A session goes on, or may do so."""
@@ -62,7 +67,20 @@ class PastSessions:
     Raises (every method): StoreError when the database cannot be used, with the way out.
     """
 
-    def __init__(self, log: LogReader, processes: Processes, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        log: LogReader,
+        processes: Processes,
+        now: Callable[[], float],
+        counted: Callable[[str], SessionFigures | None] = lambda session_id: None,
+    ) -> None:
+        """Args:
+        log: where they stand.
+        processes: what is known of other processes.
+        now: seconds since 1970.
+        counted: the figures of a session of this process, which need no reading; None for any other.
+        """
+        self._counted = counted
         self._log = log
         self._processes = processes
         self._now = now
@@ -77,7 +95,7 @@ class PastSessions:
         until = record.ended_at
         if until is None:
             until = self._now() if standing is Standing.OPEN else await self._last_heard_of(record)
-        return PastSession(record, standing, until, await self._log.figures(record.id))
+        return PastSession(record, standing, until, self._counted(record.id) or await self._log.figures(record.id))
 
     async def _last_heard_of(self, record: SessionRecord) -> float:
         last = await self._log.signals_before(record.id, limit=1)

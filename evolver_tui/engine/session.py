@@ -12,6 +12,7 @@ from typing import Any
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import DATABASE, StoreBroken, StoreError
 from evolver_tui.core.outage import Outage
+from evolver_tui.core.session_figures import SessionFigures
 from evolver_tui.core.signal import Observation, Signal
 from evolver_tui.core.signal_catalogue.conversation_signals import SessionSummary
 from evolver_tui.core.signal_catalogue.session_signals import (
@@ -142,17 +143,13 @@ class Session:
             library=parts.library, on_change=self._on_own_change, on_cancel=self.workers.drop,
         )  # fmt: skip
         actions = RuleActions(
-            self.bus,
-            hub=self.hub,
-            inbox=self.inbox,
-            jobs=parts.store,
-            library=parts.library,
+            self.bus, hub=self.hub, inbox=self.inbox, jobs=parts.store, library=parts.library,
             send=self.listeners.send,
-        )
+        )  # fmt: skip
         self.rules = Rules(parts.rule_file, self.bus, parts.clock, session_id=parts.id, actions=actions)
         if parts.author is not None:
             parts.author.needs_person = self.rules.needs_review
-        self.past = PastSessions(parts.store, parts.processes, parts.clock.now)
+        self.past = PastSessions(parts.store, parts.processes, parts.clock.now, self._counted)
         """The sessions of this database, this one among them."""
         self.manual_runs = ManualRuns(parts.runs, self.bus, parts.person, dry_seconds=parts.try_seconds)
         self.box: BoxStanding | None = None
@@ -400,6 +397,9 @@ class Session:
         await write_export(self.store, session_id, format, path, secrets, way_out)
         self.bus.emit(SESSION_EXPORTED({"path": str(path), "format": format}))
         return path
+
+    def _counted(self, session_id: str) -> SessionFigures | None:
+        return self.conversation.figures if session_id == self.id else None
 
     async def delete_past(self, record: SessionRecord, *, may_live: bool = False) -> int:
         """Delete a session that is over; returns how many signals it had. Raises SessionLives, StoreError.

@@ -8,7 +8,7 @@ from evolver_tui.tui.actions import Action
 from evolver_tui.tui.context import ViewContext
 from evolver_tui.tui.drawing.movable import Movable
 
-LISTS = ("queue", "card", "feed", "inbox")
+LISTS = ("queue", "card", "feed", "inbox", "sessions")
 """The panes in which the keys of this module work."""
 
 

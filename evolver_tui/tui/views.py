@@ -9,6 +9,7 @@ from evolver_tui.tui.actions import Action, AnyAction, Keymap
 from evolver_tui.tui.app_actions import APP_ACTIONS
 from evolver_tui.tui.context import ViewContext
 from evolver_tui.tui.screens.desk.action_list import DESK_ACTIONS, LOOKING
+from evolver_tui.tui.screens.history.action_list import HISTORY_ACTIONS
 
 if TYPE_CHECKING:
     from evolver_tui.tui.desk_settings import DeskSettings
@@ -44,7 +45,16 @@ def _desk(settings: DeskSettings, keymap: Keymap) -> ViewScreen[Any]:
     return Desk(settings, keymap)
 
 
-VIEWS = (View("desk", "1", "Desk", DESK_ACTIONS, _desk),)
+def _history(settings: DeskSettings, keymap: Keymap) -> ViewScreen[Any]:
+    from evolver_tui.tui.screens.history.screen import History
+
+    return History(settings, keymap)
+
+
+VIEWS = (
+    View("desk", "1", "Desk", DESK_ACTIONS, _desk),
+    View("history", "2", "History", HISTORY_ACTIONS, _history),
+)
 """The first one is in front at the start."""
 
 

@@ -17,6 +17,7 @@ from evolver_tui.tui.modals import SignalModal
 from evolver_tui.tui.screens.desk.panes import log_window, signal_feed
 from evolver_tui.tui.screens.desk.panes.signal_feed import SignalFeed
 from tests.support.desk_fixtures import Console, console
+from tests.support.sessions import SUMMARIZE
 
 pytestmark = pytest.mark.anyio
 
@@ -253,3 +254,18 @@ async def test_secrets_are_not_copied(tmp_path: Path) -> None:
     async with console(tmp_path, copy_file=tmp_path / "copied.txt") as desk:
         value = await desk.session.without_secrets({"password": "hunter22", "n": 1})
         assert "hunter22" not in json.dumps(value)
+
+
+async def test_the_signals_of_a_task_are_found_in_the_log(tmp_path: Path) -> None:
+    async with console(tmp_path) as desk:
+        await desk.receive(SUMMARIZE)
+        await desk.until(lambda: desk.desk.context.selected is not None, "the task")
+        tell(0, MANY)
+        await come(desk, MANY - 1)
+        await desk.press("s")
+        feed = desk.desk.feed
+        await desk.until(lambda: feed.lowest is not None, "its signals")
+        await idle(desk)
+        assert feed.search == "task:task-1"
+        assert {signal.context["task_id"] for signal in feed._shown} == {"task-1"}
+        assert feed._shown[0].name == "task.queued"

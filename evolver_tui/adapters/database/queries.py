@@ -280,12 +280,15 @@ def figures(ask: Ask, session_id: str) -> SessionFigures:
             return summed
     tally = SessionTally()
     rows = ask.rows(
-        "SELECT name, CASE name WHEN ? THEN '{}' ELSE payload_json END FROM signal"
+        "SELECT name, CASE name WHEN ? THEN NULL ELSE payload_json END FROM signal"
         f" WHERE session_id = ? AND {_one_of(FIGURE_NAMES)} ORDER BY seq",
         (TASK_QUEUED.name, session_id, *FIGURE_NAMES),
     )
     for name, payload in rows:
-        tally.hear(Signal(name, encoding.from_json(payload)))
+        if payload is None:
+            tally.add_tasks(1)
+        else:
+            tally.hear(Signal(name, encoding.from_json(payload)))
     return tally.figures
 
 

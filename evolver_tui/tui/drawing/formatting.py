@@ -57,6 +57,14 @@ def clock_time(timestamp: float) -> str:
     return f"{_second[1]}.{int(timestamp % 1 * 1000):03}"
 
 
+def day_and_time(timestamp: float) -> str:
+    """A moment of a day, local: `20 Nov 14:05`."""
+    try:
+        return time.strftime("%d %b %H:%M", time.localtime(timestamp))
+    except (ValueError, OverflowError, OSError):
+        return "-"
+
+
 def moment(timestamp: float) -> str:
     """A moment of the day, local: `14:05`."""
     return clock_time(timestamp)[:5]

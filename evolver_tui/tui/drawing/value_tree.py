@@ -288,12 +288,13 @@ class ValueTree(Pane, Movable):
         index = y + self._top
         if index >= len(self._rows):
             return [], None
-        row = self._rows[index]
-        fragments: list[Fragment] = [(row.lead, "dim")]
+        row, is_selected = self._rows[index], index == self._cursor
+        dim = "text" if is_selected else "dim"
+        fragments: list[Fragment] = [(row.lead, dim)]
         if row.name:
-            fragments.append((f"{row.name}{':' if row.is_first else ''} ", "dim"))
-        fragments.append((row.text, row.style))
-        return fragments, self.theme_styles["selected"] if index == self._cursor else None
+            fragments.append((f"{row.name}{':' if row.is_first else ''} ", dim))
+        fragments.append((row.text, dim if row.style == "dim" else row.style))
+        return fragments, self.theme_styles["selected"] if is_selected else None
 
 
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:

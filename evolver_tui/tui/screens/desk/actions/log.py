@@ -98,7 +98,10 @@ def _go_to_signals(desk: DeskContext) -> None:
     row = desk.selected
     if row is not None:
         task_id = safe_text(row.task_id)
+        desk.feed.follow()
         desk.feed.find(f'task:"{task_id}"' if " " in task_id else f"task:{task_id}")
+        if desk.feed.lowest is None:
+            desk.feed.move_up()  # they may stand in the log
         desk.layout.focus_pane(desk.feed)
 
 
@@ -127,8 +130,8 @@ COPY_SIGNAL: Action[DeskContext] = Action(
     "Session", _copy_signal, in_session(_without_signal), panes=("feed",),
 )  # fmt: skip
 PAUSE_FEED: Action[DeskContext] = Action(
-    "feed.pause", "f", "pause", "Let the signals stand still, or follow the newest one again.", "Session", _pause_feed,
-    panes=("feed",), footer=3, is_on=lambda desk: desk.feed.is_paused, title_when_on="follow",
+    "feed.pause", "f", "pause feed", "Let the signals stand still, or follow the newest one again.", "Session",
+    _pause_feed, panes=("feed",), footer=3, is_on=lambda desk: desk.feed.is_paused, title_when_on="follow",
 )  # fmt: skip
 TASK_OF_SIGNAL: Action[DeskContext] = Action(
     "signal.task", "s", "its task", "Go to the task that the lowest signal in sight tells of.", "Session", _go_to_task,

@@ -112,9 +112,8 @@ class SignalFeed(Filterable):
         self._signals.extend(signals)
         self._received += len(signals)
         self._dropped += dropped
-        found = signals
+        found = [signal for signal in signals if self._matches(signal)] if self.search else signals
         if self._matching is not None:
-            found = [signal for signal in signals if self._matches(signal)]
             self._matching.extend(found)
         if self._pause is not None:
             self._add_to_pause(self._pause, signals, found, dropped)
@@ -158,12 +157,17 @@ class SignalFeed(Filterable):
         """Show the newest of the signals that match; while paused those around what is in sight."""
         self._filter = SignalFilter.of(self.search)
         self._matching = None
-        if self.search:
-            self._matching = deque((signal for signal in self._signals if self._matches(signal)), CAPACITY)
         if self._pause is not None:
             self._filter_pause(self._pause)
+        else:
+            self._match()
         self._show_state()
         self.refresh()
+
+    def _match(self) -> None:
+        """Find what matches of what is kept, once it is to be shown."""
+        if self.search and self._matching is None:
+            self._matching = deque((signal for signal in self._signals if self._matches(signal)), CAPACITY)
 
     def _filter_pause(self, pause: _Pause) -> None:
         """Show what matches of what is paused; the lowest row in sight stays there if it does."""
@@ -199,6 +203,7 @@ class SignalFeed(Filterable):
             self._pause = _Pause(self._signals)
             if self._matching is not None:
                 self._pause.rows = list(self._matching)
+                self._matching = None
             self._below = 0
             self._is_behind = False
             self._show_state()
@@ -208,6 +213,7 @@ class SignalFeed(Filterable):
         """Show the newest signal, and each that comes."""
         self._stop_reading()
         self._pause = None
+        self._match()
         self._below = 0
         self._show_state()
         self.refresh()
@@ -425,6 +431,8 @@ class SignalFeed(Filterable):
         if self._dropped:
             parts.append(f"{self._dropped:,} too fast to show")
         parts.append(f"{len(self._shown):,} match" if self.search else "/ filter")
+        if self.search and not self._shown and self._may_have_older and not self._is_reading:
+            parts.append("k looks back")
         parts.append("follow" if self._pause is None else self._pause_words(self._pause))
         self.set_subtitle(dot.join(parts))
 
