@@ -16,7 +16,7 @@ import pytest
 from evolver_tui.adapters.listeners.apprise_listener import AppriseMessages
 from evolver_tui.adapters.listeners.deliveries import Deliveries
 from evolver_tui.adapters.listeners.notice import Notices
-from evolver_tui.adapters.listeners.pace import Pace
+from evolver_tui.adapters.listeners.pace import Pace, in_seconds
 from evolver_tui.adapters.listeners.wording import filled, words_of
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.signal import Observation, Signal
@@ -107,6 +107,31 @@ def test_what_comes_too_soon_is_counted_and_shown_once() -> None:
     assert len(shown) == 5, "what was held back is shown at the end"
     notices(ASKED)
     assert len(shown) == 5
+
+
+def test_what_fails_later_is_told_of() -> None:
+    shown, failed, clock = list[str](), list[str](), HandClock()
+
+    def show(signal: Signal, more: int) -> None:
+        if more:
+            raise OSError("no way")
+        shown.append(signal.name)
+
+    pace = Pace(show, 5.0, lambda: clock.now, clock.later, lambda error: failed.append(str(error)))
+    for _ in range(3):
+        pace.hear(ASKED)
+    clock.move_on()
+    assert shown == ["review.requested"]
+    assert failed == ["no way"]
+
+
+def test_an_alarm_rings_in_a_thread_that_nobody_waits_for() -> None:
+    has_rung = threading.Event()
+    never = in_seconds(3600.0, has_rung.set)
+    assert all(thread.daemon for thread in threading.enumerate() if isinstance(thread, threading.Timer))
+    never.cancel()
+    in_seconds(0.0, has_rung.set)
+    assert has_rung.wait(PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from evolver_tui.adapters.listeners.deliveries import Deliveries
 from evolver_tui.adapters.listeners.pace import Pace
+from evolver_tui.core.address import show_addresses
+from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.signal_filter import SignalFilter
 from evolver_tui.engine.listeners import ClosableListener, ListenerHost, NamedListener
@@ -24,6 +26,9 @@ from evolver_tui.settings.paths import Paths, absolute
 
 if TYPE_CHECKING:
     from evolver_tui.adapters.listeners.webhook_endpoint import Endpoint
+
+
+_MOST_ERROR_CHARACTERS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +67,11 @@ def _make(name: str, config: ListenerConfig, host: ListenerHost, around: Surroun
         case NoticeListener():
             from evolver_tui.adapters.listeners.notice import Notices
 
-            return Notices(config.how, host.notice, deliveries, around.secrets, _pace(config.every_seconds))
+            return Notices(config.how, host.notice, deliveries, around.secrets, _pace(config.every_seconds, deliveries))
         case AppriseListener():
             from evolver_tui.adapters.listeners.apprise_listener import AppriseMessages
 
-            pace = _pace(config.every_seconds)
+            pace = _pace(config.every_seconds, deliveries)
             return AppriseMessages(config, around.secret, deliveries, around.secrets, pace)
         case OtelListener():
             from evolver_tui.adapters.listeners.otel_listener import OtelTelling
@@ -75,8 +80,11 @@ def _make(name: str, config: ListenerConfig, host: ListenerHost, around: Surroun
     raise AssertionError(config)
 
 
-def _pace(seconds: float) -> Callable[[Callable[[Signal, int], None]], Pace]:
-    return lambda show: Pace(show, seconds)
+def _pace(seconds: float, deliveries: Deliveries) -> Callable[[Callable[[Signal, int], None]], Pace]:
+    def failed(error: Exception) -> None:
+        deliveries.failed(safe_text(show_addresses(str(error) or type(error).__name__), _MOST_ERROR_CHARACTERS))
+
+    return lambda show: Pace(show, seconds, failed=failed)
 
 
 def _webhook(name: str, config: WebhookListener, deliveries: Deliveries, around: Surroundings) -> ClosableListener:

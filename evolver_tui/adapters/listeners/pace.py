@@ -33,6 +33,7 @@ class Pace:
         seconds: from one to the next.
         now: seconds, from any start.
         later: calls something after some seconds.
+        failed: told of what `show` raised later, where nobody else hears of it.
     """
 
     def __init__(
@@ -41,11 +42,13 @@ class Pace:
         seconds: float,
         now: Callable[[], float] = time.monotonic,
         later: Callable[[float, Callable[[], None]], Alarm] = in_seconds,
+        failed: Callable[[Exception], None] = lambda error: None,
     ) -> None:
         self._show = show
         self._seconds = seconds
         self._now = now
         self._later = later
+        self._failed = failed
         self._lock = threading.Lock()
         self._showing = threading.Lock()
         self._next = float("-inf")
@@ -76,5 +79,8 @@ class Pace:
             self._held, self._count, self._alarm = None, 0, None
             self._next = self._now() + self._seconds
         if held is not None:
-            with self._showing:
-                self._show(held, count - 1)
+            try:
+                with self._showing:
+                    self._show(held, count - 1)
+            except Exception as error:  # noqa: BLE001 - there is no caller in a thread of its own
+                self._failed(error)
