@@ -185,8 +185,11 @@ def _rule_file(workspace: Workspace) -> RuleFile:
 
 
 def _listener_maker(workspace: Workspace) -> ListenerMaker:
-    """What makes the listeners that the config names."""
+    """What makes the listeners that the config names; none in the demo, whose tasks are made up."""
     from evolver_tui.adapters.listeners.configured import make_listeners
+
+    if workspace.is_demo:
+        return lambda host: ()
 
     return lambda host: make_listeners(workspace.config.listeners, host, listener_surroundings(workspace))
 

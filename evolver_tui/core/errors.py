@@ -80,14 +80,16 @@ class SignalNameError(UsageError, ValueError):
 
 
 class UnknownListener(UsageError):
-    """The config has no listener of this name."""
+    """No listener of the config that is here has this name."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         from evolver_tui.core.suggest import did_you_mean
 
         super().__init__(
-            f"The config has no listener {reprlib.repr(name)}.",
-            did_you_mean(name, known, "listeners") if known else "Write a table [listeners.NAME].",
+            f"There is no listener {reprlib.repr(name)}.",
+            did_you_mean(name, known, "listeners")
+            if known
+            else "Listeners are tables [listeners.NAME] of the config; the demo has none.",
         )
 
 

@@ -85,6 +85,8 @@ def safe_json(text: str) -> str:
         text: valid JSON. Between its values it may have line ends, and nothing else that is unsafe.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.isascii() and "\x7f" not in text:
+        return text
     for unsafe in (_UNSAFE.replace("\x00-\x08\x0b-\x1f", ""), _STACKED_MARKS, _PILED_MARKS):
         text = re.sub(unsafe, lambda found: json.dumps(found.group())[1:-1], text)
     return text

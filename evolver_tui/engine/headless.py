@@ -186,7 +186,7 @@ class Headless:
         session = self._session
         session.bus.registry.register_all(self._hear, stays=True)
         session.on_broken = self._stop.set
-        session.on_notice = lambda how, text: self._event("notice", text=text)
+        session.show_notices(lambda how, text: self._event("notice", text=text))
         watching = asyncio.create_task(self._wait_no_longer_for_the_database())
         try:
             await session.open(on_message=self._message_received)

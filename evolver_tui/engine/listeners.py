@@ -78,7 +78,7 @@ class Listeners:
         """Have one listener hear a signal whether or not it wants it; returns at once.
 
         Raises:
-            UnknownListener: the config has none of that name.
+            UnknownListener: there is none of that name.
         """
         if name not in self._by_name:
             raise UnknownListener(name, self.names)

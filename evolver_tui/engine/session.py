@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,7 @@ from evolver_tui.settings.secrets import scrub_value
 SECONDS_FOR_THE_DATABASE = 3.0
 """How long a session that was asked to end waits for a database that is away."""
 _LOOK_SECONDS = 0.2
+_MOST_UNSHOWN = 10
 
 WorkerMaker = Callable[["Session"], Sequence[AnyWorker]]
 """Makes the workers of a session; it has everything else then."""
@@ -121,8 +123,9 @@ class Session:
         self.runs = parts.runs
         self.clock = parts.clock
         self.bus = SignalBus(parts.id, parts.clock.now, self._log, parts.registry)
-        self.on_notice: Callable[[str, str], None] = lambda how, text: None
-        """Called in any thread with what a listener brings to a person's notice: see `ListenerHost`."""
+        self._show_notice: Callable[[str, str], None] | None = None
+        self._unshown: deque[tuple[str, str]] = deque(maxlen=_MOST_UNSHOWN)
+        """Notices that came before anybody shows them."""
         self.listeners = Listeners(parts.registry, parts.make_listeners(self))
         self.conversation = Conversation(self.bus, parts.clock, parts.id, parts.limits)
         self.broken: StoreBroken | None = None
@@ -314,7 +317,22 @@ class Session:
 
     def notice(self, how: str, text: str) -> None:
         """Have whoever shows this session bring a line to a person's notice. Any thread may do that."""
-        self.on_notice(how, text)
+        self._unshown.append((how, text))
+        self._show_unshown()
+
+    def show_notices(self, show: Callable[[str, str], None]) -> None:
+        """Show what listeners bring to a person's notice, from here on and so far.
+
+        Args:
+            show: called in any thread, as `ListenerHost.notice`.
+        """
+        self._show_notice = show
+        self._show_unshown()
+
+    def _show_unshown(self) -> None:
+        with contextlib.suppress(IndexError):  # another thread was quicker
+            while self._show_notice is not None and self._unshown:
+                self._show_notice(*self._unshown.popleft())
 
     # --- what is going on
 

@@ -234,10 +234,12 @@ _MOST_SHORT_TEXTS = 2_000
 
 
 def _scrubbed(value: Any, clean: Callable[[str], str]) -> Any:
+    if value is None or isinstance(value, int | float):
+        return value
     match value:
         case str():
             return clean(value)
-        case Mapping():
+        case dict() | Mapping():
             return {
                 clean(str(name)): MASK
                 if isinstance(item, str) and item and _names_a_secret(str(name))

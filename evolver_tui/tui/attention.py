@@ -125,7 +125,7 @@ def show_notices(session: Session, attention: Attention) -> None:
         with contextlib.suppress(RuntimeError):  # the console has ended
             loop.call_soon_threadsafe(attention.show_notice, notice_sequence(how, text, os.environ))
 
-    session.on_notice = show
+    session.show_notices(show)
 
 
 def _be_silent() -> None:

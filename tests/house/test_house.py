@@ -14,7 +14,17 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DATABASE = ("sqlmodel", "sqlalchemy", "pydantic", "psycopg", "sqlite3")
 NETWORK = ("httpx", "signalrcore", "websockets", "httpx_sse")
-EXTRAS = ("keyring", "fsspec", "s3fs", "botocore", "langgraph", "langchain_core", "cel_expr_python")
+EXTRAS = (
+    "keyring",
+    "fsspec",
+    "s3fs",
+    "botocore",
+    "langgraph",
+    "langchain_core",
+    "apprise",
+    "opentelemetry",
+    "cel_expr_python",
+)
 SCREEN = ("textual", "rich", "pygments")
 FORMS = ("jsonschema_rs",)
 VENDORS = frozenset({*DATABASE, *NETWORK, *EXTRAS, *SCREEN, *FORMS} - {"sqlite3"})
@@ -69,6 +79,11 @@ DOORS = {
     "evolver_tui.adapters.database.queue_peek": "sqlite3",
     "evolver_tui.adapters.database.file_condition": "sqlite3",
     "evolver_tui.adapters.database.file_reader": "sqlite3",
+    "evolver_tui.adapters.listeners.apprise_listener": "",
+    "evolver_tui.adapters.listeners.configured": "",
+    "evolver_tui.adapters.listeners.otel_listener": "",
+    "evolver_tui.adapters.listeners.webhook": "",
+    "evolver_tui.adapters.listeners.webhook_endpoint": "httpx rich pygments",
     "evolver_tui.adapters.llm.http": "httpx rich pygments",  # where click is installed, httpx loads its own command
     "evolver_tui.adapters.llm.offline": "",
     "evolver_tui.adapters.nodes.library": "",

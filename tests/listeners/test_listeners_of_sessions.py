@@ -13,6 +13,7 @@ from evolver_tui.core.signal import Signal
 from evolver_tui.core.signal_filter import SignalFilter
 from evolver_tui.engine.listeners import Listeners, NamedListener
 from evolver_tui.engine.signals import SignalRegistry
+from evolver_tui.settings.workspace import find_workspace
 from evolver_tui.signals import emit_signal
 from tests.support.sessions import SUMMARIZE, running, send, workspace_in
 from tests.support.webhook_receiver import PATIENCE_SECONDS, SECRET, Receiver, Reply
@@ -128,7 +129,7 @@ async def test_a_signal_is_sent_to_one_listener_whatever_it_wants() -> None:
     assert other.heard == []
     with pytest.raises(UnknownListener, match=r"no listener 'onne'\. Did you mean 'one'"):
         listeners.send("onne", Signal("custom.alarm"))
-    with pytest.raises(UnknownListener, match="Write a table"):
+    with pytest.raises(UnknownListener, match="tables"):
         Listeners(registry, []).send("one", Signal("custom.alarm"))
 
 
@@ -152,6 +153,18 @@ async def test_a_listener_is_called_by_its_name_and_a_fault_that_comes_again_is_
     await hear(1, OSError("full"))
     await listeners.close()
     assert told == [("disk", 1), ("disk", 2), ("disk", 3), ("disk", 4), ("disk", 1)]
+
+
+async def test_the_demo_tells_nobody(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        real = workspace_in(tmp_path, webhook_of(receiver.url), {"OPS_SECRET": SECRET})
+        async with running(find_workspace(str(tmp_path), None, None, real.environ, is_demo=True)) as (session, watch):
+            await send(session, SUMMARIZE)
+            await watch.until("review.requested")
+            assert session.listeners.names == ()
+            with pytest.raises(UnknownListener, match="the demo has none"):
+                session.listeners.send("ops", Signal("custom.alarm"))
+        assert receiver.deliveries == []
 
 
 async def test_a_listener_that_cannot_be_closed_keeps_nobody_from_ending(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_a_line_that_is_no_message_is_told_of_and_stays(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["oops"], "The config has no listener 'oops'. Did you mean 'ops'?"),
+        (["oops"], "There is no listener 'oops'. Did you mean 'ops'?"),
         (["log"], "The listener log is no webhook, and puts nothing aside."),
         (["--limit", "0"], "a whole number from 1"),
         (["--limit", "x"], "a whole number from 1"),

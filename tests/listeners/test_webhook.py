@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import stat
 import threading
@@ -23,6 +24,7 @@ from evolver_tui.adapters.listeners.webhook_message import Message
 from evolver_tui.core.address import Address
 from evolver_tui.core.signal import Observation, Signal
 from evolver_tui.settings.listener_config import WebhookListener
+from tests.support.tls import make_certificate, tls_in_front_of
 from tests.support.webhook_receiver import PATIENCE_SECONDS, SECRET, Receiver, Reply
 
 START = float(int(time.time()))
@@ -403,6 +405,44 @@ def test_a_full_disk_loses_signals_and_says_so(tmp_path: Path, receiver: Receive
     made.webhook.close(PATIENCE_SECONDS)
     assert told.payload["lost"] == 1
     assert "No space left" in told.payload["reason"]
+
+
+@pytest.mark.anyio
+async def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = make_certificate(tmp_path)
+    port = int(receiver.url.split(":")[2].partition("/")[0])
+    async with tls_in_front_of(port, certificate) as secure_port:
+        url = f"https://127.0.0.1:{secure_port}/in"
+        refused = bench(tmp_path / "refused", url, max_attempts=1)
+        refused.webhook(READY)
+        told = await asyncio.to_thread(refused.wait_until_told, "listener.undelivered")
+        assert told.payload["reason"] == "no TLS that can be trusted"
+        await asyncio.to_thread(refused.webhook.close, PATIENCE_SECONDS)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+        trusted = bench(tmp_path / "trusted", url)
+        trusted.webhook(READY)
+        await asyncio.to_thread(receiver.wait_for, 1)
+        await asyncio.to_thread(trusted.webhook.close, PATIENCE_SECONDS)
+    assert trusted.put_aside() == []
+
+
+def test_the_proxy_of_the_environment_is_taken_and_excepted_hosts_are_not(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Receiver() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/in"))
+        by_proxy = bench(tmp_path / "by", receiver.url)
+        by_proxy.webhook(READY)
+        (delivery,) = proxy.wait_for(1)
+        assert delivery.path == receiver.url, "a proxy is asked for the whole address"
+        by_proxy.webhook.close(PATIENCE_SECONDS)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        direct = bench(tmp_path / "direct", receiver.url)
+        direct.webhook(READY)
+        receiver.wait_for(1)
+        direct.webhook.close(PATIENCE_SECONDS)
 
 
 # --- what is configured wrongly

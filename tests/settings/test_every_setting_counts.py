@@ -201,7 +201,7 @@ def shown(place: Place) -> Any:
     """What a notice is, when two come at once."""
     seen: list[tuple[str, str]] = []
     session = place.session
-    session.on_notice = lambda how, text: seen.append((how, text))
+    session.show_notices(lambda how, text: seen.append((how, text)))
     made = session.listeners._by_name["notice"].listener
     made(Signal("custom.event"))
     made(Signal("custom.event"))

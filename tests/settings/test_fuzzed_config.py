@@ -18,6 +18,7 @@ from tests.support.hostile import HOSTILE
 
 EXAMPLE = show_config(Config(keys={"desk.quit": "q"}, routines={"triage": "triage:work"}))
 SECTIONS = ["hub", "backend", "desk", "keys", "routines", "x", "hub.url", '"\\u001b[2J"', "[hub]"]
+SECTIONS += ["listeners", "listeners.ops", "listeners.log"]
 NAMES = [
     "url",
     "method",
@@ -29,6 +30,10 @@ NAMES = [
     "a.b",
     '"\\u202e"',
     "max_tokens",
+    "signals",
+    "path",
+    "url_env",
+    "how",
 ]
 VALUES = st.sampled_from(
     [
@@ -44,6 +49,9 @@ VALUES = st.sampled_from(
         "[1, 'a']",
         "{a = 1}",
         '"""',
+        "'webhook'",
+        "'file'",
+        "'otel'",
         "''",
         "-0.0",
     ]

@@ -17,7 +17,7 @@ import pytest
 from evolver_tui.core.address import MASK
 from evolver_tui.core.errors import ConfigError
 from evolver_tui.settings.paths import Paths, find_paths
-from evolver_tui.settings.secrets import scrub, scrub_patterns, scrub_value, secret
+from evolver_tui.settings.secrets import Scrubber, scrub, scrub_patterns, scrub_value, secret
 
 
 @pytest.fixture
@@ -274,3 +274,12 @@ def test_values_are_masked_by_what_they_are_called() -> None:
         "token": "def",
         "n": 1,
     }
+
+
+def test_a_scrubber_gives_what_scrub_value_gives_however_often_it_is_asked() -> None:
+    scrubber = Scrubber(["hush-hush"])
+    for value in (
+        "hush-hush", "plain", "hush-hush" * 20, None, True, 3, 2.5, ("a", b"b"),
+        {"api_key": "plain", "password" * 30: "plain", "x": ["hush-hush", {"secret": ""}]}, {7: "sk-proj-Ab3dE"},
+    ):  # fmt: skip
+        assert scrubber(value) == scrubber(value) == scrub_value(value, ["hush-hush"])

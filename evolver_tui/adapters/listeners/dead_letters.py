@@ -14,6 +14,7 @@ from evolver_tui.adapters.listeners.webhook_message import Message
 from evolver_tui.settings.listener_config import WebhookListener
 from evolver_tui.settings.paths import Paths, absolute
 from evolver_tui.settings.private_file import write_private
+from evolver_tui.settings.regular_file import open_regular
 
 
 class DeadLetters:
@@ -49,7 +50,7 @@ class DeadLetters:
             OSError: the file cannot be read.
         """
         try:
-            file = open(self.path, "rb")  # noqa: SIM115 - the next line closes it
+            file = open_regular(self.path)
         except FileNotFoundError:
             return
         with file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import aclosing
@@ -140,8 +141,8 @@ class Endpoint:
             return Outcome("retry", f"no answer within {seconds:g} s")
         except (httpx.ProxyError, SOCKSError):
             return Outcome("retry", "the proxy of the environment does not let it through")
-        except httpx.ConnectError:
-            return Outcome("retry", "no connection")
+        except httpx.ConnectError as error:
+            return Outcome("retry", "no TLS that can be trusted" if _is_about_tls(error) else "no connection")
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
             return Outcome("retry", "the address cannot be used")
         except (httpx.HTTPError, httpx.StreamError, OSError, ValueError, ImportError):
@@ -154,6 +155,8 @@ class Endpoint:
         reason = f"answered {status}"
         if status == 410:
             return Outcome("gone", reason)
+        if status == 407:
+            return Outcome("retry", "the proxy of the environment does not let it through")
         if status in (408, 425, 429) or status >= 500:
             return Outcome("retry", reason, self._retry_after(response.headers.get("retry-after", "")))
         if response.is_redirect:
@@ -189,6 +192,14 @@ def _client(url: Address) -> httpx.AsyncClient:
         transport=httpx.AsyncHTTPTransport(proxy=transport, limits=httpx.Limits(max_connections=1)),
         follow_redirects=False,
     )
+
+
+def _is_about_tls(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 async def _leave(response: httpx.Response, deadline: float) -> None:
