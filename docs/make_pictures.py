@@ -21,7 +21,8 @@ from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.settings.workspace import find_workspace
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.desk_settings import DeskSettings
-from evolver_tui.wiring import Demo, make_session
+from evolver_tui.wiring import make_session
+from evolver_tui.wiring.hub import Demo
 
 PICTURES = Path(__file__).with_name("pictures")
 NEEDING = 11

@@ -135,7 +135,7 @@ def desk_settings(workspace: Workspace, theme: str | None = None) -> DeskSetting
 def _console_settings(options: ConsoleOptions, workspace: Workspace) -> DeskSettings:
     from evolver_tui.settings.person import editor_command
     from evolver_tui.settings.state import load_state, save_state
-    from evolver_tui.wiring import Demo
+    from evolver_tui.wiring.hub import Demo
 
     state_file = workspace.paths.state_file
     remembered = load_state(state_file).hub_url

@@ -61,7 +61,7 @@ WorkerMaker = Callable[["Session"], Sequence[AnyWorker]]
 
 @dataclass(frozen=True, slots=True)
 class SessionParts:
-    """Everything that a session is made of; wiring.py puts it together."""
+    """Everything that a session is made of; `wiring` puts it together."""
 
     id: str
     host: str

@@ -80,19 +80,24 @@ def many(is_quick: bool) -> Iterator[Row]:
 
 
 def streaming(is_quick: bool) -> Iterator[Row]:
-    """The same moves while nothing comes, and while the hub sends at a steady rate."""
+    """The same moves while nothing comes, and while the hub sends steadily: without and with a file of signals."""
     presses = 120 if is_quick else 250
-    spent: dict[float, list[float]] = {SILENT: [], OFFERED_A_SECOND: []}
+    kinds = {"idle": (SILENT, False), "busy": (OFFERED_A_SECOND, False), "with a file": (OFFERED_A_SECOND, True)}
+    spent: dict[str, list[float]] = {kind: [] for kind in kinds}
     with temporary_folder() as folder, silent_provider() as provider:
         for number in range(1 if is_quick else 2):
-            for rate, taken in spent.items():
-                home = _home(folder / f"{number}-{rate}", provider, FEW)
+            for kind, (rate, has_file) in kinds.items():
+                home = _home(folder / f"{number}-{kind.replace(' ', '-')}", provider, FEW)
+                if has_file:
+                    home.add_signal_file()
                 with sample_hub(rate=rate, count=0) as hub_url, _console(home, hub_url) as terminal:
-                    taken.extend(Cursor(terminal).milliseconds(ROW, presses))
-    idle, busy = (percentile(taken, 99) for taken in spent.values())
+                    spent[kind].extend(Cursor(terminal).milliseconds(ROW, presses))
+    idle, busy, beside = (percentile(taken, 99) for taken in spent.values())
     yield at_most("key to paint, p99, at 5,000 tasks/s / idle", [busy / idle], 3)
-    yield Row("... idle", _quantiles(spent[SILENT]))
-    yield Row("... at 5,000 tasks/s", _quantiles(spent[OFFERED_A_SECOND]))
+    yield at_most("... and with a file of signals / idle", [beside / idle], 3)
+    yield Row("... idle", _quantiles(spent["idle"]))
+    yield Row("... at 5,000 tasks/s", _quantiles(spent["busy"]))
+    yield Row("... and with a file of signals", _quantiles(spent["with a file"]))
 
 
 def beside_a_routine(is_quick: bool) -> Iterator[Row]:

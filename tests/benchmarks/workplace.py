@@ -70,6 +70,11 @@ class Home:
             "read_timeout = 3600\ntotal_timeout = 86400\n"
         )
 
+    def add_signal_file(self) -> None:
+        """Have every signal written to a file as well."""
+        with (self.folder / "config" / "config.toml").open("a") as config:
+            config.write(f'[listeners.log]\nkind = "file"\npath = "{self.folder / "signals.jsonl"}"\nmax_mb = 1000\n')
+
     def fill(self, count: int) -> None:
         """Queue tasks q0000001, q0000002, ... of medium priority, by the store itself."""
         self.database.parent.mkdir(parents=True, exist_ok=True)

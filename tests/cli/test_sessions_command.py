@@ -269,3 +269,19 @@ def test_a_session_of_a_process_that_was_killed_is_cut_off_and_can_be_deleted(se
     (value,) = sessions("list", "--json").value["sessions"]
     assert (value["standing"], value["ended_at"]) == ("cut off", None)
     assert sessions("delete", value["id"], "--yes").code == 0
+
+
+def test_the_same_on_a_server(sessions: Sessions, postgresql_url: str) -> None:
+    async def begin(store: Store) -> None:
+        await _begin(
+            store, "ended", "", *[Signal("task.queued")] * 3, Signal("task.completed", {"outcome": "approved"})
+        )
+        await store.end_session("ended")
+
+    sessions.store(begin, postgresql_url)
+    sessions.place = ["--home", str(sessions.home), "--database", postgresql_url]
+    (value,) = sessions("list", "--json").value["sessions"]
+    assert (value["standing"], value["tasks"], value["approved"]) == ("ended", 3, 1)
+    assert sessions("show", "ended").code == 0
+    assert sessions("delete", "ended", "--yes", "--json").value == {"deleted": [{"id": "ended", "signals": 5}]}
+    assert sessions("list", "--json").value["total"] == 0

@@ -12,7 +12,8 @@ import pytest
 from evolver_tui.core.errors import UsageError
 from evolver_tui.engine.replay.player import Player
 from evolver_tui.engine.replay.recording import read_recording
-from tests.replay.recorded import eventful_session
+from evolver_tui.engine.replay.replay_store import ReplayStore
+from tests.replay.recorded import eventful_session, recording_of
 from tests.support.links import ManualClock
 
 pytestmark = pytest.mark.anyio
@@ -124,3 +125,18 @@ async def test_it_plays_at_its_own_pace_and_at_another(tmp_path: Path) -> None:
     player.pause(False)
     assert await clock.wake() == 10.0
     playing.cancel()
+
+
+async def test_its_log_is_read_back_from_the_moment_that_is_shown(tmp_path: Path) -> None:
+    _, path = await eventful_session(tmp_path)
+    player = Player(recording_of(path), ManualClock())
+    store = ReplayStore(player)
+    await player.go_to(30)
+    told = await store.signals("s")
+    assert len(told) == 30
+    assert await store.signals_before("s") == told
+    assert await store.signals_before("s", 21, 5) == told[15:20]
+    assert await store.signals_before("s", 1) == []
+    assert [await store.seq_of("s", each.signal) for each in told] == [each.seq for each in told]
+    queued = await store.signals_named("s", ("task.queued",))
+    assert (await store.figures("s")).tasks == len(queued) > 0

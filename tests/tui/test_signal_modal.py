@@ -46,9 +46,10 @@ async def test_a_signal_is_read_in_full() -> None:
         for words in ("hub.ended", "level: x error", "task: task-18", "word end.", "source: link"):
             assert words in text
         rows = rows_of(text)
-        assert rows.index("hub_url: http://h/x") > rows.index("▾ reason:")
+        (reason,) = (index for index, row in enumerate(rows) if row.startswith("▾ reason: word word"))
+        assert rows.index("hub_url: http://h/x") > reason
         start = rows.index("▾ tasks:")
-        assert rows[start : start + 6] == ["▾ tasks:", "▾ 0:", "id: t1", "tags: []", "▾ 1:", "two"]
+        assert rows[start : start + 6] == ["▾ tasks:", "▾ 0:", "id: t1", "tags: []", "▾ 1: two", "lines"]
         for words in ("retries: 0", "ok: true", "nothing: null", "share: 0.5"):
             assert words in rows
         await press(pilot, "escape")

@@ -159,11 +159,13 @@ class ValueTree(Pane, Movable):
         if not shown:
             yield _Row(path, lead, name, safe_text(block, max(1, self._width)), style, is_foldable=True)
             return
-        rows = wrap_words(block, max(_LEAST_ROOM // 2, self._width - len(indent) - 4))
-        yield _Row(path, lead, name, "", style, is_foldable=True)
-        for row in rows[:shown]:
-            yield _Row(path, f"{indent}    ", "", row, style, is_first=False)
-        yield from self._more(path, indent, len(rows) - shown)
+        # Beside its name where there is room, else below it.
+        column = len(indent) + 4 if room < _LEAST_ROOM else self._width - room
+        first, *others = ["", *wrap_words(block, max(_LEAST_ROOM // 2, self._width - column))][room >= _LEAST_ROOM :]
+        yield _Row(path, lead, name, first, style, is_foldable=True)
+        for row in others[:shown]:
+            yield _Row(path, " " * column, "", row, style, is_first=False)
+        yield from self._more(path, indent, len(others) - shown)
 
     def _more(self, path: Path, indent: str, left: int) -> Iterator[_Row]:
         if left > 0:

@@ -122,7 +122,7 @@ class Desk(ViewScreen[DeskContext]):
         self._updates.attach(attention, monitor, presenter, presenting.cancel)
         self.watch(self.app, "app_focus", self._focus_changed, init=False)
         self.queue.attach(session.store)
-        self.feed.attach(session.store, session.id)
+        self.feed.attach(session.store, session.id, hears_all=context.settings.player is None)
         if context.settings.player is not None:
             context.settings.player.on_back = self._forget_what_came
 

@@ -80,7 +80,7 @@ class History(ViewScreen[HistoryContext]):
 
     def _look(self) -> None:
         if self.app.screen_stack[0] is self:
-            self.table.look_again()
+            self.table.look_now_and_then()
             self.show_keys()
 
     def on_screen_resume(self) -> None:

@@ -90,6 +90,7 @@ class SignalFeed(Filterable):
         """Where a person went last: -1 to older signals, 1 to newer ones."""
         self._log: LogReader | None = None
         self._session_id = ""
+        self._hears_all = True
         self._reading: Worker[None] | None = None
         self._received = 0
         self._dropped = 0
@@ -98,9 +99,13 @@ class SignalFeed(Filterable):
         self._per_second = 0.0
         self.set_title("Signals")
 
-    def attach(self, log: LogReader, session_id: str) -> None:
-        """Read what is kept no longer in a session's log from here on."""
-        self._log, self._session_id = log, session_id
+    def attach(self, log: LogReader, session_id: str, *, hears_all: bool = True) -> None:
+        """Read what is kept no longer in a session's log from here on.
+
+        Args:
+            hears_all: whether all that the session told came here; else the log may hold more from the beginning.
+        """
+        self._log, self._session_id, self._hears_all = log, session_id, hears_all
 
     # --- what comes
 
@@ -285,7 +290,7 @@ class SignalFeed(Filterable):
             return False
         if self._pause is not None and self._pause.window is not None:
             return self._pause.window.has_older
-        return self._dropped > 0 or self._received > len(self._signals)
+        return not self._hears_all or self._dropped > 0 or self._received > len(self._signals)
 
     @property
     def _may_have_newer(self) -> bool:

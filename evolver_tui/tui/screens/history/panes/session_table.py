@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _AHEAD = 10
 """Rows beyond those in sight that are read as well."""
 _SHARE = 20
-"""Figures that are not final are read again after so many times the seconds that it took."""
+"""What may have changed is read again after so many times the seconds that reading it took."""
 
 
 class _Column(NamedTuple):
@@ -76,6 +76,7 @@ class SessionTable(Filterable):
         self._has_read = False
         self._has_failed = False
         self._is_stale = False
+        self._rest_until = 0.0
         self._wanted = asyncio.Event()
         self._marked = ""
         self.is_deleting: set[str] = set()
@@ -113,6 +114,11 @@ class SessionTable(Filterable):
         """Read again what may have changed."""
         self._is_stale = True
         self._wanted.set()
+
+    def look_now_and_then(self) -> None:
+        """Read again what may have changed, unless that takes a twentieth of the time already."""
+        if self._monotonic() >= self._rest_until:
+            self.look_again()
 
     def search_changed(self) -> None:
         """Show the sessions that match."""
@@ -167,8 +173,11 @@ class SessionTable(Filterable):
                 self._has_failed = False
 
     async def _read_records(self, session: Session) -> None:
+        began = self._monotonic()
         records = await session.past.records()
         self._has_read = True
+        ended = self._monotonic()
+        self._rest_until = ended + _SHARE * (ended - began)
         if records != self._records:
             changed = {each.id for each in self._records} - {each.id for each in records}
             changed |= {each.id for each, old in zip(records, self._records, strict=False) if each != old}
