@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NoReturn
 
 from evolver_tui.core.address import Address
@@ -147,6 +147,9 @@ class ReplaySession:
     def trouble(self) -> str:
         """Nothing is saved, so nothing can be in the way of it."""
         return ""
+
+    def show_notices(self, show: Callable[[str, str], None]) -> None:
+        """None comes: listeners do not hear a replay."""
 
     async def without_secrets(self, value: Any) -> Any:
         """The value: an export, which a replay is made of, has none."""
