@@ -95,9 +95,9 @@ def check_terminal(way_out: str) -> None:
 def actions() -> dict[str, KeyBinding]:
     """What keys can do, by id."""
     from evolver_tui.tui.actions import key_bindings
-    from evolver_tui.tui.views import ACTIONS
+    from evolver_tui.tui.views import ACTIONS, VIEWS, views_of
 
-    return key_bindings(ACTIONS)
+    return key_bindings(ACTIONS, views_of(VIEWS))
 
 
 def desk_settings(workspace: Workspace, theme: str | None = None) -> DeskSettings:

@@ -57,7 +57,7 @@ def run(options: ReplayOptions) -> int:
     from evolver_tui.engine.replay.replay_session import ReplaySession
     from evolver_tui.tui.actions import with_own_keys
     from evolver_tui.tui.app import EvolverApp
-    from evolver_tui.tui.views import actions_of, replay_views
+    from evolver_tui.tui.views import actions_of, replay_views, views_of
 
     player = Player(recording, SystemClock(), speed=speed)
     views = replay_views()
@@ -65,7 +65,7 @@ def run(options: ReplayOptions) -> int:
     settings = desk_settings(options.find_workspace(), options.theme)
     keys = {action.id: settings.key_overrides.get(action.id, action.key) for action in actions_of(views)}
     try:
-        with_own_keys(actions_of(views), keys)
+        with_own_keys(actions_of(views), keys, views_of(views))
     except ConfigError:  # a key of theirs goes through the replay here
         keys = {}
     settings = settings._replace(

@@ -50,6 +50,8 @@ class KeyBinding:
     """The panes in which the key does it; none means everywhere."""
     help: str = ""
     """What it does, in a sentence."""
+    views: tuple[str, ...] = ()
+    """The views that have it; none means all."""
 
 
 def check_keymap(
@@ -113,7 +115,8 @@ def clashes(actions: Mapping[str, KeyBinding], overrides: Mapping[str, str]) -> 
     bound = {name: overrides.get(name, action.key) for name, action in actions.items()}
     keys = {name: set(split_keys(text)) for name, text in bound.items() if text}
     for first, second in combinations(keys, 2):
-        if _meet(actions[first].places, actions[second].places):
+        one, other = actions[first], actions[second]
+        if _meet(one.places, other.places) and _meet(one.views, other.views):
             yield from ((first, second, key) for key in sorted(keys[first] & keys[second]))
 
 

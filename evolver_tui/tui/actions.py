@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from textual.keys import format_key
@@ -80,11 +81,16 @@ def shown_key(key: str) -> str:
     return "".join("^" if name == "ctrl" else f"{name}+" for name in modifiers) + shown
 
 
-def with_own_keys(actions: Sequence[AnyAction], overrides: Mapping[str, str]) -> Sequence[AnyAction]:
+def with_own_keys(
+    actions: Sequence[AnyAction],
+    overrides: Mapping[str, str],
+    views: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+) -> Sequence[AnyAction]:
     """The actions with a person's own keys.
 
     Args:
         overrides: action id to keys (`"ctrl+a"`, `"a,enter"`, `"?"`), as in the config's `[keys]`.
+        views: action id to the views that have it; one that is not there is in all.
 
     Raises:
         ConfigError: an id or key is unknown, or two actions would share a key; both are named.
@@ -93,15 +99,19 @@ def with_own_keys(actions: Sequence[AnyAction], overrides: Mapping[str, str]) ->
         return actions
     from evolver_tui.settings.keymap import check_keymap
 
-    keys = check_keymap(key_bindings(actions), overrides)
+    keys = check_keymap(key_bindings(actions, views), overrides)
     return tuple(action._replace(key=keys.get(action.id, action.key)) for action in actions)
 
 
-def key_bindings(actions: Iterable[AnyAction]) -> dict[str, Any]:
-    """The actions as the config's check of keys wants them, by id."""
+def key_bindings(
+    actions: Iterable[AnyAction], views: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+) -> dict[str, Any]:
+    """The actions as the config's check of keys wants them, by id. The arguments are those of `with_own_keys`."""
     from evolver_tui.settings.keymap import KeyBinding
 
-    return {action.id: KeyBinding(action.key, action.panes, action.help) for action in actions}
+    return {
+        action.id: KeyBinding(action.key, action.panes, action.help, views.get(action.id, ())) for action in actions
+    }
 
 
 class Keymap:

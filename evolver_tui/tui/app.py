@@ -30,7 +30,7 @@ from evolver_tui.tui.screens.desk.screen import NOT_OPENED, Desk
 from evolver_tui.tui.terminal_driver import TerminalDriver
 from evolver_tui.tui.themes import choose_theme, register_shipped_theme, register_themes, variable_defaults
 from evolver_tui.tui.view_screen import ViewScreen
-from evolver_tui.tui.views import VIEWS, View, actions_of, keymap_of
+from evolver_tui.tui.views import VIEWS, View, actions_of, keymap_of, views_of
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueCounts, QueueRow
@@ -85,7 +85,7 @@ class EvolverApp(KeyApp[int]):
         self._notices += [*self._wear(settings.theme), *settings.notices]
         self._screens: dict[str, ViewScreen[Any]] = {}
         """The views that were shown so far, by their id."""
-        bound = with_own_keys(actions_of(views), settings.key_overrides)
+        bound = with_own_keys(actions_of(views), settings.key_overrides, views_of(views))
         for view in views:
             self.add_mode(view.id, partial(self._screen_of, view, keymap_of(view, views, bound)))
         desk = self._screen_of(views[0], keymap_of(views[0], views, bound))

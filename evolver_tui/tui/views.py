@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evolver_tui.tui.actions import Action, AnyAction, Keymap
@@ -70,6 +70,12 @@ def actions_of(views: Sequence[View]) -> Sequence[AnyAction]:
     everywhere = [*(view.action for view in views), *APP_ACTIONS]
     actions = [*(action for view in views for action in view.actions), *everywhere]
     return tuple({action.id: action for action in actions}.values())
+
+
+def views_of(views: Sequence[View]) -> Mapping[str, tuple[str, ...]]:
+    """Each action that only some views have, by its id, to the names of those."""
+    ids = {action.id for view in views for action in view.actions}
+    return {id: tuple(view.id for view in views if any(action.id == id for action in view.actions)) for id in ids}
 
 
 def keymap_of(view: View, views: Sequence[View], bound: Sequence[AnyAction]) -> Keymap:

@@ -24,7 +24,7 @@ from evolver_tui.adapters.nodes.library import NodeFiles
 from evolver_tui.adapters.routines.plugins import PlugIn
 from evolver_tui.adapters.signalr.link import SignalRLink
 from evolver_tui.adapters.system_clock import SystemClock
-from evolver_tui.cli.console import ConsoleOptions, _console_settings
+from evolver_tui.cli.console import ConsoleOptions, _console_settings, actions
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import BackendError
 from evolver_tui.core.signal import Signal
@@ -35,6 +35,7 @@ from evolver_tui.engine.durable.worker import Worker
 from evolver_tui.engine.listeners import NamedListener
 from evolver_tui.engine.session import Session
 from evolver_tui.settings.config import Config, show_config
+from evolver_tui.settings.keymap import read_keymap
 from evolver_tui.settings.listener_config import KINDS
 from evolver_tui.settings.themes import known_themes
 from evolver_tui.settings.workspace import Workspace, find_workspace
@@ -493,6 +494,11 @@ async def test_routine_that_is_named_is_known(tmp_path: Path, provider: Provider
     place = place_of(tmp_path, provider, '[routines]\nmine = "mine:work"\n')
     assert "mine" in known_routines(place.workspace).routines
     assert any(worker.knows("mine") for worker in place.session.workers._workers)
+
+
+def test_every_action_keeps_its_own_key_where_that_is_written_out() -> None:
+    keys = {action.id: action.key for action in ACTIONS if action.key}
+    assert read_keymap(actions(), keys)[1] == []
 
 
 @pytest.mark.anyio

@@ -30,6 +30,13 @@ def test_keys_are_spelled_as_the_screen_wants_them() -> None:
     assert check_keymap(ACTIONS, {}) == {}
 
 
+def test_actions_of_different_views_may_have_the_same_key() -> None:
+    actions = {"a": KeyBinding("x", views=("one",)), "b": KeyBinding("y", views=("two",)), "c": KeyBinding("z")}
+    assert check_keymap(actions, {"a": "y"}) == {"a": "y"}
+    with pytest.raises(ConfigError, match="'a' and 'c'"):
+        check_keymap(actions, {"a": "z"})
+
+
 def test_key_names_are_textual_s() -> None:
     from textual.keys import Keys, _character_to_key
 
