@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import signal
+import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,6 +23,7 @@ from evolver_tui.cli.parser import make_parser
 from evolver_tui.core.node import CheckReport, Finding, FindingLevel, NodeDraft, Risk
 from evolver_tui.core.signal import Observation
 from evolver_tui.engine.author.library import Approval
+from evolver_tui.settings.values import toml
 from evolver_tui.settings.workspace import Workspace
 from evolver_tui.wiring import NO_WORK, make_library
 from tests.support.hostile import (
@@ -56,6 +59,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A home in which everything is hostile: five questions, five reviews, five failures, signals, a node, a config."""
     place = workspace_in(tmp_path_factory.mktemp("hostile") / ODD_NAME, CONFIG, {"USER": "ada [/]\x1b]0;x\x07"})
     asyncio.run(fill(place))
+    rules = [
+        f'[[rule]]\nname = {toml(as_kept(pack)[:60])}\nwhen = "*"\nthen = {{ notify = {toml(as_kept(pack))} }}\n'
+        for pack in PACKS
+    ]
+    place.paths.rules_file.write_text("".join(rules), encoding="utf-8", errors="replace")
     library = make_library(place)
     words = "".join(as_kept(pack) for pack in PACKS)
     for version, code in (("1", f"# {words}"), ("2", ECHO)):
@@ -129,10 +137,42 @@ def test_nothing_that_the_console_shows_steers_its_terminal(place: Workspace, tm
         terminal.send("g")
         for _ in range(3 * len(PACKS)):
             press(terminal, ENTER, "l", "l", "l", ESCAPE, "j")
+        terminal.send("2")
+        terminal.wait_for("past sessions", "questions and reviews")
+        look()
+        terminal.send(ENTER)
+        terminal.wait_for("replay 1x")
+        look()
+        terminal.send("e")
+        terminal.wait_for("replay end")
+        look()
+        terminal.send("q")
+        terminal.wait_for("past sessions")
         assert not terminal.is_over
     assert_console_steers_alone(terminal.raw)
     assert b"Traceback" not in terminal.raw
     assert terminal.title.startswith("evolver")
+
+
+def session_with_most(place: Workspace) -> str:
+    """The session that said all of it."""
+    query = "SELECT session_id FROM signal GROUP BY session_id ORDER BY count(*) DESC LIMIT 1"
+    with contextlib.closing(sqlite3.connect(str(place.database))) as database:
+        return str(database.execute(query).fetchone()[0])
+
+
+def test_nothing_that_a_replay_shows_steers_its_terminal(place: Workspace, tmp_path: Path) -> None:
+    home = place.paths.config_file.parent.parent
+    arguments = ("replay", session_with_most(place), "--speed", "max")
+    with console(home, *arguments, environ=environment(tmp_path), size=SIZE) as terminal:
+        terminal.wait_for("replay end", f"needs you {2 * len(PACKS)}")
+        open_and_close(terminal, "?", "Keys")
+        terminal.send("g")
+        for _ in range(3 * len(PACKS) - 1):
+            press(terminal, ENTER, "l", ESCAPE, "j")
+        assert not terminal.is_over
+    assert_console_steers_alone(terminal.raw)
+    assert b"Traceback" not in terminal.raw
 
 
 # --- commands
@@ -163,10 +203,19 @@ def once(code: str) -> list[list[str]]:
     steered += [["nodes", "check", code], ["nodes", "import", code], ["nodes", "show", ODD_NAME], ["doctor"]]
     steered += [["nodes", "test"], ["nodes", "test", "odd"], ["nodes", "test", ODD_NAME]]
     steered += [["jobs", "show", f"job:{job}"] for job in (1, 2, 3)]
+    steered += [["sessions", "list"], ["sessions", "show"], ["sessions", "show", ODD_NAME]]
+    steered += [
+        ["rules", "list"],
+        ["rules", "check"],
+        ["rules", "check", code],
+        ["rules", "test", "--session", "latest"],
+    ]
     plain = [["jobs", "show", f"job:{job}"] for job in range(1, 3 * len(PACKS) + 1)]
     plain += [["export", "--format", format] for format in ("md", "json", "jsonl")]
     plain += [["jobs", "export", "job:1"], ["jobs", "answer", "job:4", f"{ODD_NAME}=x"], ["jobs", "show", ODD_NAME]]
     plain += [["config", "show"], ["config", "check"], ["config", "path"], ["run", "odd"], ["run", ODD_NAME]]
+    plain += [["sessions", "delete", ODD_NAME], ["signals", "redeliver"], ["signals", "redeliver", ODD_NAME]]
+    plain += [["nodes", "reinstate", "odd"], ["nodes", "reinstate", ODD_NAME]]
     plain += [["jobs", "import", code], ["nodes", "rollback", "odd", "1"], ["nodes", "rollback", ODD_NAME, "1"]]
     for job in ("job:2", ODD_NAME):
         plain += [["jobs", "edit", job, code], ["jobs", "approve", job], ["jobs", "respond", job, ODD_NAME]]
@@ -176,7 +225,7 @@ def once(code: str) -> list[list[str]]:
     return [*steered, *([*each, "--json"] for each in steered), *plain]
 
 
-LASTING = {"connect", "hub", "worker"}
+LASTING = {"connect", "hub", "worker", "replay"}
 """Commands that go on until they are told to end: a test for each."""
 
 
