@@ -29,7 +29,7 @@ from evolver_tui.core.rule import (
 )
 from evolver_tui.core.signal import check_pattern
 from evolver_tui.core.signal_catalogue.catalogue import CATALOGUE
-from evolver_tui.core.suggest import did_you_mean
+from evolver_tui.core.suggest import did_you_mean, nearest
 from evolver_tui.core.task_fields import PRIORITIES
 from evolver_tui.settings.regular_file import open_regular
 from evolver_tui.settings.values import quoted
@@ -234,6 +234,10 @@ def _check_name(key: str, name: str) -> None:
     is_known = name in CATALOGUE or may_a_model_say(name) or (name.endswith("*") and rest == "*") or name == "*"
     if is_ours and not is_known and not any(name.endswith("*") and each.startswith(name[:-1]) for each in CATALOGUE):
         raise _Wrong(key, f"there is no signal {quoted(name)}.", did_you_mean(name, CATALOGUE, "signals"))
+    meant = f"{nearest(domain, [each.partition('.')[0] for each in CATALOGUE])}.{rest}"
+    if not is_ours and meant in CATALOGUE:  # a slip of a finger in a domain of the program's
+        way_out = f"Did you mean {meant!r}? A plug-in's signals of that domain are {domain}.*"
+        raise _Wrong(key, f"there is no signal {quoted(name)}.", f"{way_out}.")
 
 
 # --- if

@@ -9,6 +9,7 @@ from typing import Any
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.job import JobDetail, QueueCounts, QueueRow
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
+from evolver_tui.core.signal import Signal
 from evolver_tui.engine.replay.recording import Recording, read_recording
 from evolver_tui.engine.session import Session
 from evolver_tui.engine.store import ReadStore
@@ -59,6 +60,8 @@ class Desk:
         self.details: dict[int, JobDetail] = {}
         self.journals: dict[int, Mapping[str, Any]] = {}
         self.questions: dict[int, OpenQuestion | None] = {}
+        self.signals: list[Signal] = []
+        """What was told, where somebody wrote it down."""
 
     @classmethod
     async def of(cls, store: ReadStore) -> Desk:
@@ -79,6 +82,11 @@ async def decide(session: Session, watch: Watch, task_id: str, kind: DecisionKin
     """Decide a task's review."""
     question, subject = await review_of(session, watch, task_id, count)
     await session.inbox.decide(question.id, approval(subject) if kind is DecisionKind.APPROVE else Decision(kind))
+
+
+async def signals_told(store: ReadStore, session_id: str) -> list[Signal]:
+    """A session's log, as the database has it."""
+    return [stored.signal for stored in await store.signals(session_id, limit=10_000)]
 
 
 async def eventful_session(folder: Path) -> tuple[Desk, Path]:
@@ -107,6 +115,7 @@ async def eventful_session(folder: Path) -> tuple[Desk, Path]:
         desk, session_id = await Desk.of(session.store), session.id
         path = folder / "session.jsonl"
         await session.store.flush_log()
+        desk.signals = await signals_told(session.store, session_id)
         await session.export("jsonl", path, session_id)
     return desk, path
 

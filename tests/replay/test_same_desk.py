@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -10,10 +12,12 @@ import pytest
 
 from evolver_tui.adapters.system_clock import SystemClock
 from evolver_tui.core.job import JobDetail, QueueRow
+from evolver_tui.core.signal import Signal
 from evolver_tui.engine.replay.player import Player
 from evolver_tui.engine.replay.replay_session import ReplaySession
 from evolver_tui.engine.store import ReadStore
 from tests.replay.recorded import Desk, eventful_session, recording_of
+from tests.support.sessions import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -47,3 +51,30 @@ async def test_the_end_of_a_replay_is_the_end_of_the_session(tmp_path: Path) -> 
         assert dict(shown.journals[job]) == dict(real.journals[job])
     assert (replay.hub.is_paused, replay.hub.paused_by) == (True, "enough")
     assert sum(bool(detail.marks.tags) for detail in real.details.values()) == 2
+
+
+@pytest.mark.parametrize("moves", ["to the end", "by steps", "as it plays"])
+async def test_listeners_hear_the_same_signals_in_the_same_order(tmp_path: Path, moves: str) -> None:
+    real, path = await eventful_session(tmp_path)
+    player = Player(recording_of(path), SystemClock(), speed=math.inf)
+    replay = ReplaySession(player)
+    heard: list[Signal] = []
+    has_heard_all = asyncio.Event()
+
+    def hear(signal: Signal) -> None:
+        heard.append(signal)
+        if len(heard) == len(player.recording):
+            has_heard_all.set()
+
+    replay.bus.registry.register_all(hear, stays=True)
+    if moves == "to the end":
+        await player.go_to(len(player.recording))
+    elif moves == "by steps":
+        while not player.is_over:
+            await player.step()
+    else:
+        await replay.open()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await has_heard_all.wait()
+        await replay.close()
+    assert heard == real.signals

@@ -68,6 +68,7 @@ WRONG = {
     'nam = "x"': ("line 6", "no key nam", "'name'"),
     'name = "x"\nwhen = "taskfailed"\nthen = "a"': ("line 7", "is no name of a signal", ""),
     'name = "x"\nwhen = "task.faild"\nthen = "a"': ("line 7", "no signal task.faild", "'task.failed'"),
+    'name = "x"\nwhen = "taks.failed"\nthen = "a"': ("line 7", "no signal taks.failed", "'task.failed'"),
     'name = "x"\nwhen = "tas*"\nthen = "a"': ("line 7", "is no name of a signal", ""),
     'name = "x"\nwhen = "rule.fired"\nthen = "a"': ("line 7", "what a rule did", ""),
     'name = "x"\nwhen = 3\nthen = "a"': ("line 7", "has to be the name of a signal", ""),
@@ -144,6 +145,14 @@ def test_there_is_an_end_to_rules(tmp_path: Path) -> None:
 
 
 def test_names_of_other_domains_and_those_of_models_are_known(tmp_path: Path) -> None:
-    names = ("custom.anything", "acme.ready", "intake.user_data_collected", "task.*", "*", "llm.generation_*")
+    names = (
+        "custom.anything",
+        "acme.ready",
+        "acme.failed",
+        "intake.user_data_collected",
+        "task.*",
+        "*",
+        "llm.generation_*",
+    )
     text = "".join(f'[[rule]]\nname = "{name}"\nwhen = "{name}"\nthen = "x"\n' for name in names)
     assert len(read(tmp_path, text).rules) == len(names) - 1  # a pattern ends in .*
