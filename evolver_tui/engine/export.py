@@ -16,8 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
+from evolver_tui.core import ranks
 from evolver_tui.core.errors import StoreError, UsageError
-from evolver_tui.core.job import JobDetail
+from evolver_tui.core.job import JobDetail, Outcome
 from evolver_tui.core.journal import BEGAN, VALUE
 from evolver_tui.core.routine_state import AskedQuestion
 from evolver_tui.core.safe_text import safe_block, safe_text
@@ -149,7 +150,11 @@ async def records(store: ReadStore, session: SessionRecord, secrets: Sequence[st
 
 async def _job_record(store: ReadStore, detail: JobDetail) -> Record:
     row = detail.row
-    times = await store.journal_times(row.job)
+    # Most jobs of a busy hub are only received: three reads less for each.
+    is_untouched = ranks.is_new(row.rank) or row.outcome in (Outcome.SKIPPED, Outcome.STORED)
+    times = {} if is_untouched else await store.journal_times(row.job)
+    journal = {} if is_untouched else await store.journal(row.job)
+    asked = () if is_untouched else await store.asked_by(row.job)
     return {
         "type": "job",
         "job": row.job,
@@ -163,9 +168,9 @@ async def _job_record(store: ReadStore, detail: JobDetail) -> Record:
         "attempt": detail.attempt,
         "received_at": utc_text(detail.received_at),
         "task": detail.task.raw,
-        "journal": _done(await store.journal(row.job)),
+        "journal": _done(journal),
         "done_at": {name: utc_text(at) for name, at in _done(times).items()},
-        "questions": [_question_record(asked) for asked in await store.asked_by(row.job)],
+        "questions": [_question_record(each) for each in asked],
     }
 
 
