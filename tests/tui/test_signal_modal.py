@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from textual.events import Key
 
 from evolver_tui.core.signal import Signal
 from evolver_tui.tui.actions import Keymap
@@ -83,6 +84,17 @@ async def test_the_feeds_keys_step_to_older_and_newer_signals() -> None:
             assert seen[-1] is signals[number]
         await press(pilot, "escape")
     assert host.result is None
+
+
+async def test_a_key_that_comes_before_there_is_anything_to_see_counts() -> None:
+    host = Host()
+    signals, beside = ladder(3)
+    async with host.run_test(size=SMALL) as pilot:
+        modal = SignalModal(Keymap(ACTIONS), signals[2], beside, now=host.clock)
+        await host.push_screen(modal)  # mounted, and not drawn
+        modal.on_key(Key("k", "k"))
+        await pilot.pause()
+        assert "task.queued 1 " in shown(host)
 
 
 async def test_the_arrows_go_about_in_a_signal_and_fold_it() -> None:

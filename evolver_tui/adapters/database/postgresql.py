@@ -34,6 +34,9 @@ _NUMBERS: Final = "SELECT nextval('job_seq_seq') FROM generate_series(1, %s)"
 _MIGRATING: Final = 0x65766F6C
 """The advisory lock under which the layout is made."""
 
+_LEAST_STOPPED_MS: Final = 1_000
+"""A process on a busy machine may be held up for so long between two statements, and is not stopped."""
+
 _SETTINGS: Final = """
     SET lock_timeout = {busy_ms};
     -- A process that was stopped in the middle of a transaction must not keep its rows from the others for ever.
@@ -94,9 +97,10 @@ class PostgreSQL:
         # Whatever the database or the environment says: SQL_ASCII would give bytes in place of text.
         self._arguments: Mapping[str, Any] = {**_REACHING, **given, "client_encoding": "UTF8"}
         busy_ms = max(int(busy_seconds * 1000), 1)  # 0 would wait for ever
-        self._settings = _SETTINGS.format(busy_ms=busy_ms, stopped_ms=2 * busy_ms).encode()
+        stopped_ms = max(2 * busy_ms, _LEAST_STOPPED_MS)
+        self._settings = _SETTINGS.format(busy_ms=busy_ms, stopped_ms=stopped_ms).encode()
         local = _SETTINGS.replace("SET ", "SET LOCAL ").replace("'60s', false", "'60s', true")
-        self._local_settings = local.format(busy_ms=busy_ms, stopped_ms=2 * busy_ms).encode()
+        self._local_settings = local.format(busy_ms=busy_ms, stopped_ms=stopped_ms).encode()
         self.is_pooled = False
         """Whether PgBouncer hands its connections around, so that nothing may outlast a transaction."""
         host = f"{url.host or 'this host'}{f':{url.port}' if url.port else ''}"

@@ -103,7 +103,7 @@ class SignalModal(Modal["Signal"]):
     def on_mount(self) -> None:
         """Show the signal, and go on saying whether there are newer ones."""
         super().on_mount()
-        self.call_after_refresh(self._show, self._signal)
+        self.call_after_refresh(self._show_latest)
         self.set_interval(_SECONDS_BETWEEN_LOOKS, self._show_key_line)
 
     def key_line(self) -> str:
@@ -121,6 +121,10 @@ class SignalModal(Modal["Signal"]):
         if self._to_task is None or "task_id" not in self._signal.context:
             return []
         return [f"{self._to_task.shown_key} {self._to_task.title}"]
+
+    def _show_latest(self) -> None:
+        """A key may have gone to another signal before there was anything to see."""
+        self._show(self._signal)
 
     def _show(self, signal: Signal) -> None:
         self._signal = signal
