@@ -8,7 +8,7 @@ from evolver_tui.cli.arguments import Subparsers, call, workspace_or_demo_argume
 from evolver_tui.cli.exit_codes import ExitCode
 from evolver_tui.cli.options import Options
 from evolver_tui.cli.output import write_a_file
-from evolver_tui.core.errors import UsageError
+from evolver_tui.cli.past_sessions import hinting_at_the_demo
 
 
 class ExportOptions(Options):
@@ -34,16 +34,14 @@ def run(options: ExportOptions) -> int:
     """Write the log."""
     import asyncio
 
-    from evolver_tui.engine.export import SessionUnknown, export_session
-    from evolver_tui.wiring import demo_hint, known_secrets, make_reader
+    from evolver_tui.engine.export import export_session
+    from evolver_tui.wiring import known_secrets, make_reader
 
     write_a_file()
     workspace = options.find_database()
     export = export_session(
         make_reader(workspace), options.session, options.format, options.output, known_secrets(workspace)
     )
-    try:
+    with hinting_at_the_demo(workspace):
         asyncio.run(export)
-    except SessionUnknown as error:
-        raise UsageError(error.message, f"{error.way_out} {demo_hint(workspace)}".rstrip()) from None
     return ExitCode.DONE

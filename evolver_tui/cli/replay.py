@@ -14,6 +14,7 @@ from evolver_tui.cli.arguments import Subparsers, call, workspace_or_demo_argume
 from evolver_tui.cli.exit_codes import ExitCode
 from evolver_tui.cli.options import Options
 from evolver_tui.cli.output import tell
+from evolver_tui.cli.past_sessions import hinting_at_the_demo
 from evolver_tui.core.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -108,8 +109,8 @@ def _exported(options: ReplayOptions) -> BinaryIO:
     """A session of the database as its export, in a file that nobody else can open and that goes with this process."""
     import asyncio
 
-    from evolver_tui.engine.export import SessionUnknown, find_session, write_jsonl
-    from evolver_tui.wiring import demo_hint, known_secrets, make_reader
+    from evolver_tui.engine.export import find_session, write_jsonl
+    from evolver_tui.wiring import known_secrets, make_reader
 
     workspace = options.find_database()
     store = make_reader(workspace)
@@ -124,12 +125,11 @@ def _exported(options: ReplayOptions) -> BinaryIO:
 
     try:
         file = io.TextIOWrapper(tempfile.TemporaryFile(), encoding="utf-8", newline="\n")  # noqa: SIM115
-        asyncio.run(export(file))
+        with hinting_at_the_demo(workspace):
+            asyncio.run(export(file))
         binary = cast("BinaryIO", file.detach())
         binary.seek(0)
         return binary
-    except SessionUnknown as error:
-        raise UsageError(error.message, f"{error.way_out} {demo_hint(workspace)}".rstrip()) from None
     except OSError as error:
         raise UsageError(
             f"The session cannot be laid out: {error.strerror}.", "Make room in the folder TMPDIR."

@@ -15,7 +15,7 @@ from evolver_tui.cli.arguments import (
     workspace_or_demo_arguments,
 )
 from evolver_tui.cli.options import Options
-from evolver_tui.core.errors import UsageError
+from evolver_tui.cli.past_sessions import hinting_at_the_demo
 
 if TYPE_CHECKING:
     from evolver_tui.cli.output import Result
@@ -64,14 +64,10 @@ def add_parser(commands: Subparsers) -> None:
 def run(options: SessionsOptions) -> int:
     """Read what is there, or delete it."""
     from evolver_tui.cli.output import show
-    from evolver_tui.engine.export import SessionUnknown
-    from evolver_tui.wiring import demo_hint
 
     workspace = options.find_database()
-    try:
+    with hinting_at_the_demo(workspace):
         result = _delete(options, workspace) if options.verb == "delete" else _read(options, workspace)
-    except SessionUnknown as error:
-        raise UsageError(error.message, f"{error.way_out} {demo_hint(workspace)}".rstrip()) from None
     return show(result, as_json=options.json)
 
 

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Final
 from evolver_tui.core.errors import UsageError
 from evolver_tui.core.json_text import strict_json
 from evolver_tui.core.question import Question
+from evolver_tui.core.replay.job_standing import text_of
 from evolver_tui.core.replay.recorded_job import RecordedJob
 from evolver_tui.core.routine_state import AskedQuestion
 from evolver_tui.core.signal import EVENT_TYPE, Signal
@@ -86,7 +87,7 @@ def read_recording(file: BinaryIO) -> Recording:
     first = next((signal for signal in recording.signals(0, 1000) if signal is not None), None)
     if first is not None:
         recording.started_at = recording.started_at or first.timestamp
-        recording.session_id = recording.session_id or _text(first.context, "session_id") or "unknown"
+        recording.session_id = recording.session_id or text_of(first.context, "session_id") or "unknown"
     return recording
 
 
@@ -97,9 +98,9 @@ def _take(line: bytes, recording: Recording, jobs: dict[int, RecordedJob], place
         case "signal" | "SIGNAL_EMITTED":
             recording.places.append(place)
         case "session":
-            recording.session_id = _text(record, "id")
+            recording.session_id = text_of(record, "id")
             recording.started_at = _time(record.get("started_at")) or 0.0
-            recording.host = _text(record, "host")
+            recording.host = text_of(record, "host")
         case "job":
             job = _job(record)
             if job is None:
@@ -132,11 +133,6 @@ def _signal(line: bytes) -> Signal | None:
     return Signal(name, payload, context)
 
 
-def _text(record: Mapping[str, Any], key: str) -> str:
-    value = record.get(key)
-    return value if isinstance(value, str) else ""
-
-
 def _time(value: object) -> float | None:
     """Seconds since 1970 of a time in ISO 8601; None for anything else."""
     if isinstance(value, str):
@@ -157,8 +153,8 @@ def _job(record: Mapping[str, Any]) -> RecordedJob | None:
         job,
         Task.from_raw(task),
         _time(record.get("received_at")) or 0.0,
-        routine=_text(record, "routine"),
-        bundle=_text(record, "bundle"),
+        routine=text_of(record, "routine"),
+        bundle=text_of(record, "bundle"),
         attempt=attempt if isinstance(attempt, int) else 1,
         journal=journal if isinstance(journal, dict) else {},
         done_at={name: at for name, at in times.items() if at is not None},
@@ -173,5 +169,7 @@ def _questions(records: object) -> Iterator[AskedQuestion]:
         number, asked_at = record.get("id"), _time(record.get("asked_at"))
         form, subject = record.get("requested_schema"), record.get("subject")
         if isinstance(number, int) and asked_at is not None and isinstance(form, dict) and isinstance(subject, dict):
-            question = Question(_text(record, "name"), _text(record, "message"), form, _text(record, "kind"), subject)
+            question = Question(
+                text_of(record, "name"), text_of(record, "message"), form, text_of(record, "kind"), subject
+            )
             yield AskedQuestion(number, question, asked_at, _time(record.get("answered_at")))

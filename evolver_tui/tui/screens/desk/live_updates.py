@@ -10,7 +10,6 @@ from evolver_tui.core.signal_catalogue.author_signals import NODE_SAVED
 from evolver_tui.core.signal_catalogue.rule_signals import RULE_FIRED, RULE_LOADED
 from evolver_tui.core.signal_catalogue.session_signals import SANDBOX_STANDING, SANDBOX_UNHELD
 from evolver_tui.tui.bridge import Bridge, Rate, Taken
-from evolver_tui.tui.screens.desk.actions.replaying import where_it_is
 from evolver_tui.tui.screens.desk.outage_words import OutageWords, head_of
 from evolver_tui.tui.screens.desk.panes.status_line import Status, StatusLine
 
@@ -90,6 +89,8 @@ class LiveUpdates:
         player = self._desk.settings.player
         if player is None or self._desk.parts is None:
             return
+        from evolver_tui.tui.screens.desk.actions.replaying import where_it_is
+
         words = where_it_is(player, self._feed.symbols)
         if words != self._replay:
             self._replay = words
