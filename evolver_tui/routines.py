@@ -16,12 +16,14 @@ from evolver_tui.core.errors import EvolverError, RoutineError, SharedFault, Sta
 from evolver_tui.core.job import Outcome
 from evolver_tui.core.question import Answer, AnswerAction, Question, QuestionKind
 from evolver_tui.core.task import LanguagePair, Task
+from evolver_tui.core.workflow.chat_task import Chat, chat_of
 from evolver_tui.engine.durable.endings import Retry, Suspended
 from evolver_tui.engine.durable.routine import Result, Routine, Run
 
 __all__ = (
     "Answer",
     "AnswerAction",
+    "Chat",
     "EvolverError",
     "GraphRoutine",
     "LanguagePair",
@@ -38,4 +40,5 @@ __all__ = (
     "StepTimeout",
     "Suspended",
     "Task",
+    "chat_of",
 )

@@ -12,6 +12,7 @@ import platform
 import subprocess
 import sys
 import uuid
+from collections.abc import Mapping
 from functools import cache
 from glob import glob
 from pathlib import Path
@@ -49,6 +50,21 @@ def is_gone(owner: str) -> bool:
     worker = WorkerIdentity(owner)
     pid, start = worker.pid, worker.start
     return is_here(owner) and bool(start) and pid.isascii() and pid.isdigit() and _has_ended(int(pid), start)
+
+
+def has_ended(process: Mapping[str, object]) -> bool:
+    """Whether it is proven that the process that the header of a training run tells of has ended.
+
+    False wherever that cannot be known, as in `is_gone`.
+    """
+    pid, start, boot, namespace = (process.get(name) for name in ("pid", "start", "boot", "namespace"))
+    if not isinstance(pid, int) or not 0 < pid < 2**31 or not isinstance(start, str) or not start.isdecimal():
+        return False
+    try:
+        is_ours = boot == Path(_BOOT_ID).read_text().strip() and namespace == os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return False
+    return is_ours and process.get("host") == platform.node() and _has_ended(pid, start)
 
 
 def _has_ended(pid: int, start: str) -> bool:

@@ -70,6 +70,13 @@ def positive_count(text: str) -> int:
     return int(text)
 
 
+def port_number(text: str) -> int:
+    """A port to listen at, 0 among them, for the parser. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 6 and int(text) < 65_536):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 65535")
+    return int(text)
+
+
 def call(
     run: Callable[[AnyOptions], int], options: type[AnyOptions], parser: argparse.ArgumentParser, **more: str
 ) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
 
     from evolver_tui.core.job import QueueCounts, QueueRow
+    from evolver_tui.engine.training.monitor import TrainingMonitor, TrainingMonitorMaker
+    from evolver_tui.engine.workflow.monitor import MonitorMaker, WorkflowMonitor
     from evolver_tui.settings.keymap import KeyBinding
     from evolver_tui.settings.workspace import Workspace
     from evolver_tui.tui.desk_settings import DeskSettings
@@ -56,6 +58,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: ConsoleOptions) -> int:
     """Open the console. Vendors are imported after its first frame."""
+    gc.disable()  # until the session is open: what is made in between stays, and looking through it takes a while
     check_terminal("Without one, use `evolver-tui connect < config.json`.")
     workspace = options.find_workspace()
     _check_hub(options.hub)
@@ -63,7 +66,6 @@ def run(options: ConsoleOptions) -> int:
         _check_keys(workspace)
     workspace.paths.create()
     os.environ.setdefault("TEXTUAL_FPS", "120")  # read once, when Textual is imported
-    gc.disable()  # until the session is open: what is made in between stays, and looking through it takes a while
 
     from evolver_tui.tui.app import EvolverApp
     from evolver_tui.wiring import NO_WORK, Work, make_session
@@ -127,6 +129,8 @@ def desk_settings(workspace: Workspace, theme: str | None = None) -> DeskSetting
         copy_file=workspace.paths.data / "copied.txt",
         has_title=desk.title,
         has_bell=desk.bell,
+        goes_on=desk.go_on,
+        opens_next_question=desk.open_next_question,
         plain=desk.ascii or not can_draw,
         notices=() if can_draw or desk.ascii else (_PLAIN.format(encoding=encoding),),
     )
@@ -145,10 +149,37 @@ def _console_settings(options: ConsoleOptions, workspace: Workspace) -> DeskSett
         remembered_url=remembered,
         remember_url=lambda url: save_state(state_file, load_state(state_file)._replace(hub_url=url)),
         sample_hub=Demo(workspace, is_alone=options.demo).start,
+        make_monitor=monitor_maker(workspace),
+        make_training=training_maker(workspace),
+        exports=workspace.paths.exports,
         editor=lambda: editor_command(workspace.config.desk, os.environ),
         replay=partial(_replay, options),
         run_options=_run_options(options, workspace),
     )
+
+
+def monitor_maker(workspace: Workspace) -> MonitorMaker | None:
+    """What the console watches chats with, imported when they are first looked at."""
+    if workspace.is_demo and not workspace.environ.get("NATS_URL", "").strip():
+        return None  # a look around reaches nothing real that was not named on its line
+
+    def make() -> WorkflowMonitor:
+        from evolver_tui.wiring.workflow import make_monitor
+
+        return make_monitor(workspace)
+
+    return make
+
+
+def training_maker(workspace: Workspace) -> TrainingMonitorMaker:
+    """What the console watches training runs with, imported when they are first looked at."""
+
+    def make() -> TrainingMonitor:
+        from evolver_tui.wiring.training import make_training_monitor
+
+        return make_training_monitor(workspace)
+
+    return make
 
 
 def _replay(options: ConsoleOptions, session_id: str) -> list[str]:

@@ -20,6 +20,7 @@ class Command(Protocol):
 
 COMMANDS: Mapping[str, str] = {
     "connect": "connect",
+    "serve": "serve",
     "worker": "worker",
     "hub": "hub",
     "run": "nodes.command",
@@ -27,9 +28,13 @@ COMMANDS: Mapping[str, str] = {
     "jobs": "jobs.command",
     "sessions": "sessions.command",
     "export": "export",
+    "stats": "stats",
     "signals": "signals",
     "replay": "replay",
     "rules": "rules",
+    "workflow": "workflow.command",
+    "progress": "progress.command",
+    "train": "train",
     "config": "config",
     "doctor": "doctor.command",
 }

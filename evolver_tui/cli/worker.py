@@ -5,36 +5,14 @@ from __future__ import annotations
 import os
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from evolver_tui.cli.arguments import Subparsers, add_json_argument, call, workspace_or_demo_arguments
 from evolver_tui.cli.exit_codes import ExitCode
 from evolver_tui.cli.options import Options
-from evolver_tui.cli.output import json_text, tell
-
-if TYPE_CHECKING:
-    from evolver_tui.core.signal import Signal
+from evolver_tui.cli.output import tell
 
 _MOST_AT_ONCE: Final = 64
-_TOLD: Final = (
-    "backend",
-    "host",
-    "error",
-    "reason",
-    "message",
-    "question",
-    "outcome",
-    "node",
-    "how",
-    "notice",
-    "worker",
-    "shared",
-    "retry_in",
-    "tier",
-    "way_out",
-    "seconds",
-)
-"""What of a signal's payload stands behind its name."""
 
 
 class WorkerOptions(Options):
@@ -69,6 +47,7 @@ def run(options: WorkerOptions) -> int:
     """Work until told to end."""
     import asyncio
 
+    from evolver_tui.cli.signal_lines import tell_as_json, tell_in_words
     from evolver_tui.core.job import AUTHOR, AUTHOR_NAME
     from evolver_tui.engine.worker_run import run_worker
     from evolver_tui.wiring import Work, make_session
@@ -77,31 +56,13 @@ def run(options: WorkerOptions) -> int:
     if options.routine:
         routines = tuple(AUTHOR if name == AUTHOR_NAME else name for name in dict.fromkeys(options.routine))
     session = make_session(options.find_workspace(), work=Work(routines, options.concurrency), pace=0.0)
-    session.bus.registry.register_all(_tell_as_json if options.json else _tell, stays=True)
+    session.bus.registry.register_all(tell_as_json if options.json else tell_in_words, stays=True)
     return ExitCode.DONE if asyncio.run(run_worker(session, _cut_off)) else ExitCode.INTERRUPTED
 
 
 def _cut_off() -> None:
     tell("evolver-tui: Its end took too long and was cut off. What it held goes on in another worker.")
     os._exit(ExitCode.FAILED)
-
-
-def _tell(signal: Signal) -> None:
-    """One line for people."""
-    from datetime import datetime
-
-    from evolver_tui.core.safe_text import safe_text
-
-    told = " ".join(f"{name}={value}" for name, value in signal.payload.items() if name in _TOLD and value)
-    when = datetime.fromtimestamp(signal.timestamp).strftime("%H:%M:%S")
-    words = (when, signal.name, signal.context.get("task_id", ""), told)
-    tell(" ".join(filter(None, (safe_text(word, 500) for word in words))))
-
-
-def _tell_as_json(signal: Signal) -> None:
-    from evolver_tui.core.signal import SignalEmittedEvent
-
-    tell(json_text(SignalEmittedEvent.from_signal(signal).to_dict()))
 
 
 def _number(text: str) -> int:

@@ -20,3 +20,5 @@ class AddedTasks:
     """Seen before (in the database or earlier in the batch): nothing was written for them."""
     waiting: int
     """Pending jobs after the commit."""
+    resent: tuple[Task, ...] = ()
+    """Seen before, with another content than they have here, which is kept beside that."""

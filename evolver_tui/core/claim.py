@@ -54,6 +54,8 @@ class Room:
     """What it holds already: not left behind, even where the lease has ended meanwhile."""
     apart: Collection[int] = ()
     """Jobs that wait for something that does not work."""
+    turns: bool = False
+    """Whether it takes the author's jobs that wait for their turn at the model, where it takes no new ones."""
 
     def resumed_of(self, routines: Collection[str]) -> Collection[str]:
         """Those of a worker's routines whose resumed jobs it takes."""

@@ -6,13 +6,15 @@ Messages are whole sentences that can be shown to a person as they are; `way_out
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Final
 
 MODEL: Final = "model"
 LIBRARY: Final = "node library"
 """What jobs of the built-in author share, as `shared` of an error names it."""
+BUDGET: Final = "budget"
+"""What the author may spend; used up, it is waited for like the rest."""
 DATABASE: Final = "database"
 """What everything shares: any error about it names it."""
 
@@ -122,6 +124,20 @@ class NotWaiting(StoreError):
     """The job or question is not in a state in which this can be done."""
 
 
+class NotAllWaiting(StoreError):
+    """Of several that were to be decided together some cannot be; nothing was written for any of them.
+
+    Args:
+        refused: a question's number to why.
+    """
+
+    def __init__(self, refused: Mapping[int, EvolverError]) -> None:
+        some = "One of them" if len(refused) == 1 else f"{len(refused):,} of them"
+        reasons = " ".join(dict.fromkeys(error.message for error in refused.values()))
+        super().__init__(f"{some} cannot be decided: {reasons}", "Nothing was changed.")
+        self.refused = refused
+
+
 class BundleError(EvolverError):
     """An exported job that cannot be read or imported; nothing was changed."""
 
@@ -132,6 +148,50 @@ class RoutineError(EvolverError):
 
 class StepTimeout(EvolverError):
     """A routine's step took longer than it was given."""
+
+
+class BrokerError(EvolverError):
+    """NATS could not be used as it was asked to: refused, misconfigured, or not there for too long."""
+
+
+class RegistryError(EvolverError):
+    """Redis could not be used as it was asked to."""
+
+
+class GatewayFull(EvolverError):
+    """The gateway takes no more connections or sessions for now."""
+
+
+class BadChatRequest(EvolverError):
+    """What came as a chat's request cannot be answered.
+
+    Args:
+        code: a word for programs, the `code` of an error chunk.
+        session_id: of whoever waits for an answer, as far as it could be read; so are the next two.
+    """
+
+    def __init__(
+        self, code: str, message: str, *, session_id: str = "", message_id: str = "", correlation_id: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.session_id = session_id
+        self.message_id = message_id
+        self.correlation_id = correlation_id
+
+
+class BadTraining(EvolverError):
+    """What came of a training session, or was asked of one, cannot be taken.
+
+    Args:
+        code: a word for programs.
+        next_line: the number of the line that is expected, where lines are missing.
+    """
+
+    def __init__(self, code: str, message: str, *, next_line: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+        self.next_line = next_line
 
 
 class SharedFault(EvolverError):
@@ -217,6 +277,16 @@ class NodeSetAside(NodeError):
         )
 
 
+class NodeRetired(NodeError):
+    """A node that a person took out of use."""
+
+    def __init__(self, node_id: str, by: str) -> None:
+        super().__init__(
+            f"{node_id} was retired by {by}, so that nobody runs it.",
+            f"To use it again: evolver-tui nodes restore {node_id}.",
+        )
+
+
 class NameNotTyped(NodeError):
     """A draft of high risk is approved by the name of its node, which was not given."""
 
@@ -231,6 +301,21 @@ class NothingHolds(SandboxError):
 
 class NodeReplaced(NodeError):
     """Another version came into the library since the approval; a review has to come first."""
+
+
+class ApprovalWithdrawn(NodeError):
+    """The approval of a draft was taken back before it was saved."""
+
+    def __init__(self, node_id: str) -> None:
+        super().__init__(f"The approval of {node_id} was taken back.", "Nothing was saved.")
+
+
+class NodeUsed(NodeError):
+    """A node was run since it was approved: whoever takes that back has to say that it is meant."""
+
+
+class TrainingError(EvolverError):
+    """A training cannot begin or go on."""
 
 
 class ToolError(EvolverError):

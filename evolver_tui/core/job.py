@@ -145,7 +145,7 @@ class JobDetail:
     pause_reason: str = ""
     """Why it waits: `user_input`, `review`, or what the routine said; empty while it does not."""
     owner: WorkerIdentity = NOBODY
-    """The process that works on it; nobody while it waits."""
+    """The process that works on it, or did when it was cancelled; nobody while it waits."""
     bundle: str = ""
     """The id of the bundle that it left in, or came in; empty for one that never moved."""
     deferred_events: int = 0
@@ -154,3 +154,5 @@ class JobDetail:
     """The session in which it came in; its log tells of the job."""
     marks: JobMarks = JobMarks()
     """What rules or people put on it."""
+    resent_at: float | None = None
+    """When the hub sent the task again with another content that is kept; None where it did not."""

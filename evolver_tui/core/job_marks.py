@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from evolver_tui.core.task_fields import PRIORITIES
 
@@ -14,8 +13,7 @@ MOST_NOTES: Final = 10
 LONGEST_NOTE: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
-class JobMarks:
+class JobMarks(NamedTuple):
     """The marks of one job."""
 
     tags: tuple[str, ...] = ()
@@ -54,8 +52,7 @@ def _texts(value: object, longest: int) -> tuple[str, ...]:
     return tuple(each[:longest] for each in found if isinstance(each, str) and each)
 
 
-@dataclass(frozen=True, slots=True)
-class MarkChange:
+class MarkChange(NamedTuple):
     """What is to become of a job's marks; what is empty stays as it is."""
 
     tags: tuple[str, ...] = ()

@@ -17,6 +17,19 @@ RESULT: Final = "(result)"
 """The journal's name of what a routine returned."""
 
 
+SAID: Final = "(said) "
+"""Before the journal's name of a step: what was said within it to whoever asked for the job."""
+
+ANSWER: Final = "(answer)"
+"""The journal's name of how far whoever asked for the job was told."""
+
+SAVING: Final = "(saving)"
+"""The journal's name of the library in which a draft is about to be saved."""
+
+ASIDE: Final = (VALUE, BEGAN, SAID, ANSWER, SAVING)
+"""How entries begin that tell where a job is on its way, and are neither steps nor answers nor results."""
+
+
 def is_own_name(name: str) -> bool:
     """Whether an entry of the journal is the runtime's own: neither a step nor a question of the routine."""
-    return name == RESULT or name.startswith((VALUE, BEGAN, UNSURE))
+    return name == RESULT or name.startswith((*ASIDE, UNSURE))

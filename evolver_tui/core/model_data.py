@@ -17,6 +17,12 @@ _MARKS = frozenset("<>[]|\N{LOWER ONE EIGHTH BLOCK}")
 _JOINERS = frozenset("\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}")
 """Hidden, but letters of several scripts are not written without them."""
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+_TOKEN_START = re.compile(
+    r"<(?=[|\N{FULLWIDTH VERTICAL LINE}]|<?/?(?:s|unk|pad|bos|eos|mask|sop|eop|turn|think|answer|role|SYS|BOS_TOKEN"
+    r"|tool_\w{1,20}|(?:start|end)_of_\w{1,20}|unused\d{1,4}|extra_id_\d{1,4})>)"
+    r"|\[(?=/?[A-Z][A-Z_]{2,40}\]|\||[gs]MASK\])|[\ud800-\udfff]"
+)
+"""Of the tokens themselves: brackets are what programs are made of as well. A lone surrogate is no text at all."""
 _MOST_KEPT = 10_000
 
 
@@ -43,6 +49,14 @@ def model_data(value: Any) -> str:
     """
     text = json.dumps(value, ensure_ascii=False)
     return _STRING.sub(lambda string: string[0].translate(_ESCAPES).replace("##", r"\u0023\u0023"), text)
+
+
+def answer_data(value: Any) -> str:
+    """A JSON value as a model answers it, every character as itself but for what templates' control tokens begin with:
+    in data that a model learns from, such a token would end its turn. `json.loads` gives an equal value.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    return _STRING.sub(lambda string: _TOKEN_START.sub(lambda mark: _escape(mark[0]), string[0]), text)
 
 
 def _is_control(character: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 from evolver_tui.core.check_codes import HIGH, phrase_of
 from evolver_tui.core.errors import NodeError
+from evolver_tui.core.spending import Spent
 
 _NODE_ID = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _NODE_VERSION = re.compile(rf"({_NODE_ID.pattern}) v([1-9][0-9]{{0,8}})")
@@ -163,6 +164,10 @@ class NodeDraft:
     """Tokens the model generated, as its provider counted them; None when nobody counted."""
     sample_inputs: tuple[Mapping[str, Any], ...] = ()
     """What its author proposes to try it with."""
+    addressed: tuple[str, ...] = ()
+    """How its author says that it met what the draft before was sent back for, a line each."""
+    spent: Spent | None = None
+    """What writing it took, with repeated answers; None where nobody knows, and after an edit."""
 
     @property
     def sha256(self) -> str:
@@ -171,13 +176,25 @@ class NodeDraft:
 
     def to_json_value(self) -> dict[str, Any]:
         """The draft as JSON."""
-        return {**asdict(self), "tools_used": list(self.tools_used), "sample_inputs": list(self.sample_inputs)}
+        value = {**asdict(self), "tools_used": list(self.tools_used), "sample_inputs": list(self.sample_inputs)}
+        if self.addressed:
+            value["addressed"] = list(self.addressed)
+        else:
+            del value["addressed"]  # what has none reads as drafts did before there were any
+        if self.spent is None:
+            del value["spent"]
+        return value
 
     @classmethod
     def from_json_value(cls, value: Mapping[str, Any]) -> NodeDraft:
         """The inverse of `to_json_value`."""
-        samples = tuple(value.get("sample_inputs", ()))
-        return cls(**{**value, "tools_used": tuple(value["tools_used"]), "sample_inputs": samples})
+        read = {
+            "tools_used": tuple(value["tools_used"]),
+            "sample_inputs": tuple(value.get("sample_inputs", ())),
+            "addressed": tuple(map(str, value.get("addressed", ()))),
+        }
+        spent = value.get("spent")
+        return cls(**{**value, **read, "spent": None if spent is None else Spent.from_json_value(spent)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +217,13 @@ class NodeRecord:
     """ISO 8601, UTC, ending in Z."""
     task_id: str
     lineage: Mapping[str, Any] = field(default_factory=dict)
-    """`parent`: the version that this one replaced, or null; `derived_from`: node ids."""
+    """`parent`: the version that this one replaced, or null; `derived_from`: node ids; `approval`: which one it was."""
+
+    @property
+    def approval(self) -> str:
+        """Which approval made it; empty where that was not kept."""
+        known = self.lineage.get("approval")
+        return known if isinstance(known, str) else ""
 
     @property
     def node_version(self) -> NodeVersion:

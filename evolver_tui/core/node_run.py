@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.shape import Shape, integer, is_anything, is_deeper, is_number, is_object, is_text, or_null
@@ -142,31 +142,54 @@ def _canonical(value: object) -> str:
 # --- in a line -------------------------------------------------------------------------------------------------------
 
 
+class TryoutParts(NamedTuple):
+    """What came of a try in its parts, each safe to draw, and empty where there is nothing to be said."""
+
+    ran: str
+    failure: str
+    """The end of a failed run's own words, and which input it was."""
+    changed: str
+    tries: str
+    called: str
+    took: str
+    """Of all runs together."""
+    memory: str
+    """The most that one of them had."""
+    box: str
+    problem: str
+
+
+def tryout_parts(tryout: Tryout) -> TryoutParts:
+    """The parts, of a try with runs."""
+    runs, failed = tryout.runs, tryout.failed
+    failure = ""
+    if failed:
+        words = re.sub(r"^It ended with exit code \d+: ", "", failed[0].error)
+        failure = f"{safe_text(words, 120)} on {safe_text(failed[0].name, 40)}"
+    calls, tries = sum(run.tool_call_count for run in runs), _counted(tryout.repairs, "failed try", "failed tries")
+    return TryoutParts(
+        ran=f"ran {len(runs) - len(failed)} of {_counted(len(runs), 'input')}",
+        failure=failure,
+        changed=_counted(len(tryout.changed), "output") + " changed" if tryout.changed else "",
+        tries=("after " if failed else "mended after ") + tries if tryout.repairs else "",
+        called=_counted(calls, "tool call") if calls else "",
+        took=f"{sum(run.seconds for run in runs):.1f} s",
+        memory=f"{max(run.memory_mb for run in runs):.0f} MB",
+        box=f"box {safe_text(tryout.tier, 20)}" if tryout.tier != "none" else "no box",
+        problem=safe_text(tryout.problem, 300),
+    )
+
+
 def tryout_line(tryout: Tryout) -> str:
     """What came of a try as a line that is safe to draw: `ran 3 of 3 inputs · 2 tool calls · 0.2 s · 31 MB · box full`.
 
     A run that failed is named with the end of its own words; seconds are of all runs together, memory is the most that
     one of them had.
     """
-    runs, failed = tryout.runs, tryout.failed
-    if not runs:
+    if not tryout.runs:
         return f"not run: {safe_text(tryout.problem, 300)}" if tryout.problem else "not run"
-    ran = f"ran {len(runs) - len(failed)} of {_counted(len(runs), 'input')}"
-    if failed:
-        words = re.sub(r"^It ended with exit code \d+: ", "", failed[0].error)
-        ran += f": {safe_text(words, 120)} on {safe_text(failed[0].name, 40)}"
-    calls, tries = sum(run.tool_call_count for run in runs), _counted(tryout.repairs, "failed try", "failed tries")
-    parts = (
-        ran,
-        _counted(len(tryout.changed), "output") + " changed" if tryout.changed else "",
-        ("after " if failed else "mended after ") + tries if tryout.repairs else "",
-        _counted(calls, "tool call") if calls else "",
-        f"{sum(run.seconds for run in runs):.1f} s",
-        f"{max(run.memory_mb for run in runs):.0f} MB",
-        f"box {safe_text(tryout.tier, 20)}" if tryout.tier != "none" else "no box",
-        safe_text(tryout.problem, 300),
-    )
-    return " · ".join(part for part in parts if part)
+    ran, failure, *rest = tryout_parts(tryout)
+    return " · ".join(part for part in (f"{ran}: {failure}" if failure else ran, *rest) if part)
 
 
 def _counted(number: int, one: str, more: str = "") -> str:

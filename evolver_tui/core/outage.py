@@ -35,6 +35,8 @@ class Outage:
     """Whether one job met it again and again, and no other was there to try."""
     is_trying: bool = False
     """Whether a job tries it now."""
+    goes_on: str = ""
+    """When it goes on, in words, where nobody has to try."""
 
     @classmethod
     def after(cls, before: Outage | None, error: EvolverError, now: float, longest_wait: float, shared: str) -> Outage:
@@ -71,6 +73,8 @@ class Outage:
         Args:
             now: seconds since 1970.
         """
+        if self.goes_on:
+            return self.goes_on
         if self.is_trying:
             return "trying now"
         left = round(min(self.next_try - now, self.wait))  # a clock may have been set back meanwhile

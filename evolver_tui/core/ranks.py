@@ -74,7 +74,7 @@ def new_rank(job: int, priority: str) -> int:
 
 def is_new(rank: int) -> bool:
     """Whether it is the place of a job that nobody has begun."""
-    return Section.PENDING.first | 1 << _CLASS_BITS <= rank < Section.PENDING.end
+    return FIRST_NEW <= rank < Section.PENDING.end
 
 
 def resumed_rank(since: float) -> int:
@@ -89,6 +89,9 @@ def turn_rank(since: float) -> int:
 
 FIRST_TURN: Final = turn_rank(0.0)
 """From here on, pending jobs wait to be generated: those that were begun, then the new ones."""
+
+FIRST_NEW: Final = Section.PENDING.first | 1 << _CLASS_BITS
+"""From here on, nobody has begun them."""
 
 
 def over_rank(since: float) -> int:

@@ -35,8 +35,8 @@ CodeTest = Callable[[str], bool]
 
 CODE_KEY: Final = "workflow_code"
 _CODE: Final = folded(CODE_KEY)
-_NAME, _ID, _TOOLS, _COMPLEXITY, _SAMPLES = map(
-    folded, ("workflow_name", "suggested_node_id", "tools_used", "estimated_complexity", "sample_inputs")
+_NAME, _ID, _TOOLS, _COMPLEXITY, _SAMPLES, _ADDRESSED = map(
+    folded, ("workflow_name", "suggested_node_id", "tools_used", "estimated_complexity", "sample_inputs", "addressed")
 )
 _FIELDS: Final = frozenset((_CODE, _NAME, _ID, _TOOLS, _COMPLEXITY))
 _CODE_MEMBER = re.compile(r"""(workflow[ _-]?code)["'”]?\s*+:""", re.IGNORECASE)
@@ -66,6 +66,8 @@ _DEEPEST = 3
 """JSON strings within each other."""
 _LONGEST_NAME = 120
 _MOST_TOOLS = 50
+_MOST_ADDRESSED = 10
+_LONGEST_ADDRESSED = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ class RouterAnswer:
     """One of COMPLEXITIES."""
     sample_inputs: tuple[Mapping[str, Any], ...] = ()
     """What the model proposes to try it with."""
+    addressed: tuple[str, ...] = ()
+    """How it says that it met what an earlier draft was sent back for, a line each; empty where it says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,7 @@ def parse(text: str, task_id: str = "unknown", passes: CodeTest = is_program) ->
         tools_used=_tools(fields.get(_TOOLS)),
         complexity=_complexity(fields.get(_COMPLEXITY)),
         sample_inputs=_samples(fields.get(_SAMPLES)),
+        addressed=tuple(_met(fields.get(_ADDRESSED))),
     )
 
 
@@ -355,3 +360,11 @@ def _samples(value: object) -> tuple[Mapping[str, Any], ...]:
         return sample_inputs_in(json.loads(value)) if isinstance(value, str) else ()
     except (ValueError, RecursionError):
         return ()
+
+
+def _met(value: object) -> Iterator[str]:
+    """What the model says that it did for the feedback: its word, for a person to hold against the code."""
+    for each in (value if isinstance(value, list) else [value])[:_MOST_ADDRESSED]:
+        words = " ".join(each[: 4 * _LONGEST_ADDRESSED].split()) if isinstance(each, str) else ""
+        if line := without_hidden(words).strip():
+            yield line if len(line) <= _LONGEST_ADDRESSED else f"{line[: _LONGEST_ADDRESSED - 1]}…"

@@ -78,6 +78,8 @@ class Progress:
     """The shared data and log as they stand; None leaves them as they were committed."""
     deferred: Sequence[DeferredEvent] | None = None
     """All events that are told when the job is taken up again; None leaves them as they were committed."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Name to JSON value of entries of the journal that are written, or replaced, with it."""
 
 
 NO_PROGRESS = Progress()

@@ -7,7 +7,6 @@ stand-in, so that a reader sees that something was there.
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 
@@ -87,6 +86,9 @@ def safe_json(text: str) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text.isascii() and "\x7f" not in text:
         return text
+
+    import json  # the console's first frame goes without it
+
     for unsafe in (_UNSAFE.replace("\x00-\x08\x0b-\x1f", ""), _STACKED_MARKS, _PILED_MARKS):
         text = re.sub(unsafe, lambda found: json.dumps(found.group())[1:-1], text)
     return text

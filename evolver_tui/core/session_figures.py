@@ -9,11 +9,15 @@ from typing import Any, Final
 
 from evolver_tui.core.job import Outcome
 from evolver_tui.core.signal import Signal
-from evolver_tui.core.signal_catalogue.author_signals import LLM_GENERATION_COMPLETE
+from evolver_tui.core.signal_catalogue.author_signals import LLM_GENERATION_BROKEN_OFF, LLM_GENERATION_COMPLETE
 from evolver_tui.core.signal_catalogue.conversation_signals import TURN_COMPLETE
+from evolver_tui.core.signal_catalogue.inbox_signals import DECISION_UNDONE
 from evolver_tui.core.signal_catalogue.task_signals import TASK_COMPLETED, TASK_QUEUED
 
-FIGURE_NAMES: Final = (TASK_QUEUED.name, TASK_COMPLETED.name, LLM_GENERATION_COMPLETE.name, TURN_COMPLETE.name)
+_GENERATIONS: Final = (LLM_GENERATION_COMPLETE.name, LLM_GENERATION_BROKEN_OFF.name)
+FIGURE_NAMES: Final = (
+    TASK_QUEUED.name, TASK_COMPLETED.name, DECISION_UNDONE.name, *_GENERATIONS, TURN_COMPLETE.name,
+)  # fmt: skip
 """The signals that figures are made of; of the first one nothing but its number counts."""
 
 
@@ -72,7 +76,11 @@ class SessionTally:
             outcome = signal.payload.get("outcome")
             if isinstance(outcome, str) and outcome in self._outcomes:
                 self._outcomes[outcome] += 1
-        elif signal.name == LLM_GENERATION_COMPLETE.name:
+        elif signal.name == DECISION_UNDONE.name:
+            outcome = signal.payload.get("outcome")
+            if isinstance(outcome, str) and self._outcomes.get(outcome):  # else it ended in another session
+                self._outcomes[outcome] -= 1
+        elif signal.name in _GENERATIONS:
             self._add_generation(signal.payload)
         elif signal.name == TURN_COMPLETE.name:
             self.add_turn(signal.payload)

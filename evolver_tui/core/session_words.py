@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.session_figures import SessionFigures
+from evolver_tui.core.spending import amount_words
 
 
 def percent_words(figures: SessionFigures) -> str:
@@ -21,5 +21,4 @@ def cost_words(figures: SessionFigures) -> str:
     """`0.25 EUR`; `unknown` where no price is configured, `-` where nothing was asked of a model."""
     if figures.cost is None:
         return "unknown" if figures.tokens else "-"
-    amount = f"{figures.cost:,.2f}" if figures.cost >= 1 or not figures.cost else f"{figures.cost:,.4f}"
-    return f"{'~' if figures.is_cost_estimated else ''}{amount} {safe_text(figures.currency, 12)}".rstrip()
+    return f"{'~' if figures.is_cost_estimated else ''}{amount_words(figures.cost, figures.currency)}"

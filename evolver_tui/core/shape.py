@@ -95,6 +95,11 @@ def is_anything(value: object) -> bool:
     return True
 
 
+def is_truth(value: object) -> bool:
+    """True or false."""
+    return isinstance(value, bool)
+
+
 def is_number(value: object) -> bool:
     """A number that can be reckoned with."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300

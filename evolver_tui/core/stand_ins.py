@@ -10,8 +10,8 @@ UNKNOWN: Final = "?"
 
 _SIGNS: Final = dict(
     zip(
-        "·•“”„‘’‚‹›«»–—−…→←↑↓↪↷⊘␤▸▾◆○●■□✓✗×▌▐█▀▄▔▁▂▃▅▆▇",
-        '-*"""\'\'`<><>---~><^v\\~/|>v*o*#o+xx||#-=-_.:=+*',
+        "·•“”„‘’‚‹›«»–—−≠…⋯→←↑↓↪↷⊘␤▸▾▲▼◆○●■□★✓✗×▌▐█▀▄▔▁▂▃▅▆▇",
+        '-*"""\'\'`<><>---|~~><^v\\~/|>v^v*o*#o*+xx||#-=-_.:=+*',
         strict=True,
     )
 )
@@ -36,6 +36,8 @@ def stand_in(character: str) -> str:
     found = _SIGNS.get(character)
     if found is not None:
         return found
+    if "\u2801" <= character <= "\u28ff":  # dots, as many as there may be
+        return "#"
     if "\u2500" <= character <= "\u257f":
         return _line(unicodedata.name(character))
     return UNKNOWN * width(character)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from evolver_tui.core.json_text import json_content
 from evolver_tui.core.task_fields import (
@@ -90,6 +90,16 @@ class Task:
     def from_json(cls, text: str) -> Task:
         """The inverse of `to_json`."""
         return cls.from_raw(json.loads(text))
+
+
+_CHANGING: Final = frozenset(("status", "state"))
+"""What a hub says of a task's way, which is no other content."""
+
+
+def content_of(raw: Mapping[str, Any]) -> str:
+    """What two messages about the same task have in common where they ask for the same; JSON, whatever the order."""
+    content = {key: value for key, value in raw.items() if str(key).casefold() not in _CHANGING}
+    return json.dumps(content, sort_keys=True)
 
 
 def language_pairs(value: object) -> Iterator[LanguagePair]:

@@ -13,6 +13,7 @@ from evolver_tui.core.question_kinds.review import UNREVIEWED
 from evolver_tui.core.session_figures import SessionFigures, SessionTally
 from evolver_tui.core.signal import Signal, SignalContext
 from evolver_tui.core.signal_catalogue.author_signals import (
+    LLM_GENERATION_BROKEN_OFF,
     LLM_GENERATION_COMPLETE,
     LLM_GENERATION_ERROR,
     LLM_GENERATION_START,
@@ -29,6 +30,7 @@ from evolver_tui.core.signal_catalogue.conversation_signals import (
     TurnMetrics,
 )
 from evolver_tui.core.signal_catalogue.inbox_signals import (
+    DECISION_UNDONE,
     QUESTION_ANSWERED,
     QUESTION_ASKED,
     REVIEW_DECIDED,
@@ -115,11 +117,13 @@ class Conversation:
             JOB_RESUMED.name: self._take_up,
             LLM_GENERATION_START.name: self._begin_generation,
             LLM_GENERATION_COMPLETE.name: self._end_generation,
+            LLM_GENERATION_BROKEN_OFF.name: self._tally.hear,
             LLM_GENERATION_ERROR.name: self._end_generation,
             QUESTION_ASKED.name: self._ask,
             REVIEW_REQUESTED.name: self._ask,
             QUESTION_ANSWERED.name: self._answer,
             REVIEW_DECIDED.name: self._answer,
+            DECISION_UNDONE.name: self._take_back,
             TASK_COMPLETED.name: self._end_job,
             TASK_FAILED.name: self._end_job,
             JOB_CANCELLED.name: lambda signal: self._leave(signal, "cancelled"),
@@ -251,6 +255,18 @@ class Conversation:
                 USER_CONFUSED({"confidence": None, "indicators": indicators, "turn_id": self._number(turn)}),
                 **_context(turn),
             )
+
+    def _take_back(self, signal: Signal) -> None:
+        """A decision was taken back: what its job asks waits for a person again, from now on."""
+        self._tally.hear(signal)
+        before = self._turns.pop(signal.context["job"], None)
+        if before is not None:
+            before.stop_timer()
+        if signal.payload.get("question"):
+            turn = self._turn_of(signal)
+            self._number(turn)
+            turn.asked_at = signal.timestamp
+            self._wait_for(turn, self.limits.answer, "person", signal.timestamp)
 
     def _end_job(self, signal: Signal) -> None:
         self._tally.hear(signal)

@@ -19,7 +19,7 @@ from typing import Any, TextIO, TypeVar
 from evolver_tui.core import ranks
 from evolver_tui.core.errors import StoreError, UsageError
 from evolver_tui.core.job import JobDetail, Outcome
-from evolver_tui.core.journal import BEGAN, VALUE
+from evolver_tui.core.journal import ASIDE
 from evolver_tui.core.routine_state import AskedQuestion
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import utc_text
@@ -76,7 +76,7 @@ async def write_export(
     session = await find_session(store, session_id)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
-        with _open_private(unfinished) as file:
+        with open_private(unfinished) as file:
             await writer(records(store, session, secrets), file)
             file.flush()
             os.fsync(file.fileno())
@@ -90,11 +90,14 @@ async def write_export(
 def _writer_of(format: str) -> Callable[[AsyncIterator[Record], TextIO], Awaitable[None]]:
     writers = {"jsonl": _write_jsonl, "json": _write_json, "md": _write_markdown}
     if format not in writers:
-        raise UsageError(f"There is no export format {format!r}.", f"Choose one of {', '.join(writers)}.")
+        raise UsageError(
+            f"There is no export format {format!r}.",
+            f"Choose one of {', '.join(writers)}; or of sft, dpo, kto for decisions.",
+        )
     return writers[format]
 
 
-def _open_private(path: Path) -> TextIO:
+def open_private(path: Path) -> TextIO:
     """A file that only its owner can read, in a folder that is made where it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")
@@ -190,7 +193,7 @@ def _question_record(asked: AskedQuestion) -> Record:
 
 def _done(journal: Mapping[str, T]) -> dict[str, T]:
     """What was done and answered. A kept value is a place on the way, and may hide a secret in an encoding."""
-    return {name: value for name, value in journal.items() if not name.startswith((VALUE, BEGAN))}
+    return {name: value for name, value in journal.items() if not name.startswith(ASIDE)}
 
 
 async def write_jsonl(store: ReadStore, session: SessionRecord, secrets: Sequence[str], file: TextIO) -> None:

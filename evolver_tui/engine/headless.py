@@ -147,6 +147,7 @@ class Headless:
         self._on(session_signals.LOG_ERROR, lambda payload, _: self._event("log_error", error=payload["error"]))
         self._on(session_signals.WORKER_PAUSED, self._worker_paused)
         self._on(session_signals.WORKER_RESUMED, self._worker_resumed)
+        self._on(session_signals.BUDGET_NEAR, lambda payload, _: self._event("budget_near", **payload))
         self._remaining = 0
         """How many tasks waited when it was told last."""
 

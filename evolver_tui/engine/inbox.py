@@ -3,32 +3,55 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 from evolver_tui.core.bundle import Bundle
-from evolver_tui.core.decision import Decision
-from evolver_tui.core.errors import NotWaiting
+from evolver_tui.core.decision import Decision, DecisionKind
+from evolver_tui.core.errors import (
+    AlreadyAnswered,
+    EvolverError,
+    NotAllWaiting,
+    NotWaiting,
+    StoreBroken,
+    StoreBusy,
+    StoreError,
+)
 from evolver_tui.core.job_marks import MarkChange
+from evolver_tui.core.made_decision import DecidedKind, MadeDecision
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
 from evolver_tui.core.question_kinds import KINDS, kind_of
 from evolver_tui.core.signal import Observation, Signal, SignalContext
+from evolver_tui.core.signal_catalogue.inbox_signals import DECISION_UNDONE
 from evolver_tui.core.signal_catalogue.task_signals import (
     JOB_CANCELLED,
     JOB_EXPORTED,
     JOB_IMPORTED,
     JOB_MARKED,
+    JOB_RENEWED,
     JOB_RESTORED,
+    RESENT_DROPPED,
     TASK_RETRIED,
     JobImported,
     JobMarkedBy,
 )
 from evolver_tui.engine.author.library import Library
-from evolver_tui.engine.inbox_store import InboxStore
+from evolver_tui.engine.inbox_store import GivenAnswer, InboxStore
 from evolver_tui.engine.question_kinds import as_of_now
 from evolver_tui.engine.signals import SignalBus
+from evolver_tui.engine.undo import Undone, Withdrawals, check_library, told
 
 _AT_ONCE = 200
-"""Jobs that are retried side by side: they share a commit."""
+"""Jobs that are retried, or answered, side by side: they share a commit."""
+
+
+class AnsweredAlike(NamedTuple):
+    """What became of questions that were answered together."""
+
+    answered: Sequence[OpenQuestion]
+    left_out: Sequence[OpenQuestion]
+    """Those that somebody else was faster with."""
 
 
 class Inbox:
@@ -69,10 +92,21 @@ class Inbox:
         self._on_change = on_change
         self._on_cancel = on_cancel
         self._has_session = has_session
+        self._seen: set[int] = set()
+        self._withdrawals = Withdrawals(store, library, bus)
 
     async def as_of_now(self, question: OpenQuestion) -> OpenQuestion:
         """The same question, about what its subject is beside the library at this moment. Raises NodeError."""
         return await as_of_now(question, self._library)
+
+    async def seen(self, question_id: int) -> None:
+        """Keep when a question first lay before a person, whole: how long it waited for that is a figure.
+
+        As often as one likes; the first time counts. Raises StoreError.
+        """
+        if question_id not in self._seen:
+            await self._store.seen(question_id)
+            self._seen.add(question_id)
 
     async def decide(self, question_id: int, decision: Decision) -> None:
         """Decide a review.
@@ -96,6 +130,31 @@ class Inbox:
             return
         await self.reply(question_id, answer)
 
+    async def answer_alike(self, question_id: int, answer: Answer) -> AnsweredAlike:
+        """Give the same answer to every other open question that asks the same, each once.
+
+        Those that somebody else answered meanwhile, or whose job ended, are left out.
+
+        Args:
+            question_id: one of them, open or answered.
+
+        Raises:
+            QuestionError: the content does not fit the form.
+        """
+        answered, left_out = list[OpenQuestion](), list[OpenQuestion]()
+        alike = await self._store.alike(question_id) if answer.action is not AnswerAction.CANCEL else ()
+        for start in range(0, len(alike), _AT_ONCE):
+            batch = alike[start : start + _AT_ONCE]
+            results = await asyncio.gather(*(self.answer(each.id, answer) for each in batch), return_exceptions=True)
+            for question, result in zip(batch, results, strict=True):
+                if result is None:
+                    answered.append(question)
+                elif isinstance(result, (AlreadyAnswered, NotWaiting)):
+                    left_out.append(question)
+                else:
+                    raise result
+        return AnsweredAlike(answered, left_out)
+
     async def reply(self, question_id: int, answer: object) -> None:
         """Answer a question of any kind with what such a question is answered with.
 
@@ -103,18 +162,50 @@ class Inbox:
             AlreadyAnswered, NotWaiting: somebody was faster, or the question wants an answer of another kind.
             EvolverError: the answer does not fit, as the kind says.
         """
+        given = await self._given(question_id, answer)
+        await self._store.answer(
+            given.question_id, given.value, self._person, given.session_id, given.signals, host=self._host
+        )
+        self._tell(given.signals)
+
+    async def _given(self, question_id: int, answer: object) -> GivenAnswer:
+        """An answer that fits its question as it is now, and what is told of it. Raises as `reply`."""
         question = await self._store.question(question_id)
         if question is None:  # answered or unknown: the store knows which, and by whom
             await self._store.answer(question_id, {}, "", self._session_id)
-            return
+            raise NotWaiting(f"There is no question {question_id}.", "Nothing was changed.")
         kind = kind_of(question.question.kind)
         if not isinstance(answer, kind.answer_type):
             fitting = next((each.name for each in KINDS.values() if isinstance(answer, each.answer_type)), "that")
             raise NotWaiting(f"This job waits for a {kind.name}, not a {fitting}.")
+        if isinstance(answer, Decision) and answer.kind is DecisionKind.APPROVE:
+            answer = replace(answer, id=self._new_id())
         reply = kind.reply(await self.as_of_now(question), answer, self._person)
         session_id, signals = await self._stamped(question.job, reply.told)
-        await self._store.answer(question.id, reply.value, self._person, session_id, signals)
-        self._tell(signals)
+        return GivenAnswer(question.id, reply.value, session_id, signals)
+
+    async def decide_all(self, decisions: Mapping[int, Decision]) -> None:
+        """Decide several reviews at once, or none of them.
+
+        Args:
+            decisions: a question's number to what is decided. An approve of a draft of high risk is refused without its
+                node's name here as well.
+
+        Raises:
+            NotAllWaiting: somebody was faster with some, or their decisions do not fit; says which, and why.
+        """
+        given, refused = list[GivenAnswer](), dict[int, EvolverError]()
+        for question_id, decision in decisions.items():
+            try:
+                given.append(await self._given(question_id, decision))
+            except (StoreBusy, StoreBroken):
+                raise
+            except EvolverError as error:
+                refused[question_id] = error
+        if refused:
+            raise NotAllWaiting(refused)
+        await self._store.answer_all(given, self._person, host=self._host)
+        self._tell([signal for each in given for signal in each.signals])
 
     async def retry(self, job: int) -> None:
         """Queue a failed job again; what it had finished is kept. Raises NotWaiting."""
@@ -142,7 +233,7 @@ class Inbox:
     async def cancel(self, job: int) -> None:
         """End a job, whether it waits or runs. Raises NotWaiting."""
         session_id, signals = await self._stamped(job, JOB_CANCELLED({"by": self._person}))
-        await self._store.cancel(job, session_id, signals)
+        await self._store.cancel(job, session_id, signals, by=self._person, host=self._host)
         self._tell(signals)
         self._on_cancel(job)
 
@@ -153,7 +244,55 @@ class Inbox:
             NotWaiting: it is neither, somebody restored it before, or no person's answer rejected it.
         """
         session_id, signals = await self._stamped(job, JOB_RESTORED({"by": self._person}))
-        await self._store.restore(job, session_id, signals)
+        await self._store.restore(job, session_id, signals, by=self._person)
+        self._tell(signals)
+
+    async def last_decision(self) -> MadeDecision | None:
+        """What this person decided last, in any session of the database, and nobody took back; None for nothing."""
+        return await self._store.latest_decision_by(self._person)
+
+    async def last_decision_about(self, job: int) -> MadeDecision | None:
+        """What anybody decided last about a job, and nobody took back; None for nothing."""
+        return await self._store.latest_decision(job)
+
+    async def undo(self, decision: MadeDecision, *, accepts_use: bool = False) -> Undone:
+        """Take a decision back: its job is where it was before it, and the library what it was.
+
+        Args:
+            accepts_use: also where a node was run that goes out of the library by that.
+
+        Raises:
+            NotWaiting: it was taken back, it is not the last one about its job, or what was done with it cannot be
+                forgotten.
+            NodeReplaced: another version took the place of the node that was approved.
+            NodeUsed: that node was run, or may have been.
+            NodeError: the library cannot be read.
+        """
+        await check_library(self._library, decision, accepts_use=accepts_use)
+        job = decision.job
+        session_id, signals = await self._stamped(job, DECISION_UNDONE(told(decision, self._person)))
+        await self._store.undo(decision.id, self._person, session_id, signals)
+        self._tell(signals)
+        self._on_cancel(job)
+        if decision.kind != DecidedKind.APPROVE.value:
+            return Undone(decision)
+        try:
+            withdrawn, problem = await self._withdrawals.catch_up(decision.id)
+        except StoreError as error:
+            withdrawn, problem = None, str(error)
+        return Undone(decision, withdrawn, problem)
+
+    async def take_resent(self, job: int) -> None:
+        """Begin a job anew with the other content that the hub sent; what was saved of it stays. Raises NotWaiting."""
+        session_id, signals = await self._stamped(job, JOB_RENEWED({"by": self._person}))
+        await self._store.take_resent(job, session_id, signals)
+        self._tell(signals)
+        self._on_cancel(job)
+
+    async def drop_resent(self, job: int) -> None:
+        """Let the other content go that the hub sent for a job. Raises NotWaiting."""
+        session_id, signals = await self._stamped(job, RESENT_DROPPED({"by": self._person}))
+        await self._store.drop_resent(job, session_id, signals)
         self._tell(signals)
 
     async def mark(self, job: int, change: MarkChange, *, rule: str) -> bool:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.job import JobDetail
 from evolver_tui.core.job_marks import MarkChange
+from evolver_tui.core.made_decision import MadeDecision, PendingWithdrawal
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.signal import Signal
+
+
+class GivenAnswer(NamedTuple):
+    """An answer to one question, and what is told of it in whose log."""
+
+    question_id: int
+    value: Mapping[str, Any]
+    session_id: str
+    signals: Sequence[Signal] = ()
 
 
 class InboxStore(Protocol):
@@ -23,13 +33,37 @@ class InboxStore(Protocol):
     async def question(self, question_id: int) -> OpenQuestion | None:
         """One open question, or None when it is answered or unknown."""
 
+    async def alike(self, question_id: int) -> Sequence[OpenQuestion]:
+        """Other open questions that ask the same: of the same routine, with the same message, form and subject."""
+
     async def job(self, job: int) -> JobDetail | None:
         """One job in full."""
 
     async def answer(
-        self, question_id: int, value: Mapping[str, Any], by: str, session_id: str, signals: Sequence[Signal] = ()
+        self,
+        question_id: int,
+        value: Mapping[str, Any],
+        by: str,
+        session_id: str,
+        signals: Sequence[Signal] = (),
+        *,
+        host: str = "",
     ) -> None:
-        """Commit the one answer and make its job pending again. Raises AlreadyAnswered, NotWaiting."""
+        """Commit the one answer and make its job pending again; it is a decision. Raises AlreadyAnswered, NotWaiting.
+
+        Args:
+            host: where it is given.
+        """
+
+    async def seen(self, question_id: int) -> None:
+        """Keep when an open question first lay before a person; nothing where that is known."""
+
+    async def answer_all(self, given: Sequence[GivenAnswer], by: str, *, host: str = "") -> None:
+        """Commit all of these answers at once, or none; each is a decision of its own.
+
+        Raises:
+            NotAllWaiting: one of them came too late.
+        """
 
     async def retry(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
         """Queue a failed job again; its journal stays. Raises NotWaiting when it has not failed."""
@@ -37,20 +71,55 @@ class InboxStore(Protocol):
     async def failed_jobs(self, holding: str = "") -> Sequence[int]:
         """Every failed job whose error holds this text in any case, as they arrived."""
 
-    async def cancel(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
-        """End a job for good, whether it waits or runs: its worker's next write is refused.
+    async def cancel(
+        self, job: int, session_id: str, signals: Sequence[Signal] = (), *, by: str = "", host: str = ""
+    ) -> None:
+        """End a job, whether it waits or runs: its worker's next write is refused. That is a decision.
 
         Raises:
             NotWaiting: it is over or unknown.
         """
 
-    async def restore(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
+    async def restore(self, job: int, session_id: str, signals: Sequence[Signal] = (), *, by: str = "") -> None:
         """Put a rejected or cancelled job back where it was: paused at the question or review at which it ended, with
-        that answer and what followed from it taken back, or else pending. Its fence grows.
+        that answer and what followed from it taken back, or else pending. Its fence grows, and the decision that ended
+        it counts no longer.
 
         Raises:
             NotWaiting: it is neither rejected nor cancelled, no person's answer rejected it, or it is unknown.
         """
+
+    async def latest_decision(self, job: int) -> MadeDecision | None:
+        """What was decided last about a job and was not taken back; None for nothing."""
+
+    async def latest_decision_by(self, by: str) -> MadeDecision | None:
+        """What somebody decided last and nobody took back, in any session; None for nothing."""
+
+    async def undo(self, decision: int, by: str, session_id: str, signals: Sequence[Signal] = ()) -> None:
+        """Take back a decision: its job is where it was before, with what followed from it forgotten. Its fence grows.
+
+        Of an approval, what may lie in a library is left to do, see `pending_withdrawals`.
+
+        Raises:
+            NotWaiting: it was taken back, it is not the last one about its job, or what was done with it cannot be
+                forgotten.
+        """
+
+    async def take_resent(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
+        """Begin a job anew with the other content that the hub sent under its task's id. Its fence grows.
+
+        Raises:
+            NotWaiting: the hub sent none, or the job was moved away.
+        """
+
+    async def drop_resent(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
+        """Let that content go. Raises NotWaiting where there is none."""
+
+    async def pending_withdrawals(self) -> Sequence[PendingWithdrawal]:
+        """Approvals that were taken back and may lie in a library still."""
+
+    async def settle_withdrawal(self, decision: int) -> None:
+        """Write that nothing of an approval that was taken back is left in a library."""
 
     async def mark(self, job: int, change: MarkChange, session_id: str, signals: Sequence[Signal] = ()) -> bool:
         """Change a job's marks, and its place in the queue with its priority; False, and no signal, where that changes

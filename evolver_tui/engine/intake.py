@@ -27,6 +27,7 @@ from evolver_tui.core.signal_catalogue.hub_signals import (
 from evolver_tui.core.signal_catalogue.task_signals import (
     TASK_DUPLICATE,
     TASK_QUEUED,
+    TASK_RESENT,
     TASK_SKIPPED,
     TASK_STORED,
     TASK_UNCLEAR,
@@ -89,6 +90,21 @@ class IntakeStore(Protocol):
         A long batch comes in several transactions. `signals_of` is called, in any thread, within each of them and for
         its tasks alone, so that no deed is ever without its words; again where one has to be made again.
         """
+
+
+def added_signals(bus: SignalBus, added: AddedTasks) -> Sequence[Signal]:
+    """What is told of tasks that were kept."""
+    stamp = bus.stamp
+    before = added.waiting - len(added.queued)
+    signals = [
+        stamp(TASK_QUEUED({"queue_size": before + position, "priority": task.priority}), task_id=task.id)
+        for position, task in enumerate(added.queued, 1)
+    ]
+    signals += [stamp(TASK_SKIPPED({"status": task.status}), task_id=task.id) for task in added.skipped]
+    signals += [stamp(TASK_STORED({"status": task.status}), task_id=task.id) for task in added.stored]
+    signals += [stamp(TASK_DUPLICATE({}), task_id=task.id) for task in added.duplicates]
+    signals += [stamp(TASK_RESENT({}), task_id=task.id) for task in added.resent]
+    return signals
 
 
 class Intake:
@@ -253,15 +269,7 @@ class Intake:
 
     def _signals_of(self, added: AddedTasks) -> Sequence[Signal]:
         """The words for one commit; called in the store's thread, inside the transaction."""
-        stamp = self._bus.stamp
-        before = added.waiting - len(added.queued)
-        signals = [
-            stamp(TASK_QUEUED({"queue_size": before + position, "priority": task.priority}), task_id=task.id)
-            for position, task in enumerate(added.queued, 1)
-        ]
-        signals += [stamp(TASK_SKIPPED({"status": task.status}), task_id=task.id) for task in added.skipped]
-        signals += [stamp(TASK_STORED({"status": task.status}), task_id=task.id) for task in added.stored]
-        signals += [stamp(TASK_DUPLICATE({}), task_id=task.id) for task in added.duplicates]
+        signals = added_signals(self._bus, added)
         self._signals = signals
         return signals
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evolver_tui.core.address import Address
+from evolver_tui.core.budget import Limits
 from evolver_tui.core.errors import DATABASE, StoreBroken, StoreError
 from evolver_tui.core.outage import Outage
 from evolver_tui.core.session_figures import SessionFigures
@@ -26,20 +27,25 @@ from evolver_tui.core.signal_catalogue.session_signals import (
     SESSION_STARTED,
     BoxFound,
 )
+from evolver_tui.engine.approved_code import ApprovedNodes
 from evolver_tui.engine.author.author import Author, LiveDraft
 from evolver_tui.engine.author.backend import Backend
-from evolver_tui.engine.author.library import Library
 from evolver_tui.engine.away import Away
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.conversation import Conversation, ConversationLimits
+from evolver_tui.engine.duplicates import AlikePrograms
+from evolver_tui.engine.durable.budget import Budget
 from evolver_tui.engine.durable.workers import AnyWorker, Workers
+from evolver_tui.engine.estimates import Estimates
 from evolver_tui.engine.export import write_export
 from evolver_tui.engine.inbox import Inbox
 from evolver_tui.engine.intake import MessageHook
+from evolver_tui.engine.library_keeper import LibraryKeeper, WholeLibrary
 from evolver_tui.engine.link import LinkMaker
 from evolver_tui.engine.listeners import ListenerMaker, Listeners
 from evolver_tui.engine.manual_runs import ManualRuns
 from evolver_tui.engine.node_runs import NodeRuns
+from evolver_tui.engine.node_trials import NodeTrials
 from evolver_tui.engine.past_sessions import PastSessions, Processes, delete_session
 from evolver_tui.engine.rule_actions import RuleActions
 from evolver_tui.engine.rules import RuleFile, Rules
@@ -48,6 +54,7 @@ from evolver_tui.engine.signal_log import SessionRecord
 from evolver_tui.engine.signals import SignalBus, SignalRegistry
 from evolver_tui.engine.store import Store
 from evolver_tui.engine.subscription import Subscription
+from evolver_tui.engine.undo import Withdrawals
 from evolver_tui.settings.secrets import scrub_value
 
 SECONDS_FOR_THE_DATABASE = 3.0
@@ -74,7 +81,7 @@ class SessionParts:
     store: Store
     backend: Backend | None
     """What the author asks; None where it does not work here."""
-    library: Library
+    library: WholeLibrary
     author: Author | None
     sandbox: Sandbox
     """What holds every node that is run here."""
@@ -103,6 +110,8 @@ class SessionParts:
     """False: tasks are kept and not worked on."""
     is_recorded: bool = True
     """Whether it begins and ends in the database: a process that works for another one's session only adds to it."""
+    spending_limits: Limits = Limits()
+    """What the author may spend."""
     notices: Sequence[str] = ()
     """What is wrong with the user's files and was left out, a sentence each."""
 
@@ -136,6 +145,11 @@ class Session:
         """Called once, when `broken` is known."""
         self.away = Away(parts.clock, self.bus if parts.is_recorded else None)
         """How the database stands, for all that write to it."""
+        self.budget = Budget(
+            parts.spending_limits, parts.store, self.bus, parts.clock, session_id=parts.id,
+            on_resume=lambda: self.workers.wake(),
+        )  # fmt: skip
+        """What the author may still spend."""
         self.workers = Workers(parts.make_workers(self))
         self.hub = Subscription(
             parts.store, self.bus, parts.clock, parts.make_link, session_id=parts.id, generate=parts.generate,
@@ -154,6 +168,19 @@ class Session:
             parts.author.needs_person = self.rules.needs_review
         self.past = PastSessions(parts.store, parts.processes, parts.clock.now, self._counted)
         """The sessions of this database, this one among them."""
+        self.estimates = Estimates(parts.store)
+        """What past decisions let one expect of a draft."""
+        self.withdrawals = Withdrawals(parts.store, parts.library if parts.is_recorded else None, self.bus)
+        """What is left to do in the library for approvals that were taken back."""
+        self.approved_nodes = ApprovedNodes(parts.library, parts.clock.now)
+        """What a draft is held against while it is read."""
+        self.duplicates = AlikePrograms(parts.library, parts.store)
+        """What a draft is the same as, or nearly."""
+        if parts.author is not None:
+            parts.author.find_like = self.duplicates.of
+        self.nodes = LibraryKeeper(parts.library, self.bus, parts.person)
+        """What a person may do with approved nodes."""
+        self.node_trials = NodeTrials(parts.library, parts.runs, self.bus, parts.person, dry_seconds=parts.try_seconds)
         self.manual_runs = ManualRuns(parts.runs, self.bus, parts.person, dry_seconds=parts.try_seconds)
         self.box: BoxStanding | None = None
         """How nodes are held here; None until that is found."""
@@ -199,6 +226,7 @@ class Session:
         for notice in (*parts.notices, *notices):
             self.bus.emit(CONFIG_NOTICE({"notice": notice}))
         self.rules.tell()
+        self.withdrawals.may_be_stale()
         self.sandbox.watch(self._on_box)
         if parts.author is not None:
             self.find_box()
@@ -207,6 +235,13 @@ class Session:
         """Have it found out how nodes are held here, beside everything else; `box` and a signal say it then."""
         if self._finding_box is None:
             self._finding_box = asyncio.create_task(self.sandbox.standing())
+
+    async def end(self) -> None:
+        """`close`. Raises StoreError, with what broke the database rather than with what followed from that."""
+        try:
+            await self.close()
+        except StoreError as error:
+            raise self.broken or error from None
 
     async def close(self, *, finish_current: bool = True) -> None:
         """Leave the hub, let what is worked on run to its next stop or give it back, commit everything."""
@@ -218,12 +253,15 @@ class Session:
             self.workers.interrupt()
         await self.workers.close()
         await self.rules.close()
+        await self.estimates.close()
+        await self.withdrawals.close()
         if self._logging is not None:
             self._logging.cancel()
         if self._finding_box is not None:
             self._finding_box.cancel()
             await asyncio.wait([self._finding_box])
         self.away.close()
+        self.budget.close()
         self.conversation.close()
         try:
             if self._parts.is_recorded:
@@ -274,11 +312,14 @@ class Session:
         if has_work:
             self.workers.wake()
         self._looking = asyncio.create_task(self.workers.drop_cancelled(self.store))
+        self.estimates.may_be_stale()
+        self.withdrawals.may_be_stale()
 
     def _on_own_change(self) -> None:
         """A person changed something here, which the database took."""
         self.away.try_now()
         self.workers.wake()
+        self.estimates.decisions_changed()
 
     def _on_log_problem(self, problem: StoreError) -> None:
         """Signals are lost, or cannot be written: then try again with all others that write."""
@@ -350,9 +391,9 @@ class Session:
         return self._parts.backend is not None and not self._parts.backend.info.is_offline
 
     @property
-    def live_draft(self) -> LiveDraft | None:
-        """What is being written now."""
-        return self.author.live if self.author is not None else None
+    def live_drafts(self) -> Mapping[int, LiveDraft]:
+        """Job to what is being written for it now, what was begun first before all."""
+        return self.author.live if self.author is not None else {}
 
     @property
     def trouble(self) -> str:
@@ -369,8 +410,13 @@ class Session:
         if self.broken is not None:
             return ()
         away = () if self.away.outage is None else (self.away.outage,)
-        found = {outage.shared: outage for outage in (*reversed(self.workers.outages), *away)}
+        spent = () if self.budget.outage is None else (self.budget.outage,)
+        found = {outage.shared: outage for outage in (*reversed(self.workers.outages), *spent, *away)}
         return sorted(found.values(), key=lambda outage: (outage.shared != DATABASE, outage.since))
+
+    async def allow_more(self) -> None:
+        """Let the author go on over the bounds that are used up. Raises StoreError."""
+        await self.budget.allow(self._parts.person)
 
     def try_now(self) -> None:
         """Try at once what does not work."""

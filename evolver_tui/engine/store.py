@@ -6,14 +6,17 @@ from collections.abc import Callable
 from typing import Protocol
 
 from evolver_tui.core.errors import StoreBroken
+from evolver_tui.engine.chat_store import ChatStore
 from evolver_tui.engine.durable.worker_store import WorkerStore
 from evolver_tui.engine.inbox_store import InboxStore
 from evolver_tui.engine.intake import IntakeStore
-from evolver_tui.engine.readers import JobReader, QueueReader
+from evolver_tui.engine.learning_store import LearningStore
+from evolver_tui.engine.readers import DecidedReader, DecisionReader, JobReader, QueueReader, SpendingReader
 from evolver_tui.engine.signal_log import LogReader, SignalLog
+from evolver_tui.engine.training_store import TrainingStore
 
 
-class ReadStore(QueueReader, JobReader, LogReader, Protocol):
+class ReadStore(QueueReader, JobReader, DecisionReader, DecidedReader, SpendingReader, LogReader, Protocol):
     """Everything durable, for whoever reads it and changes nothing."""
 
     async def open(self) -> None:
@@ -23,7 +26,9 @@ class ReadStore(QueueReader, JobReader, LogReader, Protocol):
         """Commit what was accepted and let go of the file."""
 
 
-class Store(IntakeStore, WorkerStore, InboxStore, SignalLog, ReadStore, Protocol):
+class Store(
+    IntakeStore, WorkerStore, InboxStore, SignalLog, ChatStore, LearningStore, TrainingStore, ReadStore, Protocol
+):
     """Everything durable."""
 
     def watch(self, listener: Callable[[bool], None]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from evolver_tui.core.errors import StoreError
 from evolver_tui.engine.garbage_collection import spare_what_stays
 from evolver_tui.engine.process_end import LastResort, told_by_signals
 from evolver_tui.engine.session import Session
@@ -50,9 +49,7 @@ async def run_worker(session: Session, cut_off: Callable[[], object]) -> bool:
             await ending.wait()
         finally:
             try:
-                await session.close()
-            except StoreError as error:
-                raise session.broken or error from None
+                await session.end()
             finally:
                 last_resort.arm()  # whatever is left takes no time
     if session.broken is not None:

@@ -43,12 +43,19 @@ class BackendConfig:
     read_timeout: float = setting(60.0, "Seconds to wait for the next piece of an answer.", between(0.1, 3600))
     total_timeout: float = setting(300.0, "Seconds that one answer may take.", between(0.1, 86_400))
     price_per_million_input: float = setting(
-        0.0, "What a million tokens cost that the model reads. Both 0: no cost is told.", between(0, 1_000_000)
+        0.0,
+        "What a million tokens cost that a model without [prices] reads. Both 0: no cost is told.",
+        between(0, 1_000_000),
     )
     price_per_million_output: float = setting(
         0.0, "What a million tokens cost that it writes, its thinking included.", between(0, 1_000_000)
     )
     currency: str = setting("USD", "What those prices are in.", a_name)
+
+    @property
+    def has_prices(self) -> bool:
+        """Whether these say what a model costs that has no section of its own."""
+        return bool(self.price_per_million_input or self.price_per_million_output)
 
     @property
     def key_variable(self) -> str:

@@ -14,11 +14,12 @@ from evolver_tui.settings.backend_config import BackendConfig
 from evolver_tui.settings.base_url import base_url_problem
 from evolver_tui.settings.conversation_config import ConversationConfig
 from evolver_tui.settings.database_url import a_database
-from evolver_tui.settings.listener_config import ListenerConfig, read_listeners, shown_listeners
+from evolver_tui.settings.money_config import BudgetConfig, PriceConfig, read_prices, shown_prices
 from evolver_tui.settings.regular_file import open_regular
 from evolver_tui.settings.sandbox_config import SandboxConfig
 from evolver_tui.settings.section_reader import EXPECTED, SectionReader, fields_of, kind_of, shown_section
 from evolver_tui.settings.setting import setting
+from evolver_tui.settings.training_config import TrainingConfig
 from evolver_tui.settings.values import (
     HUB_SCHEMES,
     a_name,
@@ -32,9 +33,11 @@ from evolver_tui.settings.values import (
     quoted,
     toml,
 )
+from evolver_tui.settings.workflow_config import WorkflowConfig
 
 if TYPE_CHECKING:
     from evolver_tui.settings.keymap import KeyBinding
+    from evolver_tui.settings.listener_config import ListenerConfig
 
 
 # --- the sections --------------------------------------------------------------------------------------------------
@@ -80,6 +83,9 @@ class WorkerConfig:
     max_takeovers: int = setting(
         3, "How often a job is taken over from workers that died over it; beyond that it fails.", between(0, 1000)
     )
+    answered: int = setting(
+        1, "How many drafts that were answered or sent back are written beside that of a new task.", between(0, 20)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,10 @@ class DeskConfig:
     ascii: bool = setting(False, "Draw borders and marks with ASCII alone.")
     title: bool = setting(True, "Say in the terminal's title how many jobs need you.")
     bell: bool = setting(True, "Ring once when something comes to need you while the terminal has no focus.")
+    go_on: bool = setting(
+        True, "Go on to what needs you next after a decision or an answer; where nothing does, it comes by itself."
+    )
+    open_next_question: bool = setting(True, "Open the form of the next question once one is answered.")
     reviewer: str = setting("", "The name that decisions are kept under. Empty: the login name.", one_line)
     editor: str = setting("", "The editor's command. Empty: $VISUAL, $EDITOR, nano or vi.", one_line)
 
@@ -137,6 +147,11 @@ class Config:
     library: LibraryConfig = LibraryConfig()
     database: DatabaseConfig = DatabaseConfig()
     langgraph: LangGraphConfig = LangGraphConfig()
+    workflow: WorkflowConfig = WorkflowConfig()
+    training: TrainingConfig = TrainingConfig()
+    budget: BudgetConfig = BudgetConfig()
+    prices: Mapping[str, PriceConfig] = field(default_factory=dict)
+    """A model's name at its provider to what it costs."""
     listeners: Mapping[str, ListenerConfig] = field(default_factory=dict)
     """A listener's name to what it is."""
     routines: Mapping[str, str] = field(default_factory=dict)
@@ -148,7 +163,7 @@ class Config:
 SECTIONS: Mapping[str, type[Any]] = {
     each.name: type(each.default) for each in fields(Config) if each.default is not MISSING
 }
-_TABLES = (*SECTIONS, "listeners", "routines", "keys")
+_TABLES = (*SECTIONS, "prices", "listeners", "routines", "keys")
 
 
 # --- reading -------------------------------------------------------------------------------------------------------
@@ -247,9 +262,10 @@ class _Reader(SectionReader):
                 self._unknown_at_top(name, value)
         sections = {name: self.section(name, kind, tables.get(name, {})) for name, kind in SECTIONS.items()}
         routines = self._routines(tables.get("routines", {}))
-        listeners = read_listeners(self, tables.get("listeners", {}))
+        listeners = self._listeners(tables["listeners"]) if "listeners" in tables else {}
         keys = self._keys(tables.get("keys", {}))
-        config = Config(**sections, listeners=listeners, routines=routines, keys=keys)
+        prices = read_prices(self, tables.get("prices", {}))
+        config = Config(**sections, prices=prices, listeners=listeners, routines=routines, keys=keys)
         self._check_together(config)
         return config, self.problems
 
@@ -261,6 +277,12 @@ class _Reader(SectionReader):
         homes = [section for section, kind in SECTIONS.items() if name in fields_of(kind)]
         way_out = f"Put it under [{homes[0]}]." if homes else f"Sections are [{'], ['.join(_TABLES)}]."
         self.wrong(f"{quoted(name)} stands outside of any section.", way_out)
+
+    def _listeners(self, found: object) -> Mapping[str, ListenerConfig]:
+        # Most have none, and making the classes of all kinds takes a while.
+        from evolver_tui.settings.listener_config import read_listeners
+
+        return read_listeners(self, found)
 
     def _routines(self, found: object) -> dict[str, str]:
         routines: dict[str, str] = {}
@@ -303,6 +325,7 @@ class _Reader(SectionReader):
                 f"[backend] kind {backend.kind!r} needs a model.",
                 'Write model = "..." with the name that the provider uses, or kind = "offline".',
             )
+        self._check_budget(config)
         elsewhere = base_url_problem(backend.kind, backend.base_url)
         if elsewhere is not None and not self.is_unfit("backend", "kind", "base_url"):
             self.wrong(f"[backend] base_url ({backend.base_url}) {elsewhere[0]}.", elsewhere[1])
@@ -317,6 +340,18 @@ class _Reader(SectionReader):
                 f"[hub] timeout_seconds ({hub.timeout_seconds:g}) has to be longer than ping_seconds "
                 f"({hub.ping_seconds:g}), or a healthy hub counts as gone.",
                 "Twice as long is usual.",
+            )
+
+    def _check_budget(self, config: Config) -> None:
+        """A sum of money bounds nothing where no price is known."""
+        budget, backend = config.budget, config.backend
+        is_priced = backend.model in config.prices or backend.has_prices
+        bounds = [key for key in ("per_day", "per_session") if getattr(budget, key)]
+        if bounds and backend.kind != "offline" and backend.model and not is_priced:
+            model = toml(backend.model)
+            self.wrong(
+                f"[budget] {bounds[0]} bounds nothing: no price of the model {quoted(backend.model)} is known.",
+                f"Add a section [prices.{model}], or bound tokens_per_day.",
             )
 
 
@@ -334,6 +369,8 @@ def show_config(config: Config, source: Path | None = None, actions: Mapping[str
         source: the config file; None or a missing one when nothing was read.
         actions: what keys can do, by id: each is listed with its key.
     """
+    from evolver_tui.settings.listener_config import shown_listeners
+
     came = f"From {toml(str(source))}." if source and source.is_file() else "No config file: all defaults."
     if source and not source.is_file():
         came += f" It would be {toml(str(source))}."
@@ -342,6 +379,7 @@ def show_config(config: Config, source: Path | None = None, actions: Mapping[str
         section = getattr(config, name)
         lines += ["", f"# {(kind.__doc__ or '').strip()}", f"[{name}]"]
         lines += shown_section(section)
+    lines += shown_prices(config.prices)
     lines += shown_listeners(config.listeners)
     lines += [
         "",

@@ -103,7 +103,7 @@ def _meant(action: str, actions: Iterable[str]) -> str:
     """The way out for an unknown action: one filed elsewhere (job.retry for review.retry), else the nearest."""
     verb = action.rpartition(".")[2]
     namesakes = [known for known in actions if known.rpartition(".")[2] == verb]
-    if 0 < len(namesakes) < 4:
+    if 0 < len(namesakes) < 6:
         return f"Did you mean {' or '.join(map(repr, namesakes))}?"
     if nearest(action, actions) is None:
         return "evolver-tui config show lists every action."

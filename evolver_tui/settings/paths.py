@@ -60,6 +60,16 @@ class Paths(NamedTuple):
         return self.data / "exports"
 
     @property
+    def training(self) -> Path:
+        """The folder of training runs' files."""
+        return self.data / "training"
+
+    @property
+    def models(self) -> Path:
+        """The folder of trained models, and of the checkpoints that lead to them."""
+        return self.data / "models"
+
+    @property
     def undelivered(self) -> Path:
         """The folder of what listeners could not deliver, a file each."""
         return self.data / "undelivered"

@@ -211,11 +211,13 @@ def scrub_value(value: Any, secrets: Collection[str]) -> Any:
 
 
 class Scrubber:
-    """`scrub_value` for many values: a short text that comes again and again is looked at once. Safe in any thread."""
+    """`scrub_value` for many values: a short text that comes again and again is looked at once, as is a long one that
+    came a moment ago. Safe in any thread."""
 
     def __init__(self, secrets: Collection[str]) -> None:
         self._secrets = tuple(secrets)
         self._short = lru_cache(maxsize=_MOST_SHORT_TEXTS)(self._look)
+        self._long = lru_cache(maxsize=_MOST_LONG_TEXTS)(self._look)
 
     def __call__(self, value: Any) -> Any:
         """The value without secrets."""
@@ -223,7 +225,7 @@ class Scrubber:
 
     def text(self, text: str) -> str:
         """A text without secrets."""
-        return self._short(text) if len(text) <= _SHORT_TEXT else self._look(text)
+        return self._short(text) if len(text) <= _SHORT_TEXT else self._long(text)
 
     def _look(self, text: str) -> str:
         return scrub_patterns(scrub(text, self._secrets))
@@ -231,6 +233,7 @@ class Scrubber:
 
 _SHORT_TEXT = 80
 _MOST_SHORT_TEXTS = 2_000
+_MOST_LONG_TEXTS = 4
 
 
 def _scrubbed(value: Any, clean: Callable[[str], str]) -> Any:

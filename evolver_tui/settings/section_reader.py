@@ -50,12 +50,13 @@ class SectionReader:
         return {}
 
     def section(self, name: str, kind: type[Any], found: object) -> Any:
-        """The section as one of `kind`, with defaults in place of what is wrong."""
+        """The section as one of `kind`, with defaults in place of what is wrong; one without a name is the file."""
+        place = f"[{name}] " if name else ""
         known = fields_of(kind)
         values = {}
         for key, value in self.table(name, found).items():
             if key not in known:
-                self.wrong(f"[{name}] has no key {quoted(key)}.", did_you_mean(key, known, "keys"))
+                self.wrong(f"{place or 'it '}has no key {quoted(key)}.", did_you_mean(key, known, "keys"))
                 continue
             expected = _unfit(known[key], value)
             if expected is None:
@@ -66,7 +67,7 @@ class SectionReader:
             hidden = isinstance(value, str) and key.endswith(("_env", "_header", "url"))
             told = "something else" if hidden else kind_of(value)
             self.wrong(
-                f"[{name}] {key} has to be {expected}, and is {told}.", f"The default is {toml(known[key].default)}."
+                f"{place}{key} has to be {expected}, and is {told}.", f"The default is {toml(known[key].default)}."
             )
         return kind(**values)
 

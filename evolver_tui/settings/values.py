@@ -20,6 +20,11 @@ def between(low: float, high: float) -> Check:
     return lambda value: None if low <= value <= high else f"a number from {low:g} to {high:g}"
 
 
+def above(low: float, high: float) -> Check:
+    """A number above the first bound, the second included."""
+    return lambda value: None if low < value <= high else f"a number above {low:g}, at most {high:g}"
+
+
 def one_of(*names: str) -> Check:
     """One of a few words."""
     words = ", ".join(repr(name) for name in names)
@@ -34,6 +39,14 @@ def a_name(value: str) -> str | None:
 def one_line(value: str) -> str | None:
     """Text without line ends and control characters; may be empty."""
     return None if value.isprintable() else "a text on one line"
+
+
+def a_path_name(value: str) -> str | None:
+    """What can name a file or folder anywhere; may be empty."""
+    fits = not value or re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value)
+    return (
+        None if fits else "a name of letters, digits, ., _ and -, at most 100 long, that begins with a letter or digit"
+    )
 
 
 def a_variable(value: str) -> str | None:

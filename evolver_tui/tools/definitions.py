@@ -125,7 +125,9 @@ Answer with one JSON object and nothing around it:
  "suggested_node_id": a name for it in lower case with underscores, such as summarize_blog_post,
  "tools_used": the list of tool names the program calls,
  "estimated_complexity": "simple", "moderate" or "complex",
- "sample_inputs": one to three small JSON objects, such as the program would get, to try it with}
+ "sample_inputs": one to three small JSON objects, such as the program would get, to try it with,
+ "addressed": only where there is feedback: a list with a short sentence for each point of the last one that you met,
+  saying what you changed for it}
 """
 
 TASK_TO_WORKFLOW_ROUTER = ToolDefinition(

@@ -252,6 +252,11 @@ class EvolverApp(KeyApp[int]):
             self._desk.context.opening = None
             self._desk.show_problem(NOT_OPENED, f"A mistake of ours: {type(error).__name__}.")
 
+    def show_task(self, row: QueueRow) -> None:
+        """Put a task in front on the desk, and its card in focus."""
+        self.switch_mode(self.DEFAULT_MODE)
+        self.call_later(self._desk.context.go_to_card, row)
+
     def action_suspend_console(self) -> None:
         """Back to the shell, until that goes on with the console."""
         self._job_control.suspend()
@@ -304,6 +309,8 @@ class EvolverApp(KeyApp[int]):
         """Close it; False where that, or the database, went wrong, which is said below the restored screen."""
         session.bus.registry.unregister(self._desk.bridge.listen)
         watching = asyncio.create_task(session.interrupt_when_away())
+        for screen in self._screens.values():
+            await screen.detach()
         trouble = ""
         try:
             await session.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.notifications import Notification
 from textual.screen import ModalScreen, Screen
@@ -16,6 +16,9 @@ from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.tui.drawing.pane import Pane, pane_of
 from evolver_tui.tui.drawing.selected_text import SelectedText
 from evolver_tui.tui.key_watch import KeyApp, Severity, key_app
+
+if TYPE_CHECKING:
+    from evolver_tui.core.job import QueueRow
 
 T = TypeVar("T")
 
@@ -59,6 +62,11 @@ class ViewContext:
         pane = self.pane
         if pane is not None and pane.pane_name in names:
             do(pane)
+
+    @property
+    def is_in_front(self) -> bool:
+        """Whether neither a dialog nor another view lies over this one."""
+        return self._app.screen is self._screen
 
     # --- telling and asking
 
@@ -145,6 +153,10 @@ class ViewContext:
         from evolver_tui.tui.palette import open_palette
 
         open_palette(self._app)
+
+    def go_to_task(self, row: QueueRow) -> None:
+        """Put a task in front on the desk, and its card in focus."""
+        self._app.show_task(row)
 
     def switch_view(self, view_id: str) -> None:
         """Show another view."""

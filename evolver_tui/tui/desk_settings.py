@@ -17,6 +17,8 @@ from evolver_tui.core.address import Address
 
 if TYPE_CHECKING:
     from evolver_tui.engine.replay.player import Player
+    from evolver_tui.engine.training.monitor import TrainingMonitorMaker
+    from evolver_tui.engine.workflow.monitor import MonitorMaker
 
 
 class DeskSettings(NamedTuple):
@@ -45,6 +47,12 @@ class DeskSettings(NamedTuple):
     """Finds the editor's program and arguments, to which the file's path is added. May raise ConfigError."""
     replay: Callable[[str], Sequence[str]] | None = None
     """The program and arguments that show a session of this database again, by the session's id."""
+    make_monitor: MonitorMaker | None = None
+    """Makes what watches the chats over the broker; None where none is to be watched."""
+    make_training: TrainingMonitorMaker | None = None
+    """Makes what watches training runs; None where none are to be watched."""
+    exports: Path | None = None
+    """The folder of exported plots; None where nothing is written."""
     nodes_folder: str = ""
     """Where approved nodes lie, as shown on the card."""
     run_options: str = ""
@@ -53,6 +61,10 @@ class DeskSettings(NamedTuple):
     """Whether the terminal's title says how many jobs need a person."""
     has_bell: bool = True
     """Whether the bell rings once when something comes to need a person who looks elsewhere."""
+    goes_on: bool = True
+    """Whether a decision or an answer leads to what needs a person next, at once or when it comes."""
+    opens_next_question: bool = True
+    """Whether an answer given in a dialog leads to the dialog of the next question."""
     copy_file: Path | None = None
     """Where text is copied to that the terminal's clipboard does not take."""
     plain: bool = False

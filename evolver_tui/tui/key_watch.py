@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, runtime_checkable
 
 from textual import _time, events
 from textual.app import App, ReturnType
@@ -17,6 +17,9 @@ from textual.widgets import Input
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.decision_keys import NOT_ALONE, DecisionKeys, Role
 from evolver_tui.tui.drawing.notice_line import NoticeLine
+
+if TYPE_CHECKING:
+    from evolver_tui.core.job import QueueRow
 
 _SECONDS_BETWEEN_LOOKS = 0.02
 _PRIORITY_KEYS = ("ctrl+c", "ctrl+q", "ctrl+z", "ctrl+backslash")
@@ -94,6 +97,9 @@ class KeyApp(App[ReturnType], Generic[ReturnType]):
         for screen in self.screen_stack:
             for line in screen.query(NoticeLine):
                 line.show(tuple(self._notifications) if screen is self.screen else ())
+
+    def show_task(self, row: QueueRow) -> None:
+        """Put a task in front, whatever view is."""
 
     def action_suspend_console(self) -> None:
         """Go back to the shell, until that goes on with the console."""

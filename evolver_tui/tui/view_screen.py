@@ -28,6 +28,9 @@ class ViewScreen(Screen[None], Generic[C]):
     def attach(self, session: Session) -> None:
         """Show a session that is open."""
 
+    async def detach(self) -> None:
+        """Let go of what the view opened for itself: the session is about to end. Takes a second at most."""
+
     @property
     def pane_in_focus(self) -> str:
         """The name of the pane that has the focus, also while a dialog lies over the view."""

@@ -10,6 +10,10 @@ from evolver_tui.tui.app_actions import APP_ACTIONS
 from evolver_tui.tui.context import ViewContext
 from evolver_tui.tui.screens.desk.action_list import DESK_ACTIONS, LOOKING
 from evolver_tui.tui.screens.history.action_list import HISTORY_ACTIONS
+from evolver_tui.tui.screens.library.action_list import LIBRARY_ACTIONS
+from evolver_tui.tui.screens.statistics.action_list import STATISTICS_ACTIONS
+from evolver_tui.tui.screens.training.action_list import TRAINING_ACTIONS
+from evolver_tui.tui.screens.workflows.action_list import WORKFLOW_ACTIONS
 
 if TYPE_CHECKING:
     from evolver_tui.tui.desk_settings import DeskSettings
@@ -51,9 +55,37 @@ def _history(settings: DeskSettings, keymap: Keymap) -> ViewScreen[Any]:
     return History(settings, keymap)
 
 
+def _workflows(settings: DeskSettings, keymap: Keymap) -> ViewScreen[Any]:
+    from evolver_tui.tui.screens.workflows.screen import Workflows
+
+    return Workflows(settings, keymap)
+
+
+def _training(settings: DeskSettings, keymap: Keymap) -> ViewScreen[Any]:
+    from evolver_tui.tui.screens.training.screen import Training
+
+    return Training(settings, keymap)
+
+
+def _library(settings: DeskSettings, keymap: Keymap) -> ViewScreen[Any]:
+    from evolver_tui.tui.screens.library.screen import LibraryView
+
+    return LibraryView(settings, keymap)
+
+
+def _statistics(settings: DeskSettings, keymap: Keymap) -> ViewScreen[Any]:
+    from evolver_tui.tui.screens.statistics.screen import StatisticsView
+
+    return StatisticsView(settings, keymap)
+
+
 VIEWS = (
     View("desk", "1", "Desk", DESK_ACTIONS, _desk),
     View("history", "2", "History", HISTORY_ACTIONS, _history),
+    View("workflows", "3", "Workflows", WORKFLOW_ACTIONS, _workflows),
+    View("training", "4", "Training", TRAINING_ACTIONS, _training),
+    View("library", "5", "Library", LIBRARY_ACTIONS, _library),
+    View("statistics", "6", "Stats", STATISTICS_ACTIONS, _statistics),
 )
 """The first one is in front at the start."""
 

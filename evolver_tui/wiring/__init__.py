@@ -9,7 +9,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -27,12 +27,15 @@ if TYPE_CHECKING:
 
     from evolver_tui.adapters.listeners.configured import Surroundings
     from evolver_tui.adapters.listeners.redelivery import Redelivery
+    from evolver_tui.adapters.llm.http import HttpBackend
     from evolver_tui.adapters.nodes.library import NodeFiles
     from evolver_tui.adapters.nodes.runner import NodeRunner
     from evolver_tui.adapters.routines.plugins import FoundRoutines
+    from evolver_tui.core.budget import Limits
     from evolver_tui.core.rule import RuleSet
     from evolver_tui.engine.author.author import Author, AutoReview
     from evolver_tui.engine.author.backend import Backend
+    from evolver_tui.engine.author.token_costs import PriceList
     from evolver_tui.engine.clock import Clock
     from evolver_tui.engine.durable.routine import Routine
     from evolver_tui.engine.durable.worker import Worker
@@ -68,6 +71,8 @@ class Work:
     """How many jobs are generated at once."""
     is_isolated: bool = True
     """Whether routines that are not ours run in a process of their own."""
+    own: Mapping[str, Routine] = field(default_factory=dict)
+    """Routines of this process alone, by name."""
 
 
 NO_WORK = Work(routines=())
@@ -112,7 +117,8 @@ def make_session(
 
     clock, waits = clock or SystemClock(), workspace.config.conversation
     plug_ins = known_routines(workspace)
-    names = _routines_of(work, plug_ins.routines)
+    routines: dict[str, Routine] = {**plug_ins.routines, **work.own}
+    names = _routines_of(work, routines)
     library = make_library(workspace)
     library.follow_soon()
     tools = known_tools(workspace)
@@ -122,7 +128,7 @@ def make_session(
     author = _make_author(workspace, backend, library, tools, clock, auto_review, runs) if backend else None
 
     def make_workers(session: Session) -> Iterator[AnyWorker]:
-        theirs = {name: plug_ins.routines[name] for name in names if name != AUTHOR}
+        theirs = {name: routines[name] for name in names if name != AUTHOR}
         ours: dict[str, Routine] = {} if work.is_isolated else dict(theirs)
         if session.author is not None:
             ours[AUTHOR] = session.author
@@ -131,8 +137,9 @@ def make_session(
 
             yield Worker(
                 session.store, ours, session.bus, clock, session_id=session.id, owner=process_identity.this_process(),
-                max_takeovers=workspace.config.worker.max_takeovers, concurrency=work.concurrency, lost=lost,
-                on_broken=session.store_broke, on_change=on_change, away=session.away,
+                max_takeovers=workspace.config.worker.max_takeovers, concurrency=work.concurrency,
+                answered=workspace.config.worker.answered, lost=lost,
+                on_broken=session.store_broke, on_change=on_change, away=session.away, budget=session.budget,
             )  # fmt: skip
         if work.is_isolated and theirs:
             from evolver_tui.adapters.worker_process.supervisor import WorkerProcess
@@ -172,6 +179,7 @@ def make_session(
             limits=ConversationLimits(waits.generation_seconds, waits.answer_seconds),
             generate=generate,
             is_recorded=for_session is None,
+            spending_limits=spending_limits(workspace),
             notices=notices,
         )
     )
@@ -248,12 +256,37 @@ def _make_author(
     runs: NodeRuns,
 ) -> Author:
     from evolver_tui.engine.author.author import Author, AuthorLimits
-    from evolver_tui.engine.author.token_costs import Prices
 
-    config, asked = workspace.config.author, workspace.config.backend
-    prices = Prices(asked.price_per_million_input, asked.price_per_million_output, asked.currency)
+    config = workspace.config.author
     limits = AuthorLimits(config.max_rejects, config.write_attempts, config.max_repairs, config.try_seconds)
-    return Author(backend, library, clock, tuple(tools.tools.values()), limits, auto_review, runs, prices)
+    return Author(
+        backend, library, clock, tuple(tools.tools.values()), limits, auto_review, runs, price_list(workspace)
+    )
+
+
+def spending_limits(workspace: Workspace) -> Limits:
+    """What the author may spend, as the config says: money in the currency of its model's prices."""
+    from evolver_tui.core.budget import Limits
+
+    asked, bounds = workspace.config.backend, workspace.config.budget
+    priced = workspace.config.prices.get(asked.model)
+    currency = priced.currency if priced is not None else asked.currency if asked.has_prices else ""
+    return Limits(
+        bounds.per_day, bounds.per_session, bounds.tokens_per_day, bounds.tokens_per_session, bounds.warn_at, currency
+    )
+
+
+def price_list(workspace: Workspace) -> PriceList:
+    """What models cost, as the config says."""
+    from evolver_tui.engine.author.token_costs import PriceList, Prices
+
+    asked = workspace.config.backend
+    usual = Prices(asked.price_per_million_input, asked.price_per_million_output, asked.currency)
+    named = {
+        model: Prices(each.per_million_input, each.per_million_output, each.currency, is_named=True)
+        for model, each in workspace.config.prices.items()
+    }
+    return PriceList(named, usual)
 
 
 def _beginning(workspace: Workspace, session_id: str, routines: Sequence[str], concurrency: int) -> dict[str, Any]:
@@ -410,6 +443,12 @@ def make_backend(workspace: Workspace, clock: Clock, pace: float = 0.0) -> Backe
         from evolver_tui.adapters.llm.offline import OfflineBackend
 
         return OfflineBackend(pace, clock)
+    return make_chat_backend(workspace, clock)
+
+
+def make_chat_backend(workspace: Workspace, clock: Clock) -> HttpBackend:
+    """The backend that the config chooses, which is not the offline one."""
+    chosen = workspace.config.backend
 
     from evolver_tui.adapters.llm.provider_api import BackendSettings
 
@@ -438,7 +477,9 @@ def make_backend(workspace: Workspace, clock: Clock, pace: float = 0.0) -> Backe
 
 def known_secrets(workspace: Workspace) -> list[str]:
     """The secrets that this run may have used: what an export must not contain."""
-    names = (workspace.config.hub.token_env, workspace.config.backend.key_variable)
+    config = workspace.config
+    chats = config.workflow.secret_names if config.workflow.is_used(workspace.environ) else ()
+    names = (config.hub.token_env, config.backend.key_variable, *chats)
     found = [workspace.secret(name) for name in names]
     for listener in workspace.config.listeners.values():
         found += listener.secrets(workspace.secret)

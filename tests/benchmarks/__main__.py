@@ -7,7 +7,23 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from tests.benchmarks import box, durable, ends, figures, intake, keys, replay, scale, screen_cost, signals, start
+from tests.benchmarks import (
+    box,
+    duplicates,
+    durable,
+    ends,
+    figures,
+    hour,
+    intake,
+    keys,
+    replay,
+    scale,
+    screen_cost,
+    signals,
+    start,
+    training,
+    workflow,
+)
 
 Measurement = Callable[[bool], Iterator[figures.Row]]
 
@@ -18,6 +34,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "latency": intake.latency,
     "million": keys.many,
     "keys": keys.streaming,
+    "hour": hour.hour,
     "routine": keys.beside_a_routine,
     "signals": signals.signals,
     "webhook": signals.dead_webhook,
@@ -28,7 +45,10 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "cold": durable.cold,
     "box": box.box,
     "ends": ends.ends,
+    "duplicates": duplicates.duplicates,
     "scale": scale.scale,
+    "workflow": workflow.workflow,
+    "training": training.training,
 }
 
 

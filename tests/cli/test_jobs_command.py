@@ -144,7 +144,8 @@ def test_a_draft_is_shown_with_what_its_try_gave_and_which_outputs_changed(jobs:
     runs = (a_run(), a_run("v1 example 1", {"a": "\x1b[2J", "b": 1}, expected={"a": "before", "b": 1}))
     jobs.store(lambda store: reviewed(store, tryout=Tryout(runs)))
     text = jobs("show", "1").out
-    assert "\nran 2 of 2 inputs · 1 output changed · 0.1 s · 31 MB · box full\n" in text
+    assert "\n✓ ran 2 of 2 inputs · 0.1 s · 31 MB · box full\n" in text
+    assert '\n! 1 of 1 example output changed: a: "before" → "\\u001b[2J"\n' in text
     assert '\n  v1 example 1: a: "before" → "\\u001b[2J"\n' in text
 
 
@@ -221,6 +222,19 @@ def test_an_answer_is_kept_in_the_types_of_the_form(
     assert kept["language"] == {"action": "accept", "content": content}
     (answer,) = jobs.shown("1")["answers"]
     assert answer["answered_by"] == "ada"
+
+
+def test_an_answer_is_given_to_all_that_ask_the_same(jobs: Jobs) -> None:
+    async def ask(store: Store) -> None:
+        for number in range(3):
+            await asking(store, {**RAW, "id": f"same-{number}"})
+
+    jobs.store(ask)
+    done = jobs("answer", "2", "language=de", "--alike", "--json")
+    assert (done.value["alike"], done.value["left_out"]) == ([1, 3], [])
+    assert "2 that asked the same got it as well." in done.err
+    for job in (1, 2, 3):
+        assert jobs.shown(str(job))["answers"][0]["answer"]["content"] == {"language": "de"}
 
 
 def test_every_kind_of_field_can_be_typed(jobs: Jobs) -> None:
@@ -329,6 +343,7 @@ def test_approving_prints_what_was_approved(jobs: Jobs) -> None:
     assert (done.code, done.out) == (0, f"echo_back v3 {sha256_of(CODE)}\n")
     assert done.err == "Job 1 (task-1) is approved; it is saved as soon as a worker takes it up.\n"
     kept = jobs.store(lambda store: store.journal(1))["review 1"]
+    assert kept.pop("id"), "by which it can be taken back"
     assert kept == {"kind": "approve", "sha256": sha256_of(CODE), "by": "ada", "replaces": ""}
 
 

@@ -40,7 +40,7 @@ async def test_task_seen_before_is_not_queued_twice(url: str) -> None:
         again = task("c", taskName="another c")
         added = await add(database, *tasks("b", "c"), again, task("d"))
         assert [kept.id for kept in added.queued] == ["c", "d"]
-        assert added.duplicates == (*tasks("b"), again)
+        assert (added.duplicates, added.resent) == ((*tasks("b"),), (again,))
         assert added.waiting == 4
         assert await ids(database) == ["a", "b", "c", "d"]
         assert await database.counts() == QueueCounts(waiting=4)
@@ -247,6 +247,20 @@ async def test_a_worker_takes_what_it_has_room_for(url: str) -> None:
         assert [one and (one.task.id, one.is_resumed) for one in found] == [
             ("turn", False), ("new", False), ("plug", False), None,
         ]  # fmt: skip
+
+
+@pytest.mark.anyio
+async def test_a_worker_whose_lane_for_new_jobs_is_taken_takes_what_waits_for_its_turn(url: str) -> None:
+    turns = Room((), False, turns=True)
+    async with opened(url) as database:
+        await add(database, *tasks("turn", "new"), Task.from_raw({"id": "plug", "routine": "plug"}))
+        turn = await claim(database)
+        await database.release(turn.job, turn.fence, to_generate=True)
+        assert await database.claim(ELSEWHERE, LEASE, {"plug": ""}, turns) is None
+        taken = await database.claim(ELSEWHERE, LEASE, {"": "", "plug": ""}, turns)
+        assert taken is not None
+        assert (taken.task.id, taken.is_resumed) == ("turn", False)
+        assert await database.claim(ELSEWHERE, LEASE, {"": "", "plug": ""}, turns) is None
 
 
 @pytest.mark.anyio

@@ -148,7 +148,10 @@ REFLECTIONS: dict[str, Reflection] = {
     "primary key": lambda inspector, table: inspector.get_pk_constraint(table),
     "unique": lambda inspector, table: inspector.get_unique_constraints(table),
     "references": lambda inspector, table: inspector.get_foreign_keys(table),
-    "indexes": lambda inspector, table: inspector.get_indexes(table),
+    "indexes": lambda inspector, table: [
+        {**index, "dialect_options": {name: str(value) for name, value in index.get("dialect_options", {}).items()}}
+        for index in inspector.get_indexes(table)
+    ],
 }
 
 

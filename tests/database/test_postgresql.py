@@ -145,11 +145,17 @@ async def test_socket_in_the_file_system_reaches_the_server_too(
 
 
 @pytest.fixture(scope="module")
-def own_server() -> Iterator[PostgreSQLServer]:
-    """A server that a test may end and start."""
+def _mortal_server() -> Iterator[PostgreSQLServer]:
     server = PostgreSQLServer()
     yield server
     server.close()
+
+
+@pytest.fixture
+def own_server(_mortal_server: PostgreSQLServer) -> PostgreSQLServer:
+    """A server that a test may end and start."""
+    _mortal_server.start()
+    return _mortal_server
 
 
 async def refused(write: Awaitable[object]) -> str:

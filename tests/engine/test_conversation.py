@@ -206,7 +206,7 @@ async def test_a_person_stops_the_model_and_retries(tmp_path: Path) -> None:
             assert (metrics["end_reason"], metrics["interrupt_attempts"], metrics["interrupt_accepts"]) == (
                 "interrupted", 2, 1
             )  # fmt: skip
-            assert session.live_draft is None
+            assert not session.live_drafts
 
             may_answer.set()
             await session.inbox.retry(job)

@@ -169,21 +169,53 @@ async def test_approvals_are_saved_in_the_order_in_which_they_were_decided(tmp_p
 # --- what needs the model
 
 
-async def test_what_was_answered_waits_for_its_turn_at_the_model_and_goes_before_new_tasks(tmp_path: Path) -> None:
-    async with busy(tmp_path, "one", "two", questions=("asking",)) as desk:
+async def answer(desk: Busy, task_id: str) -> None:
+    question = await open_question(desk.session, task_id)
+    await desk.session.inbox.answer(question.id, Answer(AnswerAction.ACCEPT, {"llmTaskType": "summarize"}))
+
+
+async def test_what_was_sent_back_or_answered_is_written_beside_a_new_task(tmp_path: Path) -> None:
+    async with busy(tmp_path, "one", questions=("asking",)) as desk:
+        await answer(desk, "asking")
+        await desk.watch.until("llm.generation_start", task_id="asking")
+        await desk.decide("one", DecisionKind.APPROVE)
+        assert await completed(desk.watch, "one") == "approved"
+        assert await desk.is_still_busy()
+        desk.model.let_go()
+        await review_of(desk.session, desk.watch, "asking")
+        assert desk.model.most_at_once == 2
+        assert "job.waiting" not in desk.watch.names()
+
+
+async def test_a_free_place_beside_a_new_task_goes_to_what_waits_for_its_turn_and_to_no_new_one(tmp_path: Path) -> None:
+    async with busy(tmp_path, "one", "two") as desk:
         await send(desk.session, task("new", priority="high"))
+        for task_id in ("one", "two"):
+            await desk.decide(task_id, DecisionKind.REJECT, reason="Shorter, please.")
+        await desk.watch.until("job.waiting", task_id="two")
+        await desk.session.inbox.cancel((await row_of(desk.session, "one")).job)
+        await desk.watch.until("llm.generation_start", count=2, task_id="two")
+        assert await desk.is_still_busy()
+        assert (await row_of(desk.session, "new")).state is JobState.PENDING
+
+
+async def test_what_was_answered_waits_for_its_turn_at_the_model_and_goes_before_new_tasks(tmp_path: Path) -> None:
+    async with busy(tmp_path, "one", "two", "three", questions=("asking",)) as desk:
+        await send(desk.session, task("new", priority="high"))
+        await desk.decide("three", DecisionKind.REJECT, reason="Longer, please.")
+        await desk.watch.until("llm.generation_start", count=2, task_id="three")
         await desk.decide("two", DecisionKind.REJECT, reason="Shorter, please.")
-        question = await open_question(desk.session, "asking")
-        await desk.session.inbox.answer(question.id, Answer(AnswerAction.ACCEPT, {"llmTaskType": "summarize"}))
+        await answer(desk, "asking")
         # What is decided later is saved meanwhile: those that wait for the model keep no lane.
         await desk.decide("one", DecisionKind.APPROVE)
         assert await completed(desk.watch, "one") == "approved"
-        assert desk.models_asked() == ["busy"]
+        assert desk.models_asked() == ["busy", "three"]
         assert (await row_of(desk.session, "two")).state is JobState.PENDING
         desk.model.let_go()
         await review_of(desk.session, desk.watch, "new")
-        assert desk.models_asked() == ["busy", "two", "asking", "new"]
-        assert desk.model.most_at_once == 1
+        assert sorted(desk.models_asked()[:4]) == sorted(["busy", "three", "two", "asking"])
+        assert desk.models_asked()[4] == "new"
+        assert desk.model.most_at_once == 2
         waited = [told.context["task_id"] for told in desk.watch.heard if told.name == "job.waiting"]
         assert waited == ["two", "asking"]
 
@@ -201,19 +233,22 @@ async def test_a_reject_with_a_reason_is_written_at_once_where_the_model_is_free
 
 
 async def test_another_session_takes_what_waits_for_a_model_that_is_busy_here(tmp_path: Path) -> None:
-    async with busy(tmp_path, "one", "two") as desk, running(workspace_in(tmp_path)) as (_, watch):
-        await desk.decide("one", DecisionKind.REJECT, reason="Shorter, please.")
-        await watch.until("llm.generation_start", task_id="one")
-        await desk.decide("two", DecisionKind.APPROVE)
-        heard = (desk.watch, watch)
-        ends = [asyncio.create_task(each.until("task.completed", task_id="two")) for each in heard]
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        for end in ends:
-            end.cancel()
-        assert (await row_of(desk.session, "two")).node == "node_two v1"
-        assert sum(each.names().count("node.saved") for each in heard) == 1
-        assert await desk.is_still_busy()
+    async with busy(tmp_path, "zero", "one", "two") as desk:
+        await desk.decide("zero", DecisionKind.REJECT, reason="Shorter, please.")
+        await desk.watch.until("llm.generation_start", count=2, task_id="zero")
+        async with running(workspace_in(tmp_path)) as (_, watch):
+            await desk.decide("one", DecisionKind.REJECT, reason="Shorter, please.")
+            await watch.until("llm.generation_start", task_id="one")
+            await desk.decide("two", DecisionKind.APPROVE)
+            heard = (desk.watch, watch)
+            ends = [asyncio.create_task(each.until("task.completed", task_id="two")) for each in heard]
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                end.cancel()
+            assert (await row_of(desk.session, "two")).node == "node_two v1"
+            assert sum(each.names().count("node.saved") for each in heard) == 1
+            assert await desk.is_still_busy()
 
 
 # --- cancelled, interrupted
@@ -268,8 +303,12 @@ async def at_work(folder: Path, *tasks: dict[str, Any]) -> AsyncIterator[Bench]:
     bus = SignalBus("s", clock.now, lambda signals: store.log(signals, "s"), registry)
 
     async def author(run: Run, task: Task) -> Result:
-        if task.id.startswith("asks"):
+        if task.id.startswith(("asks", "tries")):
             await run.ask(Question("which", "Which?"))
+            if task.id.startswith("tries"):
+                run.probing.step_aside()
+                run.emit("try.begun")
+                await may_end.wait()
         else:
             run.emit("author.begun")
             await may_end.wait()
@@ -354,6 +393,17 @@ async def test_answered_plug_ins_run_some_at_a_time_beside_the_author_and_keep_n
         await in_time(draining)
         assert len(bench.heard.of("task.completed")) == len(PLUGS) + 2
         assert not bench.worker.held
+
+
+async def test_what_was_decided_does_not_wait_for_a_draft_that_is_tried(tmp_path: Path) -> None:
+    trying = [task(f"tries-{number}", priority="high") for number in range(MOST[Lane.ASIDE])]
+    async with at_work(tmp_path, *trying, task("asks", priority="high"), task("busy")) as bench:
+        await bench.heard.until("author.begun")
+        await bench.answer_all()
+        await bench.heard.until("try.begun", len(trying))
+        await bench.heard.until("task.completed")
+        assert bench.heard.of("task.completed")[0].context["task_id"] == "asks"
+        assert await bench.running() == ["busy", *(each["id"] for each in trying)]
 
 
 @pytest.mark.parametrize("end", [Worker.interrupt, Worker.stop])

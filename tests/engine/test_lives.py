@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import platform
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -121,23 +119,22 @@ def test_process_of_another_namespace_is_not_judged_by_its_number() -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="where a first thread may end alone")
 def test_process_lives_while_one_of_its_threads_does() -> None:
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(writing)
-        threading.Thread(target=lambda: os._exit(len(os.read(reading, 1)))).start()
-        ctypes.CDLL(None).pthread_exit(None)
-    stat = Path(f"/proc/{pid}/stat")
-    start = stat.read_text().rpartition(")")[2].split()[19]
-    owner = f"{this_process().split(':')[0]}:{pid}:{start}"
-    while stat.read_text().rpartition(")")[2].split()[0] != "Z":
-        os.sched_yield()
-    assert not is_gone(owner)
-    os.close(writing)
-    os.close(reading)
-    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-    assert is_gone(owner)
-    os.waitpid(pid, 0)
+    code = (
+        "import ctypes, os, threading;"
+        "threading.Thread(target=lambda: os._exit(len(os.read(0, 1)))).start();"
+        "ctypes.CDLL(None).pthread_exit(None)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
+        stat = Path(f"/proc/{process.pid}/stat")
+        start = stat.read_text().rpartition(")")[2].split()[19]
+        owner = f"{this_process().split(':')[0]}:{process.pid}:{start}"
+        while stat.read_text().rpartition(")")[2].split()[0] != "Z":
+            os.sched_yield()
+        assert not is_gone(owner)
+        assert process.stdin is not None
+        process.stdin.close()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert is_gone(owner)
 
 
 @pytest.mark.anyio

@@ -301,7 +301,7 @@ async def test_an_approved_draft_waits_for_a_disk_and_is_saved(tmp_path: Path, d
         assert [outage.shared for outage in session.outages] == [LIBRARY]
         disk.problem = 0
         session.workers.try_now()
-        await watch.until("task.completed", task_id="b")
+        await watch.until("task.completed", 2)
         assert {(await row_of(session, task_id)).node.rpartition(" ")[2] for task_id in "ab"} == {"v1"}
         assert watch.names().count("task.failed") == 0
         assert len(await session.store.pauses_of(row.job)) == 1  # asked once

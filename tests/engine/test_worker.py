@@ -326,8 +326,8 @@ async def test_what_a_model_thinks_is_counted_while_it_thinks_and_is_no_code(tmp
         """Looks at what the author has, whenever it asks for the time."""
 
         def now(self) -> float:
-            if author is not None and author.live is not None:
-                seen.append(author.live)
+            if author is not None:
+                seen.extend(author.live.values())
             return super().now()
 
     author: Author | None = None

@@ -24,6 +24,16 @@ EXTRAS = (
     "apprise",
     "opentelemetry",
     "cel_expr_python",
+    "nats",
+    "nkeys",
+    "redis",
+    "starlette",
+    "uvicorn",
+    "socketio",
+    "engineio",
+    "aiohttp",
+    "tensorboard",
+    "torch",
 )
 SCREEN = ("textual", "rich", "pygments")
 FORMS = ("jsonschema_rs",)
@@ -68,12 +78,20 @@ DOORS = {
     "evolver_tui.settings.config": "",
     "evolver_tui.settings.secrets": "",
     "evolver_tui.tools.definitions": "",
+    "evolver_tui.chunks": "",
+    "evolver_tui.track": "",
     "evolver_tui.routines": "",
+    "evolver_tui.engine.workflow.gateway_run": "",
     "evolver_tui.wiring": "",
+    "evolver_tui.wiring.trainer": "",
+    "evolver_tui.wiring.training": "",
+    "evolver_tui.wiring.workflow": "",
     "evolver_tui.cli.main": "",
     "evolver_tui.cli.doctor.command": "",
     "evolver_tui.cli.jobs.command": "",
     "evolver_tui.cli.nodes.command": "",
+    "evolver_tui.cli.train": "",
+    "evolver_tui.cli.workflow.command": "",
     "evolver_tui.adapters.bundles.storage": "",
     "evolver_tui.adapters.database.database": "sqlmodel sqlalchemy pydantic sqlite3",
     "evolver_tui.adapters.database.queue_peek": "sqlite3",
@@ -86,16 +104,43 @@ DOORS = {
     "evolver_tui.adapters.listeners.webhook_endpoint": "httpx rich pygments",
     "evolver_tui.adapters.llm.http": "httpx rich pygments",  # where click is installed, httpx loads its own command
     "evolver_tui.adapters.llm.offline": "",
+    "evolver_tui.adapters.nats.condition": "nats aiohttp",
+    "evolver_tui.adapters.nats.connection": "nats aiohttp",
+    "evolver_tui.adapters.nats.queue": "nats aiohttp",
+    "evolver_tui.adapters.nats.settings": "",
     "evolver_tui.adapters.nodes.library": "",
     "evolver_tui.adapters.nodes.runner": "httpx",
     "evolver_tui.adapters.sandbox.box": "",
+    "evolver_tui.adapters.private_servers": "",
+    "evolver_tui.adapters.redis.registry": "redis opentelemetry",  # which redis loads where it is installed
     "evolver_tui.adapters.routines.langgraph": "",
     "evolver_tui.adapters.routines.plugins": "",
     "evolver_tui.adapters.rules.expression": "",
     "evolver_tui.adapters.sample_hub.hub": "websockets",
     "evolver_tui.adapters.signalr.link": "signalrcore websockets",
     "evolver_tui.adapters.signalr.probe": "",
+    "evolver_tui.adapters.progress_client.endpoints": "httpx rich pygments",
+    "evolver_tui.adapters.progress_client.source": "",
+    "evolver_tui.cli.progress.watch": "",
+    "evolver_tui.adapters.checkpoint_files": "",
+    "evolver_tui.adapters.training_files.source": "",
+    "evolver_tui.core.estimate.estimator": "",
+    "evolver_tui.core.estimate.unlike_lines": "",
+    "evolver_tui.engine.training.decision_model": "",
+    "evolver_tui.engine.training.monitor": "",
+    "evolver_tui.engine.training.trainer": "",
+    "evolver_tui.adapters.web.access": "",
+    "evolver_tui.adapters.web.gateway.server": "starlette uvicorn websockets",
+    "evolver_tui.adapters.web.console.server": "starlette uvicorn websockets",
+    "evolver_tui.adapters.web.progress.access": "",
+    # python-socketio loads what it could use of that which is installed.
+    "evolver_tui.adapters.web.progress.server": "starlette uvicorn websockets socketio engineio aiohttp redis "
+    "opentelemetry",
+    "evolver_tui.engine.training.progress_run": "",
+    "evolver_tui.engine.workflow.monitor": "",
     "evolver_tui.tui.app": "textual rich",
+    "evolver_tui.tui.screens.training.screen": "textual rich",
+    "evolver_tui.tui.screens.workflows.screen": "textual rich",
 }
 """What may be loaded once this module is imported."""
 
@@ -111,6 +156,14 @@ def test_the_console_before_its_first_frame_is_textual_and_the_standard_library(
     assert loaded & VENDORS <= {"textual", "rich"}
 
 
+def test_what_the_training_view_needs_is_loaded_when_it_is_opened() -> None:
+    loaded = modules_after("import evolver_tui.cli.console, evolver_tui.tui.app")
+    rooms = ("core.training", "engine.training", "tui.screens.training.panes", "tui.screens.training.screen")
+    drawing = {"evolver_tui.tui.drawing.braille", "evolver_tui.tui.drawing.plot_drawing"}
+    early = {name for name in loaded if name.startswith(tuple(f"evolver_tui.{room}" for room in rooms))}
+    assert not early | (loaded & drawing)
+
+
 def test_asking_for_help_loads_nothing_from_elsewhere() -> None:
     loaded = modules_after(
         "import evolver_tui.cli.main\ntry: evolver_tui.cli.main.main(['--help'])\nexcept SystemExit: pass"
@@ -124,6 +177,16 @@ def test_the_doctor_of_a_healthy_home_loads_nothing_from_elsewhere(tmp_path: Pat
         f"evolver_tui.cli.main.main(['doctor', '--home', {str(tmp_path)!r}])"
     )
     assert not loaded & VENDORS
+
+
+def test_a_training_that_tells_of_itself_loads_the_standard_library_and_what_is_pure() -> None:
+    before = modules_after("")
+    loaded = modules_after("import evolver_tui.track") - before
+    own = {name for name in loaded if name.startswith("evolver_tui.")}
+    assert {name for name in own if not name.startswith(("evolver_tui.track", "evolver_tui.core.training"))} == {
+        "evolver_tui.core"
+    }
+    assert {name.partition(".")[0] for name in loaded - own} - {"evolver_tui"} <= sys.stdlib_module_names
 
 
 LOADED_BY_NAME = {

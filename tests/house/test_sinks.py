@@ -27,6 +27,9 @@ DOORS = {
     ],
     "adapters/listeners/dead_letters.py": ["os.write(descriptor, line)"],  # through safe_json
     "adapters/listeners/signal_file.py": ["os.write(descriptor, line)"],  # through safe_json
+    "adapters/nodes/use_file.py": [  # JSON in ASCII, into the library's file of uses
+        "os.write(file, line if size == 0 or os.pread(file, 1, size - 1) == b'\\n' else b'\\n' + line)"
+    ],
     "adapters/sandbox/canary.py": [  # to the program, from a box
         "sys.stdout.write(json.dumps({'reached': reached, 'broken': broken}))"
     ],
@@ -48,12 +51,25 @@ DOORS = {
         "print(line, file=sys.stderr, flush=True)",  # `tell`: whoever calls it has safe lines
         "print(safe_block(text, limit=len(text)), file=stream)",
     ],
+    "adapters/web/console/terminal.py": ["os.write(self._primary, data)"],  # to a program, what a person types
+    "cli/serve.py": [  # JSON in ASCII
+        "print(json_text({'console_url': f\"{url}/#token={quote(made.token, safe='')}\"}), flush=True)"
+    ],
+    "cli/progress/serve.py": ["print(json_text({'progress_url': url}), flush=True)"],  # JSON in ASCII
+    "cli/workflow/gateway.py": [
+        "print(json_text({'gateway_url': url, 'pod_id': pod_id}), flush=True)"  # JSON in ASCII
+    ],
+    "engine/decision_export/export.py": ["export.put_rows(sys.stdout)"],  # JSON in ASCII
     "engine/export.py": [  # JSON in ASCII, or Markdown whose writer gates every cell
         "writer(records(store, await find_session(store, session_id), secrets), sys.stdout)"
     ],
     "engine/signals.py": [
         "print(safe_text(f'A listener for {signal.name} failed: {show_addresses(repr(error))}'), file=sys.stderr)",
         "print(safe_text(f'The listener {listener} is too slow: {words} dropped for it.'), file=sys.stderr)",
+    ],
+    "track/run_file.py": ["os.write(self.descriptor, data)"],  # JSON in ASCII
+    "track/saying.py": [  # printable ASCII
+        "print(f'evolver-tui: {_printable(sentence)}', file=sys.stderr, flush=True)"
     ],
     "tui/attention.py": ["driver.write(sequence)"],  # the window's title, of a number
     "tui/terminal_driver.py": ["self.write('\\x1b[?1049h\\x1b[?25l\\x1b[?1004h')"],
@@ -65,10 +81,31 @@ TELLING = {
     "replay.py": [  # numbers alone
         "tell(f'{lines} of the log could not be read, the first is line {recording.first_unreadable:,}.')"
     ],
-    "worker.py": [
+    "signal_lines.py": [
         "tell(' '.join(filter(None, (safe_text(word, 500) for word in words))))",
-        "tell('evolver-tui: Its end took too long and was cut off. What it held goes on in another worker.')",
         "tell(json_text(SignalEmittedEvent.from_signal(signal).to_dict()))",
+    ],
+    "serve.py": [
+        "tell('evolver-tui: Its end took too long and was cut off. The consoles end by themselves; "
+        "nothing of them is lost.')",
+        "tell(f'evolver-tui: {safe_text(sentence, 500)}')",
+    ],
+    "train.py": [
+        "tell(f'{when} {safe_text(words, 500)}')",
+        "tell(safe_text(f'evolver-tui: Its end took too long and was cut off. Go on with: {way_on}', 2000))",
+    ],
+    "worker.py": [
+        "tell('evolver-tui: Its end took too long and was cut off. What it held goes on in another worker.')",
+    ],
+    "progress/serve.py": ["tell('evolver-tui: Its end took too long and was cut off. What was acknowledged is kept.')"],
+    "workflow/demo_chain.py": [
+        "tell('evolver-tui: Everything is being ended.')",
+        "tell(f'{self.name}: {safe_text(line, _LONGEST_LINE)}')",
+    ],
+    "workflow/gateway.py": ["tell('evolver-tui: Its end took too long and was cut off.')"],
+    "workflow/serve.py": [
+        "tell('evolver-tui: Its end took too long and was cut off. "
+        "What JetStream handed out goes on in another instance.')"
     ],
 }
 """What is told line by line on standard error: JSON in ASCII, or through the gate."""
@@ -95,20 +132,51 @@ HARMLESS = {
     "question_kinds/review.py": {"subject.draft.node_id"},  # whoever asks for it gates it
     "drawing/selectable.py": {"chosen.text"},  # what is drawn already
     "screens/desk/open_questions.py": {"error.message"},  # an error's sentence, which becomes a notice
-    "screens/desk/receipts.py": {"receipt.task_id"},  # safe since it was given
+    "screens/desk/receipts.py": {"receipt.task_id", "receipt.words"},  # safe since it was given
     "screens/desk/card_presenter.py": {"live.code"},  # CodeDocument gates each line
-    "screens/desk/job_monitor.py": {"self.task_id", "self.error"},  # safe since they were heard
+    "screens/desk/job_monitor.py": {"self.task_id", "self.error", "signal.timestamp"},  # safe since heard; a number
     "screens/desk/actions/jobs.py": {"row.task_name"},  # the body of a ConfirmModal
     "screens/desk/actions/review.py": {"review.draft.node_id"},  # titles of such
+    "screens/desk/batch_words.py": {"symbols.asks", "symbols.review"},
     "screens/desk/panes/card_content.py": {"retry.error", "facts.worker", "row.priority", "saved.node_id"},
     "screens/desk/panes/review_card.py": {"content.title", "self.symbols.rule"},  # made of safe parts; a line
     "screens/desk/actions/box.py": {"box.tier"},  # one of three words
     "screens/desk/panes/status_line.py": {"status.session_id", "status.author", "status.tier"},  # safe since set
     "screens/history/panes/session_table.py": {"record.id", "symbols.asks"},  # looked into; the program's own
-    "screens/desk/panes/queue_row.py": {"symbols.rule"},  # a line
+    "screens/workflows/standing_words.py": {"symbols.asks"},  # the program's own
+    "screens/workflows/panes/answer_content.py": {"symbols.asks"},  # the program's own
+    "screens/workflows/panes/facts_pane.py": {"message.pods"},  # gone through one by one, each made safe
+    "screens/workflows/panes/parked_table.py": {"request.reason"},  # looked into
+    "screens/desk/panes/queue_row.py": {"symbols.rule"},  # the program's own
     "screens/desk/outage_words.py": {"self.when"},  # the program's own words
+    "drawing/diff_view.py": {  # a sign of ours, and a line that is safe since it was compared
+        "each.sign",
+        "each.text",
+        "line.sign",
+        "line.text",
+        "pair.new.text",
+    },
     "drawing/value_tree.py": {"row.name"},  # safe since the row was made
-    "drawing/page.py": {"paragraph.text"},  # an Entry's, which is made of safe parts
+    "drawing/text_page.py": {"paragraph.text"},  # an Entry's, made of safe parts
+    "screens/library/actions.py": {"view.selected.node.node_id"},  # checked wherever it is read
+    "screens/library/keeping.py": {"record.node_id", "row.node.node_id"},  # the same
+    "screens/library/panes/node_pages.py": {  # lines of a value, which is made safe line by line
+        "answer.prompt",
+        "answer.answer",
+        "call.tool",
+        "answer.tool",
+    },
+    "screens/library/screen.py": {"facts.code"},  # CodeDocument gates each line
+    "screens/training/panes/events_pane.py": {"event.model", "event.step"},  # numbers
+    "screens/training/panes/plot_pane.py": {"here.step"},  # a number
+    "screens/training/panes/run_facts.py": {"run.step", "run.model"},  # numbers
+    "screens/training/panes/runs_table.py": {  # looked into
+        "row.source.standing.place",
+        "run.name",
+        "run.header.project",
+        "run.run_id",
+        "run.status",
+    },
 }
 """Facts that the console shows as they are, and why each one may be."""
 

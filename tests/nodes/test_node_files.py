@@ -291,7 +291,7 @@ def test_the_index_that_a_killed_process_left_behind_is_mended(
         left = NodeFiles(library.root.with_name(f"nodes-{point}"), lambda: 0.0)
         match point % 3:
             case 0:
-                operations.list_nodes(left)
+                operations.list_nodes(left, 0.0)
             case 1:
                 left.index()
             case 2:
@@ -506,10 +506,10 @@ def test_a_planted_link_where_a_save_prepares_is_refused(library: NodeFiles, tmp
 
 
 def test_commands_show_what_is_in_the_library(library: NodeFiles) -> None:
-    assert "no node yet" in operations.list_nodes(library).text
+    assert "no node yet" in operations.list_nodes(library, 0.0).text
     save(library, 1)
     save(library, 2)
-    listed = operations.list_nodes(library)
+    listed = operations.list_nodes(library, 0.0)
     assert f"{NODE}  v2" in listed.text
     assert [node["version"] for node in listed.value["nodes"]] == [2]
     shown = operations.show_node(library, NODE)
@@ -519,14 +519,13 @@ def test_commands_show_what_is_in_the_library(library: NodeFiles) -> None:
     (library.root / NODE / "main.py").write_text("mine")
     assert operations.show_node(library, NODE).value["changed"] is True
     assert "'version': 1" in operations.diff_nodes(library, NODE, "1", "2").text
-    assert operations.rollback_node(library, NODE, "v1", "ada").value["version"] == 3
     with pytest.raises(UsageError, match="is no version"):
-        operations.rollback_node(library, NODE, "latest", "ada")
+        operations.diff_nodes(library, NODE, "latest")
 
 
 def test_a_list_says_what_nobody_read_and_what_was_changed(library: NodeFiles) -> None:
     def standing() -> tuple[str, bool, bool]:
-        listed = operations.list_nodes(library)
+        listed = operations.list_nodes(library, 0.0)
         (value,) = listed.value["nodes"]
         columns = re.split(" {2,}", listed.text.splitlines()[1])
         return columns[2], value["reviewed"], value["changed"]
@@ -546,7 +545,7 @@ def test_a_list_says_what_nobody_read_and_what_was_changed(library: NodeFiles) -
 def test_a_title_with_escape_sequences_is_listed_without_them(library: NodeFiles) -> None:
     draft = NodeDraft("evil", "\x1b]52;c;ZXZpbA==\x07title", code_of(1), (), "simple", "x")
     library.save(draft, check_draft(draft.code, ()), Approval("ada", "2026-11-20T15:45:01Z", "t", "summarize"))
-    for command in (operations.list_nodes(library), operations.show_node(library, "evil")):
+    for command in (operations.list_nodes(library, 0.0), operations.show_node(library, "evil")):
         assert "\x1b" not in command.text
         assert "title" in command.text
 

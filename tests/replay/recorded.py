@@ -8,6 +8,7 @@ from typing import Any
 
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.job import JobDetail, QueueCounts, QueueRow
+from evolver_tui.core.journal import ASIDE
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
 from evolver_tui.core.signal import Signal
 from evolver_tui.engine.replay.recording import Recording, read_recording
@@ -73,7 +74,8 @@ class Desk:
             detail = await store.job(row.job)
             assert detail is not None
             desk.details[row.job] = detail
-            desk.journals[row.job] = await store.journal(row.job)
+            journal = await store.journal(row.job)
+            desk.journals[row.job] = {name: value for name, value in journal.items() if not name.startswith(ASIDE)}
             desk.questions[row.job] = await store.open_question_of(row.job)
         return desk
 
@@ -84,13 +86,28 @@ async def decide(session: Session, watch: Watch, task_id: str, kind: DecisionKin
     await session.inbox.decide(question.id, approval(subject) if kind is DecisionKind.APPROVE else Decision(kind))
 
 
+async def undo(session: Session, task_id: str) -> None:
+    """Take back what was decided last about a task."""
+    made = await session.inbox.last_decision_about((await row_of(session, task_id)).job)
+    assert made is not None
+    await session.inbox.undo(made)
+
+
+async def send_back_and_think_again(session: Session, watch: Watch, task_id: str) -> None:
+    """Have another draft written for a task, then the first one back."""
+    question = await open_question(session, task_id)
+    await session.inbox.decide(question.id, Decision(DecisionKind.REJECT, reason="Shorter."))
+    await watch.until("review.requested", 2, task_id=task_id)
+    await undo(session, task_id)
+
+
 async def signals_told(store: ReadStore, session_id: str) -> list[Signal]:
     """A session's log, as the database has it."""
     return [stored.signal for stored in await store.signals(session_id, limit=10_000)]
 
 
 async def eventful_session(folder: Path) -> tuple[Desk, Path]:
-    """A session with approvals, rejects, a question, a cancel, restores and rules; how it stood, and its log."""
+    """A session with decisions of each kind, some taken back, and rules; how it stood, and its log."""
     place = workspace_in(folder)
     place.paths.rules_file.parent.mkdir(parents=True)
     place.paths.rules_file.write_text(RULES)
@@ -101,6 +118,9 @@ async def eventful_session(folder: Path) -> tuple[Desk, Path]:
         await decide(session, watch, "task-2", DecisionKind.REJECT)
         await watch.until("task.completed", task_id="task-2")
         await session.inbox.restore((await row_of(session, "task-2")).job)
+        await undo(session, "task-1")
+        await decide(session, watch, "task-2", DecisionKind.APPROVE)
+        await watch.until("task.completed", 2, task_id="task-2")
         await watch.until("question.asked", task_id="task-4")
         question = await open_question(session, "task-4")
         await review_of(session, watch, "task-3")
@@ -109,6 +129,9 @@ async def eventful_session(folder: Path) -> tuple[Desk, Path]:
         await review_of(session, watch, "task-6")
         await session.inbox.cancel((await row_of(session, "task-6")).job)
         await session.inbox.restore((await row_of(session, "task-6")).job)
+        await session.inbox.cancel((await row_of(session, "task-6")).job)
+        await undo(session, "task-6")
+        await send_back_and_think_again(session, watch, "task-6")
         await session.inbox.answer(question.id, Answer(AnswerAction.DECLINE))
         await watch.until("task.completed", task_id="task-4")
         await session.rules.settled()

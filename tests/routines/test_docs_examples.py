@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from tests.support.hubs import free_port
 from tests.support.processes import PATIENCE_SECONDS, REPOSITORY, environment
 from tests.support.terminal import ESCAPE, WIDE, Terminal, look
+from tests.support.workflow_process import pods, servers, text_of
 
 PAGE = (REPOSITORY / "docs" / "routines.md").read_text()
 EXAMPLES = sorted((REPOSITORY / "docs" / "examples").glob("*.py"))
@@ -27,7 +29,7 @@ def printed(mark: str) -> str:
 
 
 def test_page_prints_every_example_as_it_is() -> None:
-    assert len(EXAMPLES) == 2
+    assert len(EXAMPLES) == 3
     for file in EXAMPLES:
         assert printed(f"docs/examples/{file.name}") == file.read_text()
 
@@ -118,3 +120,33 @@ def test_page_can_be_followed_from_an_empty_folder(reader: Reader) -> None:
         terminal.wait_for("■ letter-1")
     sent = reader.folder / "sent" / "letter-1.txt"
     assert sent.read_text() == "Thank you for your letter: Where is my parcel?\n"
+
+
+@pytest.mark.anyio
+async def test_chats_on_the_page_can_be_followed(reader: Reader) -> None:
+    reader.save("docs/examples/kitchen.py", "kitchen.py")
+    with servers() as (nats_server, redis_server):
+        reader.environ |= {
+            "NATS_URL": nats_server.url, "REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(redis_server.port),
+        }  # fmt: skip
+        async with pods(nats_server, redis_server) as chat:
+            command = reader.line("serve")
+            command[2] = command[2].replace("evolver-tui workflow", "exec evolver-tui workflow")
+            serving = await asyncio.create_subprocess_exec(
+                *command, cwd=reader.folder, env=reader.environ, stderr=asyncio.subprocess.PIPE
+            )
+            try:
+                assert serving.stderr is not None
+                while b"workflow.serving" not in (line := await serving.stderr.readline()):
+                    assert line, "the instance ended"
+                await chat.ask("table-7", "m1", "Pancakes.")
+                await chat.until(lambda: any(chunk["chunk_type"] == "system" for chunk in chat.broadcast))
+                reader.environ["EVOLVER_HOME"] = str(reader.folder)
+                await asyncio.to_thread(reader.run, "answer to the chat")
+                chunks = await chat.answer("m1", "")
+            finally:
+                serving.kill()
+                await serving.communicate()
+    assert text_of(chunks) == (
+        "You would like: Pancakes. Let me ask the kitchen.\n\nThe kitchen will do that. With pleasure."
+    )

@@ -9,7 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,19 +24,29 @@ from evolver_tui.adapters.nodes.library import NodeFiles
 from evolver_tui.adapters.routines.plugins import PlugIn
 from evolver_tui.adapters.signalr.link import SignalRLink
 from evolver_tui.adapters.system_clock import SystemClock
+from evolver_tui.adapters.web.gateway.server import GatewayServer
+from evolver_tui.adapters.web.progress.server import ProgressServer
 from evolver_tui.cli.console import ConsoleOptions, _console_settings, actions
+from evolver_tui.cli.doctor.money import prices
 from evolver_tui.core.address import Address
-from evolver_tui.core.errors import BackendError
+from evolver_tui.core.errors import BackendError, BadChatRequest, EvolverError
 from evolver_tui.core.signal import Signal
 from evolver_tui.core.signal_name import SignalName
 from evolver_tui.core.task import Task
+from evolver_tui.core.workflow.chat_request import request_from
 from evolver_tui.engine.author.prompt import author_prompt
+from evolver_tui.engine.durable.lanes import Lane
 from evolver_tui.engine.durable.worker import Worker
 from evolver_tui.engine.listeners import NamedListener
 from evolver_tui.engine.session import Session
+from evolver_tui.engine.signals import SignalBus, SignalRegistry
+from evolver_tui.engine.workflow.answers import Answers
+from evolver_tui.engine.workflow.service import WorkflowService
+from evolver_tui.settings.backend_config import BackendConfig
 from evolver_tui.settings.config import Config, show_config
 from evolver_tui.settings.keymap import read_keymap
 from evolver_tui.settings.listener_config import KINDS
+from evolver_tui.settings.money_config import PriceConfig
 from evolver_tui.settings.themes import known_themes
 from evolver_tui.settings.workspace import Workspace, find_workspace
 from evolver_tui.tui.actions import key_bindings, with_own_keys
@@ -45,10 +55,21 @@ from evolver_tui.tui.attention import attend
 from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.tui.views import ACTIONS, VIEWS, keymap_of
 from evolver_tui.wiring import known_routines, known_tools, make_backend, make_runner, make_session
+from evolver_tui.wiring.gateway import make_gateway, make_gateway_server
+from evolver_tui.wiring.progress import make_progress_server
+from evolver_tui.wiring.training import make_progress_source, make_training_monitor
+from evolver_tui.wiring.workflow import (
+    make_broker,
+    make_model_answerer,
+    make_queue,
+    make_registry,
+    make_service,
+)
 from tests.support.boxes import SANDBOX
+from tests.support.chat_streams import openai_call
 from tests.support.links import Recorder
 from tests.support.processes import node_answer
-from tests.support.provider_server import ProviderServer, openai_answer
+from tests.support.provider_server import SSE_HEAD, ProviderServer, openai_answer, openai_events
 from tests.support.sessions import running, send
 from tests.support.webhook_receiver import SECRET, Delivery, Receiver
 
@@ -96,6 +117,18 @@ class Place:
 
 
 Look = Callable[[Place], Any]
+
+
+def service(place: Place) -> WorkflowService:
+    """What answers chats, not opened."""
+    return make_service(place.workspace, place.session)
+
+
+def answers(place: Place) -> Answers:
+    """How it answers."""
+    handler = service(place)._parts.handler
+    assert isinstance(handler, Answers)
+    return handler
 
 
 async def asked(place: Place) -> Any:
@@ -159,6 +192,16 @@ async def cost(place: Place) -> Any:
         await send(session, TASK.raw)
         told = (await watch.until(SignalName.LLM_GENERATION_COMPLETE)).payload
     return told.get("cost"), told.get("currency")
+
+
+def what_prices_are(place: Place) -> list[str]:
+    """What the doctor says of them."""
+    return [line.message for line in prices(place.workspace)]
+
+
+def bounded(name: str) -> Look:
+    """What may be spent."""
+    return lambda place: getattr(place.session.budget._limits, name)
 
 
 def limit(name: str) -> Look:
@@ -277,9 +320,108 @@ def tool_limit(name: str) -> Look:
     return look
 
 
+async def chat(place: Place, **context: Any) -> Any:
+    """How a model answers a chat: what is called, why there is no answer, or how it ends."""
+    model = BackendConfig(kind="openai", model="coder", base_url=Address(f"{place.provider.url}/v1"))
+    workspace = place.workspace._replace(config=replace(place.workspace.config, backend=model))
+    bus = SignalBus("test", lambda: 0.0, lambda signals: None, SignalRegistry())
+    answerer = make_model_answerer(workspace, bus, SANDBOX, SystemClock())
+    message = {"session_id": "s", "message_id": "m", "user_id": "u", "message": "Hi", "context": context}
+    request = request_from(message)
+    place.provider.then(
+        [SSE_HEAD, openai_call("weather", {})], [SSE_HEAD, openai_events("One ", "two ", "three", finish="length")]
+    )
+    try:
+        answerer.check(request)
+        return [piece async for piece in answerer.answer(request, ())]
+    except EvolverError as error:
+        return type(error)
+    finally:
+        place.provider._turns.clear()
+        await answerer.close()
+
+
+def nats(field: str) -> Look:
+    """What NATS is asked for; a secret is looked up."""
+
+    def look(place: Place) -> Any:
+        value = getattr(make_broker(place.workspace, "test").settings, field)
+        return value() if callable(value) else value
+
+    return look
+
+
+def redis(field: str) -> Look:
+    """What Redis is asked for; a secret is looked up."""
+
+    def look(place: Place) -> Any:
+        value = getattr(make_registry(place.workspace)._settings, field)
+        return value() if callable(value) else value
+
+    return look
+
+
+def name_of(look: Look) -> Look:
+    """The name of the file that is found."""
+    return lambda place: Path(look(place)).name
+
+
+def request_queue(place: Place) -> Any:
+    """Where requests come from."""
+    return make_queue(place.workspace, make_broker(place.workspace, "test"))
+
+
+async def may_ask_for_another_model(place: Place) -> bool:
+    return await chat(place, model="writer") is not BadChatRequest
+
+
+async def offered_tools(place: Place) -> list[str]:
+    """What a chat's model may call."""
+    before = len(place.provider.requests)
+    await chat(place)
+    return [tool["function"]["name"] for tool in place.provider.requests[before].json.get("tools", [])]
+
+
+async def most_tokens_of_a_chat(place: Place) -> int:
+    before = len(place.provider.requests)
+    await chat(place)
+    return cast(int, place.provider.requests[before].json["max_tokens"])
+
+
+def gateway(place: Place) -> GatewayServer:
+    """What serves chats over HTTP, not started."""
+    return make_gateway_server(place.workspace, make_gateway(place.workspace), None, None, lambda _: None)
+
+
+def watched_places(place: Place) -> list[str]:
+    """Where training runs are looked for."""
+    return [Path(source.standing.place).name for source in make_training_monitor(place.workspace).sources]
+
+
+def progress_token(place: Place) -> str | None:
+    """What is shown to a progress server."""
+    return make_progress_source(place.workspace, "http://127.0.0.1:1")._find_token()
+
+
+def progress_server(place: Place) -> ProgressServer:
+    """What serves training runs, not started."""
+    front = make_progress_server(place.workspace).front
+    assert isinstance(front, ProgressServer)
+    return front
+
+
+def updates_per_second(place: Place) -> float:
+    return make_progress_server(place.workspace).hub.limits.updates_per_second
+
+
 def max_takeovers(place: Place) -> int:
     (worker,) = [each for each in place.session.workers._workers if isinstance(each, Worker)]
     return worker._max_takeovers
+
+
+def most_answered(place: Place) -> int:
+    (worker,) = [each for each in place.session.workers._workers if isinstance(each, Worker)]
+    return worker._lanes._most[Lane.ANSWERED]
 
 
 async def database_file(place: Place) -> list[str]:
@@ -355,6 +497,8 @@ class Effect:
     seen: object
     beside: str = ""
     """What else its section holds, with and without the value."""
+    backend: str = ""
+    """What the section on the backend holds, where that is another."""
 
 
 ASKING = 'kind = "openai"\nmodel = "coder"\nbase_url = "{provider}/v1"\n'
@@ -365,6 +509,7 @@ AWAY = 'kind = "webhook"\nurl = "https://hooks.example/away"\n'
 NOTICED = 'kind = "notice"\n'
 NOTIFIED = 'kind = "apprise"\nurls_env = "URLS"\n'
 TRACED = 'kind = "otel"\n'
+PRICED = "entered = 2026-11-29\n"
 OF_A_KIND = {"webhook": AWAY, "notice": NOTICED, "apprise": NOTIFIED, "otel": TRACED}
 
 EFFECTS = {
@@ -375,6 +520,9 @@ EFFECTS = {
     "hub.redirect_hosts": Effect('["other.example"]', hub("redirect_hosts"), ("other.example",)),
     "hub.ping_seconds": Effect("7.5", hub("ping_interval"), 7.5),
     "hub.timeout_seconds": Effect("77", hub("server_timeout"), 77.0),
+    "training.runs": Effect('"/somewhere/my-runs"', watched_places, ["my-runs"]),
+    "training.watch": Effect('["/somewhere/others"]', watched_places, ["training", "others"]),
+    "training.token_env": Effect('"MY_TOKEN"', progress_token, "my token"),
     "backend.kind": Effect('"openai"', backend_label, "openai/coder", 'model = "coder"\n'),
     "backend.base_url": Effect('"https://models.example/v2"', base_url, "https://models.example/v2", UNASKED),
     "backend.model": Effect('"writer"', body("model"), "writer", ASKING),
@@ -388,6 +536,18 @@ EFFECTS = {
     "backend.price_per_million_input": Effect("2000", cost, (0.022, "USD"), ASKING),
     "backend.price_per_million_output": Effect("1000", cost, (0.007, "USD"), ASKING),
     "backend.currency": Effect('"EUR"', cost, (0.011, "EUR"), ASKING + "price_per_million_input = 1000\n"),
+    "prices.coder.per_million_input": Effect("2000", cost, (0.022, "USD"), PRICED, ASKING),
+    "prices.coder.per_million_output": Effect("1000", cost, (0.007, "USD"), PRICED, ASKING),
+    "prices.coder.currency": Effect('"EUR"', cost, (0.011, "EUR"), f"{PRICED}per_million_input = 1000\n", ASKING),
+    "prices.coder.entered": Effect(
+        "2026-11-29", what_prices_are, ["coder: a million tokens cost 1 read, 0 written, in USD; entered 2026-11-29."],
+        "per_million_input = 1\nentered = 2025-01-31\n",
+    ),
+    "budget.per_day": Effect("5", bounded("per_day"), 5.0),
+    "budget.per_session": Effect("5", bounded("per_session"), 5.0),
+    "budget.tokens_per_day": Effect("500", bounded("tokens_per_day"), 500),
+    "budget.tokens_per_session": Effect("500", bounded("tokens_per_session"), 500),
+    "budget.warn_at": Effect("0.5", bounded("warn_at"), 0.5),
     "author.max_rejects": Effect("7", author("rejects"), 7),
     "author.write_attempts": Effect("9", author("writes"), 9),
     "author.max_repairs": Effect("5", author("repairs"), 5),
@@ -395,6 +555,7 @@ EFFECTS = {
     "conversation.generation_seconds": Effect("7.5", limit("generation"), 7.5),
     "conversation.answer_seconds": Effect("0", limit("answer"), 0.0),
     "worker.max_takeovers": Effect("11", max_takeovers, 11),
+    "worker.answered": Effect("2", most_answered, 2),
     "sandbox.seconds": Effect("7.5", run_limit("seconds"), 7.5),
     "sandbox.cpu_seconds": Effect("7", run_limit("cpu_seconds"), 7),
     "sandbox.memory_mb": Effect("100", run_limit("memory_mb"), 100),
@@ -406,10 +567,52 @@ EFFECTS = {
     "sandbox.output_bytes": Effect("2048", run_limit("output_bytes"), 2048),
     "sandbox.tool_calls": Effect("7", tool_limit("calls"), 7),
     "sandbox.tool_bytes": Effect("7", tool_limit("all_bytes"), 7),
+    "workflow.concurrency": Effect("3", lambda place: service(place)._parts.concurrency, 3),
+    "workflow.answer_seconds": Effect("7.5", lambda place: answers(place)._seconds, 7.5),
+    "workflow.history_messages": Effect("7", lambda place: answers(place)._conversations.messages, 7),
+    "workflow.history_characters": Effect("77", lambda place: answers(place)._conversations.characters, 77),
+    "training.host": Effect('"127.0.0.2"', lambda place: progress_server(place).access.host, "127.0.0.2"),
+    "training.port": Effect("7", lambda place: progress_server(place).port, 7),
+    "training.origins": Effect('["http://a.b"]', lambda place: progress_server(place).access.origins, ("http://a.b",)),
+    "training.updates_per_second": Effect("2.5", updates_per_second, 2.5),
+    "workflow.gateway_host": Effect('"127.0.0.2"', lambda place: gateway(place).access.host, "127.0.0.2"),
+    "workflow.gateway_port": Effect("7", lambda place: gateway(place).port, 7),
+    "workflow.gateway_token_env": Effect('"MY_TOKEN"', lambda place: gateway(place).access.token, "my token"),
+    "workflow.gateway_origins": Effect('["http://a.b"]', lambda place: gateway(place).access.origins, ("http://a.b",)),
+    "workflow.pod_id": Effect('"pod-7"', lambda place: make_gateway(place.workspace).pod_id, "pod-7"),
+    "workflow.nats_url": Effect(
+        '"nats://broker.example:4223"', nats("servers"), (Address("nats://broker.example:4223"),)
+    ),
+    "workflow.nats_user": Effect('"chat"', nats("user"), "chat"),
+    "workflow.nats_password_env": Effect('"MY_TOKEN"', nats("password"), "my token"),
+    "workflow.nats_token_env": Effect('"MY_TOKEN"', nats("token"), "my token"),
+    "workflow.nats_credentials": Effect('"{home}/chat.creds"', name_of(nats("credentials")), "chat.creds"),
+    "workflow.nats_nkey": Effect('"{home}/chat.nk"', name_of(nats("nkey")), "chat.nk"),
+    "workflow.nats_ca": Effect('"{home}/ca.pem"', name_of(nats("ca")), "ca.pem"),
+    "workflow.nats_certificate": Effect('"{home}/own.pem"', name_of(nats("certificate")), "own.pem"),
+    "workflow.nats_key": Effect('"{home}/key.pem"', name_of(nats("key")), "key.pem"),
+    "workflow.redis_host": Effect('"registry.example"', redis("host"), "registry.example"),
+    "workflow.redis_port": Effect("6380", redis("port"), 6380),
+    "workflow.redis_user": Effect('"chat"', redis("user"), "chat"),
+    "workflow.redis_password_env": Effect('"MY_TOKEN"', redis("password"), "my token"),
+    "workflow.redis_database": Effect("7", redis("database"), 7),
+    "workflow.redis_tls": Effect("true", redis("tls"), True),
+    "workflow.redis_ca": Effect('"{home}/ca.pem"', name_of(redis("ca")), "ca.pem"),
+    "workflow.durable": Effect("true", lambda place: request_queue(place).is_durable, True),
+    "workflow.ack_seconds": Effect("7.5", lambda place: request_queue(place)._ack_seconds, 7.5, "durable = true\n"),
+    "workflow.max_attempts": Effect("7", lambda place: service(place)._parts.max_attempts, 7),
+    "workflow.models": Effect('["writer"]', may_ask_for_another_model, True),
+    "workflow.tools": Effect('["llm"]', offered_tools, ["llm"]),
+    "workflow.tool_rounds": Effect("0", offered_tools, []),
+    "workflow.answer_tokens": Effect("77", most_tokens_of_a_chat, 77),
     "desk.theme": Effect('"paper"', lambda place: place.app.theme, "paper"),
     "desk.ascii": Effect("true", lambda place: place.app.desk.has_class("-plain"), True),
     "desk.title": Effect("false", attention, {"bell"}),
     "desk.bell": Effect("false", attention, {"title"}),
+    "desk.go_on": Effect("false", lambda place: place.app.desk.context.settings.goes_on, False),
+    "desk.open_next_question": Effect(
+        "false", lambda place: place.app.desk.context.settings.opens_next_question, False
+    ),
     "desk.reviewer": Effect('"Grace"', lambda place: place.session._parts.person, "Grace"),
     "desk.editor": Effect('"sh -e"', editor, ("sh", "-e")),
     "library.nodes": Effect('"{home}/elsewhere"', library, "elsewhere"),
@@ -481,7 +684,7 @@ async def test_setting_has_an_effect(
     monkeypatch.setenv("TERM", "xterm-256color")
     effect = EFFECTS[setting]
     section, _, key = setting.rpartition(".")
-    routine = '[routines]\nmine = "mine:work"\n'
+    routine = '[routines]\nmine = "mine:work"\n' + (f"[backend]\n{effect.backend}" if effect.backend else "")
     beside = "".join(line for line in effect.beside.splitlines(True) if not line.startswith(f"{key} "))
     without = place_of(tmp_path / "without", provider, f"{routine}[{section}]\n{effect.beside}")
     with_it = place_of(tmp_path / "with", provider, f"{routine}[{section}]\n{beside}{key} = {effect.value}\n")
@@ -527,8 +730,10 @@ async def test_every_theme_can_be_worn(tmp_path: Path, provider: ProviderServer)
 
 def test_every_setting_that_is_shown_stands_in_the_table() -> None:
     one_of_each = {name: kind() for name, kind in KINDS.items()}
-    printed = show_config(Config(listeners=one_of_each), actions=key_bindings(ACTIONS))
+    config = Config(listeners=one_of_each, prices={"coder": PriceConfig()})
+    printed = show_config(config, actions=key_bindings(ACTIONS))
     tables = tomllib.loads(printed)
+    tables |= {f"prices.{model}": keys for model, keys in tables.pop("prices").items()}
     listeners = tables.pop("listeners")
     assert {name: table.pop("kind") for name, table in listeners.items()} == {name: name for name in KINDS}
     tables |= {f"listeners.{name}": keys for name, keys in listeners.items()}

@@ -356,7 +356,7 @@ def test_show_explains_every_setting_and_marks_the_defaults(tmp_path: Path) -> N
 
 def test_example_is_a_config_of_defaults(paths: Paths) -> None:
     assert load_config(write(paths, show_config(Config()))) == Config()
-    assert set(tomllib.loads(show_config(Config()))) == {*SECTIONS, "listeners", "routines", "keys"}
+    assert set(tomllib.loads(show_config(Config()))) == {*SECTIONS, "prices", "listeners", "routines", "keys"}
 
 
 # --- the person ----------------------------------------------------------------------------------------------------

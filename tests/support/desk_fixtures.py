@@ -145,7 +145,7 @@ class Console:
 
     async def look_at_draft(self, seconds: float = A_LOOK) -> None:
         """Wait until enough of the draft on the card is drawn, and look at it; one that came by itself takes longer."""
-        await self.until(lambda: self.desk.card._seconds_drawn >= 0, "A draft")
+        await self.until(lambda: self.desk.card.guard.seconds_drawn >= 0, "A draft")
         self.clock.seconds += seconds
 
     async def receive(self, *tasks: dict[str, Any]) -> None:

@@ -9,7 +9,8 @@ import codecs
 import dataclasses
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 from rich.segment import Segment
@@ -23,7 +24,7 @@ from evolver_tui.core.question import Question, QuestionKind
 from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.task import Task
-from evolver_tui.engine.author.author import Author
+from evolver_tui.engine.author.author import Author, LiveDraft
 from evolver_tui.engine.durable.routine import Result, Run
 from evolver_tui.engine.session import Session
 from evolver_tui.settings.workspace import Workspace
@@ -286,7 +287,7 @@ def task_of(words: str, does: str, **more: Any) -> dict[str, Any]:
 class Repeat:
     """The routine where an author is expected: it never writes before one's eyes."""
 
-    live = None
+    live: Mapping[int, LiveDraft] = MappingProxyType({})
 
     async def __call__(self, run: Run, task: Task) -> Result:
         return await repeat(run, task)

@@ -60,7 +60,10 @@ class Request:
 
 
 class ProviderServer:
-    """The server; `connections` counts how often somebody connected, `left` is set once a client left a hang."""
+    """The server; `connections` counts how often somebody connected.
+
+    `hanging` is set once a hang began, `left` once a client left it.
+    """
 
     def __init__(self, *turns: Sequence[Step]) -> None:
         self._turns = list(turns)
@@ -68,6 +71,7 @@ class ProviderServer:
         self._writers: set[asyncio.StreamWriter] = set()
         self.requests: list[Request] = []
         self.connections = 0
+        self.hanging = asyncio.Event()
         self.left = asyncio.Event()
         self.port = 0
 
@@ -140,6 +144,7 @@ class ProviderServer:
                     await writer.drain()
                     await asyncio.sleep(every)
             case "hang":
+                self.hanging.set()
                 with suppress(ConnectionError):
                     await reader.read(1)
                 self.left.set()

@@ -1,6 +1,7 @@
 """Processes that save a node and are killed, or run out of disk, on the way. Run by test_node_files.
 
 python -m tests.support.saving_process kill ROOT VERSIONS [ID]  copies of a library, one killed at each point of a save
+python -m tests.support.saving_process withdraw ROOT VERSION    the same of taking back the approval of a version
 python -m tests.support.saving_process full ROOT BYTES          a save where no file may grow beyond BYTES
 """
 
@@ -11,14 +12,14 @@ import resource
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from evolver_tui.adapters.nodes.library import NodeFiles
 from evolver_tui.core.errors import NodeError
-from evolver_tui.core.node import NodeDraft, NodeRecord
+from evolver_tui.core.node import NodeDraft, NodeRecord, sha256_of
 from evolver_tui.core.node_run import NodeRun
-from evolver_tui.engine.author.library import Approval
+from evolver_tui.engine.author.library import Approval, Approved
 from evolver_tui.engine.checks.checks import check_draft
 from tests.support.runs import a_run
 
@@ -37,16 +38,27 @@ def runs_of(version: int) -> list[NodeRun]:
 
 
 def save(
-    library: NodeFiles, version: int, node_id: str = NODE, code: str | None = None, runs: Sequence[NodeRun] = ()
+    library: NodeFiles,
+    version: int,
+    node_id: str = NODE,
+    code: str | None = None,
+    runs: Sequence[NodeRun] = (),
+    approval_id: str = "",
 ) -> NodeRecord:
     """Approve a version, for a task of its own."""
     draft = NodeDraft(node_id, "Summarize blog post", code_of(version) if code is None else code, (), "simple", "test")
-    approval = Approval("ada", f"2026-11-20T15:45:0{version % 10}.000Z", f"task-{version}", "summarize")
+    at = f"2026-11-20T15:45:0{version % 10}.000Z"
+    approval = Approval("ada", at, f"task-{version}", "summarize", id=approval_id)
     return library.save(draft, check_draft(draft.code, ()), approval, runs)
 
 
-def kill_everywhere(root: Path, versions: int, node_id: str = NODE) -> int:
-    """Save into copies of `root` and kill the n-th at its n-th touch of the disk; returns how many were killed."""
+def approved(version: int, approval_id: str = "") -> Approved:
+    """The approval of a version."""
+    return Approved(approval_id, sha256_of(code_of(version)), f"task-{version}")
+
+
+def kill_everywhere(root: Path, act: Callable[[NodeFiles], object]) -> int:
+    """Act on copies of `root` and kill the n-th at its n-th touch of the disk; returns how many were killed."""
     point = 0
     while True:
         point += 1
@@ -55,7 +67,7 @@ def kill_everywhere(root: Path, versions: int, node_id: str = NODE) -> int:
         child = os.fork()
         if child == 0:
             _die_at(point)
-            save(NodeFiles(copy, lambda: 0.0), versions, node_id, runs=runs_of(versions))
+            act(NodeFiles(copy, lambda: 0.0))
             os._exit(0)
         status = os.waitpid(child, 0)[1]
         if os.WIFEXITED(status):
@@ -88,6 +100,10 @@ def save_on_a_full_disk(root: Path, most: int) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "kill":
-        print(kill_everywhere(Path(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:]))
+        versions, node_id = int(sys.argv[3]), sys.argv[4] if len(sys.argv) > 4 else NODE
+        print(kill_everywhere(Path(sys.argv[2]), lambda lib: save(lib, versions, node_id, runs=runs_of(versions))))
+    elif sys.argv[1] == "withdraw":
+        version = int(sys.argv[3])
+        print(kill_everywhere(Path(sys.argv[2]), lambda lib: lib.withdraw(NODE, approved(version, "second"), "ada")))
     else:
         save_on_a_full_disk(Path(sys.argv[2]), int(sys.argv[3]))

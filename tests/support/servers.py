@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from glob import glob
 from itertools import count
 from pathlib import Path
@@ -24,7 +25,25 @@ import pytest
 PATIENCE_SECONDS: Final = 60.0
 """Only a hang takes so long."""
 
-TABLES: Final = ("journal", "question", "job", "session", "signal", "tally")
+TABLES: Final = (
+    "decision",
+    "spending",
+    "journal",
+    "question",
+    "job",
+    "session",
+    "signal",
+    "tally",
+    "chat_turn",
+    "resent_task",
+    "answer_rule",
+    "learned",
+    "training_session",
+    "training_point",
+    "resent_task",
+    "answer_rule",
+    "learned",
+)
 """All that hold data, those first that refer to others."""
 
 _PLACES: Final = (
@@ -65,6 +84,14 @@ def _somebody() -> Mapping[str, Any]:
             continue
         return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     pytest.skip("PostgreSQL's server does not run as root, and there is neither a user postgres nor nobody")
+
+
+def _children(process: int) -> list[int]:
+    try:
+        listed = Path(f"/proc/{process}/task/{process}/children").read_text()
+    except OSError:  # a system that does not tell
+        return []
+    return [int(child) for child in listed.split()]
 
 
 class PostgreSQLServer:
@@ -137,9 +164,27 @@ class PostgreSQLServer:
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
+            children = _children(self._process.pid)
             self._process.send_signal(number)
             self._process.wait(PATIENCE_SECONDS)
             self._process = None
+            if number is signal.SIGKILL:
+                for child in children:
+                    with suppress(ProcessLookupError):
+                        os.kill(child, number)
+            self._wait_until_refused()
+
+    def _wait_until_refused(self) -> None:
+        """A child that has just been forked holds the port for a moment longer than the server does."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except ConnectionError:
+                return
+            if time.monotonic() > deadline:
+                pytest.fail("PostgreSQL has ended and its port takes connections all the same")
+            time.sleep(0.02)
 
     def close(self) -> None:
         """End it at once and leave nothing behind."""
@@ -179,7 +224,7 @@ class PostgreSQLServer:
         self.execute("; ".join(["BEGIN", *deletes, *numbers, "COMMIT"]), name)
 
 
-_NUMBERED: Final = {"job": "seq", "question": "id", "signal": "seq"}
+_NUMBERED: Final = {"job": "seq", "question": "id", "signal": "seq", "decision": "id", "answer_rule": "id"}
 
 
 class Cutter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 from evolver_tui.core.job import Outcome, QuestionKind
@@ -13,7 +14,7 @@ from evolver_tui.core.node_run import NodeRun, ToolExchange, Tryout
 from evolver_tui.core.question import Question
 from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.task import Task
-from evolver_tui.engine.author.author import Author
+from evolver_tui.engine.author.author import Author, LiveDraft
 from evolver_tui.engine.durable.routine import Result, Run
 from evolver_tui.engine.session import Session
 from tests.support.drafts import check
@@ -67,7 +68,7 @@ def tried(*runs: NodeRun, code: str = SUMMARIZES, problem: str = "", repairs: in
 class Shows:
     """The routine where an author is expected: it shows these drafts, the task's id says which."""
 
-    live = None
+    live: Mapping[int, LiveDraft] = MappingProxyType({})
 
     def __init__(self, drafts: Mapping[str, ReviewSubject]) -> None:
         self._drafts = drafts

@@ -221,6 +221,10 @@ class Over(Exception):
     """The console was killed."""
 
 
+STAYS = "[desk]\ngo_on = false\nopen_next_question = false\n"
+"""The card stays on the task that is decided about: one looks there how it goes on."""
+
+
 class Person:
     """In front of one console: does by keys what the task needs next, and leaves the other review to the end.
 
@@ -331,7 +335,7 @@ def filled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (home / name).chmod(0o700)
 
     async def fill() -> None:
-        async with running(workspace_in(home, OFTEN_KILLED)) as (session, watch):
+        async with running(workspace_in(home, OFTEN_KILLED + STAYS)) as (session, watch):
             await send(session, SUMMARIZE)
             await watch.until("review.requested")
 

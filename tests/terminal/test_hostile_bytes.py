@@ -9,19 +9,26 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import http.client
 import json
+import re
 import signal
+import socket
 import sqlite3
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import nats
 import pytest
 
 from evolver_tui.cli.parser import make_parser
 from evolver_tui.core.node import CheckReport, Finding, FindingLevel, NodeDraft, Risk
 from evolver_tui.core.signal import Observation
+from evolver_tui.core.training.record import Event, Point, Record, RunHeader, to_line
 from evolver_tui.engine.author.library import Approval
 from evolver_tui.settings.values import toml
 from evolver_tui.settings.workspace import Workspace
@@ -37,6 +44,7 @@ from tests.support.hostile import (
     task_of,
 )
 from tests.support.hubs import Peer, RawHub
+from tests.support.nats_server import NatsServer
 from tests.support.processes import environment
 from tests.support.runs import a_run
 from tests.support.sessions import Watch, running, send, workspace_in
@@ -136,7 +144,10 @@ def test_nothing_that_the_console_shows_steers_its_terminal(place: Workspace, tm
             open_and_close(terminal, key, shows)
         terminal.send("g")
         for _ in range(3 * len(PACKS)):
-            press(terminal, ENTER, "l", "l", "l", ESCAPE, "j")
+            press(terminal, ENTER, "l", "l", "l", ESCAPE)
+            terminal.wait_without("esc later")
+            look()
+            press(terminal, "j")
         terminal.send("2")
         terminal.wait_for("past sessions", "questions and reviews")
         look()
@@ -169,10 +180,61 @@ def test_nothing_that_a_replay_shows_steers_its_terminal(place: Workspace, tmp_p
         open_and_close(terminal, "?", "Keys")
         terminal.send("g")
         for _ in range(3 * len(PACKS) - 1):
-            press(terminal, ENTER, "l", ESCAPE, "j")
+            press(terminal, ENTER, "l", ESCAPE)
+            look()
+            press(terminal, "j")
         assert not terminal.is_over
     assert_console_steers_alone(terminal.raw)
     assert b"Traceback" not in terminal.raw
+
+
+async def chat_with_all(url: str) -> None:
+    """Publish every string in all that a chat's request and chunks may say, each pack in a session of its own."""
+    connection = await nats.connect(url)
+    for number, pack in enumerate(PACKS):
+        session, message = f"s{number}", f"m{number}"
+        ids = {"session_id": session, "message_id": message, "user_id": pack[:200], "correlation_id": pack[:100]}
+        request = {**ids, "message": pack, "context": {"model": pack[:200]}, "correlation_id": "c"}
+        await connection.publish(f"chat.workflow.execute.{session}", json.dumps(request).encode())
+        told = {"event": pack, "arguments": {pack: pack}, "model": pack, "finish_reason": pack, "tokens_used": pack}
+        for chunk_id, kind in enumerate(("content", "system", "error")):
+            chunk = {
+                **ids,
+                "chunk_id": chunk_id,
+                "chunk": pack,
+                "chunk_type": kind,
+                "metadata": told,
+                "timestamp": pack,
+            }
+            end = {"is_final": True, "error": {"code": pack, "message": pack}} if kind == "error" else {}
+            await connection.publish("chat.pod.p\x9bod.response", json.dumps({**chunk, **end}).encode())
+        broadcast = {**ids, "session_id": pack[:200], "message_id": pack[:200], "chunk_id": 0, "chunk": pack}
+        await connection.publish("chat.session.x.broadcast", json.dumps(broadcast).encode())
+    await connection.flush()
+    await connection.close()
+
+
+def test_nothing_that_a_chat_says_steers_the_terminal_of_a_console(tmp_path: Path) -> None:
+    with NatsServer() as server:
+        environ = environment(tmp_path, NATS_URL=server.url, REDIS_PORT="1")
+        with console(tmp_path, environ=environ, size=SIZE) as terminal:
+            terminal.wait_for("Choose a hub")
+            look()
+            terminal.send(ESCAPE)
+            terminal.wait_without("Choose a hub")
+            terminal.send("3")
+            terminal.wait_for("and quiet")
+            asyncio.run(chat_with_all(server.url))
+            terminal.wait_for(f"s{len(PACKS) - 1} ")
+            terminal.send("g")
+            for _ in range(2 * len(PACKS) - 1):
+                press(terminal, "j")
+                press(terminal, ENTER, ESCAPE)
+            terminal.send("\t")
+            press(terminal, "g", "G")
+            assert not terminal.is_over
+        assert_console_steers_alone(terminal.raw)
+        assert b"Traceback" not in terminal.raw
 
 
 # --- commands
@@ -210,22 +272,48 @@ def once(code: str) -> list[list[str]]:
         ["rules", "check", code],
         ["rules", "test", "--session", "latest"],
     ]
+    steered += [["nodes", "list", "--search", ODD_NAME], ["nodes", "list", "--search", "x", "--in", "code"]]
+    steered += [["nodes", "list", "--retired"], ["nodes", "list", "--removed"], ["nodes", "duplicates"]]
+    steered += [["stats"], ["stats", "--by", "person"], ["stats", "--by", ODD_NAME], ["stats", "--format", ODD_NAME]]
+    runs = f"{code}.jsonl"
+    steered += [["progress", "watch", file, "--once"] for file in (code, runs, ODD_NAME)]
+    steered += [["progress", "watch", runs, ODD_NAME, "--once"], ["progress", "watch", f"http://{ODD_NAME}", "--once"]]
     plain = [["jobs", "show", f"job:{job}"] for job in range(1, 3 * len(PACKS) + 1)]
     plain += [["export", "--format", format] for format in ("md", "json", "jsonl")]
     plain += [["jobs", "export", "job:1"], ["jobs", "answer", "job:4", f"{ODD_NAME}=x"], ["jobs", "show", ODD_NAME]]
     plain += [["config", "show"], ["config", "check"], ["config", "path"], ["run", "odd"], ["run", ODD_NAME]]
     plain += [["sessions", "delete", ODD_NAME], ["signals", "redeliver"], ["signals", "redeliver", ODD_NAME]]
+    plain += [["stats", "--format", format, "--days", "7"] for format in ("csv", "json")]
     plain += [["nodes", "reinstate", "odd"], ["nodes", "reinstate", ODD_NAME]]
     plain += [["jobs", "import", code], ["nodes", "rollback", "odd", "1"], ["nodes", "rollback", ODD_NAME, "1"]]
     for job in ("job:2", ODD_NAME):
         plain += [["jobs", "edit", job, code], ["jobs", "approve", job], ["jobs", "respond", job, ODD_NAME]]
     for job in ("job:5", ODD_NAME):
         plain += [["jobs", "reject", job, "--reason", ODD_NAME], ["jobs", "restore", job]]
+    for node in ("odd", ODD_NAME):
+        plain += [["nodes", verb, node] for verb in ("retire", "restore", "remove", "restore", "purge")]
+    for job in ("job:2", "job:5", ODD_NAME):
+        plain += [["jobs", "show", job, "--diff"], ["jobs", "reuse", job], ["jobs", "reuse", job, "--node", ODD_NAME]]
+        plain += [["jobs", "undo", job], ["jobs", "undo", job, "--yes"]]
+        plain += [["jobs", "resent", job, way] for way in ("--take", "--drop")]
     plain += [["jobs", command, job] for command in ("retry", "cancel") for job in ("job:3", ODD_NAME)]
+    plain += [["train"], ["train", "--config", code], ["train", "--resume", ODD_NAME], ["train", "--resume", "--json"]]
+    # What the list shows of strangers stands in tests/workflow/test_parked_command.py: here is no NATS.
+    plain += [["workflow", "parked", "list"], *(["workflow", "parked", verb, ODD_NAME] for verb in ("retry", "drop"))]
     return [*steered, *([*each, "--json"] for each in steered), *plain]
 
 
-LASTING = {"connect", "hub", "worker", "replay"}
+LASTING = {
+    "connect",
+    "hub",
+    "worker",
+    "replay",
+    "workflow serve",
+    "workflow gateway",
+    "workflow demo",
+    "progress serve",
+    "serve",
+}
 """Commands that go on until they are told to end: a test for each."""
 
 
@@ -238,7 +326,7 @@ def test_every_command_is_run_here() -> None:
             for each in group.choices.values():
                 yield from names(each)
 
-    typed = {" ".join(words[:length]) for words in once("x.py") for length in (1, 2)}
+    typed = {" ".join(words[:length]) for words in once("x.py") for length in (1, 2, 3)}
     assert set(names(make_parser())) <= typed | LASTING
 
 
@@ -247,6 +335,10 @@ def test_nothing_that_a_command_writes_steers_its_terminal(place: Workspace, tmp
     code = tmp_path / "\x1b]0;x\x07[@click=app.quit]\u202e.py"
     words = as_kept(PACKS[0])
     code.write_text(f"import {words[:50]!r}\ncall_tool({words!r}, 'x')\n# {as_kept(PACKS[1])}\n")
+    told: list[Record] = [RunHeader(words[:200], words[:200], words[:200], {words: words})]
+    told += [Point(step, 1.0, {as_kept(pack)[:200]: step}) for step, pack in enumerate(PACKS[:100])]
+    told += [Event(as_kept(pack)[:200], 1.0, 5, 0, {words: as_kept(pack)}) for pack in PACKS[:100]]
+    Path(f"{code}.jsonl").write_bytes(b"".join(map(to_line, told)) + words.encode() + b"\n")
     given = json.dumps({as_kept(pack): as_kept(pack) for pack in PACKS})
     commands: list[tuple[list[str], str]] = []
     for each in once(str(code)):
@@ -299,5 +391,52 @@ def test_nothing_that_a_hub_tells_steers_its_terminal(tmp_path: Path) -> None:
         terminal.wait_for("http://")
         terminal.signal(signal.SIGINT)
         terminal.wait()
+    assert_harmless(terminal.raw.decode(), allowed="\r\n")
+    assert b"Traceback" not in terminal.raw
+
+
+def test_nothing_that_a_progress_server_tells_steers_its_terminal(tmp_path: Path) -> None:
+    """Its trainers are strangers."""
+    words = as_kept(PACKS[0])
+    config = {"type": "run", "run": "r1", "name": words, "project": words, "config": {words: words}}
+    records = [config, {"type": words}, {"type": "event", "event": words[:150], "at": 1}, {"type": "end", "at": 2}]
+    command = [sys.executable, "-m", "evolver_tui", "progress", "serve", "--port", "0", "--home", str(tmp_path)]
+    with Terminal(command, tmp_path, environment(tmp_path), SIZE) as terminal:
+        terminal.wait_for("progress_url", "progress.server_opened")
+        found = re.search(r"http://127\.0\.0\.1:(\d+)", terminal.raw.decode())
+        assert found is not None
+        connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=60)
+        for path in ("/api/training/records/r1", f"/api/training/records/{quote(words)}"):
+            connection.request("POST", path, "".join(json.dumps(record) + "\n" for record in records))
+            connection.getresponse().read()
+        connection.close()
+        terminal.wait_for("progress.bad_records", "progress.ended")
+        terminal.signal(signal.SIGTERM)
+        terminal.wait()
+    assert_harmless(terminal.raw.decode(), allowed="\r\n")
+    assert b"Traceback" not in terminal.raw
+
+
+def test_nothing_that_a_gateway_tells_steers_its_terminal(tmp_path: Path) -> None:
+    """Its NATS is a stranger, who refuses it with words of all kinds."""
+    words = as_kept(PACKS[0])
+
+    def refuse(listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.sendall(b'INFO {"server_id":"x","max_payload":1000,"headers":true}\r\n')
+                    connection.sendall(b"-ERR '" + words.replace("\n", " ").encode("utf-8", "replace") + b"'\r\n")
+                    connection.recv(1_000)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=refuse, args=(listener,), daemon=True).start()
+        command = [sys.executable, "-m", "evolver_tui", "workflow", "gateway", "--port", "0", "--home", str(tmp_path)]
+        places = {"NATS_URL": f"nats://127.0.0.1:{listener.getsockname()[1]}", "REDIS_PORT": "1"}
+        with Terminal(command, tmp_path, environment(tmp_path, **places), SIZE) as terminal:
+            terminal.wait_for("gateway_url", "service_away service=redis")
+            terminal.signal(signal.SIGTERM)
+            terminal.wait()
     assert_harmless(terminal.raw.decode(), allowed="\r\n")
     assert b"Traceback" not in terminal.raw

@@ -25,7 +25,7 @@ def test_a_session_is_shown_again_without_a_hub_a_model_or_a_write(tmp_path: Pat
     arguments = [str(log)] if what == "FILE" else [what]
     with replay(tmp_path, *arguments, "--speed", "max") as terminal:
         terminal.wait_for("replay end", "needs you 2", "1 approved")
-        assert "task-2" in terminal.text
+        assert "task-1" in terminal.text
         look()
         terminal.send("0")
         terminal.wait_for("replay held", "nothing here yet")

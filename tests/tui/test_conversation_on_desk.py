@@ -29,7 +29,7 @@ async def test_a_key_stops_what_is_being_written_and_the_task_can_be_retried(tmp
         async with console(tmp_path) as desk:
             assert desk.app.reason_against(STOP) == "Nothing is being written at this moment."
             await send(desk.session, {"id": "one", "taskName": "One", "llmTaskType": "summarize"})
-            await desk.until(lambda: desk.session.live_draft is not None, "a generation")
+            await desk.until(lambda: desk.session.live_drafts, "a generation")
             await desk.decide(STOP.key)
             await desk.until(lambda: not desk.app.reason_against(RETRY), "the failed task")
             (notice,) = [notice for notice in desk.notices if "stopped" in notice and "one failed" in notice]

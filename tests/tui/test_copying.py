@@ -15,8 +15,9 @@ from textual.selection import Selection
 
 from evolver_tui.tui.clipboard import MOST_BYTES
 from evolver_tui.tui.drawing.code_view import CodeDocument
-from evolver_tui.tui.drawing.page import Page, TextPage
+from evolver_tui.tui.drawing.page import Page
 from evolver_tui.tui.drawing.selected_text import selected_text, whole_text
+from evolver_tui.tui.drawing.text_page import TextPage
 from evolver_tui.tui.screens.desk.card import CardContent, MessageIdentity
 from evolver_tui.tui.screens.desk.panes.review_card import ReviewCard
 from evolver_tui.tui.themes import DEFAULT_THEME, choose_theme, register_themes, variable_defaults
@@ -67,7 +68,7 @@ async def test_the_whole_page_is_copied_as_it_was_written(tmp_path: Path, monkey
 async def test_lines_are_selected_by_keys(tmp_path: Path) -> None:
     async with console(tmp_path) as desk:
         code = await review_on_card(desk)
-        await desk.press("v", "j", "j")
+        await desk.press("z", "v", "j", "j")
         assert "3 lines selected: Y copies" in desk.text()
         await desk.press("Y")
         await until_said(desk, "3 lines copied to the terminal's clipboard.")
@@ -111,6 +112,7 @@ async def test_y_is_still_retry_and_copies_nothing(tmp_path: Path) -> None:
 async def test_what_the_mouse_drags_over_is_copied_by_the_key_alone(tmp_path: Path) -> None:
     async with console(tmp_path) as desk:
         code = await review_on_card(desk)
+        await desk.press("z")
         card = desk.desk.card
         start = card._body_start
         left = 1 + card._digits(CodeDocument(code)) + 4  # the frame's padding, then mark and number

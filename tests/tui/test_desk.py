@@ -28,8 +28,8 @@ from evolver_tui.tui.drawing.styles import fit, set_out, width_of, wrap
 from evolver_tui.tui.modals import ConfirmModal, HelpModal, NameModal, QuestionModal, ReasonModal
 from evolver_tui.tui.no_color import WithoutColor
 from evolver_tui.tui.screens.desk.actions.review import APPROVE
+from evolver_tui.tui.screens.desk.draft_guard import SECONDS_UNASKED
 from evolver_tui.tui.screens.desk.panes.queue_window import MARGIN
-from evolver_tui.tui.screens.desk.panes.review_card import SECONDS_UNASKED
 from evolver_tui.tui.screens.desk.panes.signal_feed import SignalFeed
 from evolver_tui.tui.themes import variable_defaults
 from evolver_tui.tui.views import ACTIONS
@@ -173,7 +173,8 @@ async def test_high_risk_is_approved_by_typing_the_name(tmp_path: Path) -> None:
     async with console(tmp_path, editor=lambda: ["cp", str(edited)]) as desk:
         await at_review(desk, SUMMARIZE)
         await desk.decide("e")
-        await desk.until(lambda: "risk high: controls processes" in desk.desk.card.content.subtitle)
+        await desk.until(lambda: "risk high" in desk.desk.card.content.subtitle)
+        await desk.until(lambda: "✗ controls processes" in desk.text())
         await desk.look_at_draft(SECONDS_UNASKED)
         await desk.decide("a")
         await desk.until_open(NameModal)

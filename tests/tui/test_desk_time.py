@@ -20,7 +20,7 @@ from evolver_tui.tui.drawing.formatting import duration, rate
 from evolver_tui.tui.drawing.page import Page
 from evolver_tui.tui.screens.desk.actions.review import APPROVE
 from evolver_tui.tui.screens.desk.card import CardContent, MessageIdentity, QuestionIdentity, ReviewIdentity
-from evolver_tui.tui.screens.desk.panes.review_card import SECONDS_UNASKED
+from evolver_tui.tui.screens.desk.draft_guard import SECONDS_UNASKED
 from tests.support.desk_fixtures import SMALL, Console, HandClock, console
 from tests.support.routine_process import install
 from tests.support.sessions import GENERATE, SUMMARIZE, TRANSLATE, send
@@ -70,7 +70,7 @@ async def still(desk: Console, is_so: Any) -> None:
 
 
 def is_drawn_other_than(desk: Console, sha256: str) -> bool:
-    return desk.desk.card._drawn is not None and desk.desk.card._drawn[0] != sha256
+    return desk.desk.card.guard._drawn_since is not None and desk.desk.card.guard._sha256 != sha256
 
 
 async def approve_first(desk: Console) -> None:
@@ -158,6 +158,17 @@ async def test_a_draft_that_came_by_itself_is_decided_about_once_it_was_touched_
         await still(desk, lambda: len(saved(desk)) == 3)
 
 
+async def test_where_the_card_is_small_a_few_whole_words_say_when_keys_decide(tmp_path: Path) -> None:
+    async with console(tmp_path, size=SMALL) as desk, elsewhere(desk) as other:
+        await at_card(desk, SUMMARIZE)
+        first = desk.desk.card.content.review
+        assert first is not None
+        reject = Decision(DecisionKind.REJECT, reason="add type hints", by="bob")
+        await other.answer(first.question_id, reject.to_json_value(), "bob", "s")
+        await desk.until(lambda: "draft 2" in desk.desk.card.content.subtitle)
+        await desk.until(lambda: "keys after 3 s" in desk.text() or BANNER in desk.text())
+
+
 async def test_a_draft_that_somebody_elses_reject_put_there_is_not_approved_by_the_key_for_the_one_before(
     tmp_path: Path,
 ) -> None:
@@ -203,7 +214,7 @@ async def test_a_draft_that_takes_the_place_of_the_one_a_key_was_pressed_for_is_
 async def test_of_a_draft_enough_has_to_be_in_sight(tmp_path: Path) -> None:
     async with console(tmp_path, size=(80, 10)) as desk:
         await at_card(desk, SUMMARIZE)
-        assert 0 < len(desk.desk.card._rows_drawn) < 5
+        assert 0 < len(desk.desk.card.guard._rows_drawn) < 5
         await desk.decide("a")
         assert "Too little of the draft is in sight: give the card more room, or scroll." in desk.notices
         await desk.pilot.resize_terminal(80, 24)
@@ -289,12 +300,12 @@ async def test_what_is_written_and_its_row_count_from_one_moment(slow: Path) -> 
         wall.seconds = selected.since + 10.5
         author = desk.session.author
         assert author is not None
-        author.live = LiveDraft(job, "t", "import json\n", 1, wall.seconds - 4)
+        author.live[job] = LiveDraft(job, "t", "import json\n", 1, wall.seconds - 4)
         await desk.until(lambda: "1 line · 10s" in desk.text())
         await desk.until(lambda: " 10s │" in desk.text(), "the row's age")
         wall.seconds += 2  # no piece comes
         await desk.until(lambda: "1 line · 12s" in desk.text() and " 12s │" in desk.text())
-        author.live = None
+        author.live.clear()
 
 
 async def test_a_model_that_thinks_looks_different_from_one_that_is_silent(slow: Path) -> None:
@@ -307,22 +318,22 @@ async def test_a_model_that_thinks_looks_different_from_one_that_is_silent(slow:
         wall.seconds = started + 12.5
         author = desk.session.author
         assert author is not None
-        author.live = LiveDraft(job, "t", "", 0, started)
+        author.live[job] = LiveDraft(job, "t", "", 0, started)
         await desk.until(lambda: "waiting for the first word · 12s" in desk.text())
         assert "at work on it" in desk.text()  # the card is still the job's
-        author.live = LiveDraft(job, "t", "", 0, started, 1240, wall.seconds)
+        author.live[job] = LiveDraft(job, "t", "", 0, started, 1240, wall.seconds)
         await desk.until(lambda: "thinking · 1,240 characters · 12s" in desk.text())
         wall.seconds += 3
         await desk.until(lambda: "thinking · 1,240 characters · 15s" in desk.text())
         wall.seconds += 10  # no piece comes
         await desk.until(lambda: "1,240 characters · 25s · silent for 13s" in desk.text())
-        author.live = LiveDraft(job, "t", "", 2, started, 1240, wall.seconds)
+        author.live[job] = LiveDraft(job, "t", "", 2, started, 1240, wall.seconds)
         await desk.until(lambda: "answering · 25s" in desk.text())
-        author.live = LiveDraft(job, "t", "import json\n", 3, started, 1240, wall.seconds)
+        author.live[job] = LiveDraft(job, "t", "import json\n", 3, started, 1240, wall.seconds)
         await desk.until(lambda: "1 line · 25s" in desk.text())
-        author.live = LiveDraft(job, "t", "", 0, started + 26)  # it is asked once more
+        author.live[job] = LiveDraft(job, "t", "", 0, started + 26)  # it is asked once more
         await desk.until(lambda: "waiting for the first word" in desk.text() and "at work on it" in desk.text())
-        author.live = None
+        author.live.clear()
         await desk.until(lambda: "waiting for the first word" not in desk.text())
 
 
@@ -347,9 +358,9 @@ async def test_the_card_says_that_the_model_failed_and_when_it_is_asked_again(sl
         wall.seconds += 1
         await desk.until(lambda: "Attempt 3 is under way." in desk.text())
         assert desk.session.author is not None
-        desk.session.author.live = LiveDraft(job, "t", "import json\n", 1, wall.seconds)
+        desk.session.author.live[job] = LiveDraft(job, "t", "import json\n", 1, wall.seconds)
         await desk.until(lambda: "attempt 3 · 1 line" in desk.text())
-        desk.session.author.live = None
+        desk.session.author.live.clear()
         bus.emit(Observation("llm.generation_error", {"error": "It broke off.", "retry_in": 2}), task_id="t", job=job)
         await desk.until(lambda: "Attempt 3 failed: It broke off." in desk.text())
         bus.emit(Observation("node.written", {}), task_id="t", job=job)
@@ -449,7 +460,7 @@ async def test_keys_that_work_come_before_those_that_do_not(tmp_path: Path) -> N
     async with console(tmp_path) as desk:
         await at_card(desk, NO_LANGUAGES)
         row = desk.text().split("\n")[-1]
-        for words in ("enter answer", "x export", "c connect", "+ zoom", "? help"):
+        for words in ("enter answer", "x export", "u undo", "+ zoom", "? help"):
             assert words in row
         assert "a approve" not in row
 

@@ -48,6 +48,18 @@ async def test_in_a_text_of_several_lines_enter_begins_another_and_the_key_line_
     assert host.result == accepted({"note": "one\ntwo"})
 
 
+async def test_the_first_field_that_is_empty_has_the_focus_and_a_digit_chooses_only_in_a_list_of_choices() -> None:
+    host = Host()
+    properties = {
+        "number": {"type": "integer", "default": 4},
+        "kind": {"type": "string", "enum": ["one", "two", "three"]},
+        "code": {"type": "string"},
+    }
+    async with opened(ask(host, properties, "kind", "code"), host) as pilot:
+        await press(pilot, "2", "tab", *"21", "enter")
+    assert host.result == accepted({"number": 4, "kind": "two", "code": "21"})
+
+
 async def test_what_is_pasted_into_several_lines_keeps_them_and_is_safe_to_draw() -> None:
     host = Host()
     async with opened(ask(host, {"note": NOTE}), host) as pilot:

@@ -357,9 +357,9 @@ async def test_help_shows_the_bound_keys_and_filters() -> None:
         await press(pilot, *"zzz")
         assert 'No key does anything like "zzz".' in shown(host)
         await press(pilot, "ctrl+u")
-        await press(pilot, *["pagedown"] * 9)
+        await press(pilot, *["pagedown"] * 20)
         assert "In dialogs" in shown(host)
-        await press(pilot, *["pageup"] * 9)
+        await press(pilot, *["pageup"] * 20)
         assert ACTIONS[0].help.partition(";")[0] in shown(host)
         await press(pilot, "escape")
     assert host.result is None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evolver_tui.tui.modals import NoticesModal, ReasonModal
-from evolver_tui.tui.screens.desk.panes.review_card import SECONDS_UNASKED
+from evolver_tui.tui.screens.desk.draft_guard import SECONDS_UNASKED
 from tests.support.desk_fixtures import SMALL, WIDE, console
 from tests.support.hostile import squeezed, text_on
 from tests.support.sessions import SUMMARIZE

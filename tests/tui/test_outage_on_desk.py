@@ -107,7 +107,7 @@ def test_two_things_that_do_not_work_are_both_told_with_the_next_try_of_either()
         Outage(LIBRARY, "The disk is full.", "disk full", 10.0, 104.0, 8.0),
     )
     words = OutageWords.of(away, 100.0)
-    assert words == ("author paused, saving paused", "key refused (401); disk full", "next try in 4 s")
+    assert words == OutageWords("author paused, saving paused", "key refused (401); disk full", "next try in 4 s")
     assert OutageWords.of((), 100.0) is None
 
 

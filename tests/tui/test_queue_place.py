@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from textual.pilot import Pilot
 
+from evolver_tui.core.job import JobState, QueueRow
 from evolver_tui.tui.screens.desk.panes.queue_pane import QueuePane
-from evolver_tui.tui.screens.desk.panes.queue_window import MARGIN
+from evolver_tui.tui.screens.desk.panes.queue_window import MARGIN, read_window
 from tests.support.desk_fixtures import MOST_LOOKS, HandClock, LongQueue, QueueApp
 
 pytestmark = pytest.mark.anyio
@@ -99,3 +101,29 @@ async def test_where_the_top_is_out_of_sight_the_cursor_keeps_its_line(cursor: i
         assert line is not None
         await queue.put_above(number)
         assert queue.line_of(1_000 + cursor) == line
+
+
+async def test_an_order_of_ones_own_stands_above_the_rest_of_a_queue_of_any_length() -> None:
+    class Waiting(LongQueue):
+        """The first 300 of them need a person."""
+
+        def _row(self, number: int) -> QueueRow:
+            return replace(super()._row(number), state=JobState.PAUSED if number <= 300 else JobState.PENDING)
+
+    async def reversed_rows(rows: Sequence[QueueRow]) -> Sequence[QueueRow]:
+        return rows[::-1]
+
+    store = Waiting(5_000)
+    top = await read_window(store, "top", None, "", reversed_rows)  # type: ignore[arg-type]
+    assert [row.job for row in top.rows] == [*range(300, 0, -1), *range(301, 301 + 2 * MARGIN)]
+    assert (top.has_before, top.has_after) == (False, True)
+    for job in (1, 300):  # the last and the first of those that stand in that order
+        around = await read_window(store, "around", store._row(job), "", reversed_rows)  # type: ignore[arg-type]
+        assert around == top
+    near = await read_window(store, "around", store._row(400), "", reversed_rows)  # type: ignore[arg-type]
+    assert [row.job for row in near.rows] == [*range(300, 0, -1), *range(301, 401 + MARGIN)]
+    far = await read_window(store, "around", store._row(3_000), "", reversed_rows)  # type: ignore[arg-type]
+    assert far == await read_window(store, "around", store._row(3_000), "")  # type: ignore[arg-type]
+    assert (await read_window(store, "bottom", None, "", reversed_rows)).has_before  # type: ignore[arg-type]
+    found = await read_window(store, "top", None, "x", reversed_rows)  # type: ignore[arg-type]
+    assert [row.job for row in found.rows[:2]] == [1, 2]

@@ -117,7 +117,8 @@ async def at_card(
 @pytest.mark.parametrize("size", [WIDE, SMALL])
 async def test_the_card_says_in_a_line_what_came_of_it(tmp_path: Path, size: tuple[int, int]) -> None:
     async with at_card(tmp_path, tried(FINE), size=size) as bench:
-        assert "✓ ran 1 of 1 input · 2 tool calls · 0.1 s · 14 MB · box full" in bench.desk.text()
+        words = "✓ ran 1 of 1 input" if size == SMALL else "✓ ran 1 of 1 input · 2 tool calls · 0.1 s"
+        assert words in bench.desk.text()
         assert "Run ✓1" in bench.desk.text()
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from evolver_tui.core.errors import StoreBusy
 from evolver_tui.tui.modals import ConfirmModal, QuestionModal
-from evolver_tui.tui.screens.desk.panes.review_card import SECONDS_UNASKED
+from evolver_tui.tui.screens.desk.draft_guard import SECONDS_UNASKED
 from tests.support.desk_fixtures import Console, console
 from tests.support.sessions import SUMMARIZE, TRANSLATE
 from tests.support.waiting_fixtures import until_needs

@@ -53,7 +53,7 @@ class Probe(ViewScreen[ViewContext]):
 
 
 SHOUT: Action[ViewContext] = Action("probe.shout", "a", "shout", "Say it.", "Probe", lambda view: view.say("Hey!"))
-VIEW = View("probe", "3", "Probe", (SHOUT,), Probe)
+VIEW = View("probe", "9", "Probe", (SHOUT,), Probe)
 
 
 async def test_keys_go_from_view_to_view_and_mean_what_they_mean_there(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ async def test_keys_go_from_view_to_view_and_mean_what_they_mean_there(tmp_path:
         await desk.until(lambda: app.screen is app.desk, "the desk")
         await desk.press("1")
         assert app.screen is app.desk
-        await desk.press("3")
+        await desk.press("9")
         await desk.until(lambda: "another view" in desk.text(), "the other view")
         assert isinstance(app.screen, Probe)
         assert app.screen.attached == [app.session]
@@ -81,7 +81,7 @@ async def test_keys_go_from_view_to_view_and_mean_what_they_mean_there(tmp_path:
         await desk.press("escape")
         await desk.press("1")
         await desk.until(lambda: app.screen is app.desk, "the desk")
-        await desk.press("3")
+        await desk.press("9")
         await desk.until(lambda: isinstance(app.screen, Probe), "the other view again")
         assert app.session is not None
         await app.session.close(finish_current=False)
@@ -99,4 +99,4 @@ async def test_the_status_line_names_each_view_with_its_key(tmp_path: Path) -> N
     app = EvolverApp(lambda: make_session(workspace), lambda: ([], None), settings, (*VIEWS, VIEW))
     async with app.run_test(size=(120, 40)):
         row = "".join(segment.text for segment in app.desk.status.render_line(0))
-        assert row.rstrip().endswith("1 Desk 2 History f6 Probe")
+        assert row.rstrip().endswith("1 Desk 2 History 3 Workflows 4 Training 5 Library 6 Stats f6 Probe")

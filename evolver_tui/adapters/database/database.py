@@ -13,12 +13,17 @@ from sqlalchemy import Connection
 
 from evolver_tui.adapters.database import (
     answers,
+    chats,
+    decisions,
     encoding,
     intake,
+    learning,
     marks,
     migrations,
-    restore,
+    resends,
     sessions,
+    spending,
+    training,
     transfer,
     work,
 )
@@ -33,16 +38,21 @@ from evolver_tui.core.added_tasks import AddedTasks
 from evolver_tui.core.address import Address
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.claim import ALL_ROOM, BUILT_IN_ROUTINES, Claim, Place, Room
-from evolver_tui.core.errors import NotWaiting, StoreBroken, StoreError
+from evolver_tui.core.errors import NotAllWaiting, NotWaiting, StoreBroken, StoreError
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.job_marks import MarkChange
 from evolver_tui.core.question import Question
 from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.routine_state import NO_PROGRESS, Progress
 from evolver_tui.core.signal import Signal
+from evolver_tui.core.spending import Spent
 from evolver_tui.core.task import Task
+from evolver_tui.core.workflow.chat_request import ChatTurn
+from evolver_tui.engine.chat_store import ChatAnswer
+from evolver_tui.engine.inbox_store import GivenAnswer
 from evolver_tui.engine.intake import AddedSignals
 from evolver_tui.engine.store import Store
+from evolver_tui.engine.training_store import KeptMoment, KeptTraining
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -213,7 +223,7 @@ class Database(Reading, Store):
     ) -> AddedTasks:
         writer = self._open_threads.writer
         parts = []
-        for chunk in intake.chunks(tasks, intake.CHUNK) if tasks else ((),):
+        for chunk in resends.chunks(tasks, intake.CHUNK) if tasks else ((),):
             add = partial(
                 intake.add_tasks, tasks=chunk, session_id=session_id, generate=generate, signals_of=signals_of
             )
@@ -267,8 +277,11 @@ class Database(Reading, Store):
     ) -> None:
         name = encoding.name(name, "The name of a step")
         value_json = encoding.to_json(value, f"The result of step {name!a}")
-        columns = work.progress_columns(progress)
-        await self._write(work.record_step, job, fence, name, value_json, digest, columns, session_id, signals)
+        kept = work.kept_progress(progress)
+        await self._write(work.record_step, job, fence, name, value_json, digest, kept, session_id, signals)
+
+    async def record_spending(self, job: int, fence: int, nth: int, session_id: str, model: str, spent: Spent) -> None:
+        await self._write(spending.record, job, fence, nth, session_id, model, spent)
 
     async def pause(
         self,
@@ -286,9 +299,9 @@ class Database(Reading, Store):
         subject_json = encoding.to_json(question.subject, what)
         form_json = encoding.to_json(question.requested_schema, what)
         reason = reason or kind_of(question.kind).reason
-        columns = work.progress_columns(progress)
+        kept = work.kept_progress(progress)
         return await self._write(
-            work.pause, job, fence, name, question, subject_json, form_json, reason, columns, session_id, signals
+            work.pause, job, fence, name, question, subject_json, form_json, reason, kept, session_id, signals
         )
 
     async def emit_deferred(self, job: int, fence: int, session_id: str, signals: Sequence[Signal]) -> None:
@@ -307,8 +320,8 @@ class Database(Reading, Store):
         signals: Sequence[Signal] = (),
         progress: Progress = NO_PROGRESS,
     ) -> None:
-        columns = work.progress_columns(progress)
-        await self._write(work.finish, job, fence, state, session_id, outcome, error, node, columns, signals)
+        kept = work.kept_progress(progress)
+        await self._write(work.finish, job, fence, state, session_id, outcome, error, node, kept, signals)
 
     async def release(self, job: int, fence: int, *, to_generate: bool = False, place: Place | None = None) -> None:
         await self._write(work.release, job, fence, to_generate, place)
@@ -316,32 +329,99 @@ class Database(Reading, Store):
     # --- the person ---
 
     async def answer(
-        self, question_id: int, value: Mapping[str, Any], by: str, session_id: str, signals: Sequence[Signal] = ()
+        self,
+        question_id: int,
+        value: Mapping[str, Any],
+        by: str,
+        session_id: str,
+        signals: Sequence[Signal] = (),
+        *,
+        host: str = "",
     ) -> None:
         if not is_number(question_id):
             raise NotWaiting(f"There is no question {question_id}.", "Nothing was changed.")
         value_json = encoding.to_json(value, "The answer")
-        await self._write(answers.answer, question_id, value_json, by, session_id, signals)
+        await self._write(answers.answer, question_id, value_json, by, session_id, signals, host)
+
+    async def seen(self, question_id: int) -> None:
+        if is_number(question_id):
+            await self._write(answers.seen, question_id)
+
+    async def answer_all(self, given: Sequence[GivenAnswer], by: str, *, host: str = "") -> None:
+        encoded = [
+            answers.EncodedAnswer(
+                each.question_id, encoding.to_json(each.value, "The answer"), each.session_id, each.signals
+            )
+            for each in given
+        ]
+        unknown = [each.question_id for each in given if not is_number(each.question_id)]
+        if unknown:
+            raise NotAllWaiting({each: NotWaiting(f"There is no question {each}.") for each in unknown})
+        await self._write(answers.answer_all, encoded, by, host)
 
     async def retry(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
         if not is_number(job):
             raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
         await self._write(answers.retry, job, session_id, signals)
 
-    async def cancel(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
+    async def cancel(
+        self, job: int, session_id: str, signals: Sequence[Signal] = (), *, by: str = "", host: str = ""
+    ) -> None:
         if not is_number(job):
             raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
-        await self._write(answers.cancel, job, session_id, signals)
+        await self._write(answers.cancel, job, session_id, signals, by, host)
 
-    async def restore(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
+    async def restore(self, job: int, session_id: str, signals: Sequence[Signal] = (), *, by: str = "") -> None:
         if not is_number(job):
             raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
-        await self._write(restore.restore, job, session_id, signals)
+        await self._write(decisions.restore, job, by, session_id, signals)
+
+    async def undo(self, decision: int, by: str, session_id: str, signals: Sequence[Signal] = ()) -> None:
+        await self._write(decisions.undo, decision, by, session_id, signals)
+
+    async def take_resent(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
+        await self._write(resends.take, job, session_id, signals)
+
+    async def drop_resent(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
+        await self._write(resends.drop, job, session_id, signals)
+
+    async def settle_withdrawal(self, decision: int) -> None:
+        await self._write(decisions.settle_withdrawal, decision)
 
     async def mark(self, job: int, change: MarkChange, session_id: str, signals: Sequence[Signal] = ()) -> bool:
         if not is_number(job):
             raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
         return await self._write(marks.mark, job, change, session_id, signals)
+
+    # --- chats ---
+
+    async def chat_turns(self, session_id: str, most: int) -> Sequence[ChatTurn]:
+        return await self._ask(chats.turns, session_id, most)
+
+    async def chat_answer(self, session_id: str, message_id: str) -> ChatAnswer | None:
+        return await self._ask(chats.answer, session_id, message_id)
+
+    async def keep_chat(self, session_id: str, message_id: str, question: str, answer: ChatAnswer, most: int) -> None:
+        await self._write(chats.keep, session_id, message_id, question, answer, most)
+
+    # --- what is learned of decisions ---
+
+    async def keep_learned(self, name: str, value: Mapping[str, Any]) -> None:
+        await self._write(learning.keep, name, encoding.to_json(value, "What was learned"))
+
+    # --- training ---
+
+    async def training_sessions(self) -> Sequence[KeptTraining]:
+        return await self._scan(training.sessions)
+
+    async def training_moments(self, session_id: str) -> Sequence[KeptMoment]:
+        return await self._ask(training.moments, session_id)
+
+    async def keep_training(self, session: KeptTraining, added: Sequence[KeptMoment], removed: Sequence[int]) -> None:
+        await self._write(training.keep, session, added, removed)
+
+    async def forget_training(self, session_ids: Sequence[str]) -> None:
+        await self._write(training.forget, session_ids)
 
     # --- moving a job ---
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, Final, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from sqlalchemy import select
 
-from evolver_tui.adapters.database import encoding, sqlite
+from evolver_tui.adapters.database import encoding, resends, sqlite
 from evolver_tui.adapters.database.models import jobs
+from evolver_tui.adapters.database.resends import chunks
 from evolver_tui.adapters.database.transaction import Transaction, standing
 from evolver_tui.core import ranks
 from evolver_tui.core.added_tasks import AddedTasks
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.task import Task
 from evolver_tui.engine.intake import AddedSignals
-
-T = TypeVar("T")
 
 CHUNK: Final = 2_000
 """Tasks that come into one transaction."""
@@ -56,13 +54,15 @@ def add_tasks(
             duplicates.append(task)
         else:
             sorted_out[_end_of(task, generate)].append(task)
+    resent = resends.keep(transaction, duplicates, session_id) if duplicates else frozenset()
     for outcome, added in sorted_out.items():
         transaction.moved(None, standing(_state_of(outcome), outcome), len(added))
     result = AddedTasks(
         queued=tuple(sorted_out[None]),
         skipped=tuple(sorted_out[Outcome.SKIPPED]),
         stored=tuple(sorted_out[Outcome.STORED]),
-        duplicates=tuple(duplicates),
+        duplicates=tuple(task for place, task in enumerate(duplicates) if place not in resent),
+        resent=tuple(task for place, task in enumerate(duplicates) if place in resent),
         waiting=transaction.waiting,
     )
     transaction.log(session_id, signals_of(result))
@@ -78,15 +78,9 @@ def joined(parts: Sequence[AddedTasks]) -> AddedTasks:
         skipped=tuple(task for part in parts for task in part.skipped),
         stored=tuple(task for part in parts for task in part.stored),
         duplicates=tuple(task for part in parts for task in part.duplicates),
+        resent=tuple(task for part in parts for task in part.resent),
         waiting=parts[-1].waiting,
     )
-
-
-def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The items in lists of at most `size`."""
-    rest = iter(items)
-    while chunk := list(islice(rest, size)):
-        yield chunk
 
 
 def _end_of(task: Task, generate: bool) -> Outcome | None:

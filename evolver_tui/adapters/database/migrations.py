@@ -8,7 +8,20 @@ from typing import Final
 
 from sqlalchemy import Connection, func, insert, inspect, select
 
-from evolver_tui.adapters.database.models import Layout, migrations, tallies
+from evolver_tui.adapters.database.models import (
+    Layout,
+    answer_rules,
+    chat_turns,
+    decisions,
+    learned,
+    migrations,
+    questions,
+    resent_tasks,
+    spendings,
+    tallies,
+    training_points,
+    training_sessions,
+)
 from evolver_tui.core.errors import StoreError
 
 
@@ -48,11 +61,37 @@ def _let_jobs_be_marked(connection: Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE job ADD COLUMN marks_json TEXT DEFAULT '' NOT NULL")
 
 
+def _keep_chats(connection: Connection) -> None:
+    chat_turns.create(connection)
+
+
+def _keep_training(connection: Connection) -> None:
+    training_sessions.create(connection)
+    training_points.create(connection)
+
+
+def _learn_of_decisions(connection: Connection) -> None:
+    learned.create(connection)
+    for index in questions.indexes:
+        index.create(connection)
+
+
+def _let_decisions_be_undone(connection: Connection) -> None:
+    time = questions.c.seen_at.type.compile(connection.dialect)
+    connection.exec_driver_sql(f"ALTER TABLE question ADD COLUMN seen_at {time}")
+    for table in (decisions, resent_tasks, answer_rules, spendings):
+        table.create(connection)
+
+
 STEPS: Final = (
     LayoutStep(1, "jobs, journal, questions, sessions, signals", _create_all),
     LayoutStep(2, "routines, moved jobs, a tally of several writers", _let_jobs_move),
     LayoutStep(3, "takings-over are counted", _count_takeovers),
     LayoutStep(4, "jobs are marked", _let_jobs_be_marked),
+    LayoutStep(5, "chats are kept", _keep_chats),
+    LayoutStep(6, "training is kept", _keep_training),
+    LayoutStep(7, "decisions are learned of", _learn_of_decisions),
+    LayoutStep(8, "decisions can be undone, answers remembered, money counted", _let_decisions_be_undone),
 )
 """Every step, oldest first. An empty database takes the models as they are and counts as having taken all."""
 

@@ -8,11 +8,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Double, Index, Integer, MetaData, Table, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlmodel import Field, SQLModel
 
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 """A growing number. SQLite gives its row number only to a column declared INTEGER."""
+
+_DECIDED = text("kind = 'review' AND answered_at IS NOT NULL")
 
 
 def _empty_text() -> Any:
@@ -104,7 +118,10 @@ class QuestionRow(Layout, table=True):
     """A question that a job asked, and its one answer."""
 
     __tablename__ = "question"
-    __table_args__ = (UniqueConstraint("job", "name"),)
+    __table_args__ = (
+        UniqueConstraint("job", "name"),
+        Index("question_decided", "answered_at", "job", "name", sqlite_where=_DECIDED, postgresql_where=_DECIDED),
+    )
 
     id: int | None = Field(default=None, sa_column=Column(_NUMBER, primary_key=True))
     job: int = Field(foreign_key="job.seq", sa_type=BigInteger)
@@ -117,6 +134,76 @@ class QuestionRow(Layout, table=True):
     answered_at: float | None = Field(default=None, sa_type=Double)
     answered_by: str | None = Field(default=None, sa_type=Text)
     answer_json: str | None = Field(default=None, sa_type=Text)
+    seen_at: float | None = Field(default=None, sa_type=Double)
+    """When it first lay before a person."""
+
+
+class DecisionRow(Layout, table=True):
+    """What a person, or a rule, did with a job, and whether that was taken back."""
+
+    __tablename__ = "decision"
+    __table_args__ = (Index("decision_job", "job", "id"), Index("decision_at", "at", "id"))
+
+    id: int | None = Field(default=None, sa_column=Column(_NUMBER, primary_key=True))
+    job: int = Field(foreign_key="job.seq", sa_type=BigInteger)
+    question: int | None = Field(default=None, sa_type=BigInteger)
+    """The question that it answered; none for what was done with the job itself."""
+    kind: str = Field(sa_type=Text)
+    by: str = Field(sa_type=Text)
+    host: str = Field(sa_type=Text)
+    session_id: str = Field(sa_type=Text)
+    at: float = Field(sa_type=Double)
+    before_json: str = _empty_text()
+    """What has to be known to take it back."""
+    undone_at: float | None = Field(default=None, sa_type=Double)
+    undone_by: str | None = Field(default=None, sa_type=Text)
+
+
+class ResentTaskRow(Layout, table=True):
+    """What the hub sent under the id of a task that is here with another content: the latest such message."""
+
+    __tablename__ = "resent_task"
+
+    task_id: str = Field(primary_key=True, sa_type=Text)
+    raw_json: str = Field(sa_type=Text)
+    at: float = Field(sa_type=Double)
+    session_id: str = Field(sa_type=Text)
+
+
+class AnswerRuleRow(Layout, table=True):
+    """An answer that is given again without asking, where a question is the same."""
+
+    __tablename__ = "answer_rule"
+
+    id: int | None = Field(default=None, sa_column=Column(_NUMBER, primary_key=True))
+    scope_json: str = Field(sa_type=Text)
+    """Which questions it answers."""
+    answer_json: str = Field(sa_type=Text)
+    by: str = Field(sa_type=Text)
+    at: float = Field(sa_type=Double)
+    expires_at: float | None = Field(default=None, sa_type=Double)
+    revoked_at: float | None = Field(default=None, sa_type=Double)
+    revoked_by: str | None = Field(default=None, sa_type=Text)
+
+
+class SpendingRow(Layout, table=True):
+    """The tokens of one generation, and what they cost."""
+
+    __tablename__ = "spending"
+    __table_args__ = (Index("spending_at", "at"), Index("spending_job", "job"))
+
+    id: int | None = Field(default=None, sa_column=Column(_NUMBER, primary_key=True))
+    job: int = Field(foreign_key="job.seq", sa_type=BigInteger)
+    session_id: str = Field(sa_type=Text)
+    at: float = Field(sa_type=Double)
+    model: str = Field(sa_type=Text)
+    prompt_tokens: int = Field(sa_type=BigInteger)
+    completion_tokens: int = Field(sa_type=BigInteger)
+    is_estimated: bool = Field(sa_type=Boolean)
+    """Whether nobody counted them."""
+    cost: float | None = Field(default=None, sa_type=Double)
+    """None where no price is known."""
+    currency: str = Field(default="", sa_type=Text)
 
 
 class LoggedSignal(Layout, table=True):
@@ -131,6 +218,59 @@ class LoggedSignal(Layout, table=True):
     timestamp: float = Field(sa_type=Double)
     payload_json: str = Field(sa_type=Text)
     context_json: str = Field(sa_type=Text)
+
+
+class ChatTurnRow(Layout, table=True):
+    """One turn of a chat: what somebody asked, or what was answered."""
+
+    __tablename__ = "chat_turn"
+    __table_args__ = (UniqueConstraint("chat", "message_id", "role"),)
+
+    id: int | None = Field(default=None, sa_column=Column(_NUMBER, primary_key=True))
+    chat: str = Field(sa_type=Text)
+    """The chat's session."""
+    message_id: str = Field(sa_type=Text)
+    role: str = Field(sa_type=Text)
+    text_json: str = Field(sa_type=Text)
+    end_json: str = Field(default="", sa_type=Text)
+    """Of an answer, who gave it and how it ended; empty for a question."""
+    at: float = Field(sa_type=Double)
+
+
+class LearnedRow(Layout, table=True):
+    """What was learned of decisions, and of which: it can be learned anew from them."""
+
+    __tablename__ = "learned"
+
+    name: str = Field(primary_key=True, sa_type=Text)
+    value_json: str = Field(sa_type=Text)
+    at: float = Field(sa_type=Double)
+
+
+class TrainingSessionRow(Layout, table=True):
+    """A training session that is served."""
+
+    __tablename__ = "training_session"
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    state_json: str = Field(sa_type=Text)
+    next_line: int = Field(sa_type=BigInteger)
+    """The number of the first line of its records that was not taken yet."""
+    updated_at: float = Field(sa_type=Double)
+    """By the clock of whoever serves it, as is the next one."""
+    ended_at: float | None = Field(default=None, sa_type=Double)
+
+
+class TrainingPointRow(Layout, table=True):
+    """What was told of one moment of a training session."""
+
+    __tablename__ = "training_point"
+
+    session: str = Field(primary_key=True, sa_type=Text)
+    number: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    model: int = Field(sa_type=BigInteger)
+    step: int = Field(sa_type=BigInteger)
+    metrics_json: str = Field(sa_type=Text)
 
 
 class Tally(Layout, table=True):
@@ -156,3 +296,11 @@ journal = _table("journal")
 questions = _table("question")
 signals = _table("signal")
 tallies = _table("tally")
+chat_turns = _table("chat_turn")
+learned = _table("learned")
+training_sessions = _table("training_session")
+training_points = _table("training_point")
+decisions = _table("decision")
+resent_tasks = _table("resent_task")
+answer_rules = _table("answer_rule")
+spendings = _table("spending")

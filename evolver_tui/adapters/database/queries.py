@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from evolver_tui.adapters.database import encoding
 from evolver_tui.adapters.database.queue_peek import ROW_COLUMNS, queue_counts, queue_row
 from evolver_tui.core.job import JobDetail, JobState, QueueCounts, QueueKey, QueueRow
-from evolver_tui.core.question import OpenQuestion, Question
+from evolver_tui.core.question import AnswerAction, OpenQuestion, Question
 from evolver_tui.core.ranks import Section
 from evolver_tui.core.routine_state import AskedQuestion, Pause, SharedState
 from evolver_tui.core.session_figures import FIGURE_NAMES, SessionFigures, SessionTally, figures_of_summary
@@ -44,6 +44,17 @@ _OPEN: Final = (
     " q.subject_json, q.asked_at FROM question AS q JOIN job AS j ON q.job = j.seq"
     f" WHERE j.rank >= {Section.PAUSED.first} AND j.rank < {Section.PAUSED.end} AND q.answered_at IS NULL"
 )
+_ASKED: Final = "j.routine, q.kind, q.message, q.form_json, q.subject_json"
+"""What two questions have in common where they ask the same."""
+_FORM_OF: Final = f"SELECT {_ASKED} FROM question AS q JOIN job AS j ON q.job = j.seq WHERE q.id = ?"
+_ASKS_THIS: Final = f"({_ASKED}) = (?, ?, ?, ?, ?)"
+_ANSWERS: Final = (
+    "SELECT q.answer_json FROM question AS q JOIN job AS j ON q.job = j.seq"
+    f" WHERE q.answered_at IS NOT NULL AND {_ASKS_THIS} ORDER BY q.answered_at DESC, q.id DESC LIMIT ?"
+)
+_MOST_ALIKE: Final = 1_000
+_ANSWERS_LOOKED_AT: Final = 20
+"""Of those to the same question, for one that was accepted."""
 _DETAILS: Final = (
     "SELECT raw_json, received_at, error, attempt, routine, pause_reason, lease_owner, bundle, deferred_json,"
     " session_id, marks_json FROM job WHERE seq = ?"
@@ -128,6 +139,7 @@ def job_detail(ask: Ask, job: int) -> JobDetail | None:
         line, Task.from_json(raw), received_at, error, attempt, routine, "" if was_cancelled else pause_reason,
         WorkerIdentity(owner or ""), bundle, 0 if was_cancelled else len(encoding.to_deferred(deferred)), session_id,
         encoding.to_marks(marks),
+        ask.value("SELECT at FROM resent_task WHERE task_id = ?", (line.task_id,)),
     )  # fmt: skip
 
 
@@ -204,6 +216,23 @@ def open_question_of(ask: Ask, job: int) -> OpenQuestion | None:
     """What a job waits for, or None."""
     found = ask.first(f"{_OPEN} AND q.job = ?", (job,))
     return None if found is None else _open_question(found)
+
+
+def alike(ask: Ask, question_id: int) -> Sequence[OpenQuestion]:
+    """Other open questions that ask the same, oldest first."""
+    form = ask.first(_FORM_OF, (question_id,))
+    if form is None:
+        return ()
+    condition = f"{_OPEN} AND q.id <> ? AND {_ASKS_THIS} ORDER BY j.rank, j.seq LIMIT ?"
+    return [_open_question(found) for found in ask.rows(condition, (question_id, *form, _MOST_ALIKE))]
+
+
+def latest_answer(ask: Ask, question_id: int) -> Mapping[str, Any] | None:
+    """What the same was answered with last, where that was accepted."""
+    form = ask.first(_FORM_OF, (question_id,))
+    answers = ask.rows(_ANSWERS, (*form, _ANSWERS_LOOKED_AT)) if form is not None else ()
+    values = (encoding.from_json(answer) for (answer,) in answers)
+    return next((value for value in values if value.get("action") == AnswerAction.ACCEPT), None)
 
 
 def _open_question(found: Sequence[Any]) -> OpenQuestion:

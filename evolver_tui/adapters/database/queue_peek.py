@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from evolver_tui.core.job import JobState, Outcome, QueueCounts, QueueRow
 
-LAYOUT: Final = 4
+LAYOUT: Final = 8
 """The layout of the database that is read here."""
 APPLICATION_ID: Final = 0x45564F4C
 """What a SQLite file of this program's says that it is, from its first page on: EVOL."""

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
-from evolver_tui.adapters.database import queries
+from evolver_tui.adapters.database import (
+    decision_queries,
+    decision_rows,
+    queries,
+    spending_queries,
+    statistic_queries,
+)
 from evolver_tui.adapters.database.queries import Ask
 from evolver_tui.core.job import JobDetail, QueueCounts, QueueKey, QueueRow
+from evolver_tui.core.made_decision import MadeDecision, PendingWithdrawal
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.routine_state import AskedQuestion, Pause, SharedState
 from evolver_tui.core.session_figures import SessionFigures
 from evolver_tui.core.signal import Signal
+from evolver_tui.core.spending import Total
+from evolver_tui.core.statistics import DecidedQuestion
+from evolver_tui.core.training_data.decided_review import DecidedReview, DecisionKey
+from evolver_tui.engine.readers import DecidedPlace, SpendingGroup
 from evolver_tui.engine.signal_log import SessionRecord, StoredSignal
 from evolver_tui.engine.store import ReadStore
 
@@ -88,6 +100,51 @@ class Reading(ReadStore, ABC):
 
     async def open_question_of(self, job: int) -> OpenQuestion | None:
         return await self._ask(queries.open_question_of, job) if is_number(job) else None
+
+    async def alike(self, question_id: int) -> Sequence[OpenQuestion]:
+        return await self._ask(queries.alike, question_id) if is_number(question_id) else ()
+
+    async def latest_answer(self, question_id: int) -> Mapping[str, Any] | None:
+        return await self._ask(queries.latest_answer, question_id) if is_number(question_id) else None
+
+    async def decided_reviews(
+        self, after: DecisionKey | None, limit: int, session_id: str = "", *, job: int = 0, unreviewed: bool = False
+    ) -> Sequence[DecidedReview]:
+        run = self._ask if job else self._scan
+        return await run(decision_queries.decided_reviews, after, limit, session_id, job, unreviewed)
+
+    async def count_decided(self, until: DecisionKey) -> int:
+        return await self._scan(decision_queries.count_decided, until)
+
+    async def latest_decision(self, job: int) -> MadeDecision | None:
+        return await self._ask(decision_rows.latest_decision, job) if is_number(job) else None
+
+    async def latest_decision_by(self, by: str) -> MadeDecision | None:
+        return await self._ask(decision_rows.latest_decision_by, by)
+
+    async def pending_withdrawals(self) -> Sequence[PendingWithdrawal]:
+        return await self._scan(decision_rows.pending_withdrawals)
+
+    async def learned(self, name: str) -> Any:
+        return await self._ask(decision_queries.learned, name)
+
+    async def decided_questions(
+        self, after: DecidedPlace, limit: int, *, since: float, until: float
+    ) -> tuple[Sequence[DecidedQuestion], DecidedPlace]:
+        return await self._scan(statistic_queries.decided_questions, after, limit, since, until)
+
+    async def spending(
+        self,
+        by: SpendingGroup = "",
+        *,
+        since: float = 0.0,
+        until: float = math.inf,
+        session_id: str = "",
+        job: int = 0,
+        limit: int = 1000,
+    ) -> Sequence[tuple[str, Total]]:
+        run = self._ask if job else self._scan
+        return await run(spending_queries.spending, by, since, until, session_id, job, limit)
 
     async def sessions(self) -> Sequence[SessionRecord]:
         return await self._ask(queries.sessions)

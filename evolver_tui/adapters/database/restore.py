@@ -1,30 +1,26 @@
-"""How a job that a person rejected or cancelled comes back to where it was. No column keeps that: its rows say it."""
+"""How a job comes back to where it was before something was decided about it: its rows say where that is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import select
 
 from evolver_tui.adapters.database.models import jobs
-from evolver_tui.adapters.database.transaction import Transaction, standing
+from evolver_tui.adapters.database.transaction import Transaction
 from evolver_tui.adapters.database.work import pending_again
 from evolver_tui.core import ranks
 from evolver_tui.core.errors import NotWaiting
-from evolver_tui.core.job import JobState, Outcome
+from evolver_tui.core.job import JobState
 from evolver_tui.core.question_kinds import kind_of
-from evolver_tui.core.signal import Signal
 
-_UNCHANGED: Final = "Nothing was changed."
-_ENDED: Final = (jobs.c.state, jobs.c.outcome, jobs.c.fence, jobs.c.pause_reason, jobs.c.priority)
-_LATEST_ANSWERED: Final = (
-    "SELECT id, name, kind, asked_at FROM question WHERE job = ? AND answered_at IS NOT NULL"
-    " ORDER BY answered_at DESC, id DESC LIMIT 1"
-)
-_STILL_OPEN: Final = (
-    "SELECT id, name, kind, asked_at FROM question WHERE job = ? AND answered_at IS NULL"
-    " ORDER BY asked_at DESC, id DESC LIMIT 1"
+_ASKED: Final = "SELECT id, name, kind, asked_at FROM question WHERE job = ?"
+_LATEST_ANSWERED: Final = f"{_ASKED} AND answered_at IS NOT NULL ORDER BY answered_at DESC, id DESC LIMIT 1"
+_STILL_OPEN: Final = f"{_ASKED} AND answered_at IS NULL ORDER BY asked_at DESC, id DESC LIMIT 1"
+_OTHERS_OPEN: Final = "SELECT id FROM question WHERE job = ? AND answered_at IS NULL AND id <> ?"
+_COPIED: Final = "kind, message, form_json, subject_json, asked_at, seen_at"
+_COPY: Final = (
+    f"INSERT INTO question (job, name, {_COPIED}) SELECT job, ?, {_COPIED} FROM question WHERE id = ? RETURNING id"
 )
 _WRITTEN: Final = "SELECT fence, at FROM journal WHERE job = ? AND name = ?"
 _FORGET_ANSWER: Final = "DELETE FROM journal WHERE job = ? AND name = ?"
@@ -36,17 +32,27 @@ _FORGET_LATER: Final = (
 is not to be repeated: a person is asked before it is done again."""
 
 
-class _Ended(NamedTuple):
-    """What has to be known of a job that is over."""
+class Ended(NamedTuple):
+    """What has to be known of a job before it comes back."""
 
     state: str
     outcome: str | None
     fence: int
     pause_reason: str
     priority: str
+    node: str
+
+    @classmethod
+    def of(cls, transaction: Transaction, job: int) -> Ended:
+        """A job, whose row nobody else changes until the transaction ends. Raises NotWaiting where there is none."""
+        columns = (getattr(jobs.c, name) for name in cls._fields)
+        found = transaction.connection.execute(select(*columns).where(jobs.c.seq == job).with_for_update()).first()
+        if found is None:
+            raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
+        return cls(*found)
 
 
-class _Asked(NamedTuple):
+class Asked(NamedTuple):
     """A question that a job waited at."""
 
     id: int
@@ -55,63 +61,78 @@ class _Asked(NamedTuple):
     asked_at: float
 
 
-def restore(transaction: Transaction, job: int, session_id: str, signals: Sequence[Signal]) -> None:
-    """Put a rejected or cancelled job back: to the question or review at which it ended, else into the queue.
+class Reopened(NamedTuple):
+    """A question that waits for its answer again."""
 
-    What was journaled after the decision that ended it goes with that decision, so that the routine asks again. The
-    fence grows, so that whoever worked on the job when it was cancelled is refused still.
+    question: Asked
+    was_taken_up: bool
+    """Whether a worker had its answer."""
 
-    Raises:
-        NotWaiting: it is neither rejected nor cancelled, nobody's answer rejected it, or there is none.
-    """
-    found = transaction.connection.execute(select(*_ENDED).where(jobs.c.seq == job).with_for_update()).first()
-    if found is None:
-        raise NotWaiting(f"There is no job {job}.", _UNCHANGED)
-    ended = _Ended(*found)
-    before = (ended.state, ended.outcome or "")
-    if before == standing(JobState.CANCELLED):
-        asked = _question(transaction, _STILL_OPEN, job)
-    elif before == standing(JobState.COMPLETED, Outcome.REJECTED):
-        asked = _question(transaction, _LATEST_ANSWERED, job)
-        if asked is None:
-            raise NotWaiting(f"Job {job} was rejected by its routine, not by a person.", _UNCHANGED)
-        _forget_answer(transaction, job, asked)
+
+def question_of(transaction: Transaction, job: int, question: int | None = None) -> Asked | None:
+    """A question that a job asked and that was answered: this one, or without a number the latest."""
+    if question is None:
+        found = transaction.rows(_LATEST_ANSWERED, (job,))
     else:
-        raise NotWaiting(
-            f"Job {job} is neither rejected nor cancelled: it is {ended.outcome or ended.state}.", _UNCHANGED
-        )
-    target = _again(transaction, job, ended, asked)
-    whole = {**target, "outcome": None, "error": "", "node": "", "fence": ended.fence + 1, "takeovers": 0}
-    transaction.update("job", whole, "seq = ?", (job,))
-    transaction.moved(before, standing(target["state"]))
-    transaction.log(session_id, signals)
+        found = transaction.rows(f"{_ASKED} AND id = ? AND answered_at IS NOT NULL", (job, question))
+    return Asked(*found[0]) if found else None
 
 
-def _question(transaction: Transaction, query: str, job: int) -> _Asked | None:
-    found = transaction.rows(query, (job,))
-    return _Asked(*found[0]) if found else None
+def reopen(transaction: Transaction, job: int, asked: Asked) -> Reopened:
+    """Open a question again; its answer and all that followed from it go out of the journal, and questions with it.
 
-
-def _forget_answer(transaction: Transaction, job: int, asked: _Asked) -> None:
-    """Open a question again, and take its answer and all that followed from it out of the journal."""
+    Where questions go, it gets a number that none had before: of a card that shows one that is gone, no answer is
+    taken for another's.
+    """
+    was_taken_up = False
+    ((job_fence,),) = transaction.rows("SELECT fence FROM job WHERE seq = ?", (job,))
     for fence, at in transaction.rows(_WRITTEN, (job, asked.name)):
+        was_taken_up = job_fence > fence
         transaction.execute(_FORGET_LATER, (job, fence, fence, at))
     transaction.execute(_FORGET_ANSWER, (job, asked.name))
     unanswered = {"answered_at": None, "answered_by": None, "answer_json": None}
     transaction.update("question", unanswered, "id = ?", (asked.id,))
+    others = transaction.rows(_OTHERS_OPEN, (job, asked.id))
+    if not others:
+        return Reopened(asked, was_taken_up)
+    transaction.update("question", {"name": f"(gone) {asked.id}"}, "id = ?", (asked.id,))
+    ((number,),) = transaction.rows(_COPY, (asked.name, asked.id))
+    for (gone,) in [*others, (asked.id,)]:
+        transaction.execute("DELETE FROM question WHERE id = ?", (gone,))
+    transaction.update("decision", {"question": number}, "question = ?", (asked.id,))
+    return Reopened(asked._replace(id=int(number)), was_taken_up)
 
 
-def _again(transaction: Transaction, job: int, ended: _Ended, asked: _Asked | None) -> dict[str, Any]:
-    """The columns of a job that waits again: for a person where it asked something, else for a worker."""
-    if asked is not None:
-        return {
-            "state": JobState.PAUSED,
-            "asks": asked.kind,
-            "pause_reason": ended.pause_reason or kind_of(asked.kind).reason,
-            "since": transaction.now,
-            "rank": ranks.paused_rank(asked.asked_at),
-        }
+def back_at(transaction: Transaction, ended: Ended, asked: Asked, reason: str = "") -> dict[str, Any]:
+    """The columns of a job that waits for an answer again."""
+    return {
+        "state": JobState.PAUSED,
+        "asks": asked.kind,
+        "pause_reason": reason or ended.pause_reason or kind_of(asked.kind).reason,
+        "since": transaction.now,
+        "rank": ranks.paused_rank(asked.asked_at),
+        **_begun_anew(ended),
+    }
+
+
+def back_from_cancelled(transaction: Transaction, job: int, ended: Ended) -> dict[str, Any]:
+    """The columns of a cancelled job that waits again: for a person where it asked something, else for a worker.
+
+    Raises:
+        NotWaiting: it is not cancelled.
+    """
+    if ended.state != JobState.CANCELLED.value:
+        raise NotWaiting(f"Job {job} is not cancelled any more: it is {ended.outcome or ended.state}.", "It goes on.")
+    found = transaction.rows(_STILL_OPEN, (job,))
+    if found:
+        return back_at(transaction, ended, Asked(*found[0]))
     again = pending_again(transaction.now)
     was_begun = bool(transaction.rows("SELECT 1 FROM journal WHERE job = ? LIMIT 1", (job,)))
     rank = again["rank"] if was_begun else ranks.new_rank(job, ended.priority)
-    return {**again, "rank": rank}
+    return {**again, "rank": rank, **_begun_anew(ended)}
+
+
+def _begun_anew(ended: Ended) -> dict[str, Any]:
+    """Its fence grows, so that whoever worked on it is refused still."""
+    over = {"outcome": None, "error": "", "node": "", "lease_owner": None, "lease_expires": None}
+    return {**over, "fence": ended.fence + 1, "takeovers": 0}

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Row, delete, insert, select, update
 
 from evolver_tui.adapters.database import encoding, sqlite
-from evolver_tui.adapters.database.models import jobs, journal, questions
+from evolver_tui.adapters.database.models import decisions, jobs, journal, questions
 from evolver_tui.adapters.database.transaction import Transaction, standing
 from evolver_tui.adapters.database.work import over
 from evolver_tui.core import ranks
@@ -138,6 +138,7 @@ def import_job(transaction: Transaction, bundle: Bundle, session_id: str, signal
     else:
         connection.execute(delete(journal).where(journal.c.job == job))
         connection.execute(delete(questions).where(questions.c.job == job))
+        connection.execute(update(decisions).where(decisions.c.job == job).values(question=None))
         connection.execute(update(jobs).where(jobs.c.seq == job).values(**columns))
     if entries:
         connection.execute(insert(journal), entries)

@@ -19,7 +19,7 @@ from evolver_tui.adapters.process_identity import is_gone, is_here
 from evolver_tui.core import ranks
 from evolver_tui.core.claim import ALL_ROOM, Claim, LeftBehind, Place, Room
 from evolver_tui.core.errors import StaleLease
-from evolver_tui.core.job import JobState, Outcome
+from evolver_tui.core.job import AUTHOR, JobState, Outcome
 from evolver_tui.core.question import Question
 from evolver_tui.core.ranks import Section
 from evolver_tui.core.routine_state import Progress
@@ -28,7 +28,14 @@ from evolver_tui.core.task import Task
 from evolver_tui.core.worker_identity import WorkerIdentity
 from evolver_tui.engine.durable.endings import LONGEST_LEASE_SECONDS, goes_alone, is_free
 
-ProgressColumns = Mapping[str, Any]
+
+class KeptProgress(NamedTuple):
+    """What a write carries besides its own value: columns to set, and names and JSON of entries of the journal."""
+
+    columns: Mapping[str, Any]
+    values: Sequence[tuple[str, str]]
+
+
 _RUNNING: Final = standing(JobState.RUNNING)
 _PENDING: Final = standing(JobState.PENDING)
 _NO_LEASE: Final = {"lease_owner": None, "lease_expires": None}
@@ -62,6 +69,7 @@ _IS_RUNNING: Final = f" WHERE rank >= {Section.RUNNING.first} AND rank < {Sectio
 _IS_PENDING: Final = f" WHERE rank >= {Section.PENDING.first} AND rank < {Section.PENDING.end}"
 _LATEST_OVER: Final = f"SELECT min(rank) FROM job WHERE rank >= {Section.OVER.first} AND rank < {Section.OVER.end}"
 _IS_RESUMED: Final = f" WHERE rank >= {Section.PENDING.first} AND rank < {ranks.FIRST_TURN}"
+_IS_BEGUN: Final = f" WHERE rank >= {Section.PENDING.first} AND rank < {ranks.FIRST_NEW}"
 _READ_JOURNAL: Final = "SELECT name, value_json, digest FROM journal WHERE job = ? ORDER BY fence, at"
 _READ_QUESTION: Final = "SELECT id, asked_at, answered_at FROM question WHERE job = ? AND name = ?"
 _ASK: Final = (
@@ -156,6 +164,9 @@ def _has_room(routines: Mapping[str, str], room: Room) -> tuple[str, tuple[str, 
     if room.generates:
         known = f"routine IN {_marks(resumed)} OR rank >= {ranks.FIRST_TURN} AND routine IN {_marks(routines)}"
         return f"{_IS_PENDING} AND ({known})", (*resumed, *routines)
+    if room.turns and AUTHOR in routines:
+        known = f"routine IN {_marks(resumed)} OR rank >= {ranks.FIRST_TURN} AND routine = ?"
+        return f"{_IS_BEGUN} AND (rank < {ranks.FIRST_TURN} AND {known})", (*resumed, AUTHOR)
     return f"{_IS_RESUMED} AND routine IN {_marks(resumed)}", tuple(resumed)
 
 
@@ -248,12 +259,13 @@ def record_step(
     name: str,
     value_json: str,
     digest: str,
-    progress: ProgressColumns,
+    progress: KeptProgress,
     session_id: str,
     signals: Sequence[Signal],
 ) -> None:
     """Journal a result; under a name that was used before it takes the other's place."""
-    _write_held(transaction, job, fence, fence=fence, **progress)
+    _write_held(transaction, job, fence, fence=fence, **progress.columns)
+    _write_values(transaction, job, fence, progress)
     if write_journal(transaction, job, fence, name, value_json, digest):
         transaction.log(session_id, signals)
 
@@ -262,6 +274,11 @@ def write_journal(transaction: Transaction, job: int, fence: int, name: str, val
     """Put a JSON value into a job's journal; False where the same write was made before."""
     written = transaction.execute(_WRITE_JOURNAL, (job, name, value_json, digest, fence, transaction.now))
     return bool(written.rowcount)
+
+
+def _write_values(transaction: Transaction, job: int, fence: int, progress: KeptProgress) -> None:
+    for name, value_json in progress.values:
+        write_journal(transaction, job, fence, name, value_json)
 
 
 def emit_deferred(transaction: Transaction, job: int, fence: int, session_id: str, signals: Sequence[Signal]) -> None:
@@ -273,14 +290,15 @@ def emit_deferred(transaction: Transaction, job: int, fence: int, session_id: st
         transaction.log(session_id, signals)
 
 
-def progress_columns(progress: Progress) -> ProgressColumns:
-    """What a write carries besides its own value, as columns to set. Raises EvolverError for what is not JSON."""
+def kept_progress(progress: Progress) -> KeptProgress:
+    """Progress as it is written. Raises EvolverError for what is not JSON."""
     columns: dict[str, Any] = {}
     if progress.shared is not None:
         columns["shared_json"] = encoding.from_shared(progress.shared)
     if progress.deferred is not None:
         columns["deferred_json"] = encoding.from_deferred(progress.deferred)
-    return columns
+    values = [(encoding.name(name, "A name"), encoding.to_json(value, name)) for name, value in progress.values.items()]
+    return KeptProgress(columns, values)
 
 
 def pause(
@@ -292,7 +310,7 @@ def pause(
     subject_json: str,
     form_json: str,
     reason: str,
-    progress: ProgressColumns,
+    progress: KeptProgress,
     session_id: str,
     signals: Sequence[Signal],
 ) -> int:
@@ -310,7 +328,8 @@ def pause(
     asked = transaction.rows(_READ_QUESTION, (job, name))
     before = _Asked(*asked[0]) if asked else None
     if before is not None and before.answered_at is not None:
-        _write_held(transaction, job, fence, **pending_again(transaction.now), **progress)
+        _write_held(transaction, job, fence, **pending_again(transaction.now), **progress.columns)
+        _write_values(transaction, job, fence, progress)
         transaction.moved(_RUNNING, _PENDING)
         transaction.log(session_id, signals)
         return before.id
@@ -319,12 +338,13 @@ def pause(
     try:
         _write_held(
             transaction, job, fence, since=transaction.now, rank=ranks.paused_rank(asked_at), **waiting, **_NO_LEASE,
-            **progress,
+            **progress.columns,
         )  # fmt: skip
     except StaleLease:
         if before is not None and _stands(transaction, job, fence, JobState.PAUSED):
             return before.id
         raise
+    _write_values(transaction, job, fence, progress)
     if before is None:
         ((question_id,),) = transaction.rows(_ASK, (job, name, *texts.values(), asked_at))
     else:
@@ -373,19 +393,20 @@ def finish(
     outcome: Outcome | None,
     error: str,
     node: str,
-    progress: ProgressColumns,
+    progress: KeptProgress,
     signals: Sequence[Signal],
 ) -> None:
     """End a job."""
     try:
         _write_held(
             transaction, job, fence, state=state, outcome=outcome, error=encoding.plain(error),
-            node=encoding.plain(node), **over(transaction), **progress,
+            node=encoding.plain(node), **over(transaction), **progress.columns,
         )  # fmt: skip
     except StaleLease:
         if _stands(transaction, job, fence, state):
             return
         raise
+    _write_values(transaction, job, fence, progress)
     transaction.moved(_RUNNING, standing(state, outcome))
     transaction.log(session_id, signals)
 

@@ -272,6 +272,7 @@ _ACTS: Final[Mapping[str, Callable[[SpanKeeper, str, Signal], None]]] = {
     SignalName.TASK_RETRIED: SpanKeeper._begin_task,
     SignalName.JOB_RESUMED: SpanKeeper._begin_task,
     SignalName.JOB_RESTORED: SpanKeeper._begin_task,
+    SignalName.DECISION_UNDONE: SpanKeeper._begin_task,
     SignalName.JOB_IMPORTED: SpanKeeper._begin_task,
     SignalName.TASK_COMPLETED: SpanKeeper._complete_task,
     SignalName.TASK_FAILED: SpanKeeper._fail_task,

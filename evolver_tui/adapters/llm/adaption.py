@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from evolver_tui.adapters.llm.problem import Problem
 
 Feature: TypeAlias = Literal[
-    "stream_options", "max_tokens", "max_completion_tokens", "temperature", "system", "stream", "key_header"
+    "stream_options", "max_tokens", "max_completion_tokens", "temperature", "system", "stream", "key_header", "tools"
 ]
 """Something that a request may do without."""
 
@@ -21,6 +21,7 @@ LEARNED: Final[dict[Feature, str]] = {
     "system": "It takes no system message: instructions stand before the request.",
     "stream": "It does not stream: an answer comes when it is whole.",
     "key_header": "It wants the key in the header that is not the usual one.",
+    "tools": "It takes no tools: chats are answered without any.",
 }
 """What each of them means to a person."""
 
@@ -49,6 +50,7 @@ _SYSTEM: Final = (
     r"|^system\b|^ system:"
 )
 
+_TOOLS: Final = r"\btools?\b|\btool[_ -](?:use|calls?|calling|choice)\b|\bfunction[_ -]call(?:s|ing)?\b"
 _STREAM: Final = r"(?<!while )\bstream(?:ing|ed)?\b(?! (?:models?|error|failed|response|completion)\b)"
 _ALTERNATIVES: Final = re.compile(
     r"\b(?<!not )(?<!n't )(?:allowed|supported|accepted|permitted|valid)\b[^:]{0,40}(?::|\bare\b)|\buse\b|\binstead\b",
@@ -81,6 +83,7 @@ _RULES: Final = (
     _Rule("max_completion_tokens", r"\bmax_?completion_?tokens\b", _REFUSES),
     _Rule("temperature", r"\btemperature\b", f"{_REFUSES}|{_ONE}|{_BARE}"),
     _Rule("system", _SYSTEM, f"{_REFUSES}|alternate|invalid|only|(?:must|should) be"),
+    _Rule("tools", _TOOLS, rf"{_REFUSES}|requires?\b|no endpoints|to be set"),
     _Rule("stream", _STREAM, rf"{_REFUSES}|may not|verified|\bnon-?stream|\bfalse\b"),
 )
 """In this order: whoever refuses max_tokens names its successor beside it, and options of a stream are no stream."""

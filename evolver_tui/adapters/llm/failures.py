@@ -19,6 +19,8 @@ MOST_MESSAGE: Final = 300
 
 _OUT_OF_MONEY = {"insufficient_quota", "billing_hard_limit_reached", "billing_error", "insufficient_balance"}
 _WORTH_ANOTHER_TRY = {408, 409, 425, 429, 499}
+_MADE_AMISS = {"tool_use_failed"}
+"""The model wrote a call that its server could not read: the next time it may write a better one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +239,7 @@ def _refused(provider: Provider, problem: Problem, told_status: int) -> BackendE
             f"{name} may not answer where this machine is ({status}){words}",
             "Choose another provider, or ask it by a proxy that it allows.",
         )
-    if status in _WORTH_ANOTHER_TRY or status >= 500:
+    if status in _WORTH_ANOTHER_TRY or status >= 500 or problem.codes & _MADE_AMISS:
         what = "limits how often it is asked" if status == 429 else "could not answer now"
         wait = problem.retry_after
         return BackendError(f"{name} {what} ({status}){words}", _later(wait), retryable=True, retry_after=wait)

@@ -10,30 +10,47 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 from socksio.exceptions import SOCKSError
 
 from evolver_tui.adapters.llm.adaption import LEARNED, Feature, refused_features
+from evolver_tui.adapters.llm.answer_end import Outcome, end_of_text, end_of_turn
 from evolver_tui.adapters.llm.events import EventReader, Refused
 from evolver_tui.adapters.llm.failures import Provider, refusal
 from evolver_tui.adapters.llm.problem import Problem, read_problem
-from evolver_tui.adapters.llm.provider_api import AnswerReader, BackendSettings, FullPrompt, ProviderApi
+from evolver_tui.adapters.llm.provider_api import (
+    AnswerReader,
+    BackendSettings,
+    FullPrompt,
+    ProviderApi,
+    whole_characters,
+)
 from evolver_tui.adapters.llm.sse import BodyDecoder, is_whole
 from evolver_tui.adapters.llm.thinking import Answer, Thought
 from evolver_tui.adapters.llm.unpacking import unpacked
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import BackendError, ConfigError
-from evolver_tui.engine.author.backend import BackendInfo, Piece, Prompt
+from evolver_tui.engine.author.backend import (
+    BackendInfo,
+    ChatPiece,
+    Conversation,
+    Piece,
+    Prompt,
+    Thinking,
+    UserMessage,
+)
 from evolver_tui.engine.clock import Clock
 from evolver_tui.settings.library_logs import hide_secrets_in_log
 from evolver_tui.settings.proxies import is_proxys_own, proxy_for, read_proxy
 from evolver_tui.settings.secrets import scrub_addresses
+
+EndT = TypeVar("EndT")
 
 MOST_TEXT: Final = 2 * 1024 * 1024
 """Characters of one answer."""
@@ -104,15 +121,14 @@ class HttpBackend:
         self._clock = clock
         self._client: httpx.AsyncClient | None = None
         self._client_lock = asyncio.Lock()
-        self._without: tuple[Feature, ...] = ()
-        """What the server turned out not to take, in the order in which it said so."""
+        self._without: dict[str, tuple[Feature, ...]] = {}
+        """What the server turned out not to take, by model, in the order in which it said so."""
 
     @property
     def info(self) -> BackendInfo:
         """The provider's kind and the model, and what was learned of it."""
-        return BackendInfo(
-            self._settings.kind, self._settings.model, learned=tuple(LEARNED[feature] for feature in self._without)
-        )
+        kind, model = self._settings.kind, self._settings.model
+        return BackendInfo(kind, model, learned=tuple(LEARNED[feature] for feature in self._without.get(model, ())))
 
     async def close(self) -> None:
         """Let go of connections. A later `stream` opens others."""
@@ -120,7 +136,7 @@ class HttpBackend:
         if client is not None:
             await client.aclose()
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
+    def stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         """Pieces of thinking and of text as they come, then one Usage.
 
         Closing the iterator, or cancelling the task that waits for a piece, ends the request.
@@ -128,20 +144,32 @@ class HttpBackend:
         Raises:
             BackendError: see the port; no message holds the key.
         """
+        return self._answer(self._fitted_prompt(prompt), end_of_text)
+
+    def converse(self, conversation: Conversation) -> AsyncGenerator[ChatPiece, None]:
+        """Pieces of thinking and of text as they come, then one AnswerDone; else as `stream`."""
+        return self._answer(self._fitted(conversation), end_of_turn)
+
+    async def _answer(
+        self, prompt: FullPrompt, end: Callable[[Outcome], Iterator[EndT]]
+    ) -> AsyncGenerator[str | Thinking | EndT, None]:
+        """What comes of a prompt, asked again without what the server turns out not to take."""
         key = await self._key()
         request = _Request(
-            self._fitted(prompt),
+            prompt,
             key,
-            self._provider(key),
+            self._provider(key, prompt.model),
             asyncio.get_running_loop().time() + self._settings.total_timeout,
-            self._without,
+            self._without.get(prompt.model, ()),
         )
         while True:
             has_begun = False
             try:
-                async with aclosing(self._attempt(request)) as pieces:
+                async with aclosing(self._attempt(request, end)) as pieces:
                     async for piece in pieces:
-                        has_begun, self._without = True, request.without
+                        if not has_begun:
+                            has_begun = True
+                            self._learn(prompt.model, request.without)
                         yield piece
                 return
             except Refused as refused:
@@ -150,7 +178,9 @@ class HttpBackend:
                     raise refusal(request.provider, refused.problem) from None
                 request = replace(request, without=(*request.without, *features))
 
-    async def _attempt(self, request: _Request) -> AsyncGenerator[Piece, None]:
+    async def _attempt(
+        self, request: _Request, end: Callable[[Outcome], Iterator[EndT]]
+    ) -> AsyncGenerator[str | Thinking | EndT, None]:
         """One request and its answer. Raises Refused for a no, also for one that comes in place of an answer."""
         provider, answer = request.provider, Answer()
         reader, events = self._api.reader(), EventReader(provider)
@@ -160,20 +190,24 @@ class HttpBackend:
                 async for content in contents:
                     for piece in answer.take(content):
                         yield piece
-                    if answer.characters > MOST_TEXT:
+                    if answer.characters + reader.calls.characters > MOST_TEXT:
                         raise provider.too_long(f"{MOST_TEXT:,} characters")
         for piece in answer.end():
             yield piece
-        spare = reader.calls.answer or ("" if reader.calls else answer.thoughts)
-        if reader.stop == "complete" and answer.is_blank and spare.strip():
-            answer.is_blank = False
-            yield spare
-        _judge(request, reader, answer, events)
-        yield reader.usage
+        takes_calls = bool(request.prompt.tools) and request.prompt.may_call and "tools" not in request.without
+        for last in end(Outcome(provider, request.prompt, takes_calls, reader, answer, events)):
+            yield last
+
+    def _learn(self, model: str, without: tuple[Feature, ...]) -> None:
+        """Ask without these from here on, unless another request found out more meanwhile."""
+        if len(without) > len(self._without.get(model, ())):
+            self._without[model] = without
 
     def _refused_features(self, problem: Problem, request: _Request) -> Sequence[Feature]:
         """What to leave out of the request that was refused; nothing where that cannot help."""
         usable = [feature for feature in self._api.features if feature not in request.without]
+        if "tools" in usable and not request.prompt.tools:
+            usable.remove("tools")  # nor are they
         if "max_tokens" in usable and "max_completion_tokens" in usable:
             usable.remove("max_completion_tokens")  # is not sent yet
         may_move = bool(request.key) and not self._settings.key_header and "key_header" not in request.without
@@ -196,12 +230,12 @@ class HttpBackend:
             )
         return key
 
-    def _provider(self, key: _ApiKey) -> Provider:
+    def _provider(self, key: _ApiKey, model: str) -> Provider:
         settings = self._settings
         return Provider(
             kind=settings.kind,
             base_url=settings.base_url,
-            model=settings.model,
+            model=model,
             key_name=settings.api_key_name,
             has_key=bool(key),
             scrub=lambda text: key.scrub(scrub_addresses(text, settings.base_url)),
@@ -219,7 +253,11 @@ class HttpBackend:
         try:
             # With a transport of its own, httpx leaves the environment's proxies to us, and reads its certificates.
             return httpx.AsyncClient(
-                transport=httpx.AsyncHTTPTransport(proxy=_proxy(provider.proxy) if provider.proxy else None),
+                transport=httpx.AsyncHTTPTransport(
+                    proxy=_proxy(provider.proxy) if provider.proxy else None,
+                    # How many are asked at once is for whoever asks to say: chats would wait for each other here.
+                    limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+                ),
                 headers={"user-agent": "evolver-tui", "accept-encoding": "identity"},
             )
         except ConfigError as error:
@@ -243,7 +281,7 @@ class HttpBackend:
         if not _is_address(settings.base_url):
             raise provider.bad_address()
         client = await self._ready_client(provider)
-        body = self._api.body(settings.model, request.prompt, request.without)
+        body = self._api.body(request.prompt, request.without)
         is_stream = bool(body.get("stream"))
         headers = {
             **self._api.headers,
@@ -276,15 +314,22 @@ class HttpBackend:
             base = base.removesuffix(ending)
         return f"{base}{self._api.path}{mark}{query}"
 
-    def _fitted(self, prompt: Prompt) -> FullPrompt:
+    def _fitted_prompt(self, prompt: Prompt) -> FullPrompt:
+        said = (UserMessage(prompt.user),)
+        return self._fitted(
+            Conversation(prompt.system, said, temperature=prompt.temperature, max_tokens=prompt.max_tokens)
+        )
+
+    def _fitted(self, asked: Conversation) -> FullPrompt:
         settings = self._settings
-        # Half of a surrogate pair is no character; servers refuse the whole request for one.
-        system, user = (text.encode("utf-8", "replace").decode() for text in (prompt.system, prompt.user))
         return FullPrompt(
-            system,
-            user,
-            settings.temperature if prompt.temperature is None else prompt.temperature,
-            settings.max_tokens if prompt.max_tokens is None else prompt.max_tokens,
+            asked.model or settings.model,
+            whole_characters(asked.system),
+            [replace(message, text=whole_characters(message.text)) for message in asked.messages],
+            settings.temperature if asked.temperature is None else asked.temperature,
+            settings.max_tokens if asked.max_tokens is None else asked.max_tokens,
+            asked.tools,
+            asked.may_call,
         )
 
     @contextmanager
@@ -315,24 +360,6 @@ class HttpBackend:
             raise provider.broke_off() from None
 
 
-def _judge(request: _Request, reader: AnswerReader, answer: Answer, events: EventReader) -> None:
-    """Raise what an answer is that is none."""
-    provider = request.provider
-    match reader.stop:
-        case "cut":
-            raise provider.answer_cut(request.prompt.max_tokens)
-        case "filtered":
-            raise provider.filtered()
-        case None if events.is_page:
-            raise provider.broke_off(events.page) if answer.characters else provider.not_an_api(events.page)
-        case _ if events.odd and not answer.characters:
-            raise Refused(Problem.from_event(events.odd))
-        case None:
-            raise provider.broke_off(events.said) if events.has_begun else provider.empty_body()
-        case "complete" if answer.is_blank:
-            raise provider.called(reader.calls.name) if reader.calls else provider.empty()
-
-
 class _Ending:
     """Knows how long the next bytes are worth waiting for.
 
@@ -345,17 +372,18 @@ class _Ending:
         self._events = events
         self._has_text = False
         self._is_bare = False
-        """Whether the last object brought neither text nor thinking."""
+        """Whether the last object brought neither text nor thinking, nor a piece of a call."""
         self._goes_on = False
-        """Whether there was text behind a reason to finish."""
+        """Whether there was any of that behind a reason to finish."""
 
     def read(self, value: Mapping[str, Any]) -> Sequence[str | Thought]:
         """What the reader reads."""
-        had_stopped = self._reader.stop is not None
+        had_stopped, called = self._reader.stop is not None, self._reader.calls.characters
         content = self._reader.read(value)
-        self._goes_on = self._goes_on or (had_stopped and bool(content))
-        self._has_text = self._has_text or bool(content)
-        self._is_bare = not content
+        brought = bool(content) or self._reader.calls.characters > called
+        self._goes_on = self._goes_on or (had_stopped and brought)
+        self._has_text = self._has_text or brought
+        self._is_bare = not brought
         return content
 
     @property

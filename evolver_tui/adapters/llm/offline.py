@@ -11,7 +11,8 @@ The prompt's user text is one JSON object:
      "previous_code": "..."}      optional, and not read: the node is written again from the task and all feedback
 
 It answers as a model is asked to: one JSON object with workflow_code, workflow_name, suggested_node_id, tools_used,
-estimated_complexity and sample_inputs, in pieces of 12 to 20 characters.
+estimated_complexity and sample_inputs, and addressed where it understood the last feedback, in pieces of 12 to 20
+characters.
 
 A task whose field `offlineFirstDraft` is `crashes` gets a first draft that fails on an empty input, and says so in a
 comment: so one can see how a draft is mended before a person is asked.
@@ -25,7 +26,7 @@ import unicodedata
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from typing import Any
 
-from evolver_tui.adapters.llm.offline_templates import NodePlan, write_node
+from evolver_tui.adapters.llm.offline_templates import NodePlan, addressed, write_node
 from evolver_tui.core.errors import BackendError
 from evolver_tui.core.node import slug
 from evolver_tui.core.safe_text import without_hidden
@@ -165,6 +166,7 @@ def _answer(request: Mapping[str, Any]) -> dict[str, Any]:
         "tools_used": list(plan.tools),
         "estimated_complexity": "moderate" if suffix else "simple",
         "sample_inputs": [_sample(plan, task)],
+        **({"addressed": met} if (met := [*addressed(plan)]) else {}),
     }
 
 

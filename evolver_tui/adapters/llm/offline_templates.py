@@ -19,6 +19,12 @@ _WISHES = {
     "has_type_hints": ("type hint", "typehint", "annotation", "annotate", "typed"),
 }
 """What the author understands when a draft is sent back, by the words that ask for it."""
+_MET = {
+    "handles_empty": "An empty input gives an empty result, with an error beside it.",
+    "has_docstrings": "Each function has a docstring.",
+    "has_type_hints": "Parameters and results have type hints.",
+}
+"""What it says that it did for each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,13 @@ def write_node(plan: NodePlan) -> str:
 
 def _asks_for(wish: str, text: str) -> bool:
     return any(word in text.lower() for word in _WISHES[wish])
+
+
+def addressed(plan: NodePlan) -> Iterator[str]:
+    """What of the last reason it understood, as it says itself."""
+    for wish, words in _MET.items():
+        if plan.sent_back and _asks_for(wish, plan.sent_back[-1]):
+            yield words
 
 
 def _comments(plan: NodePlan) -> Iterator[str]:

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
 from evolver_tui.adapters.llm.adaption import Feature
+from evolver_tui.adapters.llm.calls import ToolCalls
 from evolver_tui.adapters.llm.http import HttpBackend
 from evolver_tui.adapters.llm.problem import Problem
-from evolver_tui.adapters.llm.provider_api import BackendSettings, FullPrompt, Stop, ToolCalls, token_count
+from evolver_tui.adapters.llm.provider_api import (
+    BackendSettings,
+    FullPrompt,
+    Stop,
+    token_count,
+    wire_arguments,
+    wire_name,
+)
 from evolver_tui.adapters.llm.thinking import Thought
 from evolver_tui.core.address import Address
-from evolver_tui.engine.author.backend import Usage
+from evolver_tui.engine.author.backend import (
+    AssistantMessage,
+    Message,
+    ToolCall,
+    ToolOffer,
+    ToolResult,
+    Usage,
+    UserMessage,
+)
 from evolver_tui.engine.clock import Clock
 from evolver_tui.settings.base_url import is_azure
 
@@ -44,10 +61,10 @@ class OpenAIApi:
     endings: Sequence[str] = ("/chat/completions",)
     headers: Mapping[str, str] = {}
     features: Collection[Feature] = (
-        *("stream_options", "max_tokens", "max_completion_tokens", "temperature", "system", "stream"),
+        *("stream_options", "max_tokens", "max_completion_tokens", "temperature", "system", "stream", "tools"),
     )
 
-    def body(self, model: str, prompt: FullPrompt, without: Collection[Feature]) -> dict[str, Any]:
+    def body(self, prompt: FullPrompt, without: Collection[Feature]) -> dict[str, Any]:
         fields: dict[str, Any] = {
             "temperature": prompt.temperature,
             "max_tokens": prompt.max_tokens,
@@ -58,8 +75,10 @@ class OpenAIApi:
             fields["max_completion_tokens"] = prompt.max_tokens
         if "stream" in without:
             del fields["stream_options"]
+        if prompt.may_call and prompt.tools:
+            fields["tools"] = [_tool(offer) for offer in prompt.tools]
         sent = {name: value for name, value in fields.items() if name not in without}
-        return {"model": model, "messages": _messages(prompt, without), **sent}
+        return {"model": prompt.model, "messages": _messages(prompt, without), **sent}
 
     def key_headers(self, base_url: Address) -> tuple[str, str]:
         """Azure's has a name of its own."""
@@ -84,11 +103,19 @@ class OpenAIReader:
         self._has_deltas = False
         self._index: int | None = None
         """Of the choice that is read."""
+        self._reasoning: list[str] = []
+        self._details: list[Any] = []
         self._text: list[str] = []
 
     @property
     def usage(self) -> Usage:
         return Usage(token_count(self._usage, "prompt_tokens"), token_count(self._usage, "completion_tokens"))
+
+    @property
+    def opaque(self) -> Mapping[str, Any]:
+        """Thoughts, which some models go on with after a call only where they see them again."""
+        told = {"reasoning_content": "".join(self._reasoning), "reasoning_details": self._details}
+        return {name: value for name, value in told.items() if value}
 
     def read(self, event: Mapping[str, Any]) -> Sequence[str | Thought]:
         """Thinking and text of one choice: the first, or the one that a server counts otherwise."""
@@ -104,6 +131,7 @@ class OpenAIReader:
         reason = choice.get("finish_reason") or ("stop" if is_one_piece else None)
         self._take_reason(reason, is_refusal=bool(message.get("refusal")))
         self._take_calls(message)
+        self._take_opaque(message)
         fields = (list(_contents(message.get(name), is_thinking=True)) for name in _THINKING)
         thinking = next(filter(None, fields), [])
         text = list(_contents(message.get("content") or choice.get("text"), is_thinking=_is_thought(message)))
@@ -123,10 +151,26 @@ class OpenAIReader:
 
     def _take_calls(self, message: Mapping[str, Any]) -> None:
         calls = message.get("tool_calls")
-        for call in (*(calls if isinstance(calls, list) else ()), {"function": message.get("function_call")}):
+        calls = calls if isinstance(calls, list) else [calls]
+        for call in (*calls, {"function": message.get("function_call")}):
             match call:
                 case {"function": {**function}}:
-                    self.calls.take(function.get("name"), function.get("arguments"))
+                    extra = call.get("extra_content")  # Google's, which signs thoughts in it
+                    self.calls.take(
+                        function.get("name"),
+                        function.get("arguments"),
+                        index=call.get("index"),
+                        call_id=call.get("id"),
+                        opaque={"extra_content": extra} if isinstance(extra, Mapping) else None,
+                    )
+
+    def _take_opaque(self, message: Mapping[str, Any]) -> None:
+        match message.get("reasoning_content"):
+            case str(text):
+                self._reasoning.append(text)
+        match message.get("reasoning_details"):
+            case [*details]:
+                self._details += details
 
     def _message(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
         """What a choice brings; some add the whole message to the last of its pieces."""
@@ -145,10 +189,37 @@ class OpenAIReader:
             self.stop = self.stop or "complete"
 
 
-def _messages(prompt: FullPrompt, without: Collection[Feature]) -> list[dict[str, str]]:
-    if prompt.system and "system" not in without:
-        return [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}]
-    return [{"role": "user", "content": "\n\n".join(filter(None, (prompt.system, prompt.user)))}]
+def _messages(prompt: FullPrompt, without: Collection[Feature]) -> list[dict[str, Any]]:
+    has_system = bool(prompt.system) and "system" not in without
+    system = [{"role": "system", "content": prompt.system}] if has_system else []
+    return [*system, *(_message(message) for message in prompt.said(without))]
+
+
+def _message(message: Message) -> dict[str, Any]:
+    match message:
+        case UserMessage(text):
+            return {"role": "user", "content": text}
+        case ToolResult(call, text):
+            return {"role": "tool", "tool_call_id": call.id, "content": text}
+        case AssistantMessage(text, ()):
+            return {"role": "assistant", "content": text}
+        case AssistantMessage(text, calls, opaque):
+            return {
+                "role": "assistant",
+                "content": text or None,
+                "tool_calls": [_call(call) for call in calls],
+                **opaque,
+            }
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    function = {"name": wire_name(call), "arguments": json.dumps(wire_arguments(call))}
+    return {"id": call.id, "type": "function", "function": function, **call.opaque}
+
+
+def _tool(offer: ToolOffer) -> dict[str, Any]:
+    function = {"name": offer.name, "description": offer.description, "parameters": dict(offer.parameters)}
+    return {"type": "function", "function": function}
 
 
 def _first_choice(choices: object) -> tuple[Mapping[str, Any], int | None]:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, cast
 
 from evolver_tui.adapters.llm.adaption import Feature
+from evolver_tui.adapters.llm.calls import ToolCalls
 from evolver_tui.adapters.llm.problem import Problem
 from evolver_tui.adapters.llm.thinking import Thought
 from evolver_tui.core.address import Address
-from evolver_tui.engine.author.backend import Usage
+from evolver_tui.engine.author.backend import (
+    AssistantMessage,
+    Message,
+    ToolCall,
+    ToolOffer,
+    ToolResult,
+    Usage,
+    UserMessage,
+)
 
 Stop = Literal["complete", "cut", "filtered"]
 
@@ -40,12 +50,23 @@ class BackendSettings:
 
 
 class FullPrompt(NamedTuple):
-    """A prompt, with everything that it leaves to the config."""
+    """A prompt or a conversation, with everything that it leaves to the config."""
 
+    model: str
     system: str
-    user: str
+    messages: Sequence[Message]
     temperature: float
     max_tokens: int
+    tools: Sequence[ToolOffer] = ()
+    may_call: bool = False
+
+    def said(self, without: Collection[Feature]) -> Sequence[Message]:
+        """The messages for a server that does without some things: calls told as text, instructions before the rest."""
+        messages = _without_tools(self.messages) if "tools" in without else self.messages
+        match messages:
+            case [UserMessage(text), *others] if self.system and "system" in without:
+                return [UserMessage(_joined(self.system, text)), *others]
+        return messages
 
 
 class AnswerReader(Protocol):
@@ -63,32 +84,11 @@ class AnswerReader(Protocol):
 
     @property
     def calls(self) -> ToolCalls:
-        """The tools that the model wants to call, although none were offered."""
-
-
-class ToolCalls:
-    """Tools that a model calls in one answer: some models put what they were asked for into the arguments."""
-
-    def __init__(self) -> None:
-        self.name = ""
-        """Of the first."""
-        self._arguments: list[str] = []
-
-    def __bool__(self) -> bool:
-        return bool(self.name or self._arguments)
-
-    def take(self, name: object, arguments: object) -> None:
-        """A call, or the next piece of it."""
-        if isinstance(name, str):
-            self.name = self.name or name
-        if arguments:
-            self._arguments.append(arguments if isinstance(arguments, str) else json.dumps(arguments))
+        """The tools that the model wants to call, whether any were offered or not."""
 
     @property
-    def answer(self) -> str:
-        """The arguments, where they hold a text of several lines as an answer does; else nothing."""
-        arguments = "".join(self._arguments)
-        return arguments if "\\n" in arguments else ""
+    def opaque(self) -> Mapping[str, Any]:
+        """What the provider wants to see again beside this answer."""
 
 
 class ProviderApi(Protocol):
@@ -102,7 +102,7 @@ class ProviderApi(Protocol):
     features: Collection[Feature]
     """What a request can do without."""
 
-    def body(self, model: str, prompt: FullPrompt, without: Collection[Feature]) -> dict[str, Any]:
+    def body(self, prompt: FullPrompt, without: Collection[Feature]) -> dict[str, Any]:
         """The request."""
 
     def key_headers(self, base_url: Address) -> tuple[str, str]:
@@ -119,3 +119,44 @@ def token_count(usage: Mapping[str, Any], name: str) -> int | None:
     """A count among what a provider counted; None where it is missing or is none."""
     value = usage.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def whole_characters(text: str) -> str:
+    """`text` without halves of surrogate pairs, which are no characters: servers refuse the whole request for one."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def wire_name(call: ToolCall) -> str:
+    """The name of a call as providers take it again: a model may write anything."""
+    return re.sub("[^a-zA-Z0-9_-]", "_", call.name)[:64] or "unknown"
+
+
+def wire_arguments(call: ToolCall) -> dict[str, Any]:
+    """The arguments of a call as providers take them again: an object, and an empty one for what was none."""
+    try:
+        values = call.values()
+    except ValueError:
+        return {}
+    return cast("dict[str, Any]", json.loads(whole_characters(json.dumps(values, ensure_ascii=False))))
+
+
+def _without_tools(messages: Sequence[Message]) -> Sequence[Message]:
+    """Results as what the user says next."""
+    told: list[UserMessage | AssistantMessage] = []
+    for message in messages:
+        match message:
+            case AssistantMessage(text):
+                turn: UserMessage | AssistantMessage = AssistantMessage(text)
+            case ToolResult(call, text):
+                turn = UserMessage(f"Result of {wire_name(call)}: {text}")
+            case UserMessage():
+                turn = message
+        if told and type(told[-1]) is type(turn):
+            turn = type(turn)(_joined(told.pop().text, turn.text))
+        if turn.text:
+            told.append(turn)
+    return told
+
+
+def _joined(*texts: str) -> str:
+    return "\n\n".join(filter(None, texts))

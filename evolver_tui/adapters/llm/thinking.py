@@ -94,7 +94,15 @@ class Answer:
         self.is_blank = True
         """Whether no text came but white space."""
         self._tags = _Tags()
+        self.was_taken_back = False
+        """Whether some text turned out to be thinking when it was there already."""
+        self._texts: list[str] = []
         self._thoughts: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """All text that came."""
+        return "".join(self._texts)
 
     @property
     def thoughts(self) -> str:
@@ -116,11 +124,13 @@ class Answer:
             if isinstance(piece, str):
                 if piece:
                     self.is_blank = self.is_blank and piece.isspace()
+                    self._texts.append(piece)
                     yield piece
             elif piece.text:
                 if piece.takes_back:
                     self._thoughts.clear()
-                    self.is_blank = True
+                    self._texts.clear()
+                    self.was_taken_back = self.is_blank = True
                 self._thoughts.append(piece.text)
                 yield Thinking(len(piece.text), piece.takes_back)
 

@@ -118,6 +118,15 @@ def place(prepared: SafeFolder, node: NodeFolder, files: Files) -> None:
             target.sync()
 
 
+def drop_if_empty(node: NodeFolder) -> None:
+    """Remove the folder of examples beside main.py where nothing lies in it."""
+    if node.folder.has(_FOLDER) and node.folder.is_folder(_FOLDER):
+        with node.folder.folder(_FOLDER) as folder:
+            is_empty = not folder.names()
+        if is_empty:
+            node.folder.remove_tree(_FOLDER)
+
+
 def _changes(node: NodeFolder, files: Files) -> tuple[list[str], list[str]]:
     """The names of the copies that have to come, and of those that have to go."""
     if not node.folder.has(_FOLDER):

@@ -16,54 +16,48 @@ versions/ before anything takes its place.
 
 from __future__ import annotations
 
-import atexit
 import difflib
 import hashlib
-import os
-import platform
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from evolver_tui.adapters.nodes import example_files, node_index
-from evolver_tui.adapters.nodes.example_files import Files, Scrub
-from evolver_tui.adapters.nodes.faults import LOCK, SAVING, speaking_plainly, wait_for_turn
-from evolver_tui.adapters.nodes.folder import LARGEST_FILE, NodeFolder, to_bytes, to_json, to_text
+from evolver_tui.adapters.nodes import catalogue, example_files, node_index, node_marks, removal
+from evolver_tui.adapters.nodes.example_files import Scrub
+from evolver_tui.adapters.nodes.faults import speaking_plainly
+from evolver_tui.adapters.nodes.folder import LARGEST_FILE, NodeFolder, to_bytes, to_text
+from evolver_tui.adapters.nodes.library_folder import LibraryFolder, existing, unknown
+from evolver_tui.adapters.nodes.placing import node_names, put, renew_copies
+from evolver_tui.adapters.nodes.removal import Removal
 from evolver_tui.adapters.nodes.safe_folder import SafeFolder
-from evolver_tui.core.errors import NodeChanged, NodeError, NodeReplaced
-from evolver_tui.core.json_text import strict_json
+from evolver_tui.adapters.nodes.use_file import NodeUseFile
+from evolver_tui.core.errors import ApprovalWithdrawn, NodeChanged, NodeError, NodeReplaced
 from evolver_tui.core.node import CheckReport, NodeDraft, NodeRecord, NodeVersion, check_node_id
 from evolver_tui.core.node_example import KeptExamples
+from evolver_tui.core.node_listing import CodeMatch, NodeDetails, Overview, Retirement, match_in
 from evolver_tui.core.node_run import NodeRun
 from evolver_tui.core.times import utc_text
-from evolver_tui.engine.author.library import Approval, KeptCopy
+from evolver_tui.engine.author.library import Approval, Approved, KeptCopy, RemovedNode, VersionStanding
 from evolver_tui.settings.secrets import scrub_value
 
 _MASKED: Scrub = partial(scrub_value, secrets=())
 """Without what looks like a secret, where nobody says which ones there are."""
-_ASIDE = "set-aside.json"
+_RESTORE = "evolver-tui nodes restore"
 _REMEMBERED = 100
 """Newest versions that are searched for a save that was done already: a repeat follows soon after."""
-_REST_SECONDS = 2.0
-"""How long the index of a large library may be behind while a program that saved goes on."""
-_REST_FACTOR = 50
-"""Times what it took: so much of the time at most goes into the index."""
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Everything in a library: the current records by id, and a sentence for each folder that cannot be read."""
+    """What is in use: the current records by id, and a sentence for each folder that cannot be read."""
 
     records: tuple[NodeRecord, ...]
     problems: tuple[str, ...]
 
 
-class NodeFiles:
+class NodeFiles(LibraryFolder):
     """Implements the engine's `Library`. Several processes may use one folder: whoever writes holds a file lock.
 
     Every method raises NodeError for an invalid id and for a folder that cannot be used.
@@ -71,16 +65,10 @@ class NodeFiles:
 
     def __init__(self, root: Path, now: Callable[[], float], scrub: Scrub = _MASKED) -> None:
         """`root` is made by the first save; `now` gives seconds since 1970; `scrub` sees what is kept of runs first."""
-        self.root = root
-        self._now = now
+        super().__init__(root, now)
+        self.uses = NodeUseFile(root, now)
+        """How often nodes ran in earnest."""
         self._scrub = scrub
-        self._renewal: threading.Timer | None = None
-        self._rest_seconds = _REST_SECONDS
-
-    @property
-    def place(self) -> str:
-        """Host and folder: what tells this library from others."""
-        return f"{platform.node()}:{self.root.absolute()}"
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -99,7 +87,7 @@ class NodeFiles:
         with self._reading(node_id) as node:
             record = node.current() if node else None
             if node is None or record is None:
-                raise _unknown(node_id)
+                raise unknown(node_id)
             if version is not None:
                 return node.stored(version)
             beside = node.code_beside()
@@ -134,12 +122,24 @@ class NodeFiles:
     def set_aside_by(self, node_id: str) -> str:
         """Who set a node aside; empty where it may be run."""
         with self._reading(node_id) as node:
-            return _aside_by(node) if node else ""
+            return node_marks.aside_by(node) if node else ""
+
+    def retirement(self, node_id: str) -> Retirement | None:
+        """Who retired a node, and when; None for one in use, and for one that is not there."""
+        with self._reading(node_id) as node:
+            current = node.current() if node else None
+            return node_marks.retirement(node, current.version) if node and current else None
 
     def versions(self, node_id: str) -> Sequence[NodeRecord]:
         """Every approved version that can be read, oldest first; empty where there is no such node."""
         with self._reading(node_id) as node:
             return tuple(node.versions()) if node else ()
+
+    def edited_code(self, node_id: str) -> str | None:
+        """A main.py that was changed by hand since it was saved; None where none was."""
+        with self._reading(node_id) as node:
+            beside = node.code_beside() if node and node.current() else None
+            return None if node is None or beside is None or node.is_approved(beside) else to_text(beside)
 
     def kept(self, node_id: str) -> Sequence[KeptCopy]:
         """Every main.py that was changed by hand before another version took its place, oldest first."""
@@ -150,11 +150,11 @@ class NodeFiles:
         return tuple(KeptCopy(version, str(path), str(root)) for version, path in paths)
 
     def list(self) -> Sequence[NodeRecord]:
-        """Every node's current record, by id. What cannot be read is left out; `survey` tells of it."""
+        """The current record of every node in use, by id. What cannot be read is left out; `survey` tells of it."""
         return self.survey().records
 
     def survey(self) -> Survey:
-        """Every node's current record, and what cannot be read."""
+        """The current record of every node in use, and what cannot be read."""
         with speaking_plainly(self.root, "read"):
             try:
                 root = SafeFolder.open(self.root)
@@ -163,12 +163,50 @@ class NodeFiles:
             with root:
                 return _survey(root)
 
+    def overview(self) -> Overview:
+        """Every node, retired ones among them, as the index has it; of a folder that cannot be written, as it lies."""
+        try:
+            rows = self.index()
+        except NodeError:
+            rows = [node_index.row_of(record) for record in self.survey().records]
+        with speaking_plainly(self.root, "read"):
+            try:
+                with SafeFolder.open(self.root) as root:
+                    found = catalogue.overview(root, rows)
+            except FileNotFoundError:
+                return Overview()
+        in_use = sum(each.retirement is None for each in found.nodes)
+        if in_use != len(rows):  # nodes that were put there, or taken away, by hand: next time the index has that
+            with suppress(NodeError):
+                self.renew_index()
+        return found
+
+    def details(self, node_id: str) -> NodeDetails | None:
+        """What its folder says of a node; None where there is none."""
+        with self._reading(node_id) as node:
+            return catalogue.details(node) if node else None
+
+    def find_in_code(self, nodes: Sequence[tuple[str, int]], text: str) -> Sequence[CodeMatch]:
+        """Which of these versions have a text in their code, whatever its case."""
+        wanted = text.casefold()
+        matches = (match_in(*each, wanted) for each in self.codes(nodes))
+        return [match for match in matches if match is not None]
+
+    def codes(self, nodes: Sequence[tuple[str, int]]) -> Sequence[tuple[str, int, str]]:
+        """Node, version and code of these, for reading alone; what cannot be read is left out."""
+        with speaking_plainly(self.root, "read"):
+            try:
+                with SafeFolder.open(self.root) as root:
+                    return [*catalogue.codes(root, nodes)]
+            except FileNotFoundError:
+                return ()
+
     def diff(self, node_id: str, old: int | None = None, new: int | None = None) -> str:
         """A unified diff between two versions (default: the one before the current one, and the current one)."""
         with self._reading(node_id) as node:
             current = node.current() if node else None
             if node is None or current is None:
-                raise _unknown(node_id)
+                raise unknown(node_id)
             after = current.version if new is None else new
             before = after - 1 if old is None else old
             old_code = node.stored(before)[1] if before > 0 else ""
@@ -181,54 +219,6 @@ class NodeFiles:
             lineterm="",
         )
         return "".join(f"{line}\n" for line in lines)
-
-    def index(self) -> Sequence[Mapping[str, Any]]:
-        """The rows of index.json, which is made to follow first where it is behind, missing or torn."""
-        with speaking_plainly(self.root, "read"):
-            try:
-                with SafeFolder.open(self.root) as root:
-                    rows = node_index.rows(root)
-            except FileNotFoundError:
-                return ()
-        if rows is None:
-            with self._writing() as root:
-                _renew_index(root)
-                rows = node_index.rows(root)
-        return rows or ()
-
-    def catch_up(self) -> None:
-        """Make index.json follow, if it is behind. What cannot be written is left to the next one."""
-        self._renewal = None
-        began = time.monotonic()
-        with suppress(NodeError), speaking_plainly(self.root, "read"):
-            with SafeFolder.open(self.root) as root:
-                if node_index.noted(root) is None:
-                    return
-            with self._writing() as root:
-                _renew_index(root)
-        self._rest_seconds = max(_REST_SECONDS, _REST_FACTOR * (time.monotonic() - began))
-
-    def follow_soon(self) -> None:
-        """Have index.json follow beside other work, if a process that was killed left it behind."""
-        with suppress(OSError), SafeFolder.open(self.root) as root:
-            if node_index.noted(root) is not None:
-                self._begin_to_follow()
-
-    def _let_index_follow(self, root: SafeFolder) -> None:
-        """After a save: at once where that takes no time, else soon, or when this process ends."""
-        if node_index.is_small(root):
-            with suppress(OSError):
-                _renew_index(root)
-        else:
-            self._begin_to_follow()
-
-    def _begin_to_follow(self) -> None:
-        if self._renewal is None:
-            self._renewal = threading.Timer(self._rest_seconds, self.catch_up)
-            self._renewal.daemon = True
-            self._renewal.start()
-            atexit.unregister(self.catch_up)
-            atexit.register(self.catch_up)
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
@@ -252,6 +242,7 @@ class NodeFiles:
 
         Raises:
             NodeReplaced: another version than the approved one would be replaced; nothing was changed.
+            ApprovalWithdrawn: it was taken back meanwhile; nothing was changed.
             NodeError: the id is invalid or the folder cannot be written; nothing was changed.
             ConfigError: what is secret cannot be found out; nothing was changed.
         """
@@ -260,9 +251,14 @@ class NodeFiles:
         if len(code) > LARGEST_FILE:
             raise NodeError(f"{draft.node_id} is larger than {LARGEST_FILE:,} bytes.", "Ask for a smaller node.")
         examples = example_files.to_files(runs, self._scrub)
-        with self._writing() as root, _existing(root, draft.node_id) as node:
+        with self._writing() as root, existing(root, draft.node_id) as node:
+            taken_back = removal.withdrawn(root)
+            if approval.id in taken_back:
+                raise ApprovalWithdrawn(draft.node_id)
             for known in reversed(node.versions(_REMEMBERED) if node else []):
                 if known.sha256 == draft.sha256 and known.task_id == approval.task_id:
+                    if known.approval != approval.id:
+                        removal.note_reliance(root, known.approval, approval.id)
                     return known
             parent = node.current() if node else None
             if approval.replaces not in (None, parent.sha256 if parent else ""):
@@ -281,9 +277,13 @@ class NodeFiles:
                 decided_by=approval.decided_by,
                 decided_at=approval.decided_at,
                 task_id=approval.task_id,
-                lineage={"parent": parent.version if parent else None, "derived_from": []},
+                lineage={
+                    "parent": parent.version if parent else None,
+                    "derived_from": [],
+                    **({"approval": approval.id} if approval.id else {}),
+                },
             )
-            _put(root, node, record, code, examples)
+            put(root, node, record, code, examples)
             return record
 
     def rollback(self, node_id: str, version: int, decided_by: str) -> NodeRecord:
@@ -294,22 +294,22 @@ class NodeFiles:
             NodeChanged: that version's own bytes were changed.
         """
         check_node_id(node_id)
-        with self._writing() as root, _existing(root, node_id) as node:
+        with self._writing() as root, existing(root, node_id) as node:
             current = node.current() if node else None
             if node is None or current is None:
-                raise _unknown(node_id)
+                raise unknown(node_id)
             old, code = node.stored(version)
             if version == current.version:
-                _renew_copies(root, node, current)
+                renew_copies(root, node, current)
                 return current
             record = replace(
                 old,
                 version=node.next_version(),
                 decided_by=decided_by,
                 decided_at=utc_text(self._now()),
-                lineage={**old.lineage, "parent": current.version, "rollback_to": version},
+                lineage={**_without_approval(old.lineage), "parent": current.version, "rollback_to": version},
             )
-            _put(root, node, record, to_bytes(code), example_files.of_version(node, version))
+            put(root, node, record, to_bytes(code), example_files.of_version(node, version))
             return record
 
     def set_aside(self, node_id: str, by: str) -> bool:
@@ -318,64 +318,118 @@ class NodeFiles:
         Raises NodeError for one that is not there.
         """
         check_node_id(node_id)
-        with self._writing() as root, _existing(root, node_id) as node:
+        with self._writing() as root, existing(root, node_id) as node:
             if node is None or node.current() is None:
-                raise _unknown(node_id)
-            if node.folder.has(_ASIDE):
+                raise unknown(node_id)
+            if node.folder.has(node_marks.SET_ASIDE):
                 return False
-            node.folder.write(_ASIDE, to_json({"by": by, "at": utc_text(self._now())}))
-            node.folder.sync()
+            node_marks.put(node, node_marks.SET_ASIDE, {"by": by, "at": utc_text(self._now())})
             return True
 
     def reinstate(self, node_id: str) -> str:
         """Let a node be run again; returns who set it aside. Raises NodeError for one that nobody did."""
         check_node_id(node_id)
-        with self._writing() as root, _existing(root, node_id) as node:
+        with self._writing() as root, existing(root, node_id) as node:
             if node is None or node.current() is None:
-                raise _unknown(node_id)
-            by = _aside_by(node)
+                raise unknown(node_id)
+            by = node_marks.aside_by(node)
             if not by:
                 raise NodeError(f"{node_id} was not set aside.", "It can be run.")
-            node.folder.remove(_ASIDE)
-            node.folder.sync()
+            node_marks.take(node, node_marks.SET_ASIDE)
             return by
 
-    # --- inside ------------------------------------------------------------------------------------------------------
+    def retire(self, node_id: str, by: str) -> NodeRecord:
+        """Take a node out of the list, and let nobody run it; every version stays. Returns the current one's record.
 
-    @contextmanager
-    def _reading(self, node_id: str) -> Iterator[NodeFolder | None]:
-        """The node's folder, or None where there is none."""
+        A version that is approved later is in use again. Raises NodeError for one that is not there, or is retired.
+        """
         check_node_id(node_id)
-        with speaking_plainly(self.root, "read"):
-            try:
-                with SafeFolder.open(self.root) as root:
-                    folder = root.folder(node_id)
-            except FileNotFoundError:
-                yield None
-                return
-            with NodeFolder(node_id, folder) as node:
-                yield node
+        with self._writing() as root, existing(root, node_id) as node:
+            current = node.current() if node else None
+            if node is None or current is None:
+                raise unknown(node_id)
+            if node_marks.retirement(node, current.version) is not None:
+                raise NodeError(f"{node_id} is retired already.", f"To use it again: {_RESTORE} {node_id}.")
+            node_index.note(root, node_id)
+            mark = {"by": by, "at": utc_text(self._now()), "version": current.version}
+            node_marks.put(node, node_marks.RETIRED, mark)
+            return current
 
-    @contextmanager
-    def _writing(self) -> Iterator[SafeFolder]:
-        """The root under the writers' lock, with everything mended that an interrupted save left."""
-        with speaking_plainly(self.root, "written"), SafeFolder.open(self.root, create=True) as root:
-            lock = root.lock_file(LOCK)
-            try:
-                wait_for_turn(lock)
-                _recover(root)
-                try:
-                    yield root
-                except OSError:
-                    with suppress(OSError):
-                        _recover(root)
-                    raise
-                if root.has(SAVING):
-                    root.remove_tree(SAVING)
-                if node_index.noted(root) is not None:
-                    self._let_index_follow(root)
-            finally:
-                os.close(lock)
+    def restore(self, node_id: str) -> NodeRecord:
+        """Put a retired node back into the list; returns its record. Raises NodeError for one that is not retired."""
+        check_node_id(node_id)
+        with self._writing() as root, existing(root, node_id) as node:
+            current = node.current() if node else None
+            if node is None or current is None:
+                raise unknown(node_id)
+            if node_marks.retirement(node, current.version) is None:
+                raise NodeError(f"{node_id} is not retired.", "It is in use.")
+            node_index.note(root, node_id)
+            node_marks.take(node, node_marks.RETIRED)
+            return current
+
+    # --- taking back and removing ------------------------------------------------------------------------------------
+
+    def standing_of(self, node_id: str, approved: Approved) -> VersionStanding | None:
+        """How the version stands that an approval made; None where it is not here."""
+        with self._reading(node_id) as node:
+            if node is None or (current := node.current()) is None:
+                return None
+            with SafeFolder.open(self.root) as root:
+                record = removal.made_by(root, node, approved, removal.withdrawn(root))
+            if record is None:
+                return None
+            use = self.uses.of(node_id).of_version(record.version, record.sha256)
+            return VersionStanding(record.node_version, current.node_version, use)
+
+    def withdraw(self, node_id: str, approved: Approved, by: str) -> NodeVersion | None:
+        """Let a node be what it was before an approval was saved, which is never saved again; None for nothing.
+
+        What is taken out stays in .removed until it is purged.
+
+        Raises:
+            NodeReplaced: another version took its place since; nothing was changed.
+            NodeError: the folder cannot be written.
+        """
+        with self._writing() as root, existing(root, check_node_id(node_id)) as node:
+            record = removal.withdraw(root, node, approved, self._removal(by, approved.id))
+            return record.node_version if record else None
+
+    def remove(self, node_id: str, by: str) -> NodeRecord:
+        """Take a node out with all its versions, which are kept until they are purged. Raises NodeError."""
+        with self._writing() as root:
+            with existing(root, check_node_id(node_id)) as node:
+                record = node.current() if node else None
+            if record is None:
+                raise unknown(node_id)
+            removal.remove(root, record, self._removal(by))
+            return record
+
+    def bring_back(self, node_id: str) -> NodeRecord:
+        """Put the node of this id that was taken out last back as it was. Raises NodeError."""
+        with self._writing() as root:
+            return removal.bring_back(root, check_node_id(node_id))
+
+    def removed(self) -> Sequence[RemovedNode]:
+        """What was taken out and not purged, by id, the latest of each last."""
+        with speaking_plainly(self.root, "read"), suppress(FileNotFoundError), SafeFolder.open(self.root) as root:
+            return tuple(removal.listed(root))
+        return ()
+
+    def purge(self, node_id: str = "") -> int:
+        """Delete for good what was taken out of a node, or of all; returns how many things these were."""
+        if not self.root.exists():
+            return 0
+        with self._writing() as root:
+            return removal.purge(root, node_id and check_node_id(node_id))
+
+    def _removal(self, by: str, approval: str = "") -> Removal:
+        return Removal(by, utc_text(self._now()), approval)
+
+
+def _without_approval(lineage: Mapping[str, object]) -> dict[str, object]:
+    """A version that is made of an old one came of no approval of a draft."""
+    return {key: value for key, value in lineage.items() if key != "approval"}
 
 
 def _since_the_approval(node_id: str, current: NodeRecord | None) -> str:
@@ -384,134 +438,15 @@ def _since_the_approval(node_id: str, current: NodeRecord | None) -> str:
     return f"{current.node_version}, made for task {current.task_id!a}, came into the library since the approval."
 
 
-def _aside_by(node: NodeFolder) -> str:
-    """What cannot be read counts: whoever put it there wanted something."""
-    try:
-        by = strict_json(node.folder.read(_ASIDE, LARGEST_FILE)).get("by")
-    except FileNotFoundError:
-        return ""
-    except (OSError, ValueError, RecursionError, AttributeError):
-        by = None
-    return by if isinstance(by, str) and by.strip() else "somebody"
-
-
-def _unknown(node_id: str) -> NodeError:
-    return NodeError(f"There is no node named {node_id}.", "See `evolver-tui nodes list`.")
-
-
-@contextmanager
-def _existing(root: SafeFolder, node_id: str) -> Iterator[NodeFolder | None]:
-    """The node's folder for a write, or None where there is none yet."""
-    # On a file system that ignores case a neighbour in other letters is the very same folder.
-    for name in root.names() if root.has(node_id.upper()) else ():
-        if name != node_id and name.casefold() == node_id:
-            raise NodeError(f"{name!a} lies in the library beside {node_id}.", "Rename one of them.")
-    if not root.has(node_id):
-        yield None
-        return
-    with NodeFolder(node_id, root.folder(node_id)) as node:
-        yield node
-
-
-def _put(root: SafeFolder, node: NodeFolder | None, record: NodeRecord, code: bytes, examples: Files) -> None:
-    """Commit one version: everything is written and synced in .saving first, then only renamed."""
-    node_index.note(root, record.node_id)
-    with root.folder(SAVING, create=True) as saving:
-        _write_version(saving, "version", code, record, examples)
-        _write_files(saving, code, record, examples)
-        if node is None:
-            with saving.folder("node", create=True) as folder:
-                _move_in(saving, NodeFolder(record.node_id, folder), record, examples)
-            saving.move("node", root, record.node_id)
-        else:
-            _keep_what_lies_there(saving, node, record)
-            _move_in(saving, node, record, examples)
-        root.sync()
-
-
-def _move_in(saving: SafeFolder, node: NodeFolder, record: NodeRecord, examples: Files) -> None:
-    with node.folder.folder("versions", create=True) as versions:
-        saving.move("version", versions, str(record.version))
-        versions.sync()
-    _move_copies(saving, node, examples)
-
-
-def _move_copies(saving: SafeFolder, node: NodeFolder, examples: Files) -> None:
-    saving.move("main.py", node.folder, "main.py")
-    saving.move("node.json", node.folder, "node.json")
-    example_files.place(saving, node, examples)
-    node.folder.sync()
-
-
-def _keep_what_lies_there(saving: SafeFolder, node: NodeFolder, coming: NodeRecord) -> None:
-    """Before `coming` replaces the copies: keep bytes that versions/ will not have."""
-    content = node.code_beside()
-    digest = hashlib.sha256(content or b"").hexdigest()
-    current = node.current()
-    if current is not None and not node.has_version_folder(current.version) and node.copies_are(current):
-        _write_version(saving, "kept", content or b"", current, example_files.read_files(node.folder)[0])
-        name = str(current.version)
-    elif content is None or digest in (current and current.sha256, coming.sha256) or node.is_approved(content):
-        return
-    else:
-        with saving.folder("kept", create=True) as kept:
-            kept.write("main.py", content)
-        name = f"{current.version if current else 0}-edited-{digest[:8]}"
-    with node.folder.folder("versions", create=True) as versions:
-        if versions.has(name):
-            saving.remove_tree("kept")
-        else:
-            saving.move("kept", versions, name)
-            versions.sync()
-
-
-def _renew_copies(root: SafeFolder, node: NodeFolder, record: NodeRecord) -> None:
-    examples = example_files.of_version(node, record.version)
-    if node.copies_are(record) and example_files.are_placed(node, examples):
-        return
-    code = to_bytes(node.stored(record.version)[1])
-    node_index.note(root, record.node_id)
-    with root.folder(SAVING, create=True) as saving:
-        _keep_what_lies_there(saving, node, record)
-        _write_files(saving, code, record, examples)
-        _move_copies(saving, node, examples)
-
-
-def _write_version(saving: SafeFolder, name: str, code: bytes, record: NodeRecord, examples: Files) -> None:
-    with saving.folder(name, create=True) as version:
-        _write_files(version, code, record, examples)
-        version.sync()
-
-
-def _write_files(folder: SafeFolder, code: bytes, record: NodeRecord, examples: Files) -> None:
-    folder.write("main.py", code)
-    folder.write("node.json", to_json(record.to_json_value()))
-    example_files.write(folder, examples)
-
-
-def _recover(root: SafeFolder) -> None:
-    """Mend what an interrupted save left: copies that lag behind their version. It noted first what it would change."""
-    if not root.has(SAVING):
-        return
-    with root.folder(SAVING) as saving:
-        saving.empty()
-    for name in node_index.noted(root) or [*_node_names(root)]:
-        with suppress(NodeError, FileNotFoundError), root.folder(check_node_id(name)) as folder:
-            node = NodeFolder(name, folder)
-            record, beside = node.current(), node.code_beside()
-            if record is not None and (beside is None or node.is_approved(beside)):
-                with suppress(NodeChanged):
-                    _renew_copies(root, node, record)
-    root.remove_tree(SAVING)
-
-
 def _survey(root: SafeFolder) -> Survey:
     records: list[NodeRecord] = []
     problems: list[str] = []
-    for name in _node_names(root):
+    for name in node_names(root):
         try:
-            with root.folder(name) as folder:
-                record = NodeFolder(name, folder).current()
+            with NodeFolder(name, root.folder(name)) as node:
+                record = node.current()
+                if record is not None and node_marks.retirement(node, record.version) is not None:
+                    continue
         except OSError as error:
             problems.append(f"{name} cannot be read: {error.strerror or error}.")
         except NodeError as error:
@@ -520,25 +455,3 @@ def _survey(root: SafeFolder) -> Survey:
             if record is not None:
                 records.append(record)
     return Survey(tuple(records), tuple(problems))
-
-
-def _node_names(root: SafeFolder) -> Iterator[str]:
-    """What may be a node: the right kind of name, and no plain file. A link is none, and told when it is read."""
-    return (name for name in _ids(root) if not root.is_file(name))
-
-
-def _ids(root: SafeFolder) -> Iterator[str]:
-    """What has the right kind of name."""
-    for name in root.names():
-        with suppress(NodeError):
-            check_node_id(name)
-            yield name
-
-
-def _renew_index(root: SafeFolder) -> None:
-    def record_of(node_id: str) -> NodeRecord | None:
-        with suppress(OSError, NodeError), root.folder(node_id) as folder:
-            return NodeFolder(node_id, folder).current()
-        return None
-
-    node_index.renew(root, frozenset(_ids(root)), record_of)

@@ -1,4 +1,4 @@
-"""The library's index: one row a node, for other programs; made of the nodes.
+"""The library's index: one row for each node in use, for other programs; made of the nodes.
 
     <root>/index.json       {"nodes": [...]}, a row to a line, by id
     <root>/.index-behind    ids of nodes that may have changed since, one a line
@@ -55,6 +55,17 @@ def rows(root: SafeFolder) -> list[Mapping[str, Any]] | None:
     return None if known is None else [json.loads(row) for row in known.values()]
 
 
+def known(root: SafeFolder) -> dict[str, tuple[int, str]]:
+    """Version and digest of each node that the index has and that did not change since, by id."""
+    behind = {*(noted(root) or ())}
+    found = {}
+    for node_id, row in (_read(root) or {}).items():
+        if node_id not in behind:
+            value = json.loads(row)
+            found[node_id] = int(value["version"]), str(value["sha256"])
+    return found
+
+
 def renew(root: SafeFolder, nodes: Collection[str], record_of: Callable[[str], NodeRecord | None]) -> None:
     """Let the index follow the nodes. Needs the writers' lock.
 
@@ -92,8 +103,9 @@ def _joined(lines: Iterable[bytes]) -> bytes:
     return _HEAD + _BETWEEN.join(lines) + _TAIL
 
 
-def _row(record: NodeRecord) -> bytes:
-    return json.dumps({
+def row_of(record: NodeRecord) -> Mapping[str, Any]:
+    """What the index says of a node."""
+    return {
         "node_id": record.node_id,
         "version": record.version,
         "title": record.title,
@@ -101,4 +113,8 @@ def _row(record: NodeRecord) -> bytes:
         "tags": [*record.tags],
         "sha256": record.sha256,
         "updated_at": record.decided_at,
-    }).encode()  # fmt: skip
+    }
+
+
+def _row(record: NodeRecord) -> bytes:
+    return json.dumps(row_of(record)).encode()

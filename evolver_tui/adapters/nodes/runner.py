@@ -25,17 +25,19 @@ from evolver_tui.adapters.nodes.folder import to_bytes
 from evolver_tui.adapters.nodes.library import NodeFiles
 from evolver_tui.adapters.nodes.tool_calls import CallRefused, OfflineReply, ToolLimits, ToolServer
 from evolver_tui.core.bytecode import compiled
-from evolver_tui.core.errors import EvolverError, NodeSetAside
+from evolver_tui.core.errors import EvolverError, NodeRetired, NodeSetAside, ToolError
 from evolver_tui.core.json_text import Equivocal, strict_json
 from evolver_tui.core.node import check_node_id, slug
 from evolver_tui.core.node_example import KeptAnswer
 from evolver_tui.core.node_run import DEEPEST_OUTPUT, MOST_OUTPUT, NodeRun, ToolExchange, cut
+from evolver_tui.core.node_use import UsedBy
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.shape import is_deeper
 from evolver_tui.core.tool import ToolDefinition
 from evolver_tui.engine.author.backend import Backend
 from evolver_tui.engine.node_runs import LiveTerms, Trial
 from evolver_tui.engine.sandbox import BoxedProgram, BoxEnd, LimitName, RunLimits, Sandbox, Tier
+from evolver_tui.engine.workflow.chat_tools import ToolAnswer
 
 _TOOL_LIMITS = ToolLimits()
 _DEEPEST = 3
@@ -70,6 +72,8 @@ class RunResult:
     tool_calls: tuple[ToolExchange, ...] = ()
     """The first of them."""
     tool_call_count: int = 0
+    tokens: int = 0
+    """What a model wrote for its tool calls."""
 
     @property
     def succeeded(self) -> bool:
@@ -107,14 +111,14 @@ class NodeRunner:
         self._tool_limits = tool_limits
         self._clock = clock
 
-    async def run(self, node_id: str, stdin: bytes) -> RunResult:
-        """Run an approved node with `stdin` on its standard input. Cancelling ends the process.
+    async def run(self, node_id: str, stdin: bytes, by: UsedBy = UsedBy.COMMAND) -> RunResult:
+        """Run an approved node with `stdin` on its standard input, and note the use. Cancelling ends the process.
 
         Raises:
             NodeError: there is no such node, nothing can hold it, or no process can be started.
             NodeChanged: the bytes on disk are not the approved ones.
         """
-        return await self._run(node_id, stdin, depth=1)
+        return await self._run(node_id, stdin, by, depth=1)
 
     async def try_out(self, trial: Trial) -> NodeRun:
         """Run code that need not be in the library; see the port."""
@@ -124,6 +128,18 @@ class NodeRunner:
         # A draft of a stranger's routine may be called anything.
         result = await run_code(slug(trial.node_id), trial.code, stdin, tools, self._sandbox, limits)
         return _as_evidence(trial, result)
+
+    async def call_tool(self, name: str, prompt: str, values: Mapping[str, Any]) -> ToolAnswer:
+        """Have a tool answer in earnest; see `engine/workflow/chat_tools.py`."""
+        tools = self._tools((name,), depth=0)
+        return ToolAnswer(await tools.call(name, prompt, values), tools.tokens)
+
+    async def run_node(self, node_id: str, value: Mapping[str, Any]) -> ToolAnswer:
+        """Run an approved node in earnest; see there."""
+        result = await self.run(node_id, json.dumps(value).encode(), UsedBy.CHAT)
+        if result.output is None:
+            raise ToolError(result.error)
+        return ToolAnswer(json.dumps(result.output, ensure_ascii=False), result.tokens)
 
     def live_terms(self, tools: Collection[str]) -> LiveTerms:
         """What a live run would really do; see the port."""
@@ -141,12 +157,20 @@ class NodeRunner:
             problem=problem,
         )
 
-    async def _run(self, node_id: str, stdin: bytes, depth: int) -> RunResult:
-        by = await asyncio.to_thread(self._library.set_aside_by, node_id)
-        if by:
-            raise NodeSetAside(node_id, safe_text(by, 100))
+    async def _run(self, node_id: str, stdin: bytes, by: UsedBy, depth: int) -> RunResult:
+        aside_by = await asyncio.to_thread(self._library.set_aside_by, node_id)
+        if aside_by:
+            raise NodeSetAside(node_id, safe_text(aside_by, 100))
+        retirement = await asyncio.to_thread(self._library.retirement, node_id)
+        if retirement is not None:
+            raise NodeRetired(node_id, safe_text(retirement.by, 100))
         record, code = await asyncio.to_thread(self._library.read, node_id)
-        return await run_code(node_id, code, stdin, self._tools(record.tools, depth), self._sandbox, self._limits)
+        uses = self._library.uses
+        await asyncio.to_thread(uses.note, record, by)  # before it runs: a kill in the middle leaves no use unknown
+        result = await run_code(node_id, code, stdin, self._tools(record.tools, depth), self._sandbox, self._limits)
+        if not result.succeeded:
+            await asyncio.to_thread(uses.note_failure, record)
+        return result
 
     def _tools(
         self, allowed: Collection[str], depth: int, *, is_dry: bool = False, kept: Sequence[KeptAnswer] = ()
@@ -155,14 +179,15 @@ class NodeRunner:
             if depth >= _DEEPEST:
                 raise CallRefused(f"Nodes call each other at most {_DEEPEST} deep.", "limit")
             try:
-                result = await self._run(target, json.dumps({"prompt": prompt}).encode(), depth + 1)
+                result = await self._run(target, json.dumps({"prompt": prompt}).encode(), UsedBy.NODE, depth + 1)
             except EvolverError as error:
                 raise CallRefused(str(error), "failed") from None
+            server.tokens += result.tokens
             if not result.succeeded:
                 raise CallRefused(result.error, "failed")
             return result.stdout.decode("utf-8", "replace").strip()
 
-        return ToolServer(
+        server = ToolServer(
             self._definitions,
             allowed,
             self._backend,
@@ -173,6 +198,7 @@ class NodeRunner:
             kept=kept,
             clock=self._clock,
         )
+        return server
 
 
 def _file_of(module: ModuleType) -> Path:
@@ -222,6 +248,7 @@ async def run_code(
         limit=limit,
         tool_calls=tuple(tools.calls),
         tool_call_count=tools.call_count,
+        tokens=tools.tokens,
     )
 
 

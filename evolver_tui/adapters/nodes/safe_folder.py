@@ -76,6 +76,25 @@ class SafeFolder:
             file.flush()
             os.fsync(descriptor)
 
+    def open_file(self, name: str, *, for_appending: bool = False) -> int:
+        """Open a regular file for reading, or for adding to it, when it is made where it is missing.
+
+        The caller closes it. A link, a pipe or a device is an error.
+        """
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT if for_appending else os.O_RDONLY
+        descriptor = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666, dir_fd=self._descriptor)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(f"{name} is not a regular file")
+        return descriptor
+
+    def inode(self, name: str) -> int:
+        """The number of the file that has this name at the moment; 0 where there is none."""
+        try:
+            return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False).st_ino
+        except FileNotFoundError:
+            return 0
+
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
         try:

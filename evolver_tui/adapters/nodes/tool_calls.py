@@ -22,7 +22,7 @@ from evolver_tui.core.node_example import KeptAnswer
 from evolver_tui.core.node_run import MOST_CALLS, MOST_EXCHANGED, ToolExchange, cut
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.tool import ToolDefinition
-from evolver_tui.engine.author.backend import Backend, Prompt, Thinking
+from evolver_tui.engine.author.backend import Backend, Prompt, Thinking, Usage
 from evolver_tui.engine.author.prompt import tool_prompt
 from evolver_tui.engine.sandbox import LimitName
 
@@ -108,6 +108,8 @@ class ToolServer:
         """The first calls, cut, in the order in which they ended."""
         self.call_count = 0
         self._characters = 0
+        self.tokens = 0
+        """What a model wrote for these calls: as its provider counted, and in pieces where it did not."""
         self.limit: LimitName | None = None
         """The limit of the run's calls that was met, if any."""
         self.memory_kb: int | None = None
@@ -254,8 +256,13 @@ class ToolServer:
     async def _write(self, backend: Backend, prompt: Prompt) -> str:
         pieces: list[str] = []
         size = 0
+        before = self.tokens
         async with aclosing(backend.stream(prompt)) as stream:
             async for piece in stream:
+                if isinstance(piece, Usage):
+                    self.tokens = self.tokens if piece.completion_tokens is None else before + piece.completion_tokens
+                    continue
+                self.tokens += 1
                 if isinstance(piece, Thinking) and piece.takes_back:
                     pieces.clear()
                 elif isinstance(piece, str):

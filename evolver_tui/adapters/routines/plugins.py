@@ -38,7 +38,7 @@ _MEND = "Mend it, then retry with y."
 class FoundRoutines:
     """What can be run, by name; nothing of it is imported yet."""
 
-    routines: Mapping[str, Routine]
+    routines: Mapping[str, PlugIn]
     notices: tuple[str, ...] = ()
     """What was left out and why, a sentence or two each."""
 
@@ -58,7 +58,7 @@ def find_routines(
         tracing: leave LangSmith's tracing of graphs as the environment says.
         installed: None looks among the installed packages.
     """
-    routines: dict[str, Routine] = {}
+    routines: dict[str, PlugIn] = {}
     notices: list[str] = []
     modules: dict[str, RoutineModule] = {}
 
@@ -81,6 +81,20 @@ def find_routines(
         else:
             routines[point.name] = plug_in(point.name, point.value)
     return FoundRoutines(routines, tuple(notices))
+
+
+def typed_routine(target: str, folder: Path, here: Path, *, tracing: bool) -> PlugIn:
+    """A routine that a person named by its place, which is its name as well.
+
+    Args:
+        target: `module:attribute`, checked already.
+        folder: where modules of a person's own lie.
+        here: the working folder, which is searched before that: who names a module means what lies beside them.
+    """
+    module, _, attribute = target.partition(":")
+    head = here / module.partition(".")[0]
+    is_here = head.with_suffix(".py").is_file() or head.is_dir()
+    return PlugIn(target, RoutineModule(module, here if is_here else folder), attribute, tracing=tracing)
 
 
 def _package_of(point: EntryPoint) -> str:
@@ -123,6 +137,10 @@ class PlugIn:
         except (SystemExit, KeyboardInterrupt) as error:
             what = "called sys.exit()" if isinstance(error, SystemExit) else "interrupted the program"
             raise RoutineError(f"The routine {self.name} {what}.", "Return from it instead.") from None
+
+    def check(self) -> None:
+        """Import the routine now. Raises RoutineError."""
+        self._load(self.source_hash)
 
     def _load(self, source_hash: str) -> tuple[Routine, bool]:
         """The routine of the source with this hash, and whether it takes the place of another one."""

@@ -27,6 +27,12 @@ EXTRAS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
         ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http", "requests"),
     ),
     "rules": ("Rules may compare and reckon", ("cel-expr-python",)),
+    "nats": ("Chats may come over NATS and Redis", ("nats-py", "redis")),
+    "server": ("The gateway of chats and the progress server may listen", ("starlette", "uvicorn", "python-socketio")),
+    "web": ("The console may be used in a browser", ("textual-serve", "starlette", "uvicorn")),
+    "watch": ("A progress server may be watched by WebSocket", ("python-socketio", "aiohttp")),
+    "tensorboard": ("TensorBoard's event files may be watched", ("tensorboard",)),
+    "train": ("A language model may be trained on approved nodes", ("torch",)),
 }
 """Each optional extra: what it is good for, and the packages that it brings."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from evolver_tui.cli.console import actions
+from evolver_tui.cli.doctor import money, workflow
 from evolver_tui.cli.doctor.diagnosis import Diagnosis, Examination, State
 from evolver_tui.cli.doctor.machine import lacks_extra
 from evolver_tui.core.address import Address
@@ -74,6 +75,11 @@ def secrets(workspace: Workspace) -> list[Examination]:
     if config.backend.key_variable:
         is_needed = not config.backend.base_url
         wanted[config.backend.key_variable] = ("The model gets no key", is_needed)
+    chats = config.workflow
+    if chats.nats_user and not (chats.nats_credentials or chats.nats_nkey):
+        wanted[chats.nats_password_env] = ("NATS gets no password", True)
+    if chats.redis_user:
+        wanted[chats.redis_password_env] = ("Redis gets no password", True)
     for name, listener in config.listeners.items():
         wanted |= dict.fromkeys(listener.variables, (f"The listener {name} cannot work", True))
 
@@ -272,9 +278,12 @@ def all_of(workspace: Workspace, *, online: bool) -> list[Examination]:
         *secrets(workspace),
         Examination("database", lambda: database(workspace)),
         Examination("library", lambda: library(workspace)),
+        Examination("prices", lambda: money.prices(workspace)),
+        Examination("budget", lambda: money.budget(workspace)),
         Examination("tools", lambda: extensions(workspace)),
         Examination("listeners", lambda: listeners(workspace)),
         Examination("rules", lambda: rules(workspace)),
+        *workflow.examinations(workspace),
         Examination("box", box, BOX_SECONDS, "Something holds new processes up: look at what else runs here."),
         Examination("hub", lambda: hub(workspace, online=online), HUB_SECONDS, "Check the URL and the network."),
         Examination(

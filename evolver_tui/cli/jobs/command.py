@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from evolver_tui.cli.arguments import (
     IntermixedParser,
@@ -23,6 +23,7 @@ from evolver_tui.core.job import JobState
 
 if TYPE_CHECKING:
     from evolver_tui.cli.output import Result
+    from evolver_tui.engine.author.library import Library
     from evolver_tui.engine.inbox import Inbox
     from evolver_tui.engine.store import Store
     from evolver_tui.settings.workspace import Workspace
@@ -36,6 +37,7 @@ class JobsOptions(Options):
     verb: str
     json: bool
     id: str
+    more: Sequence[str]
     all: bool
     failed_with: str | None
     state: Sequence[JobState]
@@ -44,15 +46,27 @@ class JobsOptions(Options):
     content: Sequence[str]
     json_content: str | None
     decline: bool
+    alike: bool
     sha256: str | None
     name: str
+    diff: bool
+    node: str | None
     reason: str | None
     words: str
     code: str
+    yes: bool
+    take: bool
     file: str | None
     output: str | None
     to: Address | None
     source: Address | None
+
+
+class _Add(Protocol):
+    """Adds a verb."""
+
+    def __call__(self, verb: str, help_text: str, *, has_id: bool = True) -> Parser:
+        """Its parser, with what all verbs take."""
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -72,6 +86,13 @@ def add_parser(commands: Subparsers) -> None:
         call(run, JobsOptions, parser, verb=verb)
         return parser
 
+    _add_reading(add)
+    _add_deciding(add)
+    _add_ending(add)
+    _add_moving(add)
+
+
+def _add_reading(add: _Add) -> None:
     listing = add("list", "every job, in the queue's order", has_id=False)
     which = listing.add_mutually_exclusive_group()
     states = ", ".join(JobState)
@@ -79,23 +100,34 @@ def add_parser(commands: Subparsers) -> None:
     which.add_argument("--needs-you", action="store_true", help="what waits for a person, longest first")
     listing.add_argument("--limit", type=positive_count, default=100, metavar="N", help="at most so many (100)")
 
-    add("show", "one job: its task, steps, answers, and what it asks")
+    showing = add("show", "one job: its task, steps, answers, and what it asks")
+    showing.add_argument("--diff", action="store_true", help="what its draft is held against, and what differs")
 
+
+def _add_deciding(add: _Add) -> None:
     answer = add("answer", "answer what a job asks")
     answer.add_argument("content", nargs="*", metavar="KEY=VALUE", help="the form's fields; - reads JSON from stdin")
     answer.add_argument("--json-content", metavar="JSON", help="the form's fields as one JSON object")
+    answer.add_argument("--alike", action="store_true", help="give the answer to all jobs that ask the same")
     answer.add_argument("--decline", action="store_true", help="decline to answer")
 
     approve = add("approve", "approve the draft that is there")
+    more = "further ones, which are decided together with it, or none of them"
+    approve.add_argument("more", metavar="ID", nargs="*", help=more)
     approve.add_argument("--sha256", metavar="HEX", help="refuse any draft but this one")
     approve.add_argument("--name", metavar="NODE", default="", help="the node's name, which approves one of high risk")
     reject = add("reject", "reject a draft, which ends its job; with a reason it is sent back")
+    reject.add_argument("more", metavar="ID", nargs="*", help=more)
     reject.add_argument("--reason", metavar="TEXT", help="send it back instead; - reads it from stdin")
     respond = add("respond", "respond to the author in words; it does not count as sent back")
     respond.add_argument("words", metavar="TEXT", help="for the author; - reads it from stdin")
+    reuse = add("reuse", "use a node that is there for the task; the draft is not saved")
+    reuse.add_argument("--node", metavar="NODE", help="which node; default: the one that the draft is like")
     edit = add("edit", "edit a draft: your code takes its place and is reviewed again")
     edit.add_argument("code", metavar="FILE", help="the code; - reads it from stdin")
 
+
+def _add_ending(add: _Add) -> None:
     add("cancel", "cancel a job, whether it waits or runs")
     retry = add("retry", "retry a failed job, or all of them; finished steps are kept", has_id=False)
     retry.add_argument("id", metavar="ID", nargs="?", help="a job's number or its task's id")
@@ -103,6 +135,16 @@ def add_parser(commands: Subparsers) -> None:
     retry.add_argument("--failed-with", metavar="TEXT", help="with --all: only those whose error holds this text")
     add("restore", "restore a rejected or cancelled job to where it was")
 
+    undo = add("undo", "take back what was decided last about a job: it is where it was before")
+    undo.add_argument("--yes", action="store_true", help="also where a node was run that goes out of the library by it")
+
+    resent = add("resent", "decide about the other content that the hub sent under the id of a job's task")
+    which_content = resent.add_mutually_exclusive_group(required=True)
+    which_content.add_argument("--take", action="store_true", help="begin anew with it; what was saved stays")
+    which_content.add_argument("--drop", action="store_false", dest="take", help="let it go")
+
+
+def _add_moving(add: _Add) -> None:
     export = add("export", "move a waiting job away: it is exported here and goes on where it is imported")
     target = export.add_mutually_exclusive_group(required=True)
     target.add_argument("-o", "--output", metavar="FILE", help="- is standard output")
@@ -141,6 +183,12 @@ def _read(options: JobsOptions, workspace: Workspace) -> Result:
     from evolver_tui.wiring import make_reader
 
     store, now = make_reader(workspace), time.time()
+    if options.verb == "show" and options.diff:
+        from evolver_tui.cli.jobs.comparing import show_diff
+        from evolver_tui.wiring import make_library
+
+        library = make_library(workspace)
+        return reading.with_open(store, lambda: show_diff(store, options.id, library))
     if options.verb == "show":
         return reading.with_open(store, lambda: reading.show_job(store, options.id, now))
     if options.needs_you:
@@ -151,7 +199,7 @@ def _read(options: JobsOptions, workspace: Workspace) -> Result:
 def _change(options: JobsOptions, workspace: Workspace) -> Result:
     """What was asked for, done."""
     from evolver_tui.cli.jobs import bundles, reading, transfer
-    from evolver_tui.wiring import make_inbox, make_store
+    from evolver_tui.wiring import make_inbox, make_library, make_store
 
     store = make_store(workspace)
     inbox = make_inbox(workspace, store)
@@ -160,7 +208,7 @@ def _change(options: JobsOptions, workspace: Workspace) -> Result:
     if options.verb == "export":
         target = bundles.target(options.output, options.to)
         return _in_nothing(options, workspace) or transfer.export_job(store, inbox, options.id, target)
-    work = _work(options, store, inbox)
+    work = _work(options, store, inbox, make_library(workspace))
     return _in_nothing(options, workspace) or reading.with_open(store, work)
 
 
@@ -178,10 +226,10 @@ def _in_nothing(options: JobsOptions, workspace: Workspace) -> Result | None:
     raise AssertionError("nothing is found in nothing")
 
 
-def _work(options: JobsOptions, store: Store, inbox: Inbox) -> Callable[[], Awaitable[Result]]:
+def _work(options: JobsOptions, store: Store, inbox: Inbox, library: Library) -> Callable[[], Awaitable[Result]]:
     """What is to be done with the database open. Files and standard input are read here, before that."""
     from evolver_tui.cli import inputs
-    from evolver_tui.cli.jobs import operations
+    from evolver_tui.cli.jobs import operations, several
     from evolver_tui.core.decision import Decision, DecisionKind
 
     def decide(decision: Decision) -> Callable[[], Awaitable[Result]]:
@@ -190,16 +238,31 @@ def _work(options: JobsOptions, store: Store, inbox: Inbox) -> Callable[[], Awai
     match options.verb:
         case "answer":
             given = inputs.read_answer(options.content, options.json_content)
-            return lambda: operations.answer_job(store, inbox, options.id, given, decline=options.decline)
+            return lambda: operations.answer_job(
+                store, inbox, options.id, given, decline=options.decline, alike=options.alike
+            )
+        case "approve" if options.more:
+            if options.sha256 is not None or options.name:
+                raise UsageError("--sha256 and --name are about one draft.", "Approve that one by itself.")
+            return lambda: several.approve_jobs(store, inbox, (options.id, *options.more))
         case "approve":
             return lambda: operations.approve_job(store, inbox, options.id, options.sha256, options.name)
         case "reject":
             reason = None if options.reason is None else inputs.read_words(options.reason)
-            return decide(Decision(DecisionKind.REJECT, reason=reason or ""))
+            reject = Decision(DecisionKind.REJECT, reason=reason or "")
+            if options.more:
+                return lambda: several.decide_jobs(store, inbox, (options.id, *options.more), lambda _: reject)
+            return decide(reject)
         case "respond":
             return decide(Decision(DecisionKind.RESPOND, reason=inputs.read_words(options.words)))
+        case "reuse":
+            return lambda: operations.reuse_node(store, inbox, options.id, library, options.node)
         case "edit":
             return decide(Decision(DecisionKind.EDIT, code=inputs.read_code(options.code)))
+        case "undo":
+            return lambda: operations.undo_job(store, inbox, options.id, accepts_use=options.yes)
+        case "resent":
+            return lambda: operations.resent_job(store, inbox, options.id, takes=options.take)
         case "cancel":
             return lambda: operations.cancel_job(store, inbox, options.id)
         case "retry" if options.all:

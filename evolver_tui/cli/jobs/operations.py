@@ -12,25 +12,31 @@ from evolver_tui.cli.jobs.question_kinds.kind_text import COMMAND
 from evolver_tui.cli.jobs.reading import find_job, job_label
 from evolver_tui.cli.output import Result
 from evolver_tui.core.decision import Decision, DecisionKind
-from evolver_tui.core.errors import NameNotTyped, NodeChanged, NodeError, NotWaiting, UsageError
-from evolver_tui.core.job import JobDetail, JobState, QueueRow, is_built_in
+from evolver_tui.core.errors import NameNotTyped, NodeChanged, NodeError, NodeUsed, NotWaiting, UsageError
+from evolver_tui.core.job import JobDetail, JobState, Outcome, QueueRow, is_built_in
+from evolver_tui.core.likeness import node_of
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
 from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.times import utc_text
+from evolver_tui.engine.author.library import Library
 from evolver_tui.engine.inbox import Inbox
 from evolver_tui.engine.store import ReadStore, Store
+from evolver_tui.engine.undo import words_of
 
 # --- answering -------------------------------------------------------------------------------------------------------
 
 
-async def answer_job(store: Store, inbox: Inbox, name: str, content: FormInput, *, decline: bool) -> Result:
+async def answer_job(
+    store: Store, inbox: Inbox, name: str, content: FormInput, *, decline: bool, alike: bool = False
+) -> Result:
     """Answer what a job asks.
 
     Args:
         content: the form's fields as they were typed, or as JSON.
         decline: refuse to answer; then there is no content.
+        alike: give the same answer to all other jobs that ask the same.
 
     Raises:
         UsageError: the content does not fit the form.
@@ -46,7 +52,15 @@ async def answer_job(store: Store, inbox: Inbox, name: str, content: FormInput, 
     await inbox.answer(question.id, answer)
     did = "The question was declined" if decline else "The answer is kept"
     value = {**_identity(detail.row), "question": question.question.name, **answer.to_json_value()}
-    return Result(value, message=f"{did}: {job_label(detail.row)} goes on as soon as {_worker(detail)} takes it up.")
+    message = f"{did}: {job_label(detail.row)} goes on as soon as {_worker(detail)} takes it up."
+    if alike:
+        others = await inbox.answer_alike(question.id, answer)
+        value["alike"] = [each.job for each in others.answered]
+        value["left_out"] = [each.job for each in others.left_out]
+        message += f" {len(others.answered):,} that asked the same got it as well."
+        if others.left_out:
+            message += f" {len(others.left_out):,} had been answered by somebody else meanwhile."
+    return Result(value, message=message)
 
 
 def _worker(detail: JobDetail) -> str:
@@ -85,7 +99,7 @@ async def approve_job(store: Store, inbox: Inbox, name: str, sha256: str | None 
         NodeError: a check forbids it.
         AlreadyAnswered, NotWaiting: somebody was faster, or there is nothing to decide.
     """
-    detail, question, _ = await _review(store, name)
+    detail, question, _ = await review_of_job(store, name)
     subject = ReviewSubject.of(await inbox.as_of_now(question))
     draft = subject.draft
     if sha256 is not None and sha256.lower() != draft.sha256:
@@ -111,6 +125,33 @@ async def approve_job(store: Store, inbox: Inbox, name: str, sha256: str | None 
     return Result(value, f"{safe_text(draft.node_id, 100)} v{subject.version} {draft.sha256}", message)
 
 
+async def reuse_node(store: Store, inbox: Inbox, name: str, library: Library, node_id: str | None = None) -> Result:
+    """End a job with a node that is there, whose current version is used instead of the draft.
+
+    Args:
+        node_id: None takes the node that the draft was found to be like.
+
+    Raises:
+        UsageError: the draft is like no node, and none was named.
+        NodeError: there is no such node, or the library cannot be read.
+        AlreadyAnswered, NotWaiting: somebody was faster, or there is nothing to decide.
+    """
+    detail, question, subject = await review_of_job(store, name)
+    found = node_of(subject.like)
+    if node_id is not None:
+        record = library.latest(node_id)
+        if record is None:
+            raise NodeError(f"There is no node named {node_id}.", "See `evolver-tui nodes list`.")
+        found = record.node_version, record.sha256
+    if found is None:
+        raise UsageError(f"The draft of {job_label(detail.row)} is like no node.", "Name one with --node NODE.")
+    node, sha256 = found
+    await inbox.decide(question.id, Decision(DecisionKind.REUSE, node=str(node), sha256=sha256))
+    value = {**_identity(detail.row), "decision": DecisionKind.REUSE.value, "node": str(node), "sha256": sha256}
+    message = f"{job_label(detail.row)} uses {node}, as soon as a worker takes it up; its draft is not saved."
+    return Result(value, f"{node} {sha256}", message)
+
+
 async def decide_job(store: Store, inbox: Inbox, name: str, decision: Decision) -> Result:
     """Send a draft back, reject it, respond to it in words, or put other code in its place, which is reviewed again.
 
@@ -118,7 +159,7 @@ async def decide_job(store: Store, inbox: Inbox, name: str, decision: Decision) 
         NodeError: an edit without code, or a response without words.
         AlreadyAnswered, NotWaiting: somebody was faster, or there is nothing to decide.
     """
-    detail, question, subject = await _review(store, name)
+    detail, question, subject = await review_of_job(store, name)
     await inbox.decide(question.id, decision)
     value = {**_identity(detail.row), "decision": decision.kind.value, "node_id": subject.draft.node_id}
     if decision.reason:
@@ -132,7 +173,13 @@ async def decide_job(store: Store, inbox: Inbox, name: str, decision: Decision) 
     return Result(value, message=f"{job_label(detail.row)} {message}.")
 
 
-async def _review(store: ReadStore, name: str) -> tuple[JobDetail, OpenQuestion, ReviewSubject]:
+async def review_of_job(store: ReadStore, name: str) -> tuple[JobDetail, OpenQuestion, ReviewSubject]:
+    """A job that waits for a decision, its question, and the draft that it is about.
+
+    Raises:
+        NotWaiting: there is nothing to decide.
+        NodeError: its question holds no draft.
+    """
     detail = await find_job(store, name)
     question = await _open_question(store, detail)
     _expect(Decision, question, detail)
@@ -186,6 +233,53 @@ async def restore_job(store: Store, inbox: Inbox, name: str) -> Result:
     row = await store.row(detail.row.job) or detail.row
     again = "waits for a person again" if row.state is JobState.PAUSED else "is queued again"
     return _state(row, row.state, f"is restored: it {again}")
+
+
+async def undo_job(store: Store, inbox: Inbox, name: str, *, accepts_use: bool) -> Result:
+    """Take back what was decided last about a job.
+
+    Args:
+        accepts_use: also where a node was run that goes out of the library by that.
+
+    Raises:
+        NotWaiting: nothing was decided, or what was done with it cannot be forgotten.
+        NodeError: it was run, was replaced, or the library cannot be read.
+    """
+    row = (await find_job(store, name)).row
+    made = await inbox.last_decision_about(row.job)
+    if made is None:
+        raise NotWaiting(f"Nothing that was decided about {job_label(row)} is there to take back.", _see(row))
+    try:
+        undone = await inbox.undo(made, accepts_use=accepts_use)
+    except NodeUsed as error:
+        meant = f"If it is meant all the same: evolver-tui jobs undo {row.job} --yes."
+        raise NodeUsed(error.message, f"{error.way_out} {meant}".strip()) from None
+    now = await store.row(row.job) or row
+    value = {
+        **_identity(now),
+        "state": now.state.value,
+        "undone": made.kind,
+        "decided_by": made.by,
+        "removed": str(undone.withdrawn) if undone.withdrawn is not None else None,
+    }
+    return Result(value, message=f"{job_label(now)}: {words_of(undone)}")
+
+
+async def resent_job(store: Store, inbox: Inbox, name: str, *, takes: bool) -> Result:
+    """Take the other content that the hub sent for a job's task, or let it go. Raises NotWaiting."""
+    row = (await find_job(store, name)).row
+    if takes:
+        await inbox.take_resent(row.job)
+    else:
+        await inbox.drop_resent(row.job)
+    now = await store.row(row.job) or row
+    what = "begins anew with what the hub sent" if takes else "stays what it is: the other content was let go"
+    return _state(now, now.state, what)
+
+
+def _see(row: QueueRow) -> str:
+    is_restorable = row.state is JobState.CANCELLED or row.outcome is Outcome.REJECTED
+    return f"Write `evolver-tui jobs restore {row.job}`." if is_restorable else "Nothing was changed."
 
 
 def _state(row: QueueRow, state: JobState, what: str) -> Result:

@@ -12,6 +12,7 @@ from evolver_tui.cli.output import Result, table
 from evolver_tui.core.errors import NotWaiting, UsageError
 from evolver_tui.core.job import JobDetail, JobState, QueueKey, QueueRow
 from evolver_tui.core.safe_text import safe_text
+from evolver_tui.core.spending import NOTHING
 
 if TYPE_CHECKING:
     from evolver_tui.engine.store import ReadStore
@@ -140,5 +141,6 @@ async def show_job(store: ReadStore, name: str, now: float) -> Result:
         await store.pauses_of(job),
         await store.journal(job),
         await store.shared_of(job),
+        next((total for _, total in await store.spending(job=job)), NOTHING),
     )
     return Result(view.to_json_value(), "\n".join(view.lines(now)))

@@ -15,6 +15,7 @@ from evolver_tui.core.journal import RESULT, is_own_name
 from evolver_tui.core.question import AnswerAction, OpenQuestion
 from evolver_tui.core.routine_state import Pause, SharedState
 from evolver_tui.core.safe_text import safe_block, safe_text
+from evolver_tui.core.spending import NOTHING, Total, spent_value, total_cost_words, total_token_words
 from evolver_tui.core.times import age, utc_text
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class JobView:
     pauses: Sequence[Pause]
     journal: Mapping[str, Any]
     shared: SharedState
+    spent: Total = NOTHING
+    """What its generations took."""
 
     @property
     def steps(self) -> list[str]:
@@ -63,6 +66,7 @@ class JobView:
             "answers": [_answer_value(pause) for pause in self.answered],
             **self.shared.to_json_value(),
             "deferred_events": detail.deferred_events,
+            "spent": spent_value(self.spent),
             "task": dict(detail.task.raw),
         }
 
@@ -93,6 +97,9 @@ class JobView:
             )
         yield from (f"shared data: {safe_text(key, 200)} = {short(value)}" for key, value in self.shared.data.items())
         yield from (f"shared log: {short(entry)}" for entry in self.shared.log)
+        if self.spent.generations:
+            times = "1 generation" if self.spent.generations == 1 else f"{self.spent.generations:,} generations"
+            yield f"spent: {total_token_words(self.spent)} tokens, {total_cost_words(self.spent)}, {times}"
         if detail.deferred_events:
             yield f"deferred events: {detail.deferred_events}"
         yield f"task: {short(detail.task.raw)}"
@@ -167,7 +174,7 @@ def question_lines(question: OpenQuestion, now: float) -> Iterator[str]:
     asked = question.question
     yield f"{safe_text(asked.kind, 40)} {safe_text(asked.name, 200)!r}, asked {utc_text(question.asked_at)}"
     yield from safe_block(asked.message, LONGEST_VALUE).split("\n")
-    yield from _text_of(asked.kind).lines(question)
+    yield from _text_of(asked.kind).lines(question, now)
 
 
 def _question_value(question: OpenQuestion) -> dict[str, Any]:

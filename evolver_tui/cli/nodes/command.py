@@ -13,9 +13,12 @@ from evolver_tui.cli.options import Options
 from evolver_tui.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from evolver_tui.adapters.nodes.library import NodeFiles
     from evolver_tui.cli.output import Result
     from evolver_tui.core.errors import SandboxError
+    from evolver_tui.engine.library_keeper import LibraryKeeper
     from evolver_tui.settings.workspace import Workspace
 
 
@@ -37,6 +40,10 @@ class NodesOptions(Options):
     version: str
     file: str
     id: str | None
+    search: str
+    where: str
+    retired: bool
+    removed: bool
 
 
 def add_parser(commands: Subparsers) -> None:
@@ -54,6 +61,11 @@ def add_parser(commands: Subparsers) -> None:
         ("show", ("node",), "one node's record and code"),
         ("diff", ("node", "?a", "?b"), "two versions; default: the last two"),
         ("rollback", ("node", "version"), "an old version again, as the next one"),
+        ("retire", ("node",), "take a node out of use: out of the list, and nobody runs it; its versions stay"),
+        ("remove", ("node",), "take a node out, with all its versions, which are kept until they are purged"),
+        ("restore", ("node",), "a node again that was retired, or removed, as it was"),
+        ("purge", ("?id",), "delete for good what was taken out of the library"),
+        ("duplicates", (), "nodes whose code is nearly the same"),
         ("reinstate", ("node",), "let a node be run again that was set aside"),
         ("test", ("?id",), "run a node's examples, or all nodes', and see what differs from what was approved"),
         ("check", ("file",), "what the checks say about a file"),
@@ -62,6 +74,13 @@ def add_parser(commands: Subparsers) -> None:
         parser = verbs.add_parser(verb, parents=[shared], help=help_text)
         for name in positional:
             parser.add_argument(name.lstrip("?"), nargs="?" if name.startswith("?") else None)
+        if verb == "list":
+            parser.add_argument("--search", metavar="TEXT", default="", help="only nodes with this in their names")
+            parser.add_argument(
+                "--in", dest="where", choices=("names", "code"), default="names", help="look in the code as well"
+            )
+            parser.add_argument("--retired", action="store_true", help="retired nodes as well")
+            parser.add_argument("--removed", action="store_true", help="what was taken out and not purged instead")
         add_json_argument(parser)
         call(run_nodes, NodesOptions, parser, verb=verb)
 
@@ -117,20 +136,31 @@ def run_nodes(options: NodesOptions) -> int:
 def _result(options: NodesOptions) -> Result:
     import time
 
-    from evolver_tui.cli.nodes import operations
+    from evolver_tui.cli.nodes import operations, removal
     from evolver_tui.wiring import known_tools, make_library
 
     workspace = options.find_workspace() if options.verb in ("check", "import") else _workspace_with_library(options)
     library = make_library(workspace)
     match options.verb:
+        case "list" if options.removed:
+            return removal.list_removed(library)
         case "list":
-            return operations.list_nodes(library)
+            in_code = options.where == "code"
+            return operations.list_nodes(
+                library, time.time(), options.search, in_code=in_code, with_retired=options.retired
+            )
+        case "purge":
+            return removal.purge_nodes(library, options.id or "")
         case "show":
             return operations.show_node(library, options.node)
         case "diff":
             return operations.diff_nodes(library, options.node, options.a, options.b)
-        case "rollback":
-            return operations.rollback_node(library, options.node, options.version, workspace.reviewer)
+        case "rollback" | "retire" | "remove" | "restore":
+            return _keep(library, options, workspace)
+        case "duplicates":
+            from evolver_tui.cli.nodes.keeping import find_duplicates
+
+            return find_duplicates(library)
         case "reinstate":
             return operations.reinstate_node(library, options.node)
         case "test":
@@ -139,6 +169,23 @@ def _result(options: NodesOptions) -> Result:
             return operations.check_file(Path(options.file), known_tools(workspace).tools)
     tools = known_tools(workspace).tools
     return operations.import_file(library, Path(options.file), tools, time.time, workspace.reviewer)
+
+
+def _keep(library: NodeFiles, options: NodesOptions, workspace: Workspace) -> Result:
+    import asyncio
+
+    from evolver_tui.cli.nodes import keeping
+
+    def work(keeper: LibraryKeeper) -> Awaitable[Result]:
+        if options.verb == "rollback":
+            return keeping.rollback_node(keeper, options.node, options.version)
+        if options.verb == "retire":
+            return keeping.retire_node(keeper, options.node)
+        if options.verb == "remove":
+            return keeping.remove_node(keeper, options.node)
+        return keeping.restore_node(keeper, options.node)
+
+    return asyncio.run(keeping.keep(workspace, library, work))
 
 
 def _test(library: NodeFiles, node_id: str | None, workspace: Workspace) -> Result:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,13 +12,15 @@ from evolver_tui.adapters.nodes.runner import NodeRunner, RunResult
 from evolver_tui.cli.exit_codes import ExitCode
 from evolver_tui.cli.inputs import read_python_file
 from evolver_tui.cli.output import Result, json_text, table
-from evolver_tui.core.errors import NodeError, NodeSetAside, NothingHolds, UsageError
+from evolver_tui.core.errors import NodeError, NodeRetired, NodeSetAside, NothingHolds, UsageError
 from evolver_tui.core.json_text import Equivocal, strict_json
 from evolver_tui.core.node import CheckReport, Finding, FindingLevel, NodeDraft, NodeRecord, sha256_of, slug
+from evolver_tui.core.node_listing import CodeMatch, ListedNode, Retirement
+from evolver_tui.core.node_use import NodeUse
 from evolver_tui.core.question_kinds.review import UNREVIEWED
 from evolver_tui.core.router_answer import MOST_CODE_BYTES
 from evolver_tui.core.safe_text import safe_block, safe_text
-from evolver_tui.core.times import utc_text
+from evolver_tui.core.times import age, day_or_time, utc_text
 from evolver_tui.engine.author.library import Approval, KeptCopy
 from evolver_tui.engine.checks.checks import check_draft
 
@@ -112,24 +115,73 @@ def _said(sentence: object) -> str:
     return f"evolver-tui: {sentence}\n"
 
 
-def list_nodes(library: NodeFiles) -> Result:
-    """Every node with what a person has to look at, and a line for each folder that cannot be read."""
+def list_nodes(
+    library: NodeFiles, now: float, search: str = "", *, in_code: bool = False, with_retired: bool = False
+) -> Result:
+    """The nodes with what a person has to look at, and a line for each folder that cannot be read.
+
+    Args:
+        now: seconds since 1970, for how long ago a node ran.
+        search: only nodes that have this in id, title, type or tags; empty for all.
+        in_code: it is looked for in the code as well.
+        with_retired: retired nodes as well.
+    """
     library.catch_up()
-    survey = library.survey()
-    changes = [bool(_change(library, record)) for record in survey.records]
-    asides = [_aside(library, record) for record in survey.records]
-    cells = [
-        (r.node_id, f"v{r.version}", _standing(r, changed, by), r.risk.value, r.task_type, safe_text(r.title, 60))
-        for r, changed, by in zip(survey.records, changes, asides, strict=True)
-    ]
-    head = ("NODE", "VERSION", "REVIEW", "RISK", "TYPE", "TITLE")
-    lines = [table([head, *cells]) if cells else "There is no node yet."]
-    lines += [safe_text(problem, 300) for problem in survey.problems]
-    nodes = [
-        {**r.to_json_value(), "reviewed": not _is_unreviewed(r), "changed": changed, "set_aside_by": by or None}
-        for r, changed, by in zip(survey.records, changes, asides, strict=True)
-    ]
-    return Result({"nodes": nodes, "problems": [*survey.problems]}, "\n".join(lines))
+    overview = library.overview()
+    found, matches = _found(library, overview.nodes, search, in_code=in_code)
+    records = [record for each in found if with_retired or each.retirement is None for record in _latest(library, each)]
+    changes = [bool(_change(library, record)) for record in records]
+    asides = [_aside(library, record) for record in records]
+    retired = {each.node_id: each.retirement for each in found}
+    uses = library.uses.all()
+    head = ("NODE", "VERSION", "REVIEW", "RISK", "TYPE", "RUNS", "LAST RUN", "TITLE")
+    rows = [head]
+    nodes = []
+    for r, changed, by in zip(records, changes, asides, strict=True):
+        retirement, use, match = retired[r.node_id], uses.get(r.node_id, NodeUse(r.node_id)), matches.get(r.node_id)
+        standing = _standing(r, changed, by, retirement)
+        ran = (f"{use.count:,}", _ago(use.last_at, now))
+        title = f"{match.line}: {safe_text(match.text.strip(), 60)}" if match else safe_text(r.title, 60)
+        rows.append((r.node_id, f"v{r.version}", standing, r.risk.value, r.task_type, *ran, title))
+        nodes.append({
+            **r.to_json_value(), "reviewed": not _is_unreviewed(r), "changed": changed, "set_aside_by": by or None,
+            "retired_by": retirement.by if retirement else None, "runs": use.count, "failed_runs": use.failed,
+            "last_run_at": use.last_at or None, **({"line": match.line} if match else {}),
+        })  # fmt: skip
+    none = "No node has that." if search else "There is no node yet."
+    lines = [table(rows) if nodes else none, *(safe_text(problem, 300) for problem in overview.problems)]
+    return Result({"nodes": nodes, "problems": [*overview.problems]}, "\n".join(lines))
+
+
+def _found(
+    library: NodeFiles, nodes: Sequence[ListedNode], search: str, *, in_code: bool
+) -> tuple[Sequence[ListedNode], Mapping[str, CodeMatch]]:
+    """The nodes that a search finds, and where it found those that have it in their code alone."""
+    words = search.casefold()
+    by_name = [each for each in nodes if words in each.words]
+    if not (words and in_code):
+        return by_name, {}
+    named = {each.node_id for each in by_name}
+    others = [each for each in nodes if each.node_id not in named]
+    matches = library.find_in_code([(each.node_id, each.version) for each in others], search)
+    in_lines = {match.node_id: match for match in matches}
+    return [each for each in nodes if each.node_id in named or each.node_id in in_lines], in_lines
+
+
+def _latest(library: NodeFiles, node: ListedNode) -> Iterator[NodeRecord]:
+    """Its record as it is now, unless it went meanwhile."""
+    with suppress(NodeError):
+        record = library.latest(node.node_id)
+        if record is not None:
+            yield record
+
+
+def _ago(at: str, now: float) -> str:
+    """How long ago a time was, as text has it; a stranger may have written it."""
+    try:
+        return f"{age(now - day_or_time(at))} ago" if at else "never"
+    except (ValueError, OverflowError):
+        return "?"
 
 
 def _change(library: NodeFiles, record: NodeRecord) -> str:
@@ -153,10 +205,11 @@ def _aside(library: NodeFiles, record: NodeRecord) -> str:
         return ""
 
 
-def _standing(record: NodeRecord, changed: bool, set_aside_by: str) -> str:
+def _standing(record: NodeRecord, changed: bool, set_aside_by: str, retirement: Retirement | None) -> str:
     words = ["unreviewed" if _is_unreviewed(record) else "approved"]
     words += ["changed since"] if changed else []
     words += [f"set aside by {safe_text(set_aside_by, 80)}"] if set_aside_by else []
+    words += [f"retired by {safe_text(retirement.by, 80)}"] if retirement else []
     return ", ".join(words)
 
 
@@ -168,13 +221,18 @@ def show_node(library: NodeFiles, node_id: str) -> Result:
     versions = library.versions(node_id)
     changed = _change(library, record)
     code = library.code(node_id, record.version)
-    kept, aside_by = library.kept(node_id), library.set_aside_by(node_id)
+    kept, aside_by, retirement = library.kept(node_id), library.set_aside_by(node_id), library.retirement(node_id)
+    use = library.uses.of(node_id)
     value = {
         **record.to_json_value(),
         "versions": [v.version for v in versions],
         "reviewed": not _is_unreviewed(record),
         "changed": bool(changed),
         "set_aside_by": aside_by or None,
+        "retired_by": retirement.by if retirement else None,
+        "runs": use.count,
+        "failed_runs": use.failed,
+        "last_run_at": use.last_at or None,
         "kept": [{"version": copy.version, "path": copy.path} for copy in kept],
         "code": code,
     }
@@ -188,12 +246,21 @@ def show_node(library: NodeFiles, node_id: str) -> Result:
         f"{safe_text(record.decided_at, 40)}   task {safe_text(record.task_id, 80)}",
         f"sha256 {record.sha256}   versions {', '.join(str(v.version) for v in versions)}",
         *([safe_text(changed, 300)] if changed else []),
+        _run_line(use),
         *([safe_text(NodeSetAside(node_id, aside_by), 400)] if aside_by else []),
+        *([safe_text(NodeRetired(node_id, retirement.by), 400)] if retirement else []),
         *(line for copy in kept for line in _kept_lines(copy)),
         "",
         safe_block(code, MOST_CODE_BYTES).rstrip("\n"),
     ]
     return Result(value, "\n".join(lines))
+
+
+def _run_line(use: NodeUse) -> str:
+    if not use.count:
+        return "never run"
+    failed = f", {use.failed:,} failed" if use.failed else ""
+    return f"run {use.count:,} {'time' if use.count == 1 else 'times'}{failed}, last {use.last_at}"
 
 
 def _kept_lines(copy: KeptCopy) -> Iterator[str]:
@@ -205,15 +272,6 @@ def diff_nodes(library: NodeFiles, node_id: str, old: str | None = None, new: st
     """A unified diff of two versions, by default of the last two. Raises NodeError, UsageError."""
     text = library.diff(node_id, _version(old), _version(new))
     return Result({"node_id": node_id, "diff": text}, safe_block(text, 4 * MOST_CODE_BYTES).rstrip("\n"))
-
-
-def rollback_node(library: NodeFiles, node_id: str, version: str, decided_by: str) -> Result:
-    """Make an old version current again. Raises NodeError, UsageError."""
-    number = _version(version)
-    assert number is not None
-    record = library.rollback(node_id, number, decided_by)
-    same = "is current, with its approved bytes" if record.version == number else f"has the bytes of v{number} again"
-    return Result(record.to_json_value(), f"{record.node_version} {same}.")
 
 
 def reinstate_node(library: NodeFiles, node_id: str) -> Result:
@@ -298,8 +356,11 @@ def _report_lines(report: CheckReport) -> list[str]:
 
 
 def _version(text: str | None) -> int | None:
-    if text is None:
-        return None
+    return None if text is None else read_version(text)
+
+
+def read_version(text: str) -> int:
+    """A version as it was typed, `2` or `v2`. Raises UsageError."""
     number = text.removeprefix("v")
     if not (number.isascii() and number.isdecimal() and len(number) < 10 and int(number) > 0):
         raise UsageError(f"{safe_text(text, 40)!r} is no version.", "Versions are 1, 2, 3 and so on.")

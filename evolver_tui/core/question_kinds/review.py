@@ -9,11 +9,12 @@ from typing import Any, Final
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import NameNotTyped, NodeChanged, NodeError, RoutineError
 from evolver_tui.core.job import QuestionKind
-from evolver_tui.core.node import CheckReport, FindingLevel, NodeDraft, NodeRecord, Risk
+from evolver_tui.core.likeness import LIKE_SHAPE, LikeProgram
+from evolver_tui.core.node import CheckReport, FindingLevel, NodeDraft, NodeRecord, NodeVersion, Risk
 from evolver_tui.core.node_run import TRYOUT_SHAPE, Tryout
 from evolver_tui.core.question import OpenQuestion, Question, Subject, Unreadable
 from evolver_tui.core.question_kinds.kind import Kind, Reply
-from evolver_tui.core.shape import Shape, integer, is_number, is_object, is_text, misfit, one_of, or_null
+from evolver_tui.core.shape import Shape, integer, is_number, is_object, is_text, is_truth, misfit, one_of, or_null
 from evolver_tui.core.signal_catalogue.inbox_signals import REVIEW_DECIDED, REVIEW_REQUESTED, ReviewDecided
 
 UNREVIEWED = "unreviewed"
@@ -30,13 +31,15 @@ class Replaced:
     decided_by: str
     edited_sha256: str = ""
     """The digest of its main.py where that was changed by hand since it was saved; it would be kept as a copy."""
+    decided_at: str = ""
+    """When it was approved, in ISO 8601 and UTC; empty where that is not known."""
 
     @classmethod
     def of(cls, record: NodeRecord | None) -> Replaced | None:
         """What is replaced where this record is current; None for nothing."""
         if record is None:
             return None
-        return cls(record.version, record.sha256, record.task_id, record.decided_by)
+        return cls(record.version, record.sha256, record.task_id, record.decided_by, decided_at=record.decided_at)
 
     @property
     def was_read(self) -> bool:
@@ -51,6 +54,7 @@ class Replaced:
             "task_id": self.task_id,
             "decided_by": self.decided_by,
             "edited_sha256": self.edited_sha256,
+            "decided_at": self.decided_at,
         }
 
     @classmethod
@@ -58,7 +62,7 @@ class Replaced:
         """The inverse of `to_json_value`. Raises KeyError, TypeError, ValueError."""
         return cls(
             int(value["version"]), str(value["sha256"]), str(value["task_id"]), str(value["decided_by"]),
-            str(value.get("edited_sha256", "")),
+            str(value.get("edited_sha256", "")), str(value.get("decided_at", "")),
         )  # fmt: skip
 
 
@@ -80,6 +84,8 @@ class ReviewSubject(Subject):
     """How often it may be sent back still; None where the routine does not tell."""
     tryout: Tryout | None = None
     """What came of running it; None where nobody tried."""
+    like: tuple[LikeProgram, ...] = ()
+    """What it was the same as, or nearly, when its review was asked for; the likest first."""
 
     @classmethod
     def of(cls, asked: OpenQuestion) -> ReviewSubject:
@@ -102,6 +108,7 @@ class ReviewSubject(Subject):
             str(value.get("library", "")),
             int(left) if left is not None else None,
             Tryout.from_json_value(tryout) if tryout else None,
+            tuple(map(LikeProgram.from_json_value, value.get("like") or ())),
         )
 
     def to_json_value(self) -> dict[str, Any]:
@@ -115,6 +122,7 @@ class ReviewSubject(Subject):
             "library": self.library,
             "rejects_left": self.rejects_left,
             "tryout": self.tryout.to_json_value() if self.tryout else None,
+            "like": [each.to_json_value() for each in self.like],
         }
 
     @property
@@ -134,7 +142,7 @@ class ReviewSubject(Subject):
 
 
 class ReviewKind(Kind[Decision]):
-    """A draft that is approved, edited, sent back or rejected."""
+    """A draft that is approved, edited, sent back or rejected, or in whose place a node is taken that is there."""
 
     name = QuestionKind.REVIEW.value
     answer_type = Decision
@@ -153,6 +161,7 @@ class ReviewKind(Kind[Decision]):
         problem = misfit(subject, _SHAPE, path)
         if not problem and subject.get("tryout"):
             problem = misfit(subject["tryout"], TRYOUT_SHAPE, f"{path}.tryout")
+        problem = problem or misfit(subject.get("like", []), [LIKE_SHAPE], f"{path}.like")
         known = {name.removesuffix("?") for name in _DRAFT}
         return problem or (f"{path}.draft" if subject["draft"].keys() - known else "")
 
@@ -172,8 +181,8 @@ class ReviewKind(Kind[Decision]):
         Raises:
             NodeChanged: an approve that names other bytes than the draft's, or other ones than it would replace.
             NameNotTyped: an approve of a draft of high risk without its node's name, or of any with another name.
-            NodeError: an approve of a draft that a check forbids, an edit without code, a response without words, or
-                a subject that cannot be read.
+            NodeError: an approve of a draft that a check forbids, an edit without code, a response without words, a
+                reuse that names no node, or a subject that cannot be read.
         """
         subject = ReviewSubject.of(asked)
         _check(answer, subject)
@@ -183,6 +192,8 @@ class ReviewKind(Kind[Decision]):
         told: ReviewDecided = {"kind": decision.kind.value, "by": by, "node_id": subject.draft.node_id}
         if decision.reason:
             told["reason"] = decision.reason
+        if decision.node:
+            told["node"] = decision.node
         return Reply(decision.to_json_value(), REVIEW_DECIDED(told))
 
 
@@ -199,6 +210,8 @@ def _check(decision: Decision, subject: ReviewSubject) -> None:
         _check_typed_name(decision.typed_name, subject)
     if decision.kind is DecisionKind.EDIT and not decision.code.strip():
         raise NodeError("The edited code is empty.", "Nothing was changed.")
+    if decision.kind is DecisionKind.REUSE and not (decision.sha256 and NodeVersion.read(decision.node)):
+        raise NodeError("It is not said which node is to be used instead.", "Name it with its version.")
     if decision.kind is DecisionKind.RESPOND and not decision.reason.strip():
         raise NodeError("The response has no words.", "Nothing was changed.")
 
@@ -213,6 +226,13 @@ def _check_typed_name(typed: str, subject: ReviewSubject) -> None:
 
 
 _NEEDED: Final = frozenset(("draft", "report", "version", "attempt"))
+_SPENT: Final[dict[str, Shape]] = {
+    "prompt_tokens": integer(0, 2**53),
+    "completion_tokens": integer(0, 2**53),
+    "is_estimated": is_truth,
+    "cost": or_null(is_number),
+    "currency": is_text,
+}
 _DRAFT: Final[dict[str, Shape]] = {
     "node_id": is_text,
     "title": is_text,
@@ -223,6 +243,8 @@ _DRAFT: Final[dict[str, Shape]] = {
     "seconds": is_number,
     "tokens": or_null(integer(0, 2**53)),
     "sample_inputs?": [is_object],
+    "addressed?": [is_text],
+    "spent?": _SPENT,
 }
 _FINDING: Final[dict[str, Shape]] = {
     "check": is_text,

@@ -12,7 +12,7 @@ from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.job_marks import JobMarks, MarkChange
 from evolver_tui.core.replay.recorded_job import RecordedJob
 from evolver_tui.core.signal_catalogue import task_signals as tasks
-from evolver_tui.core.signal_catalogue.inbox_signals import QUESTION_ANSWERED, REVIEW_DECIDED
+from evolver_tui.core.signal_catalogue.inbox_signals import DECISION_UNDONE, QUESTION_ANSWERED, REVIEW_DECIDED
 from evolver_tui.core.task_fields import PRIORITIES
 
 
@@ -159,6 +159,22 @@ def _restored(before: JobStanding, payload: Payload, now: float, recorded: Recor
     return again if before.is_begun else replace(again, rank=ranks.new_rank(recorded.job, priority_of(again, recorded)))
 
 
+def _undone(before: JobStanding, payload: Payload, now: float, recorded: RecordedJob) -> JobStanding:
+    name, reason = text_of(payload, "question"), text_of(payload, "reason")
+    if not name:
+        return _restored(before, payload, now, recorded)
+    asked = recorded.asked(name)
+    asked_at = before.asked_at if asked is None or name == before.question else asked.asked_at
+    return replace(
+        before, state=JobState.PAUSED, outcome=None, rank=ranks.paused_rank(asked_at), since=now, question=name,
+        reason=reason, asks=recorded.kind_of(name, reason), asked_at=asked_at, error="", node="", place=None,
+    )  # fmt: skip
+
+
+def _renewed(before: JobStanding, payload: Payload, now: float, recorded: RecordedJob) -> JobStanding:
+    return replace(as_new(recorded, now), marks=before.marks, bundle=before.bundle)
+
+
 def priority_of(standing: JobStanding, recorded: RecordedJob) -> str:
     """A job's priority: its task's, or another that it was given."""
     return standing.marks.priority or recorded.task.priority
@@ -204,11 +220,13 @@ CHANGES: Final[Mapping[str, Change]] = {
     tasks.TASK_RETRIED.name: _retried,
     tasks.JOB_CANCELLED.name: _cancelled,
     tasks.JOB_RESTORED.name: _restored,
+    tasks.JOB_RENEWED.name: _renewed,
     tasks.JOB_MARKED.name: _marked,
     tasks.JOB_EXPORTED.name: _left,
     tasks.JOB_IMPORTED.name: _came_in,
     QUESTION_ANSWERED.name: _answered,
     REVIEW_DECIDED.name: _answered,
+    DECISION_UNDONE.name: _undone,
 }
 """Each signal that changes where a job stands, and how."""
 

@@ -97,11 +97,37 @@ class NodeSetAsideBy(TypedDict):
     by: str
 
 
+class NodeRolledBack(TypedDict):
+    """Which, to the bytes of which version, as which one, the version before, the hash of its code, and by whom."""
+
+    node_id: str
+    to_version: int
+    version: int
+    before: int
+    sha256: str
+    by: str
+
+
+class NodeRetiredBy(TypedDict):
+    """Which, its current version, and by whom."""
+
+    node_id: str
+    version: int
+    by: str
+
+
 LLM_GENERATION_START: Final = SignalType(
     "llm.generation_start", GenerationStarted, "author", "The model is asked.", "info"
 )
 LLM_GENERATION_COMPLETE: Final = SignalType(
     "llm.generation_complete", GenerationCompleted, "author", "The model's answer came whole.", "info"
+)
+LLM_GENERATION_BROKEN_OFF: Final = SignalType(
+    "llm.generation_broken_off",
+    GenerationCompleted,
+    "author",
+    "The model's answer broke off or was stopped; what came of it is paid for.",
+    "info",
 )
 LLM_GENERATION_ERROR: Final = SignalType(
     "llm.generation_error",
@@ -136,6 +162,29 @@ NODE_REPLACED: Final = SignalType(
     "warning",
 )
 NODE_SAVED: Final = SignalType("node.saved", NodeSaved, "author", "An approved draft lies in the library.", "info")
+NODE_REUSED: Final = SignalType(
+    "node.reused",
+    NodeSaved,
+    "author",
+    "A node that is in the library already is used for a task; its draft was not saved.",
+    "info",
+)
 NODE_SET_ASIDE: Final = SignalType(
     "node.set_aside", NodeSetAsideBy, "rules", "Nobody runs a node any longer, until a person reinstates it.", "warning"
+)
+NODE_ROLLED_BACK: Final = SignalType(
+    "node.rolled_back",
+    NodeRolledBack,
+    "library",
+    "A person made an older version's code current again, as a further version.",
+    "info",
+)
+NODE_RETIRED: Final = SignalType(
+    "node.retired", NodeRetiredBy, "library", "A person took a node out of use; it stays in the library.", "info"
+)
+NODE_RESTORED: Final = SignalType(
+    "node.restored", NodeRetiredBy, "library", "A person put a retired or removed node into use again.", "info"
+)
+NODE_REMOVED: Final = SignalType(
+    "node.removed", NodeRetiredBy, "library", "A person took a node out of the library.", "warning"
 )

@@ -16,10 +16,13 @@ from evolver_tui.core.signal_catalogue import (
     hub_signals,
     inbox_signals,
     listener_signals,
+    progress_signals,
     routine_signals,
     rule_signals,
     session_signals,
     task_signals,
+    training_signals,
+    workflow_signals,
 )
 
 _MODULES: Final = (
@@ -32,6 +35,9 @@ _MODULES: Final = (
     conversation_signals,
     listener_signals,
     rule_signals,
+    workflow_signals,
+    training_signals,
+    progress_signals,
 )
 
 CATALOGUE: Final[Mapping[str, SignalType[Any]]] = {

@@ -54,6 +54,24 @@ class WorkerResumed(TypedDict):
     seconds: float
 
 
+class BudgetNear(TypedDict):
+    """Whose bound (`day` or `session`), what was spent of it, in which unit (a currency or `tokens`), and as words."""
+
+    scope: str
+    spent: float
+    limit: float
+    unit: str
+    notice: str
+
+
+class BudgetAllowed(TypedDict):
+    """Whose bound, who allowed as much again, and what was spent by then."""
+
+    scope: str
+    by: str
+    spent: float
+
+
 class SignalsLost(TypedDict):
     """How many are missing."""
 
@@ -100,6 +118,12 @@ WORKER_PAUSED: Final = SignalType(
 )
 WORKER_RESUMED: Final = SignalType(
     "worker.resumed", WorkerResumed, "worker", "What is shared works again; what waited goes on.", "info"
+)
+BUDGET_NEAR: Final = SignalType(
+    "budget.near", BudgetNear, "budget", "So much is spent that the author will pause before long.", "warning"
+)
+BUDGET_ALLOWED: Final = SignalType(
+    "budget.allowed", BudgetAllowed, "budget", "A person lets the author go on over a bound that is used up."
 )
 WORKER_ENDED: Final = SignalType(
     "worker.ended",

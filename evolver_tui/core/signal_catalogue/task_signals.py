@@ -89,6 +89,9 @@ TASK_SKIPPED: Final = SignalType(
 )
 TASK_STORED: Final = SignalType("task.stored", TaskStatus, "intake", "A task was committed that nobody is to work on.")
 TASK_DUPLICATE: Final = SignalType("task.duplicate", Nothing, "intake", "A task came that is known already.", "warning")
+TASK_RESENT: Final = SignalType(
+    "task.resent", Nothing, "intake", "A task that is known came with another content, which is kept.", "warning"
+)
 TASK_UNCLEAR: Final = SignalType(
     "task.unclear",
     Notice,
@@ -119,6 +122,10 @@ JOB_LEASE_LOST: Final = SignalType(
 )
 JOB_CANCELLED: Final = SignalType("job.cancelled", ByPerson, "inbox", "A person ended a job.")
 JOB_RESTORED: Final = SignalType("job.restored", ByPerson, "inbox", "A person put a rejected or cancelled job back.")
+JOB_RENEWED: Final = SignalType(
+    "job.renewed", ByPerson, "inbox", "A job begins anew with the other content that the hub sent.", "info"
+)
+RESENT_DROPPED: Final = SignalType("task.resent_dropped", ByPerson, "inbox", "The other content of a task was let go.")
 JOB_MARKED: Final = SignalType(
     "job.marked", JobMarkedBy, "inbox", "A rule put something on a job: tags, a priority, that a person reviews it."
 )

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import reduce
+from operator import add
+from typing import Any, NamedTuple
 
-from evolver_tui.core.answer_stream import AnswerStream
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import (
     LIBRARY,
@@ -20,7 +21,9 @@ from evolver_tui.core.errors import (
     NodeReplaced,
 )
 from evolver_tui.core.job import Outcome
-from evolver_tui.core.node import CheckReport, NodeDraft, NodeVersion
+from evolver_tui.core.journal import SAVING
+from evolver_tui.core.likeness import LikeProgram
+from evolver_tui.core.node import CheckReport, NodeDraft, NodeVersion, sha256_of
 from evolver_tui.core.node_run import Tryout, told_calls
 from evolver_tui.core.program_text import program_problem
 from evolver_tui.core.question import AnswerAction, Question, QuestionKind
@@ -29,12 +32,14 @@ from evolver_tui.core.router_answer import RouterAnswer, parse
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.signal import Observation
 from evolver_tui.core.signal_catalogue.author_signals import (
+    LLM_GENERATION_BROKEN_OFF,
     LLM_GENERATION_COMPLETE,
     LLM_GENERATION_ERROR,
     LLM_GENERATION_START,
     LLM_SIGNAL_RECEIVED,
     NODE_CHECKED,
     NODE_REPLACED,
+    NODE_REUSED,
     NODE_SAVED,
     NODE_TRIED,
     NODE_WRITTEN,
@@ -46,14 +51,17 @@ from evolver_tui.core.signal_catalogue.author_signals import (
     NodeWritten,
 )
 from evolver_tui.core.signal_catalogue.inbox_signals import REVIEW_DECIDED, ReviewDecided
-from evolver_tui.core.task import TASK_TYPES, Task
+from evolver_tui.core.spending import Spent
+from evolver_tui.core.task import Task
 from evolver_tui.core.times import utc_text
 from evolver_tui.core.tool import ToolDefinition
-from evolver_tui.engine.author.backend import Backend, Prompt, Thinking, Usage
+from evolver_tui.engine.author.backend import Backend, Prompt, Usage
+from evolver_tui.engine.author.details import details_question, missing_fields
+from evolver_tui.engine.author.generation import Generation
 from evolver_tui.engine.author.library import Approval, Library
 from evolver_tui.engine.author.prompt import TRIAL, author_prompt, repeat_prompt
 from evolver_tui.engine.author.review import subject_in
-from evolver_tui.engine.author.token_costs import Prices, counted, size_of
+from evolver_tui.engine.author.token_costs import PriceList
 from evolver_tui.engine.author.tryouts import complaint, try_draft
 from evolver_tui.engine.checks.checks import check_draft
 from evolver_tui.engine.clock import Clock
@@ -102,6 +110,16 @@ class AuthorLimits:
     """A draft may take so long for one input when it is tried."""
 
 
+class Written(NamedTuple):
+    """One whole answer of the model."""
+
+    text: str
+    seconds: float
+    tokens: int | None
+    """Of the answer, as the provider counted them."""
+    spent: Spent
+
+
 class Author:
     """The routine as a callable object; it holds what does not belong to one job."""
 
@@ -114,9 +132,11 @@ class Author:
         limits: AuthorLimits = AuthorLimits(),
         auto_review: AutoReview | None = None,
         runs: NodeRuns | None = None,
-        prices: Prices = Prices(),
+        prices: PriceList = PriceList(),
     ) -> None:
-        """`runs` tries each draft before it is judged; None tries none. `prices` are those of the backend."""
+        """`runs` tries each draft before it is judged; None tries none. `prices` are what models cost."""
+        self.find_like: Callable[[int, NodeDraft], Awaitable[Sequence[LikeProgram]]] = _nothing_like
+        """What a job's draft is like, of the library and of what waits beside it."""
         self._backend = backend
         self._library = library
         self._clock = clock
@@ -128,10 +148,11 @@ class Author:
         self._prices = prices
         self.needs_person: Callable[[int], Awaitable[bool]] = _nobody
         """Whether a person has to review a job's draft, whatever else would approve it."""
-        self.live: LiveDraft | None = None
-        self._deadline: asyncio.Timeout | None = None
-        """Ends the generation that is under way when it is brought forward."""
-        self._stopped_by = ""
+        self.live: dict[int, LiveDraft] = {}
+        """Job to what is written for it at this moment."""
+        self._deadlines: dict[int, asyncio.Timeout] = {}
+        """Job to what ends its generation when it is brought forward."""
+        self._stopped_by: dict[int, str] = {}
 
     def stop(self, job: int, by: str) -> bool:
         """Stop the model while it writes for a job, which fails by that; False where it writes nothing for it.
@@ -139,10 +160,10 @@ class Author:
         Args:
             by: who wants that.
         """
-        if self.live is None or self.live.job != job or self._deadline is None or self._stopped_by:
+        if job not in self.live or job not in self._deadlines or job in self._stopped_by:
             return False
-        self._stopped_by = by
-        self._deadline.reschedule(0.0)
+        self._stopped_by[job] = by
+        self._deadlines[job].reschedule(0.0)
         return True
 
     async def __call__(self, run: Run, task: Task) -> Result:
@@ -175,9 +196,16 @@ class Author:
                 is_chosen = True
                 continue
             if decision.kind is DecisionKind.EDIT:
-                draft = replace(draft, code=decision.code, author=f"edited by {decision.by}", tokens=None)
+                draft = replace(
+                    draft, code=decision.code, author=f"edited by {decision.by}", tokens=None, addressed=(), spent=None
+                )
                 is_chosen = True
                 continue
+            if decision.kind is DecisionKind.REUSE:
+                reused = await self._reuse(run, f"reuse {number}", decision)
+                if reused is not None:
+                    return reused
+                continue  # it is not there any longer: the draft is reviewed again
             reasons.append(decision.reason)
             rejects += decision.kind is DecisionKind.REJECT
             if not decision.reason or rejects > self._limits.rejects:
@@ -209,7 +237,7 @@ class Author:
         prompt = author_prompt(self._router, self._tools, run.task, answers, reasons, previous_code, failed_run)
 
         async def write(*asked: object) -> dict[str, Any]:
-            draft = await self._write_patiently(run, prompt)
+            draft = await self._write_patiently(run, prompt, has_reason=bool(reasons))
             payload: NodeWritten = {
                 "node_id": draft.node_id,
                 "workflow_name": draft.title,
@@ -223,23 +251,28 @@ class Author:
         asked = (answers, reasons, previous_code, *([failed_run] if failed_run else []))
         return NodeDraft.from_json_value(await run.step(f"write {number}", write, *asked))
 
-    async def _write_patiently(self, run: Run, prompt: Prompt) -> NodeDraft:
+    async def _write_patiently(self, run: Run, prompt: Prompt, *, has_reason: bool) -> NodeDraft:
         """Ask until a whole, usable answer came, the bounds are reached, or asking again cannot help.
 
         A model whose answer, or whose program, cannot be read is asked once to repeat it, and told why; then a person
         has to see that.
+
+        Args:
+            has_reason: whether a draft before was sent back, so that the answer may say how it met that.
         """
         label = self._backend.info.label
         has_repeated = False
+        spent: tuple[Spent, ...] = ()
         for tries_left in reversed(range(self._limits.writes)):
             run.require(MODEL)
             text = ""
             try:
                 if run.probing.is_alone:
                     await self._see_whether_it_answers(run)
-                text, seconds, tokens = await self._generate_unless_stopped(run, prompt)
+                written = await self._generate_unless_stopped(run, prompt)
+                text, spent = written.text, (*spent, written.spent)
                 answer = await asyncio.to_thread(self._read, text, run.task.id, must_be_program=not has_repeated)
-                return _draft(answer, label, seconds, tokens)
+                return _draft(answer, label, written, spent, has_reason=has_reason)
             except BackendError as error:
                 wait = error.retry_after or min(2.0 ** (self._limits.writes - tries_left), 30.0)
                 is_last = tries_left == 0 or (run.probing.is_probe and error.shared)
@@ -254,7 +287,7 @@ class Author:
                 if not again:
                     raise
             finally:
-                self.live = None
+                self.live.pop(run.job, None)
             await self._clock.sleep(wait)
         raise AssertionError("the last try returns or raises")
 
@@ -280,64 +313,56 @@ class Author:
             raise AnswerUnusable(f"The workflow_code in the model's answer is no program: {safe_text(problem, 160)}.")
         return answer
 
-    async def _generate_unless_stopped(self, run: Run, prompt: Prompt) -> tuple[str, float, int | None]:
+    async def _generate_unless_stopped(self, run: Run, prompt: Prompt) -> Written:
         """As `_generate`. Raises GenerationStopped where a person would not wait for it."""
         try:
-            async with asyncio.timeout(None) as self._deadline:
+            async with asyncio.timeout(None) as self._deadlines[run.job]:
                 return await self._generate(run, prompt)
         except TimeoutError:
-            if not self._stopped_by:
+            if run.job not in self._stopped_by:
                 raise
-            stopped = GenerationStopped(self._stopped_by)
+            stopped = GenerationStopped(self._stopped_by[run.job])
             run.tell(LLM_GENERATION_ERROR({"error": str(stopped), "backend": self._backend.info.label}))
             raise stopped from None
         finally:
-            self._deadline, self._stopped_by = None, ""
+            self._deadlines.pop(run.job, None)
+            self._stopped_by.pop(run.job, None)
 
-    async def _generate(self, run: Run, prompt: Prompt) -> tuple[str, float, int | None]:
-        """One whole answer, the seconds that it took, and its tokens as the provider counted them."""
+    async def _generate(self, run: Run, prompt: Prompt) -> Written:
+        """One whole answer, and what it took; what one that broke off took is kept as well."""
         info = self._backend.info
         run.tell(LLM_GENERATION_START({"model": info.model, "backend": info.label}))
-        started = self._clock.now()
-        answer, pieces, thinking, usage, written_bytes = AnswerStream(), 0, 0, Usage(), 0
-        self.live = LiveDraft(run.job, run.task.id, "", 0, started)
-        async with contextlib.aclosing(self._backend.stream(prompt)) as stream:
-            async for piece in stream:
-                if isinstance(piece, Usage):
-                    usage = piece
-                    continue
-                if isinstance(piece, Thinking):
-                    thinking += piece.characters
-                    if piece.takes_back:
-                        answer, pieces, written_bytes = AnswerStream(), 0, 0
-                    written_bytes += piece.characters
-                else:
-                    answer.feed(piece)
-                    pieces += 1
-                    written_bytes += size_of(piece)
-                now = self._clock.now()
-                self.live = LiveDraft(run.job, run.task.id, answer.code, pieces, started, thinking, now)
+        started, generation = self._clock.now(), Generation(prompt)
+        self.live[run.job] = LiveDraft(run.job, run.task.id, "", 0, started)
+        is_whole = False
+        try:
+            async with contextlib.aclosing(self._backend.stream(prompt)) as stream:
+                async for piece in stream:
+                    generation.take(piece)
+                    if not isinstance(piece, Usage):
+                        code, now = generation.answer.code, self._clock.now()
+                        self.live[run.job] = LiveDraft(
+                            run.job, run.task.id, code, generation.pieces, started, generation.thinking, now
+                        )
+            is_whole = True
+        finally:
+            seconds = round(self._clock.now() - started, 3)
+            spent = self._prices.of(info).spent(generation.tokens)
+            if generation.has_begun or is_whole:
+                await run.spend(info.label, spent)
+                told = LLM_GENERATION_COMPLETE if is_whole else LLM_GENERATION_BROKEN_OFF
+                run.tell(told(_completed(spent, info.label, seconds)))
+        answer = generation.answer
         answer.end()
-        seconds = round(self._clock.now() - started, 3)
-        tokens = counted(usage, prompt, written_bytes)
-        payload: GenerationCompleted = {
-            "tokens_generated": tokens.completion,
-            "prompt_tokens": tokens.prompt,
-            "tokens_counted_by": tokens.counted_by,
-            "backend": info.label,
-            "seconds": seconds,
-        }
-        if self._prices.are_known and not info.is_offline:
-            payload |= {"cost": self._prices.cost(tokens), "currency": self._prices.currency}
-        run.tell(LLM_GENERATION_COMPLETE(payload))
         for name, signal_payload in answer.signals.items():
             received: ModelSignal = {"signal_name": name, "signal_payload": signal_payload, "backend": info.label}
             run.tell(LLM_SIGNAL_RECEIVED(received))
             run.tell(Observation(name, signal_payload), SaidBy("llm_response", info.label))
-        return answer.text, seconds, usage.completion_tokens
+        return Written(answer.text, seconds, generation.counted_completion, spent)
 
     async def _check(self, run: Run, number: int, draft: NodeDraft) -> CheckReport:
         async def check(code: str) -> dict[str, Any]:
+            run.probing.step_aside()
             names = {tool.name for tool in self._tools}
             report = await asyncio.to_thread(check_draft, code, names)
             can_be_approved, risk = report.can_be_approved, report.risk.value
@@ -354,6 +379,7 @@ class Author:
             return None
 
         async def work(code: str) -> dict[str, Any]:
+            run.probing.step_aside()
             before = await asyncio.to_thread(self._library.examples, draft.node_id)
             tryout = await try_draft(
                 runs, draft, report, run.task.raw, before, seconds=self._limits.try_seconds, repairs=repairs
@@ -383,6 +409,8 @@ class Author:
     async def _review(self, run: Run, number: int, subject: ReviewSubject) -> Decision:
         name, draft = f"review {number}", subject.draft
         subject = await subject_in(self._library, subject, run.task.id)
+        if not run.knows(name):
+            subject = replace(subject, like=tuple(await self.find_like(run.job, draft)))
         if await self._is_saved_unread(run, name, subject):
             decision = Decision(
                 DecisionKind.APPROVE, sha256=draft.sha256, by=UNREVIEWED, replaces=subject.replaced_sha256
@@ -403,6 +431,27 @@ class Author:
             return False
         return run.knows(name) or not await self.needs_person(run.job)
 
+    async def _reuse(self, run: Run, name: str, decision: Decision) -> Result | None:
+        """End with a node that is there already; None where by now it has other bytes, or is gone."""
+
+        async def reuse(node: str, sha256: str) -> dict[str, Any]:
+            run.require(LIBRARY)
+            wanted = NodeVersion.read(node)
+            try:
+                code = await asyncio.to_thread(self._library.code, wanted.node_id, wanted.version) if wanted else ""
+            except NodeError as error:
+                run.tell(NODE_REPLACED({"node_id": wanted.node_id if wanted else "", "error": str(error)}))
+                return {"node_id": ""}
+            if wanted is None or sha256_of(code) != sha256:
+                run.tell(NODE_REPLACED({"node_id": node[:64], "error": "It has other bytes than were chosen."}))
+                return {"node_id": ""}
+            payload: NodeSaved = {"node_id": wanted.node_id, "version": wanted.version, "sha256": sha256}
+            run.tell(NODE_REUSED(payload))
+            return dict(payload)
+
+        found = await run.step(name, reuse, decision.node, decision.sha256)
+        return Result(Outcome.APPROVED, decision.node) if found["node_id"] else None
+
     async def _save(
         self, run: Run, name: str, subject: ReviewSubject, decision: Decision, task_type: str
     ) -> Result | None:
@@ -413,10 +462,11 @@ class Author:
 
         async def save(sha256: str, task_type: str) -> dict[str, Any]:
             run.require(LIBRARY)
-            await run.renew_lease()
+            # Only for who holds the job still, and so that whoever takes the approval back knows where to look.
+            await run.set_own(SAVING, {"library": self._library.place})
             tags = (UNREVIEWED,) if decision.by == UNREVIEWED else ()
             now = utc_text(self._clock.now())
-            approval = Approval(decision.by, now, run.task.id, task_type, tags, decision.replaces)
+            approval = Approval(decision.by, now, run.task.id, task_type, tags, decision.replaces, decision.id)
             seen = subject.tryout.runs if subject.tryout else ()
             try:
                 record = await asyncio.to_thread(self._library.save, draft, report, approval, seen)
@@ -433,6 +483,10 @@ class Author:
         )
 
 
+async def _nothing_like(job: int, draft: NodeDraft) -> Sequence[LikeProgram]:
+    return ()
+
+
 async def _nobody(job: int) -> bool:
     return False
 
@@ -444,38 +498,22 @@ def _may_be_saved_unread(subject: ReviewSubject) -> bool:
     return may_be_approved and not has_failed and not (subject.replaces and subject.replaces.was_read)
 
 
-def missing_fields(task: Task, answers: Mapping[str, Any]) -> tuple[str, ...]:
-    """What is not known before anything can be written: the task's type, and for a translation its languages."""
-    missing = []
-    task_type = answers.get("llmTaskType") or task.type
-    if task_type not in TASK_TYPES:
-        missing.append("llmTaskType")
-    if task_type == "translate" and not (task.languages or answers.get("languages")):
-        missing.append("languages")
-    return tuple(missing)
-
-
-def details_question(name: str, missing: Sequence[str]) -> Question:
-    """The form that asks a person for what is missing."""
-    properties: dict[str, Any] = {}
-    if "llmTaskType" in missing:
-        titles = {"summarize": "Summarize a text", "generate": "Generate a text", "translate": "Translate a text"}
-        choices = [{"const": value, "title": titles[value]} for value in TASK_TYPES]
-        properties["llmTaskType"] = {"type": "string", "title": "Kind of task", "oneOf": choices}
-    properties["languages"] = {
-        "type": "string",
-        "title": "Languages",
-        **({} if "languages" in missing else {"description": "For a translation only."}),
-        "maxLength": 200,
-        "format": "language-pairs",
+def _completed(spent: Spent, backend: str, seconds: float) -> GenerationCompleted:
+    payload: GenerationCompleted = {
+        "tokens_generated": spent.completion_tokens,
+        "prompt_tokens": spent.prompt_tokens,
+        "tokens_counted_by": "estimate" if spent.is_estimated else "provider",
+        "backend": backend,
+        "seconds": seconds,
     }
-    properties["note"] = {"type": "string", "title": "Note for the author", "maxLength": 999}
-    wanted = "what kind of task this is" if "llmTaskType" in missing else "which languages to translate between"
-    schema = {"type": "object", "properties": properties, "required": list(missing)}
-    return Question(name, f"The task does not say {wanted}.", schema)
+    if spent.cost is not None:
+        payload |= {"cost": spent.cost, "currency": spent.currency}
+    return payload
 
 
-def _draft(answer: RouterAnswer, author: str, seconds: float, tokens: int | None) -> NodeDraft:
+def _draft(
+    answer: RouterAnswer, author: str, written: Written, spent: Sequence[Spent], *, has_reason: bool
+) -> NodeDraft:
     return NodeDraft(
         node_id=answer.suggested_node_id,
         title=answer.workflow_name,
@@ -483,7 +521,9 @@ def _draft(answer: RouterAnswer, author: str, seconds: float, tokens: int | None
         tools_used=answer.tools_used,
         complexity=answer.complexity,
         author=author,
-        seconds=seconds,
-        tokens=tokens,
+        seconds=written.seconds,
+        tokens=written.tokens,
         sample_inputs=answer.sample_inputs,
+        addressed=answer.addressed if has_reason else (),
+        spent=reduce(add, spent),
     )

@@ -134,6 +134,11 @@ def fill_template(template: str, values: Mapping[str, Any]) -> str:
     return _PLACEHOLDER.sub(written, template)
 
 
+def placeholders(template: str) -> Sequence[str]:
+    """The names of what `fill_template` replaces, each once, in their order."""
+    return tuple(dict.fromkeys(match[2] for match in _PLACEHOLDER.finditer(template)))
+
+
 def _as_object(value: Any) -> Any:
     if not (isinstance(value, str) and value.lstrip().startswith("{")):
         return value

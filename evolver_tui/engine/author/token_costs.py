@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from evolver_tui.engine.author.backend import Prompt, Usage
+from evolver_tui.core.spending import Spent
+from evolver_tui.engine.author.backend import BackendInfo, Prompt, Usage
 
 _BYTES_OF_A_TOKEN: Final = 4
 """Of UTF-8, roughly: a word of English has one or two tokens, a Chinese character about one."""
@@ -50,18 +52,40 @@ def _estimate(size: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What a provider charges for a million tokens; all 0 where that is not known."""
+    """What a provider charges for a million tokens."""
 
     per_million_input: float = 0.0
     per_million_output: float = 0.0
     currency: str = ""
+    is_named: bool = False
+    """Whether the config names the model: all 0 is a price then, and else nothing is known."""
 
     @property
     def are_known(self) -> bool:
         """Whether a cost can be told."""
-        return bool(self.per_million_input or self.per_million_output)
+        return self.is_named or bool(self.per_million_input or self.per_million_output)
 
-    def cost(self, tokens: TokenCount) -> float:
-        """Of one generation, in `currency`."""
-        total = tokens.prompt * self.per_million_input + tokens.completion * self.per_million_output
-        return round(total / 1_000_000, 9)
+    def spent(self, tokens: TokenCount) -> Spent:
+        """One generation, with its cost where that can be told."""
+        cost = None
+        if self.are_known:
+            total = tokens.prompt * self.per_million_input + tokens.completion * self.per_million_output
+            cost = round(total / 1_000_000, 9)
+        is_estimated = tokens.counted_by == "estimate"
+        return Spent(tokens.prompt, tokens.completion, is_estimated, cost, "" if cost is None else self.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """What each model costs.
+
+    Args:
+        usual: of a model that is not named.
+    """
+
+    models: Mapping[str, Prices] = field(default_factory=dict)
+    usual: Prices = Prices()
+
+    def of(self, backend: BackendInfo) -> Prices:
+        """What a backend's model costs; nothing is told of the offline one."""
+        return Prices() if backend.is_offline else self.models.get(backend.model, self.usual)

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from evolver_tui.core.address import show_addresses
 from evolver_tui.core.claim import LeftBehind
-from evolver_tui.core.errors import EvolverError, StoreError
+from evolver_tui.core.errors import MODEL, EvolverError, GenerationStopped, StoreError
 from evolver_tui.core.job import is_built_in
 
 # --- leases
@@ -149,6 +149,14 @@ def ending_of(routine: asyncio.Task[Any], store_error: StoreError | None) -> tup
             return Ending.PAUSED if error.shared else Ending.FAILED, str(error)
         case error:  # a plug-in's or our own mistake ends one job, not the worker
             return Ending.FAILED, f"The routine itself failed: {in_words(error)}."
+
+
+def unproven(routine: asyncio.Task[Any]) -> str:
+    """What of that which jobs share a routine that ended has not shown to work; empty for nothing."""
+    fault = None if routine.cancelled() else routine.exception()
+    if isinstance(fault, GenerationStopped):
+        return MODEL
+    return fault.shared if isinstance(fault, EvolverError) else ""
 
 
 def in_words(error: BaseException | None) -> str:

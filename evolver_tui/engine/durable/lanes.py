@@ -1,8 +1,9 @@
 """The lanes of a worker: which jobs it holds at once, and what it has room for besides.
 
-What may ask a model goes one at a time. What was answered waits for no model: the built-in author's jobs go in a lane
-of their own, one at a time, so that what was decided first is saved first; each takes a moment, since one that comes
-to need the model is handed on. Other people's routines may take long, so that some of them go side by side.
+What may ask a model goes one at a time. What was answered does not wait for that: the built-in author's jobs go in a
+lane of their own, one at a time, so that what was decided first is saved first. Each takes a moment there: one that
+comes to need the model asks it beside the new one, or is handed on where such a one does already, and one that checks
+or tries a draft steps aside. Other people's routines may take long, so that some of them go side by side.
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ class Lane(Enum):
     """What goes side by side with what."""
 
     GENERATING = "new jobs, and those that wait for their turn at the model"
+    ANSWERED = "jobs of the built-in author that were answered or sent back and ask the model beside those"
     AUTHOR = "resumed jobs of the built-in author"
+    ASIDE = "resumed jobs of the built-in author that check or try a draft"
     PLUG_INS = "resumed jobs of other routines"
 
 
-MOST: Final[Mapping[Lane, int]] = MappingProxyType({Lane.GENERATING: 1, Lane.AUTHOR: 1, Lane.PLUG_INS: 4})
+MOST: Final[Mapping[Lane, int]] = MappingProxyType(
+    {Lane.GENERATING: 1, Lane.ANSWERED: 1, Lane.AUTHOR: 1, Lane.ASIDE: 4, Lane.PLUG_INS: 4}
+)
 """How many jobs a lane holds at once, unless more was asked for."""
 
 
@@ -50,12 +55,15 @@ class Lanes:
     Args:
         routines: the names of what it can run.
         concurrency: how many jobs may be generated at once.
+        answered: how many that somebody answered may ask the model beside those.
     """
 
-    def __init__(self, routines: Collection[str], concurrency: int = 1) -> None:
+    def __init__(self, routines: Collection[str], concurrency: int = 1, answered: int = MOST[Lane.ANSWERED]) -> None:
         self._routines = routines
         plug_ins = max(MOST[Lane.PLUG_INS], concurrency)
-        self._most = {**MOST, Lane.GENERATING: concurrency, Lane.PLUG_INS: plug_ins}
+        self._most = {
+            **MOST, Lane.GENERATING: concurrency, Lane.ANSWERED: answered, Lane.PLUG_INS: plug_ins,
+        }  # fmt: skip
         self._held: list[Held] = []
 
     def __bool__(self) -> bool:
@@ -75,22 +83,32 @@ class Lanes:
         if any(goes_alone(held.claim.routine, held.claim.takeovers) for held in self._held):
             return None
         resumed = tuple(name for name in self._routines if self._is_free(_lane_of(name)))
-        if not (resumed or self.can_generate):
+        turns = self._is_free(Lane.ANSWERED) and any(is_built_in(name) for name in self._routines)
+        if not (resumed or turns or self.can_generate):
             return None
-        return Room(resumed, self.can_generate, tuple(held.claim.job for held in self._held))
+        return Room(resumed, self.can_generate, tuple(held.claim.job for held in self._held), turns=turns)
 
     def enter(self, claim: Claim) -> Held:
         """Put a job into its lane."""
-        held = Held(claim, _lane_of(claim.routine) if claim.is_resumed else Lane.GENERATING)
+        generating = Lane.GENERATING if self._is_free(Lane.GENERATING) else Lane.ANSWERED
+        held = Held(claim, _lane_of(claim.routine) if claim.is_resumed else generating)
         self._held.append(held)
         return held
 
     def move_to_generating(self, held: Held) -> bool:
-        """Let a job that came to need the model go on in its lane; False where that is taken."""
-        is_free = self._is_free(Lane.GENERATING)
-        if is_free:
-            held.lane = Lane.GENERATING
-        return is_free
+        """Let a job that came to need the model go on in a lane for that; False where each is taken."""
+        lanes = (Lane.GENERATING, Lane.ANSWERED) if is_built_in(held.claim.routine) else (Lane.GENERATING,)
+        free = next((lane for lane in lanes if self._is_free(lane)), None)
+        if free is not None:
+            held.lane = free
+        return free is not None
+
+    def step_aside(self, held: Held) -> bool:
+        """Let the author's next job go on beside one that takes a while; False where it keeps its lane."""
+        is_moved = held.lane is Lane.AUTHOR and self._is_free(Lane.ASIDE)
+        if is_moved:
+            held.lane = Lane.ASIDE
+        return is_moved
 
     def leave(self, held: Held) -> None:
         """Take it out again."""

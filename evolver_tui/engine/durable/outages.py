@@ -13,16 +13,18 @@ works, that counts as if another job had got through; where it cannot, the perso
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from evolver_tui.core.claim import Room
-from evolver_tui.core.errors import LIBRARY, MODEL, EvolverError
+from evolver_tui.core.errors import LIBRARY, MODEL, EvolverError, StoreError
 from evolver_tui.core.outage import Outage
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.signal_catalogue.session_signals import WORKER_RESUMED
 from evolver_tui.engine.clock import Clock
+from evolver_tui.engine.durable.budget import Budget
 from evolver_tui.engine.durable.lanes import Held
 from evolver_tui.engine.durable.probing import Probing
 from evolver_tui.engine.signals import SignalBus
@@ -94,19 +96,19 @@ class Outages:
         """Leave out what would only come to wait: of what a worker can run, and of what it has room for."""
         apart: set[int] = set()
         closed: set[str] = set()
-        generates = room.generates
+        generates, turns = room.generates, room.turns
         for shared, stop in self._stops.items():
             if stop.is_open:
                 apart |= set() if stop.after_others is None else {stop.after_others}
             elif shared == MODEL:
-                generates = False
+                generates = turns = False
             elif shared == LIBRARY and len(stop.waiting) < MOST_APART:
                 apart |= stop.waiting
             else:
                 closed |= stop.routines
         left = {name: source for name, source in routines.items() if name not in closed}
         resumed = tuple(name for name in room.resumed_of(routines) if name in left)
-        return left, replace(room, resumed=resumed, generates=generates, apart=tuple(apart))
+        return left, replace(room, resumed=resumed, generates=generates, turns=turns, apart=tuple(apart))
 
     def begin(self, held: Held) -> None:
         """A job was taken: it may be a probe."""
@@ -239,12 +241,24 @@ class HeldProbing(Probing):
 
     Args:
         take_turn: whether it is its turn at the model.
+        step_aside: lets others go on beside it.
+        budget: what may be spent on a model; None bounds nothing.
     """
 
-    def __init__(self, outages: Outages, held: Held, take_turn: Callable[[], bool]) -> None:
-        self._outages, self._held, self._take_turn = outages, held, take_turn
+    def __init__(
+        self,
+        outages: Outages,
+        held: Held,
+        take_turn: Callable[[], bool],
+        step_aside: Callable[[], None],
+        budget: Budget | None,
+    ) -> None:
+        self._outages, self._held, self._take_turn, self._step_aside = outages, held, take_turn, step_aside
+        self._budget = budget
 
     def may_use(self, shared: str) -> bool:
+        if shared == MODEL and self._budget is not None and not self._budget.may_spend:
+            return False
         return self._outages.lets_through(self._held, shared) and (shared != MODEL or self._take_turn())
 
     @property
@@ -255,5 +269,13 @@ class HeldProbing(Probing):
     def is_alone(self) -> bool:
         return self._outages.is_alone(self._held)
 
+    def step_aside(self) -> None:
+        self._step_aside()
+
     def works(self, shared: str) -> None:
         self._outages.works(self._held, shared)
+
+    async def has_spent(self) -> None:
+        if self._budget is not None:
+            with contextlib.suppress(StoreError):  # the next claim looks again
+                await self._budget.look()

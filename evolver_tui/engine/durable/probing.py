@@ -20,5 +20,11 @@ class Probing:
         """Whether it tries what it met itself the last time, since no other job is there to try."""
         return False
 
+    def step_aside(self) -> None:
+        """What follows takes a while: others need not wait for it."""
+
     def works(self, shared: str) -> None:
         """Something was seen to work, by other means than this job's own."""
+
+    async def has_spent(self) -> None:
+        """The job spent something of what all of them may spend: look how much is left."""

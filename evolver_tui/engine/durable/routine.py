@@ -14,32 +14,37 @@ import json
 import reprlib
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 from evolver_tui.core.address import show_addresses
 from evolver_tui.core.claim import Claim
 from evolver_tui.core.errors import RoutineError, StepTimeout, StoreError
 from evolver_tui.core.job import Outcome
-from evolver_tui.core.journal import BEGAN, RESULT, UNSURE, VALUE, is_own_name
+from evolver_tui.core.journal import ASIDE, BEGAN, RESULT, SAID, UNSURE, VALUE, is_own_name
 from evolver_tui.core.question import Answer, Question
 from evolver_tui.core.question_kinds import check_question, kind_of
 from evolver_tui.core.routine_state import DeferredEvent, Progress
 from evolver_tui.core.signal import LEVELS, Level, Observation, Signal, SignalContext
 from evolver_tui.core.signal_catalogue.routine_signals import STEP_ARGUMENTS_CHANGED, STEP_MAY_HAVE_BEGUN, STEP_RETRIED
 from evolver_tui.core.signal_catalogue.task_signals import JOB_PAUSED
+from evolver_tui.core.spending import Spent
 from evolver_tui.core.task import Task
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.durable.endings import LEASE_SECONDS, ONCE, Needs, Retry, Suspended
 from evolver_tui.engine.durable.probing import Probing
+from evolver_tui.engine.durable.saying import Saying
 from evolver_tui.engine.durable.shared import SharedData, SharedLog, shared_state
 from evolver_tui.engine.durable.unsure_step import Settled, settled_by, unsure_step
 from evolver_tui.engine.durable.worker_store import WorkerStore
 from evolver_tui.engine.signals import SignalBus
 
 T = TypeVar("T")
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +90,21 @@ class Run:
         self.attempt = claim.attempt
         self.source_hash = claim.source_hash
         """Of the routine's source, as it is kept with the job; empty where it has none."""
-        self._fence = claim.fence
+        self.fence = claim.fence
+        """Of the claim: the number that grows with each."""
         self._journal = dict(claim.journal)
         self._digests = claim.digests
         self._left_behind = claim.left_behind
         self._may_have_begun = claim.left_behind is not None
         """Whether a step that is reached now may have begun before: until the first of them is done."""
-        steps = (name for name in claim.journal if not name.startswith((VALUE, BEGAN)))
+        steps = (name for name in claim.journal if not name.startswith(ASIDE))
         self._places = {name: place for place, name in enumerate(steps)}
         self._read: set[int] = set()
         self._place = -1
         """Of the journal's step that was read last; beyond the last one while what is done is new."""
         self._last_unread = len(self._places) - 1
         self._used: set[str] = set()
+        self._spendings = 0
         self._deferred: list[DeferredEvent] | None = None
         self.store_error: StoreError | None = None
         """What the store said to the last write that it refused. A routine may raise such errors of its own."""
@@ -111,6 +118,8 @@ class Run:
         """What the routine's steps and its readers share: a mapping of JSON values. Set keys; do not change values."""
         self.shared_log = SharedLog(claim.shared.log, clock.now, lambda: not self.is_replaying)
         """A list of JSON objects that grows at its end."""
+        self.saying = Saying()
+        """What is said to whoever asked for the job."""
 
     @property
     def is_replaying(self) -> bool:
@@ -165,6 +174,7 @@ class Run:
         digest = digest_of(arguments, named_arguments)
         if name in self._journal:
             self._reach(name)
+            await self.saying.say(self._journal.get(SAID + name, ""), is_repeat=True)
             if digest != self._digests.get(name, digest):
                 self._bus.emit(STEP_ARGUMENTS_CHANGED({"step": name}), **self._context)
             kept: T = self._journal[name]
@@ -172,12 +182,16 @@ class Run:
         self._reach(name)
 
         async def attempt() -> T:
-            return await work(*arguments, **named_arguments)
+            await self.saying.take_back(name)
+            with self.saying.within(name):
+                return await work(*arguments, **named_arguments)
 
         self.tell_if_begun(name)
         settled = None if repeat else await self._begin(name)
         value = await self._try(name, attempt, timeout, retry) if settled is None else settled.value
-        await self._record(name, value, digest)
+        said = self.saying.of(name)
+        await self._record(name, value, digest, {SAID + name: said} if said else {})
+        self.saying.keep(name)
         self._may_have_begun = False
         result: T = json.loads(json.dumps(value)) if isinstance(value, dict | list | tuple) else value
         self._journal[name] = result
@@ -211,15 +225,15 @@ class Run:
                 await self._clock.sleep(wait)
                 number += 1
 
-    async def _record(self, name: str, value: Any, digest: str = "") -> None:
-        progress = self.take_progress()
-        await self._commit(
+    async def _record(self, name: str, value: Any, digest: str = "", beside: Mapping[str, Any] = _NOTHING) -> None:
+        progress = replace(self.take_progress(), values=beside)
+        await self.commit(
             lambda: self._store.record_step(
-                self.job, self._fence, name, value, self._session_id, digest=digest, progress=progress
+                self.job, self.fence, name, value, self._session_id, digest=digest, progress=progress
             )
         )
 
-    async def _commit(self, write: Callable[[], Awaitable[object]]) -> None:
+    async def commit(self, write: Callable[[], Awaitable[object]]) -> None:
         """Write what was done, however long the database is away: it is not to be done again for that."""
         try:
             await self._insist(write)
@@ -246,6 +260,15 @@ class Run:
         if not self.probing.may_use(shared):
             raise Needs(shared)
 
+    async def spend(self, model: str, spent: Spent) -> None:
+        """Keep what one generation took, once, whatever becomes of what was written: it is paid for."""
+        self._spendings += 1
+        nth = self._spendings
+        await self.commit(
+            lambda: self._store.record_spending(self.job, self.fence, nth, self._session_id, model, spent)
+        )
+        await self.probing.has_spent()
+
     # --- values that are replaced
 
     async def record_result(self, value: Any) -> None:
@@ -253,19 +276,29 @@ class Run:
         if RESULT not in self._journal:
             await self._record(RESULT, value)
 
-    async def set_value(self, name: str, value: Any) -> None:
-        """Journal a JSON value in the place of the one before. Raises StaleLease."""
-        await self._record(VALUE + name, value)
+    async def set_value(self, name: str, value: Any, beside: Mapping[str, Any] = _NOTHING) -> None:
+        """Journal a JSON value in the place of the one before, and others `beside` it at once. Raises StaleLease."""
+        await self._record(VALUE + name, value, beside={VALUE + each: other for each, other in beside.items()})
         self._may_have_begun = False
-        self._journal[VALUE + name] = value
+        for each, other in {**beside, name: value}.items():
+            self._journal[VALUE + each] = other
 
     def value(self, name: str) -> Any:
         """What was set last under this name; None where nothing was."""
         return self._journal.get(VALUE + name)
 
+    async def set_own(self, name: str, value: Any) -> None:
+        """The same for an entry of the runtime's own, by the whole of its name."""
+        await self._record(name, value)
+        self._journal[name] = value
+
+    def own(self, name: str) -> Any:
+        """The entry of the runtime's own; None where there is none."""
+        return self._journal.get(name)
+
     async def renew_lease(self) -> None:
         """Make sure, before something that cannot be taken back, that the job is still ours. Raises StaleLease."""
-        await self._commit(lambda: self._store.renew(self.job, self._fence, LEASE_SECONDS))
+        await self.commit(lambda: self._store.renew(self.job, self.fence, LEASE_SECONDS))
 
     keep, kept, hold = set_value, value, renew_lease
     """Other names of these, which routines may use as well."""
@@ -294,6 +327,7 @@ class Run:
         if question.name in self._journal:
             self._reach(question.name)
             answer: dict[str, Any] = self._journal[question.name]
+            await self.saying.answered(question, answer)
             return answer
         kind = kind_of(question.kind)
         kind.check(question)
@@ -302,16 +336,31 @@ class Run:
             self._stamp(kind.asked({"question": question.name, "message": question.message})),
             self._stamp(JOB_PAUSED({"reason": reason, "question": question.name})),
         )
-        progress = self.take_progress()
-        await self._commit(
+        beside = await self.saying.before_question(question)
+        progress = replace(self.take_progress(), values=beside)
+        await self.commit(
             lambda: self._store.pause(
-                self.job, self._fence, question, self._session_id, signals, reason=reason, progress=progress
+                self.job, self.fence, question, self._session_id, signals, reason=reason, progress=progress
             )
         )
         self._bus.relay(signals)
+        await self.saying.asked(question)
         raise Suspended
 
     # --- telling
+
+    async def say(self, text: str) -> None:
+        """Say the next piece of an answer to whoever asked for this job, as a chat does; else nobody hears it.
+
+        What is said while the journal is read again was said before. An answer is said whole, once, whatever happens;
+        where it had to be begun again, whoever listens takes the later one.
+
+        Raises:
+            RoutineError: this is no text, or more than one job may say.
+        """
+        if not isinstance(text, str):
+            raise RoutineError(f"The routine says {reprlib.repr(text)}, which is no text.", "Say text.")
+        await self.saying.say(text, is_repeat=self.is_replaying)
 
     def tell_if_begun(self, step: str) -> None:
         """Tell of a step that begins now and may have begun before, with a worker that left the job behind."""

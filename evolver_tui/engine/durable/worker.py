@@ -14,7 +14,6 @@ from evolver_tui.core.errors import (
     LIBRARY,
     MODEL,
     EvolverError,
-    GenerationStopped,
     RoutineError,
     StaleLease,
     StoreBroken,
@@ -40,6 +39,7 @@ from evolver_tui.core.signal_catalogue.task_signals import (
 )
 from evolver_tui.engine.away import Away
 from evolver_tui.engine.clock import Clock
+from evolver_tui.engine.durable.budget import Budget
 from evolver_tui.engine.durable.endings import (
     LEASE_SECONDS,
     MAX_TAKEOVERS,
@@ -48,8 +48,9 @@ from evolver_tui.engine.durable.endings import (
     ending_of,
     given_up,
     in_words,
+    unproven,
 )
-from evolver_tui.engine.durable.lanes import Held, Lane, Lanes
+from evolver_tui.engine.durable.lanes import MOST, Held, Lane, Lanes
 from evolver_tui.engine.durable.outages import HeldProbing, Outages
 from evolver_tui.engine.durable.routine import Result, Routine, Run, source_hash
 from evolver_tui.engine.durable.worker_store import WorkerStore
@@ -71,9 +72,11 @@ class Worker:
         routines: what this worker can run, by name; the empty name is the built-in author's.
         max_takeovers: how often a job is taken over from workers that left it behind; beyond that it fails.
         concurrency: how many new jobs it holds at once.
+        answered: how many jobs that somebody answered ask the model beside those.
         lost: owner to how it ended, of workers whose end somebody has seen.
         on_change: called when what it holds, or what does not work, is another than before.
         away: how the database stands, for all of this session.
+        budget: what may be spent on a model, by all of this session; None bounds nothing.
     """
 
     def __init__(
@@ -87,10 +90,12 @@ class Worker:
         owner: str,
         max_takeovers: int = MAX_TAKEOVERS,
         concurrency: int = 1,
+        answered: int = MOST[Lane.ANSWERED],
         lost: Mapping[str, str] = MappingProxyType({}),
         on_broken: Callable[[StoreBroken], None] = lambda error: None,
         on_change: Callable[[Worker], None] = lambda worker: None,
         away: Away | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self._store = store
         self._routines = routines
@@ -108,9 +113,10 @@ class Worker:
         self._interrupted = False
         self._has_ended = False
         self._away = away or Away(clock, bus)
+        self._budget = budget
         self._away.watch(self.wake)
         self._nothing_waits = asyncio.Event()
-        self._lanes = Lanes(routines, concurrency)
+        self._lanes = Lanes(routines, concurrency, answered)
         self._outages = Outages(clock, bus, self.wake, lambda: on_change(self))
         self._some_want_a_turn = False
         """Whether jobs that were given back here may still wait for their turn at the model."""
@@ -200,9 +206,12 @@ class Worker:
             return None
         sources, room = self._outages.narrow(self._sources, room)
         try:
+            if self._budget is not None and (room.generates or room.turns):
+                room = await self._budget.narrow(room)
             claim = await self._store.claim(self._owner, LEASE_SECONDS, sources, room)
             self._away.settled(self)
-            if room.generates and not (claim and claim.journal):  # those that want a turn come before new jobs
+            # Those that want a turn come before new jobs.
+            if (room.generates or room.turns) and not (claim and claim.journal):
                 self._some_want_a_turn = False
             if claim is not None:
                 held = self._lanes.enter(claim)
@@ -210,7 +219,8 @@ class Worker:
                 jobs.create_task(self._run_in_lane(held))
                 self._on_change(self)
                 # It was the first in order: where it is a new one, nothing that could go beside it waited.
-                return 0.0 if claim.is_resumed or self._lanes.can_generate else LOOK_AGAIN_SECONDS
+                may_go_on = claim.is_resumed or claim.journal or self._lanes.can_generate
+                return 0.0 if may_go_on else LOOK_AGAIN_SECONDS
             if self._outages.forgive():
                 return 0.0
             seconds = await self._store.seconds_until_claimable(sources, room)
@@ -274,7 +284,10 @@ class Worker:
         await self._tell_before_work(claim)
         run = Run(
             claim, self._store, self._bus, self._clock, self._session_id,
-            probing=HeldProbing(self._outages, held, partial(self._take_turn, held)), insist=self._insist,
+            probing=HeldProbing(
+                self._outages, held, partial(self._take_turn, held), partial(self._step_aside, held), self._budget
+            ),
+            insist=self._insist,
         )  # fmt: skip
         held.routine = asyncio.ensure_future(self._result(run, claim))
         heartbeat = asyncio.ensure_future(self._hold(claim, held.routine))
@@ -286,9 +299,17 @@ class Worker:
 
     def _take_turn(self, held: Held) -> bool:
         """Whether it is a job's turn at the model: one that was answered may where nobody else asks it or waits to."""
-        if not self._some_want_a_turn and self._lanes.move_to_generating(held):
+        if held.lane in (Lane.GENERATING, Lane.ANSWERED):
+            return True
+        has_turn = not self._some_want_a_turn and self._lanes.move_to_generating(held)
+        if has_turn:
             self.wake()  # the lane that it left has room
-        return held.lane is Lane.GENERATING
+        return has_turn
+
+    def _step_aside(self, held: Held) -> None:
+        """A job does what takes a while: what was decided after it goes on beside it."""
+        if self._lanes.step_aside(held):
+            self.wake()  # as above
 
     async def _takes_over(self, claim: Claim, left_behind: LeftBehind) -> bool:
         """Tell who left the job behind; False where that happened so often that it fails instead."""
@@ -341,7 +362,7 @@ class Worker:
         if isinstance(fault, EvolverError) and self._outages.is_own_fault(claim.job, fault.shared):
             ending = Ending.FAILED
         if ending in (Ending.COMPLETED, Ending.FAILED, Ending.ASKS, Ending.PAUSED):
-            self._outages.got_through(held, but_for=_unproven(routine))
+            self._outages.got_through(held, but_for=unproven(routine))
         match ending:
             case Ending.COMPLETED:
                 await self._complete(claim, run, routine.result())
@@ -471,14 +492,6 @@ class Worker:
             )
             for event in events
         )
-
-
-def _unproven(routine: asyncio.Task[Result]) -> str:
-    """What of that which jobs share this one has not shown to work."""
-    fault = None if routine.cancelled() else routine.exception()
-    if isinstance(fault, GenerationStopped):
-        return MODEL
-    return fault.shared if isinstance(fault, EvolverError) else ""
 
 
 def _context(claim: Claim) -> SignalContext:

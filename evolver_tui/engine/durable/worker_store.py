@@ -10,6 +10,7 @@ from evolver_tui.core.job import JobState, Outcome, QueueCounts, QueueRow
 from evolver_tui.core.question import Question
 from evolver_tui.core.routine_state import NO_PROGRESS, Progress
 from evolver_tui.core.signal import Signal
+from evolver_tui.core.spending import Spent
 
 
 class WorkerStore(Protocol):
@@ -67,6 +68,13 @@ class WorkerStore(Protocol):
         progress: Progress = NO_PROGRESS,
     ) -> None:
         """Journal a step's JSON result under its name, with the digest of its arguments. Raises StaleLease."""
+
+    async def record_spending(self, job: int, fence: int, nth: int, session_id: str, model: str, spent: Spent) -> None:
+        """Keep what one generation took; the same one again is kept once. A worker that lost the job may do it as well.
+
+        Args:
+            nth: which generation of this claim it is.
+        """
 
     async def pause(
         self,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar, NoReturn
 
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import NodeError, UsageError
 from evolver_tui.core.link_state import LinkState
 from evolver_tui.core.node_run import NodeRun
 from evolver_tui.core.outage import Outage
+from evolver_tui.engine.author.author import LiveDraft
 from evolver_tui.engine.author.library import KeptCopy
 from evolver_tui.engine.inbox import Inbox
 from evolver_tui.engine.intake import MessageHook
@@ -82,7 +84,7 @@ class ReplaySession:
 
     broken = None
     author = None
-    live_draft = None
+    live_drafts: ClassVar[Mapping[int, LiveDraft]] = MappingProxyType({})
     asks_a_model = False
     gave_up_for = ""
 

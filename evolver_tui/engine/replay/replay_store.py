@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
@@ -12,6 +13,7 @@ from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.errors import NotWaiting, StoreBroken, StoreError
 from evolver_tui.core.job import JobDetail, JobState, QueueCounts, QueueKey, QueueRow
 from evolver_tui.core.job_marks import MarkChange
+from evolver_tui.core.made_decision import MadeDecision, PendingWithdrawal
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.replay.job_standing import JobStanding
@@ -19,7 +21,11 @@ from evolver_tui.core.replay.recorded_job import RecordedJob
 from evolver_tui.core.routine_state import AskedQuestion, Pause, SharedState
 from evolver_tui.core.session_figures import FIGURE_NAMES, SessionFigures, SessionTally
 from evolver_tui.core.signal import Signal
+from evolver_tui.core.spending import Total
+from evolver_tui.core.statistics import DecidedQuestion
 from evolver_tui.core.worker_identity import NOBODY, WorkerIdentity
+from evolver_tui.engine.inbox_store import GivenAnswer
+from evolver_tui.engine.readers import DecidedPlace, SpendingGroup
 from evolver_tui.engine.replay.player import Player
 from evolver_tui.engine.replay.session_state import SessionState
 from evolver_tui.engine.signal_log import SessionRecord, StoredSignal
@@ -139,6 +145,14 @@ class ReplayStore:
         """As `JobReader` has it."""
         return self._open_question(job)
 
+    async def alike(self, question_id: int) -> Sequence[OpenQuestion]:
+        """As `JobReader` has it: nothing is answered here."""
+        return ()
+
+    async def latest_answer(self, question_id: int) -> Mapping[str, Any] | None:
+        """As above."""
+        return None
+
     def _open_question(self, job: int) -> OpenQuestion | None:
         known = self._known(job)
         if known is None or known[1].state is not JobState.PAUSED:
@@ -225,6 +239,25 @@ class ReplayStore:
         """There is none."""
         return ""
 
+    async def decided_questions(
+        self, after: DecidedPlace, limit: int, *, since: float, until: float
+    ) -> tuple[Sequence[DecidedQuestion], DecidedPlace]:
+        """Statistics are made of a database."""
+        return (), after
+
+    async def spending(
+        self,
+        by: SpendingGroup = "",
+        *,
+        since: float = 0.0,
+        until: float = math.inf,
+        session_id: str = "",
+        job: int = 0,
+        limit: int = 1000,
+    ) -> Sequence[tuple[str, Total]]:
+        """A log keeps it in its signals alone."""
+        return ()
+
     async def start_session(self, session_id: str, hub_url: Address, host: str) -> None:
         """It began long ago."""
 
@@ -241,11 +274,20 @@ class ReplayStore:
         self,
         question_id: int,
         value: Mapping[str, Any],
-        answered_by: str,
+        by: str,
         session_id: str,
         signals: Sequence[Signal] = (),
+        *,
+        host: str = "",
     ) -> None:
         """Refused, like all of these. Raises NotWaiting."""
+        _refuse()
+
+    async def seen(self, question_id: int) -> None:
+        """It was seen when it was."""
+
+    async def answer_all(self, given: Sequence[GivenAnswer], by: str, *, host: str = "") -> None:
+        """Refused."""
         _refuse()
 
     async def retry(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
@@ -256,11 +298,41 @@ class ReplayStore:
         """None that could be retried."""
         return ()
 
-    async def cancel(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
+    async def cancel(
+        self, job: int, session_id: str, signals: Sequence[Signal] = (), *, by: str = "", host: str = ""
+    ) -> None:
         """Refused. Raises NotWaiting."""
         _refuse()
 
-    async def restore(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
+    async def restore(self, job: int, session_id: str, signals: Sequence[Signal] = (), *, by: str = "") -> None:
+        """Refused. Raises NotWaiting."""
+        _refuse()
+
+    async def latest_decision(self, job: int) -> MadeDecision | None:
+        """None that could be taken back."""
+        return None
+
+    async def latest_decision_by(self, by: str) -> MadeDecision | None:
+        """None that could be taken back."""
+        return None
+
+    async def undo(self, decision: int, by: str, session_id: str, signals: Sequence[Signal] = ()) -> None:
+        """Refused. Raises NotWaiting."""
+        _refuse()
+
+    async def take_resent(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
+        """Refused. Raises NotWaiting."""
+        _refuse()
+
+    async def drop_resent(self, job: int, session_id: str, signals: Sequence[Signal] = ()) -> None:
+        """Refused. Raises NotWaiting."""
+        _refuse()
+
+    async def pending_withdrawals(self) -> Sequence[PendingWithdrawal]:
+        """Nothing is left to do."""
+        return ()
+
+    async def settle_withdrawal(self, decision: int) -> None:
         """Refused. Raises NotWaiting."""
         _refuse()
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.drawing.row_source import RowSource
@@ -155,9 +156,26 @@ class CodeDocument:
         self._lay_out(width)
         return self._rows[index] if index < len(self._rows) else self._last_rows[index - len(self._rows)]
 
-    def line_at(self, index: int, width: int) -> int:
-        """The number of the line that a row at a width is a part of."""
-        return next((row.number for each in range(index, -1, -1) if (row := self.row(each, width)).number), 1)
+    def fragments_of(self, number: int) -> list[Fragment]:
+        """One line, by its number from 1."""
+        return self._finished[number - 1] if number <= len(self._finished) else self._last
+
+    def lines_at(self, index: int, width: int) -> tuple[int, int]:
+        """The numbers of the first and the last line of a row at a width: the same where it is a part of one."""
+        number = self.row(index, width).source.line + 1
+        return number, number
+
+    def starts_of(self, index: int, width: int) -> Sequence[int]:
+        """Where the rows of a row's line begin in it."""
+        line = self.row(index, width).source.line
+        first = index
+        while first and self.row(first - 1, width).source.line == line:
+            first -= 1
+        rows = range(first, self.row_count(width))
+        return [row.source.start for row in takewhile(lambda row: row.source.line == line, self._rows_at(rows, width))]
+
+    def _rows_at(self, indexes: Iterable[int], width: int) -> Iterator[CodeRow]:
+        return (self.row(index, width) for index in indexes)
 
     def _lay_out(self, width: int) -> None:
         if width == self._width:

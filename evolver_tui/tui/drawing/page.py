@@ -2,116 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from evolver_tui.tui.drawing.row_source import RowSource
-from evolver_tui.tui.drawing.styles import Fragment, Line, width_of, wrap_words
+from evolver_tui.tui.drawing.styles import Line
 
 if TYPE_CHECKING:
     from evolver_tui.tui.drawing.code_view import CodeDocument
-
-
-class Entry(NamedTuple):
-    """A paragraph beside columns of its own, wrapped to the right of them, or below where there is too little room."""
-
-    columns: tuple[Fragment, ...]
-    text: str
-    style: str
-
-
-class TextPage(NamedTuple):
-    """Paragraphs, each some text in one style, or an entry."""
-
-    paragraphs: tuple[tuple[str, str] | Entry, ...]
-
-    def rows(self, width: int) -> list[Line]:
-        """The paragraphs wrapped to a width. One that starts with spaces keeps them on every row."""
-        return _laid_out(self.paragraphs, width)[0]
-
-    # --- for a selection
-
-    def row_count(self, width: int) -> int:
-        """Rows at a width."""
-        return len(self.rows(width))
-
-    @property
-    def lines(self) -> Sequence[str]:
-        """The text as it is read, unwrapped."""
-        return [_text_of(paragraph) for paragraph in self.paragraphs]
-
-    @property
-    def source_lines(self) -> Sequence[str]:
-        """The same: nothing else of them is known here."""
-        return self.lines
-
-    def source_of(self, index: int, width: int) -> RowSource:
-        """Where a row at a width comes from."""
-        return _laid_out(self.paragraphs, width)[1][index]
+    from evolver_tui.tui.drawing.diff_view import DiffDocument
+    from evolver_tui.tui.drawing.folded_code import FoldedCode
+    from evolver_tui.tui.drawing.text_page import TextPage
 
 
 class Page(NamedTuple):
     """One tab."""
 
     title: str
-    content: CodeDocument | TextPage
+    content: CodeDocument | TextPage | DiffDocument
     tally: Line = ()
     """Shown beside the title, e.g. how many checks passed."""
     notes: Mapping[int, str] | None = None
     """Line number to the style of the mark beside it (code only)."""
-
-
-@lru_cache(maxsize=8)  # asked for again with every line that is drawn
-def _laid_out(paragraphs: tuple[tuple[str, str] | Entry, ...], width: int) -> tuple[list[Line], list[RowSource]]:
-    rows: list[Line] = []
-    sources: list[RowSource] = []
-    for number, paragraph in enumerate(paragraphs):
-        for row, source in _placed(paragraph, number, width):
-            rows.append(row)
-            sources.append(source)
-    return rows, sources
-
-
-def _placed(paragraph: tuple[str, str] | Entry, number: int, width: int) -> Iterator[tuple[Line, RowSource]]:
-    """The rows of one paragraph, each with where it comes from."""
-    if isinstance(paragraph, Entry):
-        yield from _entry(paragraph, number, width)
-    else:
-        yield from _words(paragraph, number, width)
-
-
-def _words(paragraph: tuple[str, str], number: int, width: int) -> Iterator[tuple[Line, RowSource]]:
-    text, style = paragraph
-    indent = " " * (len(text) - len(text.lstrip(" "))) if len(text) < width else ""
-    position = len(indent)
-    for row in wrap_words(text[len(indent) :], max(1, width - len(indent))):
-        position = max(position, text.find(row, position))
-        is_first = position == len(indent)
-        yield [(indent + row, style)], RowSource(number, 0) if is_first else RowSource(number, position, len(indent))
-        position += len(row)
-
-
-def _entry(entry: Entry, number: int, width: int) -> Iterator[tuple[Line, RowSource]]:
-    head = "".join(text for text, _ in entry.columns)
-    is_narrow = width_of(head) > width // 2
-    indent = " " * (_NARROW_INDENT if is_narrow else width_of(head))
-    if is_narrow:
-        yield entry.columns, RowSource(number, 0)
-    position = 0
-    for index, row in enumerate(wrap_words(entry.text, max(1, width - len(indent)))):
-        position = max(position, entry.text.find(row, position))
-        if index == 0 and not is_narrow:
-            yield [*entry.columns, (row, entry.style)], RowSource(number, 0)
-        else:
-            yield [(indent + row, entry.style)], RowSource(number, len(head) + position, len(indent))
-        position += len(row)
-
-
-def _text_of(paragraph: tuple[str, str] | Entry) -> str:
-    if isinstance(paragraph, Entry):
-        return "".join(text for text, _ in paragraph.columns) + paragraph.text
-    return paragraph[0]
-
-
-_NARROW_INDENT = 2
+    unlike: frozenset[int] = frozenset()
+    """Numbers of lines that are unlike approved code (code only)."""
+    folded: FoldedCode | None = None
+    """The code with what can be passed over folded; None where nothing can (code only)."""

@@ -29,6 +29,7 @@ class Pane(Widget):
     def __init__(self, *, plain: bool = False, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.symbols: Symbols = ASCII_SYMBOLS if plain else Symbols()
+        self._is_plain = plain
         self._title = ""
         self._subtitle: str | Line = ""
         self._base = Style()
@@ -62,8 +63,12 @@ class Pane(Widget):
         """Draw some lines again and leave the rest."""
         self.refresh(*(Region(0, row, self.size.width, 1) for row in rows))
 
+    def _with_dots(self, text: str) -> str:
+        return text.replace(" · ", " - ") if self._is_plain else text
+
     def set_title(self, title: str) -> None:
         """The words in the upper border."""
+        title = self._with_dots(title)
         if title != self._title:
             self._title = title
             self.border_title = Content(title)  # Content carries no markup
@@ -72,7 +77,7 @@ class Pane(Widget):
         """The words in the lower border; fragments have their styles, one without a name the border's own."""
         if subtitle != self._subtitle:
             self._subtitle = subtitle
-            fragments = [(subtitle, "")] if isinstance(subtitle, str) else subtitle
+            fragments = [(self._with_dots(subtitle), "")] if isinstance(subtitle, str) else subtitle
             styled = (Content.styled(text, css_style(name)) for text, name in fragments)
             self.border_subtitle = Content("").join(styled)  # Content carries no markup
 

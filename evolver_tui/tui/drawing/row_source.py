@@ -14,3 +14,5 @@ class RowSource(NamedTuple):
     """The index in that line of the row's first character, after `indent`."""
     indent: int = 0
     """Characters in front of it that are drawn and not in the line."""
+    lines: int = 1
+    """How many lines it stands for, beginning with this one: more where some are folded into it."""

@@ -53,7 +53,8 @@ def selected_text(document: Document, width: int, selection: Selection) -> Selec
     if start.y > last_row:
         return None
     first = _place(document, width, start)
-    last = _place(document, width, end) if end is not None and end.y <= last_row else (len(lines) - 1, len(lines[-1]))
+    is_within = end is not None and end.y <= last_row
+    last = _end(document, width, end) if end is not None and is_within else (len(lines) - 1, len(lines[-1]))
     return _between(document, first, last) if first < last else None
 
 
@@ -76,7 +77,18 @@ def _seen(line: str) -> str:
     return line.removesuffix("\r").replace("\t", "    ")
 
 
-def _place(document: Document, width: int, offset: Offset) -> tuple[int, int]:
-    """Line and character of a row and a character in it."""
+def _end(document: Document, width: int, offset: Offset) -> tuple[int, int]:
+    """Where a selection ends: of a row that stands for several lines behind the last of them."""
     source = document.source_of(offset.y, width)
+    if source.lines == 1:
+        return _place(document, width, offset)
+    line = source.line + source.lines - 1
+    return line, len(document.lines[line])
+
+
+def _place(document: Document, width: int, offset: Offset) -> tuple[int, int]:
+    """Line and character of a row and a character in it; a row that stands for several lines is taken whole."""
+    source = document.source_of(offset.y, width)
+    if source.lines > 1:
+        return source.line, 0
     return source.line, source.start + max(0, offset.x - source.indent)

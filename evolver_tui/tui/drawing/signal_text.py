@@ -42,7 +42,7 @@ def payload_fragments(signal: Signal) -> Iterator[Fragment]:
     for key, value in in_order(signal.payload):
         if value is not None:
             yield f"{safe_text(key, 60)}=", "dim"
-            yield f"{safe_text(_one_line(value), _LONGEST_VALUE)} ", "text"
+            yield f"{safe_text(one_line(value), _LONGEST_VALUE)} ", "text"
 
 
 def in_order(payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -55,7 +55,7 @@ def in_order(payload: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield key, value
 
 
-def _one_line(value: Any) -> str:
+def one_line(value: Any) -> str:
     """A value as JSON would say it, a text without its quotes; about as much of it as the feed has room for."""
     if isinstance(value, str):
         return value

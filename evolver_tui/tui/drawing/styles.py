@@ -36,6 +36,12 @@ _VARIABLES: Mapping[str, tuple[str, str]] = {
     "error": ("mark-error", ""),
     "run": ("mark-run", ""),
     "rule": ("border-blurred", ""),
+    "line.1": ("mark-run", ""),
+    "line.2": ("queue-needs", ""),
+    "line.3": ("mark-ok", ""),
+    "line.4": ("code-keyword", ""),
+    "line.5": ("code-number", ""),
+    "line.6": ("foreground", ""),
     "code.keyword": ("code-keyword", ""),
     "code.constant": ("code-keyword", "bold"),
     "code.string": ("code-string", ""),
@@ -47,6 +53,9 @@ _VARIABLES: Mapping[str, tuple[str, str]] = {
     "code.operator": ("code-operator", ""),
 }
 
+LINE_STYLES = 6
+"""Colours of a plot's lines: `line.1` and so on, and `line.1.behind`."""
+
 
 def theme_styles(variables: Mapping[str, str]) -> StyleMap:
     """The styles of a theme whose CSS variables are `variables`."""
@@ -54,11 +63,50 @@ def theme_styles(variables: Mapping[str, str]) -> StyleMap:
         name: Style.parse(attributes) + Style(color=_color(variables, variable).rich_color)
         for name, (variable, attributes) in _VARIABLES.items()
     }
+    for number in range(1, LINE_STYLES + 1):
+        styles[f"line.{number}.behind"] = _behind(variables, _VARIABLES[f"line.{number}"][0])
     styles["badge"] = _badge(variables, "badge")
     styles["alarm"] = _badge(variables, "queue-needs")
     for name, variable in (("selected", "block-cursor"), ("selected.blurred", "block-cursor-blurred")):
         styles[name] = Style(bgcolor=_color(variables, f"{variable}-background").rich_color)
-    return styles
+    return {**styles, **_diff_styles(variables, styles)}
+
+
+def _behind(variables: Mapping[str, str], variable: str) -> Style:
+    """A line's colour for what lies behind it."""
+    color, background = _color(variables, variable), _color(variables, "background")
+    if color.ansi is not None or background.ansi is not None:
+        return Style(color=color.rich_color, dim=True)
+    return Style(color=background.blend(color, 0.4, 1.0).rich_color)
+
+
+DIFF_MARKS: Mapping[str, tuple[str, float, str]] = {
+    "+": ("mark-ok", 0.12, ""),
+    "-": ("mark-error", 0.12, ""),
+    "+word": ("mark-ok", 0.34, "bold"),
+    "-word": ("mark-error", 0.34, "bold"),
+}
+"""What lies behind changed lines, and behind what changed within them: a colour, how much of it, and attributes."""
+
+
+def marked(style: str, mark: str) -> str:
+    """The name of a style of code, or of `text` or `dim`, over one of `DIFF_MARKS`."""
+    return f"{style}@{mark}"
+
+
+def _diff_styles(variables: Mapping[str, str], styles: StyleMap) -> StyleMap:
+    """Code over what lies behind changed lines; where colours cannot be mixed, what changed within is underlined."""
+    found: dict[str, Style] = {}
+    background = _color(variables, "background")
+    for mark, (variable, share, attributes) in DIFF_MARKS.items():
+        color = _color(variables, variable)
+        if color.ansi is not None or background.ansi is not None:
+            over = Style.parse(f"{attributes} underline") if attributes else Style()
+        else:
+            over = Style.parse(attributes) + Style(bgcolor=background.blend(color, share, 1.0).rich_color)
+        for name in ("text", "dim", *(name for name in styles if name.startswith("code."))):
+            found[marked(name, mark)] = styles[name] + over
+    return found
 
 
 def css_style(name: str) -> str:

@@ -27,12 +27,42 @@ class Symbols(NamedTuple):
     folded: str = "▸"
     unfolded: str = "▾"
     bars: str = "▁▂▃▄▅▆▇"
+    full: str = "━"
+    empty: str = "─"
+    unlike: str = "≠"
+    gap: str = "⋯"
+    gives: str = "→"
+    marked: str = "●"
 
 
 ASCII_SYMBOLS = Symbols(
-    "*", "?", ">", ".", "+", "x", "!", "~", "#", "/", "^", "*", "o", "-", "\\", "-", ">", "v", "_.:-=+*#"
+    "*",
+    "?",
+    ">",
+    ".",
+    "+",
+    "x",
+    "!",
+    "~",
+    "#",
+    "/",
+    "^",
+    "*",
+    "o",
+    "-",
+    "\\",
+    "-",
+    ">",
+    "v",
+    "_.:-=+*#",
+    "=",
+    "-",
+    "|",
+    "~",
+    ">",
+    "#",
 )
 """For terminals and fonts with ASCII only."""
 
-SIGNS = "".join(Symbols()) + "╭╮╰╯│━…"
+SIGNS = "".join(Symbols()) + "╭╮╰╯│━…┬┤└▲▼★⣿"
 """What the console is drawn with where nothing is known against it."""

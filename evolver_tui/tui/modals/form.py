@@ -191,6 +191,12 @@ class QuestionForm(VerticalScroll, can_focus=False):
         """What was put in and not sent, by the name of its field."""
         return {box.form_field.name: box.state for box in self._boxes if box.is_touched}
 
+    def focus_first(self) -> None:
+        """Give the focus to the first field that is empty; to the first of all where each required one is filled in."""
+        is_whole = not any(box.form_field.required and not box.state for box in self._boxes)
+        boxes = self._boxes if is_whole else [box for box in self._boxes if not box.state]
+        boxes[0].input.focus()
+
     def read(self) -> dict[str, Any] | None:
         """The checked content, or None when a field does not fit: then it says so, is in sight and has the focus."""
         values = {name: value for box in self._boxes for name, value in box.values.items()}
@@ -205,22 +211,35 @@ class QuestionForm(VerticalScroll, can_focus=False):
         return None
 
 
+def states_of(fields: Sequence[FormField], content: Mapping[str, Any]) -> dict[str, State]:
+    """What stands in the inputs of a form that was filled in like that; nothing where that does not fit it."""
+    _, problems = check_content(fields, dict(content))
+    if problems or not fields:
+        return {}
+    states = {each.name: _state_of(each, content[each.name]) for each in fields if each.name in content}
+    return {name: state for name, state in states.items() if state}
+
+
 def _initial_state(form_field: FormField) -> State:
     """What stands in an input that nobody touched."""
-    default = form_field.default
+    if form_field.kind in ("one_of", "many_of") and not form_field.has_default:
+        return ()
+    return _state_of(form_field, form_field.default)
+
+
+def _state_of(form_field: FormField, value: Any) -> State:
+    """What stands in an input for a value."""
     match form_field.kind:
         case "boolean":
-            return (_YES if default else _NO,) if isinstance(default, bool) else ()
+            return (_YES if value else _NO,) if isinstance(value, bool) else ()
         case "one_of" | "many_of":
-            if not form_field.has_default:
-                return ()
-            defaults = default if isinstance(default, list) else [default]
+            values = value if isinstance(value, list) else [value]
             return tuple(
                 index
                 for index, choice in enumerate(form_field.choices)
-                if any(same(choice.value, value) for value in defaults)
+                if any(same(choice.value, each) for each in values)
             )
-    text = "" if default is None else default if isinstance(default, str) else json.dumps(default)
+    text = "" if value is None else value if isinstance(value, str) else json.dumps(value)
     return safe_lines(text) if form_field.is_multiline else safe_text(text, LONGEST_SHOWN)
 
 

@@ -51,6 +51,8 @@ class InboxRow(NamedTuple):
     reason: str
     """Why its job waits, in a word for a person."""
     asked_at: float
+    estimate: str = ""
+    """How likely its draft is to be approved; empty where nobody asked for that, or nothing is told."""
 
     @classmethod
     def of(cls, asked: OpenQuestion) -> InboxRow:
@@ -60,6 +62,11 @@ class InboxRow(NamedTuple):
             asked.id, asked.job, question.kind, asked.task_id, asked.task_name, asked.task_type,
             *view_of(question.kind).about(asked), question.message, _reason(asked), asked.asked_at,
         )  # fmt: skip
+
+
+def _came(row: InboxRow) -> tuple[float, int]:
+    """By which rows stand in the order in which they came."""
+    return row.asked_at, row.job
 
 
 def _reason(asked: OpenQuestion) -> str:
@@ -112,8 +119,8 @@ class InboxList(Pane, Movable):
 
     @property
     def oldest(self) -> InboxRow | None:
-        """The first row."""
-        return self._rows[0] if self._rows else None
+        """The one that has waited longest."""
+        return min(self._rows, key=_came, default=None)
 
     @property
     def position(self) -> tuple[int, int]:
@@ -140,9 +147,12 @@ class InboxList(Pane, Movable):
 
     def _place_of(self, row: InboxRow) -> int:
         for index, other in enumerate(self._rows):
-            if other.id == row.id or (other.asked_at, other.job) > (row.asked_at, row.job):
+            if other.id == row.id:
                 return index
-        return len(self._rows) - 1
+        if any(each.estimate for each in self._rows):  # in another order than they came
+            return self._cursor
+        later = (index for index, other in enumerate(self._rows) if _came(other) > _came(row))
+        return next(later, len(self._rows) - 1)
 
     # --- moving
 
@@ -258,7 +268,8 @@ def _detail(row: InboxRow, width: int, symbols: Symbols) -> Sequence[Line]:
     first, *rest = wrap_words(message, width)
     second = (rest or [""])[0] + ("…" if len(rest) > 1 else "")
     risk = f"risk {row.risk}" if row.risk else ""
-    about = (risk, f"asked at {moment(row.asked_at)}", f"job {row.job}", row.task_type, row.task_name)
+    estimate = f"estimate {row.estimate}" if row.estimate else ""
+    about = (estimate, risk, f"asked at {moment(row.asked_at)}", f"job {row.job}", row.task_type, row.task_name)
     words = f" {symbols.dot} ".join(safe_text(part, _LONGEST) for part in about if part)
     return [[(first, "strong")], [(fit(second, width), "text")], [(fit(words, width), "dim")]]
 

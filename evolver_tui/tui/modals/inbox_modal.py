@@ -15,6 +15,8 @@ from evolver_tui.tui.modals.inbox_list import DETAIL_ROWS, HEAD_ROWS, InboxList,
 from evolver_tui.tui.modals.modal import Clock, Modal
 
 _FEWEST_ROWS, _SPARE_ROWS = 8, 3
+_ORDER = "e"
+"""The key that puts those first that are likeliest to be approved, and back."""
 _FRAME_ROWS = 3
 """Both borders and the blank row at the top."""
 
@@ -58,6 +60,10 @@ class InboxModal(Modal[None]):
         self._on_open = on_open
         self._rows = max(_FEWEST_ROWS, expected + _SPARE_ROWS)
         self._list = InboxList(wall_now, want, plain=plain)
+        self._want = want
+        self._may_be_ordered = False
+        self.is_by_estimate = False
+        """Whether a person wants those first that are likeliest to be approved."""
 
     def compose_body(self) -> ComposeResult:
         """The list."""
@@ -68,7 +74,10 @@ class InboxModal(Modal[None]):
         if not self._list.selected:
             return "esc close"
         following, oldest = self._next.shown_key, self._oldest.shown_key
-        return f"enter open · {following} next · {oldest} oldest · esc close"
+        order = ""
+        if self._may_be_ordered:
+            order = f" · {_ORDER} {'as they came' if self.is_by_estimate else 'likeliest first'}"
+        return f"enter open · {following} next · {oldest} oldest{order} · esc close"
 
     def on_resize(self) -> None:
         """Leave some of the desk in sight where there is room for that."""
@@ -87,6 +96,12 @@ class InboxModal(Modal[None]):
         """Show the oldest rows of `total`."""
         self._list.show(rows, total)
 
+    def offer_order(self) -> None:
+        """Estimates can be told from here on: what waits can be put in their order."""
+        self._may_be_ordered = True
+        if self.is_mounted:
+            self.show_keys(self.key_line())
+
     def on_inbox_list_moved(self) -> None:
         """Say where the cursor stands, and what can be done there."""
         at, total = self._list.position
@@ -103,11 +118,19 @@ class InboxModal(Modal[None]):
     def means(self, key: str, character: str | None) -> bool:
         """The list's keys, and those that go to a question."""
         action = self._keymap.find(self._list.pane_name, key)
+        if key == _ORDER and self._may_be_ordered:
+            return True
         return action is not None and (action.local is not None or action in (self._next, self._oldest, self._inbox))
 
     def on_key(self, event: Key) -> None:
         """Walk, go to the next or the oldest, close."""
         action = self._keymap.find(self._list.pane_name, event.key)
+        if event.key == _ORDER and self._may_be_ordered:
+            event.stop()
+            self.is_by_estimate = not self.is_by_estimate
+            self.show_keys(self.key_line())
+            self._want()
+            return
         if action is None:
             return
         event.stop()

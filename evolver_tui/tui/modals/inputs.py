@@ -37,8 +37,8 @@ class Signs:
     cursor: str = "›"
 
 
-_SIGNS = Signs()
-_PLAIN_SIGNS = Signs("*", "o", "x", "-", ">")
+SIGNS = Signs()
+PLAIN_SIGNS = Signs("*", "o", "x", "-", ">")
 
 
 class TextInput(Input):
@@ -142,7 +142,7 @@ class Chooser(Widget, can_focus=True):
     def signs(self) -> Signs:
         """What to draw with here."""
         screen = self.screen
-        return _PLAIN_SIGNS if isinstance(screen, Modal) and screen.is_plain else _SIGNS
+        return PLAIN_SIGNS if isinstance(screen, Modal) and screen.is_plain else SIGNS
 
     def choose(self, chosen: Sequence[int]) -> None:
         """Set what is on."""

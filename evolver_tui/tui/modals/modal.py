@@ -24,6 +24,9 @@ IS_BEING_SAVED = "It is being saved."
 SECONDS_UNTIL_ARMED = 0.3
 """A person who types on while a modal opens has not read it: for so long its keys decide nothing."""
 
+SECONDS_UNTIL_NEXT_IS_ARMED = 0.6
+"""The same for a modal that opens by itself after another one: a second enter may still be meant for that."""
+
 Clock = Callable[[], float]
 """Seconds that only count up."""
 
@@ -113,14 +116,16 @@ class Modal(ModalScreen[ScreenResultType]):
         Binding("escape", "cancel", show=False, priority=True),
     ]
 
-    def __init__(self, title: str, *, now: Clock = time.monotonic) -> None:
+    def __init__(self, title: str, *, now: Clock = time.monotonic, armed_after: float = SECONDS_UNTIL_ARMED) -> None:
         """Args:
         title: one line for the frame; made safe here.
         now: the clock that says when the modal's keys begin to count.
+        armed_after: how many seconds it has to be on the screen before.
         """
         super().__init__()
         self._title = safe_text(title, 200)
         self._now = now
+        self._armed_after = armed_after
         self._painted_at: float | None = None
         self._is_over = False
         self._is_withdrawn = False
@@ -173,7 +178,7 @@ class Modal(ModalScreen[ScreenResultType]):
     @property
     def is_armed(self) -> bool:
         """Whether it was on the screen long enough for a key to be meant for it."""
-        return self._painted_at is not None and self._now() - self._painted_at >= SECONDS_UNTIL_ARMED
+        return self._painted_at is not None and self._now() - self._painted_at >= self._armed_after
 
     # --- keys
 

@@ -11,7 +11,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from evolver_tui.core.safe_text import safe_text
+from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.tui.modals.inputs import TextInput
 from evolver_tui.tui.modals.modal import Clock, Modal
 
@@ -24,20 +24,27 @@ class NameModal(Modal[str | None]):
         max-height: 40vh;
         margin: 1 0;
     }
+    NameModal #unread {
+        margin: 1 0 0 0;
+    }
     NameModal TextInput {
         margin: 1 0;
     }
     """
 
-    def __init__(self, name: str, reasons: Sequence[tuple[str, str]], *, now: Clock = time.monotonic) -> None:
+    def __init__(
+        self, name: str, reasons: Sequence[tuple[str, str]], unread: str = "", *, now: Clock = time.monotonic
+    ) -> None:
         """Args:
         name: the node's.
         reasons: what makes its risk high, each with the lines where that stands.
+        unread: what of it was not on the screen; empty where all of it was.
         now: counts the time until keys are taken.
         """
         super().__init__(f"Approve {name}?", now=now)
         self._name = name
         self._reasons = reasons
+        self._unread = safe_block(unread)
         self._input = TextInput(placeholder="the node's name")
         self._problem = Static(classes="problem", markup=False)
 
@@ -46,6 +53,8 @@ class NameModal(Modal[str | None]):
         yield Static(Content.assemble(("Its risk is high.", "bold $mark-error"), " Approved, it"))
         with VerticalScroll(id="reasons", can_focus=False):
             yield Static(Content("\n").join(self._rows()))
+            if self._unread:
+                yield Static(Content(self._unread), id="unread")
         yield Static(Content.assemble("Type ", (safe_text(self._name, 100), "bold"), " to approve it."))
         yield self._input
         yield self._problem

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -22,8 +22,9 @@ from evolver_tui.core.times import age
 from evolver_tui.tui.actions import AnyAction
 from evolver_tui.tui.decision_keys import Role
 from evolver_tui.tui.modals.confirm_modal import ConfirmModal
-from evolver_tui.tui.modals.form import QuestionForm, State
-from evolver_tui.tui.modals.modal import Clock, Modal
+from evolver_tui.tui.modals.form import QuestionForm, State, states_of
+from evolver_tui.tui.modals.inputs import PLAIN_SIGNS, SIGNS
+from evolver_tui.tui.modals.modal import SECONDS_UNTIL_ARMED, Clock, Modal
 from evolver_tui.tui.modals.text_block import TextBlock
 
 FIELD_LIMIT = 100
@@ -32,6 +33,7 @@ FIELD_LIMIT = 100
 SEND_KEY = "ctrl+s"
 """Answers where enter begins another line."""
 
+_JUST_OPENED = "This is the next question, which has only just opened: look at it, then answer."
 _MESSAGE_WIDTH = 66
 _SHORT_MESSAGE = 5
 """Lines of a message that is shown whole beside any form."""
@@ -50,6 +52,16 @@ class QuestionModal(Modal[Answer | None]):
     }
     QuestionModal #form {
         max-height: 60vh;
+    }
+    QuestionModal #alike {
+        margin: 1 0 0 2;
+    }
+    QuestionModal #proposed {
+        margin: 1 0 0 2;
+        color: $queue-needs;
+        &.-below {
+            margin: 0 0 0 2;
+        }
     }
     QuestionModal #refusal {
         margin: 1 0 0 2;
@@ -89,8 +101,13 @@ class QuestionModal(Modal[Answer | None]):
         decline: AnyAction,
         if_declined: str = "",
         typed: Mapping[str, State] | None = None,
+        proposed: Mapping[str, Any] | None = None,
+        alike: int = 0,
+        answer_alike: AnyAction | None = None,
+        answers_alike: bool = False,
         now: Clock = time.monotonic,
         wall_now: Callable[[], float] | None = None,
+        armed_after: float = SECONDS_UNTIL_ARMED,
     ) -> None:
         """Args:
         question: what is asked, of kind QUESTION.
@@ -98,17 +115,29 @@ class QuestionModal(Modal[Answer | None]):
         decline: the action whose keys decline to answer.
         if_declined: what becomes of the job then.
         typed: what was put in before it was left for later.
+        proposed: the content of the latest answer to the same form, filled in where nothing was typed.
+        alike: how many other open questions ask the same.
+        answer_alike: the action whose keys give them this answer as well, or not.
+        answers_alike: whether they get it at first.
         now: counts the time until keys are taken.
         wall_now: seconds since 1970, to say how long ago it was asked; None does not say it.
+        armed_after: how many seconds it is on the screen before its keys count.
         """
-        super().__init__(f"{safe_text(question.task_id, 60)} asks · {position} of {total}", now=now)
+        title = f"{safe_text(question.task_id, 60)} asks · {position} of {total}"
+        super().__init__(title, now=now, armed_after=armed_after)
         self.add_class("-asks")
         self.question = question
+        self._opens_by_itself = armed_after > SECONDS_UNTIL_ARMED
         self._decline, self._if_declined = decline, if_declined
         self._wall_now = wall_now
         self._fields, self._refusal = _read(question)
-        self.typed = dict(typed or {})
+        self._proposed = {} if typed or self._refusal else states_of(self._fields, proposed or {})
+        self.typed = dict(typed or self._proposed)
         """What was put in when it was left for later."""
+        self._alike = alike if answer_alike is not None and not self._refusal else 0
+        self._answer_alike = answer_alike
+        self.answers_alike = answers_alike and self._alike > 0
+        """Whether all that ask the same get the answer."""
         self._message = safe_block(question.question.message).strip("\n") or "It asks without a word."
         lines = sum(1 + len(line) // _MESSAGE_WIDTH for line in self._message.split("\n"))
         self.set_class(lines > _SHORT_MESSAGE, "-long")
@@ -122,6 +151,11 @@ class QuestionModal(Modal[Answer | None]):
             if rest.strip():
                 yield Static(Content(rest.strip("\n")), classes="dim")
             yield Static(Content(self._about()), id="about", classes="dim")
+        if self._alike:
+            yield Static(Content.assemble(*self._alike_words()), id="alike")
+        if self._proposed:
+            words = "Filled in as the same was answered last: send it, or change it."
+            yield Static(Content(words), id="proposed", classes="-below" if self._alike else "")
         if self._refusal:
             yield Static(Content(f"! {self._refusal}"), id="refusal", classes="problem -shown")
         elif self._fields:
@@ -130,9 +164,21 @@ class QuestionModal(Modal[Answer | None]):
     def on_mount(self) -> None:
         """Let the age move as it does on the card."""
         super().on_mount()
+        if self._fields:
+            self.query_one(QuestionForm).focus_first()
         if self._wall_now is not None:
             about = self.query_one("#about", Static)
             self.set_interval(1.0, lambda: about.update(Content(self._about())))
+
+    def _alike_words(self) -> tuple[tuple[str, str], ...]:
+        """A box to tick, its key and what it means."""
+        signs = PLAIN_SIGNS if self.is_plain else SIGNS
+        box, style = (signs.ticked, "$mark-ok") if self.answers_alike else (signs.unticked, "$dim")
+        others = "1 other question asks" if self._alike == 1 else f"{self._alike:,} other questions ask"
+        means = " and gets this answer too." if self._alike == 1 else " and get this answer too."
+        key = self._answer_alike.shown_key if self._answer_alike is not None else ""
+        words = f"{others} the same{means if self.answers_alike else '.'}"
+        return (key, "$key"), (f" {box} ", style), (words, "")
 
     def _about(self) -> str:
         about = [safe_text(self.question.task_name, 200), safe_text(self.question.task_type, 60)]
@@ -145,9 +191,10 @@ class QuestionModal(Modal[Answer | None]):
     def key_line(self) -> str:
         """Answer, decline, later."""
         read_on = "pgdn read on · " if self.has_class("-long") else ""
-        answer = "" if self._refusal else "enter answer · "
+        all_of_them = f" all {1 + self._alike:,}" if self.answers_alike else ""
+        answer = "" if self._refusal else f"enter answer{all_of_them} · "
         if isinstance(self.focused, TextBlock):
-            answer = "enter new line · ^s answer · "
+            answer = f"enter new line · ^s answer{all_of_them} · "
         return f"{read_on}{answer}{self._decline.shown_key} decline · esc later"
 
     def role_of(self, event: Key) -> Role:
@@ -173,11 +220,16 @@ class QuestionModal(Modal[Answer | None]):
     def action_cancel(self) -> None:
         """Leave it for later, with what was put in."""
         if self._fields:
-            self.typed = self.query_one(QuestionForm).typed
+            typed = self.query_one(QuestionForm).typed
+            self.typed = typed if typed != self._proposed else {}
         super().action_cancel()
 
     def _answer(self, key: str) -> None:
-        if self._refusal or not self.is_armed:
+        if self._refusal:
+            return
+        if not self.is_armed:
+            if self._opens_by_itself:
+                self.tell(_JUST_OPENED)
             return
         try:
             content = self.query_one(QuestionForm).read() if self._fields else {}
@@ -188,7 +240,12 @@ class QuestionModal(Modal[Answer | None]):
             self.finish(Answer(AnswerAction.ACCEPT, content), key)
 
     def on_key(self, event: Key) -> None:
-        """Decline, where no line of text takes the key."""
+        """Decline, or answer those that ask the same as well, where no line of text takes the key."""
+        if self._alike and self._answer_alike is not None and event.key in self._answer_alike.keys:
+            event.stop()
+            self.answers_alike = not self.answers_alike
+            self.query_one("#alike", Static).update(Content.assemble(*self._alike_words()))
+            self.show_keys(self.key_line())
         if event.key in self._decline.keys and self.is_armed:
             event.stop()
             modal = decline_modal(self.question, self._if_declined, self._now)

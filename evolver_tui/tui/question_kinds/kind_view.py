@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from evolver_tui.core.question import OpenQuestion
-    from evolver_tui.tui.drawing.page import Page
     from evolver_tui.tui.drawing.styles import Symbols
     from evolver_tui.tui.screens.desk.card import CardContent
     from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts
@@ -46,8 +45,12 @@ class KindView:
 
         return question_content(facts, asked, now, symbols)
 
-    def page_with_age(self, facts: CardFacts, asked: OpenQuestion, now: float, symbols: Symbols) -> Page | None:
-        """The page of its card that says for how long something has been so; None where no page does."""
+    def with_age(
+        self, content: CardContent, facts: CardFacts, asked: OpenQuestion, now: float, symbols: Symbols
+    ) -> CardContent:
+        """Its job's card as it reads by now: whatever says for how long something has been so."""
         from evolver_tui.tui.screens.desk.panes.question_card import question_page
 
-        return question_page(facts, asked, now, symbols)
+        current = question_page(facts, asked, now, symbols)
+        pages = tuple(current if page.title == current.title else page for page in content.pages)
+        return content._replace(pages=pages)

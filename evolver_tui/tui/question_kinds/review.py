@@ -8,7 +8,6 @@ from evolver_tui.tui.question_kinds.kind_view import KindView
 
 if TYPE_CHECKING:
     from evolver_tui.core.question import OpenQuestion
-    from evolver_tui.tui.drawing.page import Page
     from evolver_tui.tui.drawing.styles import Symbols
     from evolver_tui.tui.screens.desk.card import CardContent
     from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts
@@ -40,8 +39,12 @@ class ReviewView(KindView):
         from evolver_tui.tui.screens.desk.card import Review
         from evolver_tui.tui.screens.desk.panes.draft_card import draft_content
 
-        return draft_content(facts, Review(asked, ReviewSubject.of(asked)), symbols)
+        return draft_content(facts, Review(asked, ReviewSubject.of(asked)), now, symbols)
 
-    def page_with_age(self, facts: CardFacts, asked: OpenQuestion, now: float, symbols: Symbols) -> Page | None:
-        """None: a draft lies still while it is read."""
-        return None
+    def with_age(
+        self, content: CardContent, facts: CardFacts, asked: OpenQuestion, now: float, symbols: Symbols
+    ) -> CardContent:
+        """A draft lies still while it is read; the card's edge says for how long it has waited."""
+        from evolver_tui.tui.screens.desk.panes.draft_card import with_wait
+
+        return with_wait(content, now)

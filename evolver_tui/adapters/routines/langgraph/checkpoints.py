@@ -32,6 +32,7 @@ from langgraph.checkpoint.serde.event_hooks import SerdeEvent, register_serde_ev
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.types import Interrupt
 
+from evolver_tui.adapters.routines.langgraph.spoken import Spoken
 from evolver_tui.core.errors import RoutineError
 from evolver_tui.engine.durable.routine import Run
 
@@ -39,6 +40,8 @@ T = TypeVar("T")
 
 _KEPT = "graph {slot}"
 _KEPT_WRITES = "graph {slot} writes"
+_KEPT_TEXT = "graph said"
+"""What was said by tasks that ended: a list of texts, in the order of those ends."""
 _NO_FORM = "Type is not msgpack serializable: "
 """How the serializer's error begins where it has no form for a value's type."""
 
@@ -113,6 +116,7 @@ class _Namespace:
     writes: dict[str, Any] = field(default_factory=lambda: {"id": "", "writes": []})
     """`id` of the checkpoint they follow, and per write: task id, index, channel, form, data, path."""
     unsaved: set[str] = field(default_factory=set)
+    unsaved_text: list[str] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -144,6 +148,8 @@ class _Slots:
         self._run = run
         self._slots: list[_Namespace] = []
         self._lock = asyncio.Lock()
+        self.said: list[str] = list(run.value(_KEPT_TEXT) or ())
+        """As it is kept."""
         while (checkpoint := run.value(_KEPT.format(slot=len(self._slots)))) is not None:
             writes = run.value(_KEPT_WRITES.format(slot=len(self._slots)))
             self._slots.append(_Namespace(checkpoint, writes or _Namespace().writes))
@@ -180,8 +186,8 @@ class _Slots:
         found.unsaved.add(_KEPT)
         await self._save(found)
 
-    async def add_writes(self, ns: str, checkpoint_id: str, writes: Sequence[list[Any]]) -> None:
-        """Keep what a task wrote after a checkpoint; the same write again changes nothing."""
+    async def add_writes(self, ns: str, checkpoint_id: str, writes: Sequence[list[Any]], said: str) -> None:
+        """Keep what a task wrote after a checkpoint, and said; the same write again changes nothing."""
         found = self.find(ns)
         if found is None or checkpoint_id < found.id:
             return
@@ -196,6 +202,7 @@ class _Slots:
             elif write[1] < 0:  # errors, interrupts and answers: the last one counts
                 kept[place] = write
         found.unsaved.add(_KEPT_WRITES)
+        found.unsaved_text += [said] if said else []
         await self._save(found)
 
     async def _save(self, namespace: _Namespace) -> None:
@@ -204,18 +211,29 @@ class _Slots:
             slot = self._slots.index(namespace)
             for name in sorted(unsaved):
                 value = namespace.checkpoint if name == _KEPT else namespace.writes
-                await self._run.set_value(name.format(slot=slot), value)
+                beside = {}
+                if name == _KEPT_WRITES and namespace.unsaved_text:
+                    self.said, namespace.unsaved_text = [*self.said, *namespace.unsaved_text], []
+                    beside = {_KEPT_TEXT: self.said}
+                await self._run.set_value(name.format(slot=slot), value, beside)
 
 
 class JournalSaver(BaseCheckpointSaver[int]):
     """A checkpointer over one job's journal. It has no history: only the latest checkpoint is found.
 
     Its writes raise StaleLease, and with it end the graph, when another worker holds the job.
+
+    Args:
+        spoken: what the graph says, where somebody listens: kept with the end of each task.
     """
 
-    def __init__(self, run: Run, types: Sequence[type] = ()) -> None:
+    def __init__(self, run: Run, types: Sequence[type] = (), spoken: Spoken | None = None) -> None:
         super().__init__(serde=StrictSerializer(types))
+        self._run = run
         self._slots = _Slots(run)
+        self._spoken = spoken
+        if spoken is not None:
+            spoken.has_begun = bool(self._slots.said)
         self._lost: RoutineError | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -223,6 +241,11 @@ class JournalSaver(BaseCheckpointSaver[int]):
     def has_begun(self) -> bool:
         """Whether the graph has been started."""
         return self._slots.find("") is not None
+
+    @property
+    def said(self) -> Sequence[str]:
+        """What was said by tasks that ended."""
+        return tuple(self._slots.said)
 
     def open_steps(self) -> list[OpenStep]:
         """Where the graph and its subgraphs at work stand."""
@@ -291,13 +314,22 @@ class JournalSaver(BaseCheckpointSaver[int]):
             [task_id, WRITES_IDX_MAP.get(channel, index), channel, *self._encoded(value), task_path]
             for index, (channel, value) in enumerate(writes)
         ]
-        if any(write[1] >= 0 for write in encoded) and self._slots.is_waiting_inside(task_id):
+        has_ended = any(write[1] >= 0 for write in encoded)
+        if has_ended and self._slots.is_waiting_inside(task_id):
             self._lost = RoutineError(
                 "A subgraph was changed while the job waited: what asked in it is no longer there.",
                 "Put the node back under its name, then retry with y: what was done is not done again.",
             )
             raise self._lost
-        await self._slots.add_writes(place.get("checkpoint_ns", ""), place["checkpoint_id"], encoded)
+        said = self._said_by(task_id) if has_ended else ""
+        await self._slots.add_writes(place.get("checkpoint_ns", ""), place["checkpoint_id"], encoded, said)
+
+    def _said_by(self, task_id: str) -> str:
+        """What a task said that ended now: it is not said again by running it again."""
+        pieces = self._spoken.of_task(task_id) if self._spoken is not None else []
+        for piece in pieces:
+            self._run.saying.keep(piece.place)
+        return "".join(piece.text or "" for piece in pieces)
 
     # --- synchronous: for a node that runs a subgraph in its own thread
 

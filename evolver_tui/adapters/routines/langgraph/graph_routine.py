@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evolver_tui.core.task import Task
+from evolver_tui.core.workflow.chat_task import chat_of
 
 
 def default_input(task: Task) -> Mapping[str, Any]:
@@ -15,15 +16,16 @@ def default_input(task: Task) -> Mapping[str, Any]:
     The hub's object stays under one key: a hub must not fill in any other part of a graph's state.
 
     Returns:
-        `task`: the hub's object. `task_id`, `task_name`, `task_type`: texts. `messages`: one message of a user that
-        holds the task's name.
+        `task`: the hub's object. `task_id`, `task_name`, `task_type`: texts. `messages`: of a chat what was said before
+        and what the person wrote, else one message of a user that holds the task's name.
     """
+    chat = chat_of(task)
     return {
         "task": dict(task.raw),
         "task_id": task.id,
         "task_name": task.name,
         "task_type": task.type,
-        "messages": [{"role": "user", "content": task.name}],
+        "messages": chat.messages if chat is not None else [{"role": "user", "content": task.name}],
     }
 
 

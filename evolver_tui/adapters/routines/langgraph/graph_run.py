@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import copy
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -19,6 +20,7 @@ from evolver_tui.adapters.routines.langgraph.checkpoints import JournalSaver
 from evolver_tui.adapters.routines.langgraph.graph_routine import GraphRoutine
 from evolver_tui.adapters.routines.langgraph.handover import Handover
 from evolver_tui.adapters.routines.langgraph.json_values import to_json_value
+from evolver_tui.adapters.routines.langgraph.spoken import Spoken
 from evolver_tui.adapters.routines.langgraph.unfinished import check_way
 from evolver_tui.core.address import show_addresses
 from evolver_tui.core.errors import EvolverError, RoutineError
@@ -51,12 +53,15 @@ class GraphRun:
 
     async def __call__(self, run: Run, task: Task) -> Any:
         """Run the graph to its end, or to its next interrupt; returns its final state as JSON."""
-        saver = JournalSaver(run, self._routine.types)
+        is_heard = run.saying.audience is not None
+        saver = JournalSaver(run, self._routine.types, spoken := Spoken() if is_heard else None)
         graph = copy.copy(self._graph)  # its own copy() would forget which classes a checkpoint may hold
         graph.checkpointer = saver
-        course = _Course(run, graph, task.id)
+        course = _Course(run, graph, task.id, spoken)
         off = contextlib.nullcontext() if self._tracing else langsmith.tracing_context(enabled=False)
         with off:
+            for text in saver.said:
+                await run.saying.say(text, is_repeat=True)
             answers = Answers(run, self._routine.declined)
             await answers.read_again()
             given: Any = None
@@ -69,6 +74,7 @@ class GraphRun:
             while True:
                 if pending:
                     given = Command(resume=await answers.to(pending))
+                    await course.take_back()
                 result, pending = await self._advance(course, given, pending, answers)
                 if not pending:
                     return to_json_value(result)
@@ -96,9 +102,10 @@ class GraphRun:
 class _Course:
     """The graph on its way through one job."""
 
-    def __init__(self, run: Run, graph: Graph, thread_id: str) -> None:
+    def __init__(self, run: Run, graph: Graph, thread_id: str, spoken: Spoken | None) -> None:
         self._run = run
         self._graph = graph
+        self._spoken = spoken
         self._config: RunnableConfig = {"configurable": {"thread_id": thread_id}}
         self.failed_node = ""
         """The first node that ended with an error, as `outer/inner`."""
@@ -115,15 +122,35 @@ class _Course:
         return state.interrupts
 
     async def advance(self, given: Any) -> Any:
-        """Run until the graph ends or interrupts; returns its output so far.
+        """Run until the graph ends or interrupts, and say what its models say; returns its output so far.
 
         A super-step begins after the checkpoint of the one before is committed.
         """
-        output: Any = None
         self.failed_node = ""
-        stream = self._graph.astream(
-            given, self._config, stream_mode=["tasks", "values"], subgraphs=True, durability="sync"
-        )
+        if self._spoken is None:
+            return await self._run_to_stop(given, self._config)
+        config: RunnableConfig = {**self._config, "callbacks": [self._spoken.handler]}
+        running = asyncio.ensure_future(self._run_to_stop(given, config))
+        try:
+            async for place, text in self._spoken.until(running):
+                if text is None:
+                    await self._run.saying.take_back(place)
+                else:
+                    await self._run.saying.say(text, place=place)
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+        return running.result()
+
+    async def take_back(self) -> None:
+        """Say anew what nodes that were interrupted said: they run from their tops."""
+        if self._spoken is not None:
+            self._spoken.forget()
+            await self._run.saying.take_back()
+
+    async def _run_to_stop(self, given: Any, config: RunnableConfig) -> Any:
+        output: Any = None
+        stream = self._graph.astream(given, config, stream_mode=["tasks", "values"], subgraphs=True, durability="sync")
         async with contextlib.aclosing(cast(AsyncGenerator[Any, None], stream)) as chunks:
             async for namespace, mode, chunk in chunks:
                 if mode == "values" and not namespace:

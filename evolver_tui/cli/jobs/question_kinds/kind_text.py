@@ -21,8 +21,8 @@ class KindText:
     """What is said of its job to who gives an answer of another kind."""
     way_out = f"Use `{COMMAND} answer {{job}}`."
 
-    def lines(self, asked: OpenQuestion) -> Iterator[str]:
-        """What is shown below its message: what it is about, and how it is answered."""
+    def lines(self, asked: OpenQuestion, now: float) -> Iterator[str]:
+        """What is shown below its message: what it is about, and how it is answered; `now` is in seconds since 1970."""
         try:
             fields = read_form(asked.question.requested_schema)
         except EvolverError as error:
@@ -43,7 +43,7 @@ class UnknownText(KindText):
     waits = "asks what this program does not know."
     way_out = f"Answer it with a version that does, or use `{COMMAND} cancel {{job}}`."
 
-    def lines(self, asked: OpenQuestion) -> Iterator[str]:
+    def lines(self, asked: OpenQuestion, now: float) -> Iterator[str]:
         """What it is about, as it came, and why it cannot be answered."""
         yield from unread_lines(asked)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from evolver_tui.tui.actions import AnyAction
 from evolver_tui.tui.moving import MOVES
+from evolver_tui.tui.screens.desk.actions.batch import APPROVE_MARKED, REJECT_MARKED, SEND_BACK_MARKED
 from evolver_tui.tui.screens.desk.actions.box import RUN_UNHELD
+from evolver_tui.tui.screens.desk.actions.budget import ALLOW_MORE
+from evolver_tui.tui.screens.desk.actions.comparing import COMPARE, DIFF
 from evolver_tui.tui.screens.desk.actions.conversation import STOP, SUMMARIZE
 from evolver_tui.tui.screens.desk.actions.copying import COPY, SELECT
 from evolver_tui.tui.screens.desk.actions.hub import CONNECT, CONNECT_NOW, PAUSE
@@ -12,11 +15,13 @@ from evolver_tui.tui.screens.desk.actions.jobs import CANCEL, RESTORE, RETRY, RE
 from evolver_tui.tui.screens.desk.actions.layout import (
     BACK,
     FILTER,
+    FOLD,
     NEXT_PANE,
     NEXT_TAB,
     OPEN_CARD,
     PREVIOUS_PANE,
     PREVIOUS_TAB,
+    UNLIKE,
     ZOOM,
 )
 from evolver_tui.tui.screens.desk.actions.log import (
@@ -27,12 +32,15 @@ from evolver_tui.tui.screens.desk.actions.log import (
     SIGNALS_OF_TASK,
     TASK_OF_SIGNAL,
 )
-from evolver_tui.tui.screens.desk.actions.questions import ANSWER, ANSWER_OLDEST, DECLINE, INBOX, NEXT
-from evolver_tui.tui.screens.desk.actions.review import APPROVE, EDIT, REJECT, RESPOND, SEND_BACK
+from evolver_tui.tui.screens.desk.actions.marking import MARK, MARK_ALIKE, ORDER, RANGE
+from evolver_tui.tui.screens.desk.actions.questions import ANSWER, ANSWER_ALIKE, ANSWER_OLDEST, DECLINE, INBOX, NEXT
+from evolver_tui.tui.screens.desk.actions.resent import DROP_RESENT, TAKE_RESENT
+from evolver_tui.tui.screens.desk.actions.review import APPROVE, EDIT, REJECT, RESPOND, REUSE, SEND_BACK
 from evolver_tui.tui.screens.desk.actions.trying import TRY
+from evolver_tui.tui.screens.desk.actions.undo import UNDO
 
 LOOKING: tuple[AnyAction, ...] = (
-    NEXT_TAB, PREVIOUS_TAB, SELECT, COPY, OPEN_CARD, FILTER,
+    NEXT_TAB, PREVIOUS_TAB, DIFF, COMPARE, FOLD, SELECT, COPY, OPEN_CARD, FILTER,
     OPEN_SIGNAL, PAUSE_FEED, COPY_SIGNAL, TASK_OF_SIGNAL, SIGNALS_OF_TASK,
     *MOVES,
     NEXT_PANE, PREVIOUS_PANE, BACK, ZOOM,
@@ -40,12 +48,15 @@ LOOKING: tuple[AnyAction, ...] = (
 """What changes nothing."""
 
 DESK_ACTIONS: tuple[AnyAction, ...] = (
-    APPROVE, SEND_BACK, REJECT, EDIT, RESPOND, TRY, RETRY, RESTORE, NEXT_TAB, PREVIOUS_TAB, SELECT, COPY, ANSWER,
-    DECLINE,
-    OPEN_CARD, INBOX, NEXT, ANSWER_OLDEST, FILTER, CANCEL, RETRY_ALL,
+    APPROVE, SEND_BACK, REJECT, EDIT, RESPOND, REUSE, UNDO, TRY, RETRY, RESTORE, NEXT_TAB, PREVIOUS_TAB, DIFF, COMPARE,
+    FOLD, UNLIKE, SELECT, COPY,
+    ANSWER, ANSWER_ALIKE, DECLINE,
+    OPEN_CARD, INBOX, NEXT, ANSWER_OLDEST, FILTER, ORDER, MARK, RANGE, MARK_ALIKE,
+    APPROVE_MARKED, SEND_BACK_MARKED, REJECT_MARKED, CANCEL, RETRY_ALL,
+    TAKE_RESENT, DROP_RESENT,
     OPEN_SIGNAL, PAUSE_FEED, COPY_SIGNAL, TASK_OF_SIGNAL, SIGNALS_OF_TASK,
     STOP, SUMMARIZE, PAUSE, EXPORT, CONNECT, CONNECT_NOW, TRY_NOW,
-    RUN_UNHELD,
+    RUN_UNHELD, ALLOW_MORE,
     *MOVES,
     NEXT_PANE, PREVIOUS_PANE, BACK, ZOOM,
 )  # fmt: skip

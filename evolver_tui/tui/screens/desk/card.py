@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from evolver_tui.core.safe_text import LIMIT, safe_text
-from evolver_tui.tui.drawing.page import Page, TextPage
-from evolver_tui.tui.drawing.styles import Line
+from evolver_tui.tui.drawing.page import Page
+from evolver_tui.tui.drawing.phrases import Phrase
+from evolver_tui.tui.drawing.text_page import TextPage
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import JobState
@@ -16,10 +17,15 @@ if TYPE_CHECKING:
     from evolver_tui.core.question import OpenQuestion
     from evolver_tui.core.question_kinds.review import ReviewSubject
     from evolver_tui.tui.drawing.code_view import CodeDocument
+    from evolver_tui.tui.drawing.diff_view import DiffDocument
 
 
 RUN_PAGE = "Run"
 """The title of the page on what came of running a draft."""
+
+
+DIFF_PAGE = "Diff"
+"""The title of the page on what a draft is held against."""
 
 
 class Review(NamedTuple):
@@ -107,6 +113,21 @@ class ReviewIdentity(Identity):
     edited_sha256: str = ""
 
 
+class EdgePart(NamedTuple):
+    """Something that the card's edge says of a draft."""
+
+    name: str
+    says: str
+    weight: int
+    """Where there is too little room, what weighs least is left out first."""
+    style: str = ""
+    """Empty for the border's own."""
+
+
+WAIT_PART = "wait"
+"""The name of the part that says how long a person was waited for."""
+
+
 class CardContent(NamedTuple):
     """Everything the card shows of one job."""
 
@@ -116,13 +137,19 @@ class CardContent(NamedTuple):
     subtitle: str
     """The words in the lower border."""
     pages: tuple[Page, ...]
-    summary: tuple[Line, ...] = ()
-    """Phrases that are set out under the pages, as many as fit two rows."""
+    summary: tuple[Phrase, ...] = ()
+    """What is set out under the pages, in a few rows."""
+    weighty: int = 0
+    """How many of its first phrases are to be said in full before the rest gets room."""
     job: int = 0
     review: Review | None = None
     is_failed: bool = False
-    subtitle_forms: tuple[Line, ...] = ()
-    """The subtitle in colours, from its longest form to the shortest; empty where it has none."""
+    diffs: Sequence[DiffDocument] = ()
+    """What a draft is held against, one of which is on the page of that."""
+    front: int = 0
+    """The page that it opens with."""
+    edge: tuple[EdgePart, ...] = ()
+    """The subtitle in parts, of which as many are shown as there is room for; empty where it is shown as it is."""
 
 
 def message_content(title: str, paragraphs: Sequence[tuple[str, str]]) -> CardContent:

@@ -8,18 +8,31 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from evolver_tui.core.decision import is_reuse
 from evolver_tui.core.errors import EvolverError
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.node import NodeVersion
+from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.tui.drawing.code_view import CodeDocument
+from evolver_tui.tui.screens.desk.actions.comparing import COMPARE
+from evolver_tui.tui.screens.desk.actions.review import REUSE
 from evolver_tui.tui.screens.desk.actions.trying import TRY
-from evolver_tui.tui.screens.desk.card import LiveIdentity, live_content, message_content
+from evolver_tui.tui.screens.desk.card import (
+    LiveIdentity,
+    QuestionIdentity,
+    ReviewIdentity,
+    live_content,
+    message_content,
+)
+from evolver_tui.tui.screens.desk.comparing import Comparing
+from evolver_tui.tui.screens.desk.open_questions import next_needing
 from evolver_tui.tui.screens.desk.panes.card_content import content_of, live_words, with_ages
-from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts
+from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts, ReviewHints
 from evolver_tui.tui.screens.desk.receipts import SECONDS_UNTIL_READ
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueRow
+    from evolver_tui.core.node import NodeDraft
     from evolver_tui.core.node_run import NodeRun
     from evolver_tui.core.question import OpenQuestion
     from evolver_tui.engine.author.author import LiveDraft
@@ -42,6 +55,7 @@ class CardPresenter:
         self._card = card
         self._queue = queue
         self._monitor = monitor
+        self._comparing = Comparing(desk, session)
         self._on_card: OpenQuestion | None = None
         """What the card asked of a person when it was last read."""
         self._facts: CardFacts | None = None
@@ -49,8 +63,16 @@ class CardPresenter:
         self._live: tuple[tuple[int, float], CodeDocument] | None = None
         self._second = 0
         self._learning: asyncio.Task[None] | None = None
+        self._bringing: asyncio.Task[None] | None = None
         self._learned_at = 0.0
         """By the desk's own clock."""
+        self._hints: tuple[str, ReviewHints | None] = ("", None)
+        """What was found last, with the digest of its draft."""
+        self._hints_key: tuple[str, int, int] | None = None
+        self._hinting: asyncio.Task[None] | None = None
+        self._seen: set[int] = set()
+        """Questions of which it is kept that they lay before a person."""
+        self._noting: asyncio.Task[None] | None = None
 
     # --- reading
 
@@ -79,19 +101,48 @@ class CardPresenter:
         await self._announce_settled(row, question)
         journal = await store.journal(row.job) if row.state != "paused" else {}
         question = await self._as_of_now(question)
-        selected, live = self._queue.selected, self._session.live_draft
-        live = live if live is not None and live.job == row.job else None
+        selected, live = self._queue.selected, self._session.live_drafts.get(row.job)
         if detail is None or selected is None or selected.job != row.job or (live and live.code):
             return
         retry = self._monitor.retry_of(row.job)
         knows = self._session.workers.knows(detail.routine)
-        kept = await self._kept_for(row)
+        kept = await self._kept_for(row) if not is_reuse(journal) else ()
+        question = self._comparing.with_like(question)
+        compared = await self._comparing.compared(question)
         self._facts = CardFacts(
             detail, question, journal, desk.settings.nodes_folder, desk.settings.run_options, retry, live, kept, knows,
-            *self._runs_by_hand(question),
+            *self._runs_by_hand(question), self._hints_for(question), compared, desk.keymap.shown_key(COMPARE),
+            "" if desk.settings.player is not None else desk.keymap.shown_key(REUSE),
         )  # fmt: skip
         self._card.show(content_of(self._facts, desk.settings.now(), self._card.symbols))
         desk.layout.show_keys()
+
+    def _hints_for(self, question: OpenQuestion | None) -> ReviewHints | None:
+        """What past decisions have to do with a draft, as far as it was found; what is missing is looked for."""
+        subject, counts = question.subject if question is not None else None, self._queue.counts
+        if not isinstance(subject, ReviewSubject) or self._desk.settings.player is not None:
+            return None
+        key = (subject.draft.sha256, self._session.estimates.decisions, counts.needs_you if counts else 0)
+        if self._hints_key != key and (self._hinting is None or self._hinting.done()):
+            self._hints_key = key
+            self._hinting = asyncio.create_task(self._find_hints(subject.draft))
+        sha256, hints = self._hints
+        return hints if sha256 == subject.draft.sha256 else None
+
+    async def _find_hints(self, draft: NodeDraft) -> None:
+        """Find it beside everything else, and show it where the draft lies on the card still."""
+        told = await self._session.estimates.of(draft.code)
+        unlike, like_it = await self._session.approved_nodes.unlike_lines(draft.code), 0
+        with contextlib.suppress(EvolverError):  # a database that is away: the next look tells
+            like_it = len(await self._desk.alike.jobs_like(draft.code))
+        hints = ReviewHints(told, unlike, max(0, like_it - 1))
+        self._hints = draft.sha256, hints
+        facts, review = self._facts, self._card.content.review
+        if facts is not None and review is not None and review.draft.sha256 == draft.sha256:
+            self._facts = facts = replace(facts, hints=hints)
+            self._card.show(content_of(facts, self._desk.settings.now(), self._card.symbols))
+        else:
+            self._desk.refresh_card()
 
     def _runs_by_hand(self, question: OpenQuestion | None) -> tuple[Sequence[NodeRun], bool, str]:
         """The runs of a draft that a person asked for, whether one is going on, and the key that begins one."""
@@ -132,6 +183,8 @@ class CardPresenter:
             may_have_ended: whether jobs changed since the tick before.
         """
         receipts = self._desk.receipts
+        if may_have_ended:
+            self._comparing.jobs_changed()
         if receipts.unfinished and (self._learning is None or self._learning.done()):
             now = self._desk.settings.monotonic()
             # Also when nothing changes: what ended within a receipt's first second is not taken from it then.
@@ -139,8 +192,10 @@ class CardPresenter:
                 self._learned_at = now
                 self._learning = asyncio.create_task(self._learn())
         self._desk.show_receipts()
-        live, selected = self._session.live_draft, self._queue.selected
-        live = live if live is not None and selected is not None and live.job == selected.job else None
+        self._note_seen()
+        self._bring_next(may_have_ended)
+        selected = self._queue.selected
+        live = self._session.live_drafts.get(selected.job) if selected is not None else None
         if live is not None and live.code and selected is not None:
             self._show_live(live, selected)
             return
@@ -151,6 +206,37 @@ class CardPresenter:
         if second != self._second or (self._facts is not None and self._facts.live != live):
             self._second = second
             self._move_ages(live)
+            asked = self._facts.question if self._facts is not None else None
+            self._hints_for(asked)  # others that wait may be alike by now
+            self._comparing.look_again(asked)
+
+    def _note_seen(self) -> None:
+        """Keep when a question, or a draft that can be decided about, first lay before a person."""
+        identity = self._card.content.identity
+        is_seen = isinstance(identity, QuestionIdentity) or self._card.review_to_decide()[0] is not None
+        if not (is_seen and isinstance(identity, QuestionIdentity | ReviewIdentity)):
+            return
+        is_free = self._noting is None or self._noting.done()
+        if is_free and identity.question not in self._seen and self._desk.settings.player is None:
+            self._noting = asyncio.create_task(self._note(identity.question))
+
+    async def _note(self, question: int) -> None:
+        self._seen.add(question)
+        with contextlib.suppress(EvolverError):  # a database that is away: it is looked at again by somebody else
+            await self._session.inbox.seen(question)
+
+    def _bring_next(self, may_need: bool) -> None:
+        """Look for what needs a person, where they wait for that."""
+        counts = self._queue.counts
+        may_need = may_need or (counts is not None and counts.needs_you > 0)
+        if may_need and self._desk.is_awaiting and (self._bringing is None or self._bringing.done()):
+            self._bringing = asyncio.create_task(self._bring())
+
+    async def _bring(self) -> None:
+        with contextlib.suppress(EvolverError):  # a database that is away: the next change asks again
+            row = await next_needing(self._session.store, None)
+            if row is not None and self._desk.is_awaiting:
+                self._desk.select(row)
 
     async def _learn(self) -> None:
         """Read what became of jobs that something was done about."""

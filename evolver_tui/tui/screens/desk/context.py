@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from evolver_tui.core.errors import StoreBusy
 from evolver_tui.tui.context import ViewContext
+from evolver_tui.tui.screens.desk.card import QuestionIdentity
 from evolver_tui.tui.screens.desk.job_changes import JobChanges
 from evolver_tui.tui.screens.desk.receipts import IS_BEING_SAVED
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from evolver_tui.core.job import QueueCounts, QueueRow
     from evolver_tui.core.link_state import LinkState
+    from evolver_tui.engine.alike import AlikeDrafts
     from evolver_tui.engine.session import Session
     from evolver_tui.tui.actions import Keymap, Work
     from evolver_tui.tui.desk_settings import DeskSettings
@@ -73,6 +76,7 @@ class DeskSession(NamedTuple):
     session: Session
     questions: OpenQuestions
     hubs: HubChoice
+    alike: AlikeDrafts
 
 
 class DeskContext(ViewContext):
@@ -101,7 +105,11 @@ class DeskContext(ViewContext):
         """Question to the code that a person wrote and that could not be saved yet."""
         self.has_agreed_to_live_runs = False
         """Whether a person said in this session that tools may be called in earnest."""
+        self.drafts_seen: set[str] = set()
+        """The digests of drafts that lay on the card for as long as it takes to decide about one."""
         self._panes = panes
+        self._is_awaiting = False
+        """Whether what needs a person next is to come onto the card by itself."""
         self._leaving = 0
         """How many actions are putting another task in front at this moment."""
         self._note = ""
@@ -127,6 +135,12 @@ class DeskContext(ViewContext):
         return self.parts.hubs
 
     @property
+    def alike(self) -> AlikeDrafts:
+        """Which drafts that wait are made by one pattern."""
+        assert self.parts is not None
+        return self.parts.alike
+
+    @property
     def link(self) -> LinkState | None:
         """How the link to the hub stands; None without one."""
         return self.parts.session.hub.link_state if self.parts is not None else None
@@ -146,6 +160,11 @@ class DeskContext(ViewContext):
         return str(broken) if broken is not None and writes else ""
 
     # --- the queue
+
+    @property
+    def queue(self) -> QueuePane:
+        """The queue, with the marks of its jobs."""
+        return self._panes.queue
 
     @property
     def selected(self) -> QueueRow | None:
@@ -212,8 +231,24 @@ class DeskContext(ViewContext):
         queue.close_filter()
         queue.select(row)
         self.layout.focus_pane(card)
-        card.ask_for(row.job)
+        card.guard.ask_for(row.job)
         card.look_anew()
+
+    def await_next(self) -> None:
+        """Nothing needs the person: what comes to is shown by itself, unless they turn to something else before."""
+        self._is_awaiting = self.settings.goes_on
+        self._panes.queue.is_chosen = False
+        self._panes.card.is_touched = False
+
+    @property
+    def is_awaiting(self) -> bool:
+        """Whether what needs a person may come onto the card by itself: they decided all and touched nothing since."""
+        queue, card = self._panes.queue, self._panes.card
+        if not self._is_awaiting or queue.is_chosen or card.is_touched or self.pane_in_focus != card.pane_name:
+            return False
+        is_free = card.content.review is None and not isinstance(card.content.identity, QuestionIdentity)
+        is_reading = bool(queue.search) or card.text_selection is not None
+        return is_free and not is_reading and self.is_in_front and not self._leaving
 
     def review_to_decide(self) -> tuple[Review | None, str]:
         """The draft that a decision would be about, or why there can be none now."""
@@ -223,6 +258,12 @@ class DeskContext(ViewContext):
         if self._leaving or selected is None or selected.job != self.content.job:
             return None, "The card of the selected task is still being read."
         return self.card.review_to_decide()
+
+    def note_what_is_seen(self) -> None:
+        """Remember the draft on the card, once it lay in sight of a person for long enough to be decided about."""
+        review, _ = self.card.review_to_decide()
+        if review is not None and self._screen.is_current and self.has_app_focus:
+            self.drafts_seen.add(review.draft.sha256)
 
     def leaving(self, run: Callable[[], Awaitable[None]]) -> Work:
         """What puts another task in front; from this moment on no key decides about the one that is leaving."""
@@ -244,7 +285,17 @@ class DeskContext(ViewContext):
         While another program holds the database this goes on, since nothing is lost by that and nobody has to press
         the key again. Raises EvolverError of `write` for whatever else is in the way.
         """
-        with self.receipts.saving(job, task_id):
+        await self.keep_all({job: task_id}, write)
+
+    async def keep_all(self, tasks: Mapping[int, str], write: Callable[[], Awaitable[None]]) -> None:
+        """The same for what a person did about several jobs at once.
+
+        Args:
+            tasks: job to its task's id.
+        """
+        with contextlib.ExitStack() as saving:
+            for job, task_id in tasks.items():
+                saving.enter_context(self.receipts.saving(job, task_id))
             self.show_receipts()
             while True:
                 try:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.signal_catalogue.author_signals import NODE_SAVED
 from evolver_tui.core.signal_catalogue.rule_signals import RULE_FIRED, RULE_LOADED
-from evolver_tui.core.signal_catalogue.session_signals import SANDBOX_STANDING, SANDBOX_UNHELD
+from evolver_tui.core.signal_catalogue.session_signals import BUDGET_NEAR, SANDBOX_STANDING, SANDBOX_UNHELD
 from evolver_tui.tui.bridge import Bridge, Rate, Taken
-from evolver_tui.tui.screens.desk.outage_words import OutageWords, head_of
+from evolver_tui.tui.screens.desk.outage_words import OutageWords, back_words, head_of
 from evolver_tui.tui.screens.desk.panes.status_line import Status, StatusLine
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class LiveUpdates:
         self._follow_replay()
         self._queue.tick()
         self._card.tick()
+        self._desk.note_what_is_seen()
         if self._desk.parts is not None:
             session = self._desk.session
             if session.hub.link_state is not self._link or self._queue.counts is not self._counts:
@@ -108,6 +109,9 @@ class LiveUpdates:
         if RULE_FIRED.name in taken.names:
             self._say_what_rules_did(taken.signals)
             self.show_status()
+        if BUDGET_NEAR.name in taken.names:
+            told = [signal.payload.get("notice") for signal in taken.signals if signal.name == BUDGET_NEAR.name]
+            self._desk.say(safe_text(str(told[-1] or ""), 300), "warning")
         if NODE_SAVED.name in taken.names:
             self._desk.refresh_card()  # it may say what its draft would replace
         if SANDBOX_STANDING.name in taken.names or SANDBOX_UNHELD.name in taken.names:
@@ -144,7 +148,7 @@ class LiveUpdates:
             if before_it is None or (before_it.brief, before_it.is_one_job) != (outage.brief, outage.is_one_job):
                 self._desk.say(f"{head_of(shared).capitalize()}: {outage.error}", "warning")
         for shared in were.keys() - are.keys():
-            self._desk.say(f"The {safe_text(shared, 40)} works again.")
+            self._desk.say(back_words(shared))
         self.show_status()
 
     def _show_broken(self, error: str) -> None:

@@ -22,6 +22,8 @@ SAVING = "saving…"
 
 IS_BEING_SAVED = "It is being saved."
 _SAVED_AS = "saved as "
+USES = "uses "
+"""How it begins where a node that was there is used instead of a draft."""
 
 
 def fit_receipt(words: str, width: int) -> str:
@@ -126,7 +128,7 @@ class Receipts:
         receipt = self._given.get(row.job)
         if receipt is None or receipt.is_final:
             return
-        words = self._end_of(row)
+        words = self._end_of(row, receipt)
         if words:
             self._given[row.job] = receipt._replace(words=words, at=self._now(), is_final=True)
         elif row.state is JobState.FAILED or (
@@ -134,10 +136,10 @@ class Receipts:
         ):
             del self._given[row.job]
 
-    def _end_of(self, row: QueueRow) -> str:
+    def _end_of(self, row: QueueRow, receipt: Receipt) -> str:
         match row.state, row.outcome:
             case JobState.COMPLETED, Outcome.APPROVED:
-                return f"saved as {safe_text(row.node, 80)}"
+                return f"{USES if receipt.words.startswith(USES) else _SAVED_AS}{safe_text(row.node, 80)}"
             case JobState.COMPLETED, Outcome.REJECTED:
                 return f"rejected, {self._restores}"
             case JobState.COMPLETED, outcome if outcome is not None:

@@ -24,6 +24,7 @@ from evolver_tui.tui.screens.desk.actions.layout import BACK, OPEN_CARD
 from evolver_tui.tui.screens.desk.card import MessageIdentity, message_content
 from evolver_tui.tui.screens.desk.context import DeskContext, DeskSession, Panes
 from evolver_tui.tui.screens.desk.live_updates import LiveUpdates
+from evolver_tui.tui.screens.desk.marks import words_of_lost_marks
 from evolver_tui.tui.screens.desk.panes.hub_pane import HubPane
 from evolver_tui.tui.screens.desk.panes.queue_pane import QueuePane
 from evolver_tui.tui.screens.desk.panes.review_card import ReviewCard
@@ -101,6 +102,7 @@ class Desk(ViewScreen[DeskContext]):
 
     def attach(self, session: Session) -> None:
         """Show a session that is open."""
+        from evolver_tui.engine.alike import AlikeDrafts
         from evolver_tui.tui.attention import attend, show_notices
         from evolver_tui.tui.screens.desk.card_presenter import CardPresenter
         from evolver_tui.tui.screens.desk.hub_choice import HubChoice
@@ -111,7 +113,7 @@ class Desk(ViewScreen[DeskContext]):
         if self.card.content.title == NOT_OPENED:
             self.card.show(message_content("Card", []))
         questions = OpenQuestions(context, session.store, context.job_changes)
-        context.parts = DeskSession(session, questions, HubChoice(context, session))
+        context.parts = DeskSession(session, questions, HubChoice(context, session), AlikeDrafts(session.store))
         session.store.watch(self.bridge.jobs_changed)
         self.hub.set_author(safe_text(session.author_label, 100))
         monitor = JobMonitor()
@@ -172,6 +174,16 @@ class Desk(ViewScreen[DeskContext]):
         event.stop()
         self.context.say(str(event.error), "error")
 
+    def on_queue_pane_marks_changed(self, event: QueuePane.MarksChanged) -> None:
+        """Show the keys for what is marked."""
+        event.stop()
+        self.show_keys()
+
+    def on_queue_pane_marks_lost(self, event: QueuePane.MarksLost) -> None:
+        """Say which marks fell away."""
+        event.stop()
+        self.context.say(words_of_lost_marks(event.task_ids))
+
     def on_signal_feed_failed(self, event: SignalFeed.Failed) -> None:
         """Say that the log could not be read."""
         event.stop()
@@ -199,7 +211,7 @@ class Desk(ViewScreen[DeskContext]):
 
     def press_decision(self, reason: str) -> str:
         """Take notice of a decision key; one that comes too early puts the moment off from which one can decide."""
-        return self.card.press_decision(reason or self.context.review_to_decide()[1])
+        return self.card.guard.press(reason or self.context.review_to_decide()[1])
 
     # --- focus and zoom
 
@@ -207,7 +219,7 @@ class Desk(ViewScreen[DeskContext]):
         """Give a pane the focus; in the zoom it takes the place of the one before."""
         self.set_focus(pane)  # at once: the next key is meant for it
         if pane is self.card:
-            self.card.ask_for(self.card.content.job)
+            self.card.guard.ask_for(self.card.content.job)
 
     def cycle(self, step: int) -> None:
         """Go to the next pane, or with -1 to the one before."""
@@ -217,8 +229,10 @@ class Desk(ViewScreen[DeskContext]):
         self.focus_pane(panes[(index + step) % len(panes)])
 
     def go_back(self) -> None:
-        """Out of the innermost thing: the filter, the selection, the zoom, the card."""
+        """Out of the innermost thing: the range, the marks, the filter, the selection, the zoom, the card."""
         pane = pane_of(self)
+        if pane is self.queue and not self._is_typing and self.queue.leave_marks():
+            return
         if isinstance(pane, Filterable) and pane.close_filter():
             return
         if pane is self.card and self.card.end_selection():

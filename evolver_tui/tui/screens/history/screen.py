@@ -11,10 +11,11 @@ from textual.app import ComposeResult
 from evolver_tui.tui.actions import Keymap
 from evolver_tui.tui.app_actions import NOTICES
 from evolver_tui.tui.desk_settings import DeskSettings
+from evolver_tui.tui.drawing.head_row import views_line, views_within
 from evolver_tui.tui.drawing.key_line import KeyLine
 from evolver_tui.tui.drawing.notice_line import NoticeLine
 from evolver_tui.tui.drawing.pane import Pane
-from evolver_tui.tui.drawing.styles import Fragment, Line, spread
+from evolver_tui.tui.drawing.styles import Line, spread
 from evolver_tui.tui.screens.history.context import HistoryContext
 from evolver_tui.tui.screens.history.panes.session_card import SessionCard
 from evolver_tui.tui.screens.history.panes.session_table import SessionTable
@@ -35,7 +36,8 @@ class HistoryLine(Pane):
 
     def line(self, y: int, width: int) -> tuple[Line, Style | None]:
         """The row."""
-        return spread([(" evolver ", "badge"), (" past sessions", "text")], self._views, width), None
+        here: Line = [(" evolver ", "badge"), (" past sessions", "text")]
+        return spread(here, views_within(self._views, width), width), None
 
 
 class History(ViewScreen[HistoryContext]):
@@ -47,10 +49,7 @@ class History(ViewScreen[HistoryContext]):
     def __init__(self, settings: DeskSettings, keymap: Keymap) -> None:
         super().__init__(classes="-plain" if settings.plain else None)
         plain = settings.plain
-        views: list[Fragment] = []
-        for action in keymap.actions:
-            if action.view_label:
-                views += [(action.shown_key, "strong"), (f" {action.view_label} ", "text")]
+        views = views_line(keymap.actions)
         self.head = HistoryLine(views, plain=plain)
         self.table = SessionTable(settings.monotonic, plain=plain)
         self.card = SessionCard(plain=plain)

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def _writing(desk: DeskContext) -> int | None:
-    """The job that something is written for."""
-    live = desk.session.live_draft
-    return live.job if live is not None else None
+    """The job that something is written for: the selected one, else the one that was begun first."""
+    live, selected = desk.session.live_drafts, desk.selected
+    return selected.job if selected is not None and selected.job in live else next(iter(live), None)
 
 
 def _reason_against_stopping(desk: DeskContext) -> str:
@@ -24,7 +24,8 @@ def _reason_against_stopping(desk: DeskContext) -> str:
 
 async def _stop(desk: DeskContext) -> None:
     """Stop the author while it writes."""
-    live = desk.session.live_draft
+    job = _writing(desk)
+    live = desk.session.live_drafts.get(job) if job is not None else None
     if live is None or not desk.session.stop_generation(live.job):
         desk.say("That was written already, or is being stopped.")
         return

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from evolver_tui.tui.actions import Action
+from evolver_tui.tui.screens.desk.actions.going_on import go_on
 from evolver_tui.tui.screens.desk.actions.reasons import in_database
 
 if TYPE_CHECKING:
@@ -81,9 +82,13 @@ async def _retry_all(desk: DeskContext) -> None:
 
 
 def _reason_against_trying(desk: DeskContext) -> str:
+    from evolver_tui.tui.screens.desk.outage_words import can_be_tried
+
     outages = desk.session.outages
     if not outages:
         return "Nothing is paused."
+    if not can_be_tried(outages):
+        return "The budget is used up. “Go on over the budget” in the palette allows more."
     return "It is being tried at this moment." if all(outage.is_trying for outage in outages) else ""
 
 
@@ -119,6 +124,8 @@ async def _cancel(desk: DeskContext) -> None:
     desk.acknowledge(row.job, row.task_id, "cancelled")
     desk.refresh_queue()
     desk.refresh_card()
+    if question is not None and desk.pane_in_focus == desk.card.pane_name:  # from the queue one goes on by oneself
+        await go_on(desk, row)
 
 
 def _cancelled_words(row: QueueRow) -> str:

@@ -27,6 +27,17 @@ PREVIOUS_TAB = _in_card(
     "previous_tab", "h,left,left_square_bracket", "previous tab", "Show the card's previous tab.",
     lambda card: card.previous_tab(), None,
 )  # fmt: skip
+UNLIKE = _in_card(
+    "unlike", "L", "unlike lines",
+    "Mark lines that are unlike the code you approved, or do not: that says nothing of their safety.",
+    lambda card: card.toggle_unlike(), None,
+)  # fmt: skip
+FOLD: Action[DeskContext] = Action(
+    "card.fold", "z", "fold", "Fold what can be passed over of a draft (docstring, imports, frame), or unfold all.",
+    "Review", lambda desk: desk.card.toggle_folds(),
+    lambda desk: "" if desk.card.has_folds else "There is nothing to fold on the card: all of it is in sight.",
+    panes=("card",),
+)  # fmt: skip
 OPEN_CARD: Action[DeskContext] = Action(
     "queue.open", "enter", "read", "Go to the card of the selected task.", "Queue", lambda desk: desk.open_card(),
     panes=("queue",), footer=1,

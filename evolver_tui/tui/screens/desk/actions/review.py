@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING
 
 from evolver_tui.core.errors import StoreError
 from evolver_tui.tui.actions import Action, Work
+from evolver_tui.tui.screens.desk.actions.going_on import go_on
 from evolver_tui.tui.screens.desk.actions.reasons import in_database
 
 if TYPE_CHECKING:
     from evolver_tui.core.decision import Decision
-    from evolver_tui.core.job import QueueRow
     from evolver_tui.core.node import CheckReport
     from evolver_tui.tui.modals import Modal
     from evolver_tui.tui.screens.desk.card import Review
     from evolver_tui.tui.screens.desk.context import DeskContext
-
-_LINES_NAMED = 5
-"""Lines that are named for a reason; more are counted."""
 
 
 def _reason(desk: DeskContext) -> str:
@@ -49,22 +46,45 @@ async def _approve(desk: DeskContext) -> None:
         desk.refresh_card()
         return
     approve = Decision(DecisionKind.APPROVE, sha256=review.draft.sha256, replaces=review.subject.replaced_sha256)
+    unread = _unread(desk, review)
     if not review.subject.is_approved_by_name:
+        if unread and not await _is_wanted_unread(desk, review, unread):
+            desk.card.go_to_unread(review.draft.sha256)
+            return
         await _decide(desk, review, approve, "approved, saving")
         return
-    modal = NameModal(review.draft.node_id, [*_reasons(review.report)], now=desk.settings.monotonic)
+    modal = NameModal(review.draft.node_id, [*_reasons(review.report)], unread, now=desk.settings.monotonic)
     await _decide_by(desk, review, modal, lambda name: replace(approve, typed_name=name), "approved, saving")
+
+
+def _unread(desk: DeskContext, review: Review) -> str:
+    """What of a draft was not on the screen, in words; of one of low risk nobody has to read everything."""
+    from evolver_tui.core.node import Risk
+    from evolver_tui.tui.screens.desk.reading import unread_words
+
+    reading = desk.card.reading
+    if review.report.risk is Risk.LOW or reading is None:
+        return ""
+    return unread_words(reading, review.draft.code)
+
+
+async def _is_wanted_unread(desk: DeskContext, review: Review, unread: str) -> bool:
+    """Ask whether to approve a draft of which not everything was read: by another key than the one that approves."""
+    from evolver_tui.tui.modals import ConfirmModal
+
+    body = f"Its risk is {review.report.risk.value}, and {unread}"
+    modal = ConfirmModal("approve", review.draft.node_id, body, now=desk.settings.monotonic)
+    confirmed = await desk.questions.show_about(review.question, modal)
+    return confirmed is True
 
 
 def _reasons(report: CheckReport) -> Iterator[tuple[str, str]]:
     """What makes a risk high, each with the lines where that stands."""
     from evolver_tui.core.check_codes import phrase_of
+    from evolver_tui.core.review_evidence import lines_named
 
     for capability in report.risky:
-        lines = [finding.line for finding in report.findings if finding.check == capability and finding.line]
-        more = f" +{len(lines) - _LINES_NAMED}" if len(lines) > _LINES_NAMED else ""
-        named = ", ".join(map(str, lines[:_LINES_NAMED]))
-        yield phrase_of(capability), f"line{'s' if len(lines) > 1 else ''} {named}{more}" if lines else ""
+        yield phrase_of(capability), lines_named(report, capability)
 
 
 async def _send_back(desk: DeskContext) -> None:
@@ -125,6 +145,29 @@ async def _edit(desk: DeskContext) -> None:
     del desk.unsaved_edits[review.question_id]
 
 
+def _reason_against_reuse(desk: DeskContext) -> str:
+    from evolver_tui.core.likeness import node_of
+
+    review = desk.content.review
+    if review is None:
+        return _reason(desk)
+    return "" if node_of(review.subject.like) is not None else "There is no node that is like the draft on the card."
+
+
+async def _reuse(desk: DeskContext) -> None:
+    """Use the node that the draft is like, in the place of it; nothing is saved."""
+    from evolver_tui.core.decision import Decision, DecisionKind
+    from evolver_tui.core.likeness import node_of
+    from evolver_tui.tui.screens.desk.receipts import USES
+
+    review = _review(desk)
+    found = node_of(review.subject.like) if review is not None else None
+    if review is None or found is None:
+        return
+    node, sha256 = found
+    await _decide(desk, review, Decision(DecisionKind.REUSE, node=str(node), sha256=sha256), f"{USES}{node}, ending")
+
+
 async def _respond(desk: DeskContext) -> None:
     """Respond to the author with words, which does not count as sent back."""
     from evolver_tui.core.decision import Decision, DecisionKind
@@ -172,7 +215,7 @@ async def _decide(
     except StoreError as error:
         raise not_saved(error, way_out) from None
     if not stays:
-        await _go_on(desk, row)
+        await go_on(desk, row)
 
 
 async def _decide_by(
@@ -185,7 +228,7 @@ async def _decide_by(
         await _send(desk, review, decision(typed), words)
 
     if await desk.questions.show_about(review.question, modal, save):
-        await _go_on(desk, row)
+        await go_on(desk, row)
 
 
 async def _send(desk: DeskContext, review: Review, decision: Decision, words: str) -> None:
@@ -199,14 +242,6 @@ async def _send(desk: DeskContext, review: Review, decision: Decision, words: st
     finally:
         desk.refresh_queue()
         desk.refresh_card()
-
-
-async def _go_on(desk: DeskContext, row: QueueRow | None) -> None:
-    from evolver_tui.tui.screens.desk.open_questions import next_needing
-
-    following = await next_needing(desk.session.store, row)
-    if following is not None:
-        desk.select(following)
 
 
 # --- the actions
@@ -229,6 +264,15 @@ REJECT = _decision(
     "reject_plain", "R", "reject", "Reject the draft without a reason; it asks first, and the task ends.", 16, _reject
 )  # fmt: skip
 EDIT = _decision("edit", "e", "edit", "Edit the draft in your editor; it is checked again.", 13, _edit)
+REUSE = _decision(
+    "reuse",
+    "N",
+    "reuse",
+    "Reuse the node that the draft is like for its task; the draft is not saved.",
+    12,
+    _reuse,
+    _reason_against_reuse,
+)._replace(is_occasional=True)
 RESPOND = _decision(
     "respond", "w", "respond", "Respond to the author in a few words; it does not count as sent back.", 16, _respond
 )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
+from evolver_tui.core.decision import is_reuse
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.journal import RESULT
 from evolver_tui.core.node import NodeDraft, NodeVersion
@@ -16,8 +17,9 @@ from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import age
 from evolver_tui.tui.drawing.code_view import CodeDocument
 from evolver_tui.tui.drawing.formatting import count
-from evolver_tui.tui.drawing.page import Page, TextPage
+from evolver_tui.tui.drawing.page import Page
 from evolver_tui.tui.drawing.styles import Symbols
+from evolver_tui.tui.drawing.text_page import TextPage
 from evolver_tui.tui.question_kinds import view_of
 from evolver_tui.tui.screens.desk.card import CardContent, JobIdentity
 from evolver_tui.tui.screens.desk.job_monitor import ModelRetry
@@ -45,19 +47,18 @@ def with_ages(content: CardContent, facts: CardFacts, now: float, symbols: Symbo
     """`content`, made of these facts, as it reads by now; itself where nothing reads differently."""
     asked = facts.question
     if asked is None:
-        current: Page | None = Page("State", TextPage(tuple(_state_paragraphs(facts, now))))
+        state = Page("State", TextPage(tuple(_state_paragraphs(facts, now))))
+        pages = tuple(state if page.title == state.title else page for page in content.pages)
+        is_running = facts.detail.row.state is JobState.RUNNING
+        aged = content._replace(
+            pages=pages, subtitle=_running_words(facts, now, symbols) if is_running else content.subtitle
+        )
     elif isinstance(asked.subject, Unreadable):
-        current = None
+        return content
     else:
-        current = view_of(asked.question.kind).page_with_age(facts, asked, now, symbols)
-    if current is None:
-        return content
-    pages = tuple(current if page.title == current.title else page for page in content.pages)
-    is_running = asked is None and facts.detail.row.state is JobState.RUNNING
-    subtitle = _running_words(facts, now, symbols) if is_running else content.subtitle
-    if (pages, subtitle) == (content.pages, content.subtitle):
-        return content
-    return content._replace(pages=pages, subtitle=subtitle)
+        aged = view_of(asked.question.kind).with_age(content, facts, asked, now, symbols)
+    is_same = (aged.pages, aged.subtitle, aged.edge) == (content.pages, content.subtitle, content.edge)
+    return content if is_same else aged
 
 
 def live_words(live: LiveDraft, since: float, now: float, failed: int, lines: int, symbols: Symbols) -> str:
@@ -148,7 +149,10 @@ def _standing_paragraphs(facts: CardFacts, now: float) -> Iterator[tuple[str, st
             if (saved := NodeVersion.read(row.node)) is None:
                 yield f"Approved {ago} ago and saved as {safe_text(row.node, 100)}.", "text"
             else:
-                yield f"Approved {ago} ago and saved as version {saved.version}.", "text"
+                if is_reuse(facts.journal):
+                    yield f"{saved} is used for it since {ago}; its own draft was not saved.", "text"
+                else:
+                    yield f"Approved {ago} ago and saved as version {saved.version}.", "text"
                 yield safe_text(os.path.join(facts.nodes_folder, saved.node_id, "main.py")), "strong"
                 yield f"evolver-tui run {saved.node_id}{safe_text(facts.run_options)} < input.json", "dim"
             for copy in facts.kept:

@@ -5,18 +5,32 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from evolver_tui.core.job import JobDetail, is_built_in
+from evolver_tui.core.job import JobDetail, JobState, is_built_in
 from evolver_tui.core.node_run import NodeRun
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.engine.author.library import KeptCopy
-from evolver_tui.tui.drawing.page import TextPage
+from evolver_tui.tui.drawing.formatting import moment
+from evolver_tui.tui.drawing.text_page import TextPage
 from evolver_tui.tui.screens.desk.job_monitor import ModelRetry
 
 if TYPE_CHECKING:
     from evolver_tui.engine.author.author import LiveDraft
+    from evolver_tui.engine.estimates import Told
+    from evolver_tui.tui.screens.desk.panes.diff_page import Compared
+
+
+class ReviewHints(NamedTuple):
+    """What past decisions have to do with a draft. It helps to read, and decides nothing."""
+
+    told: Told | None
+    """An estimate; None while there are too few decisions."""
+    unlike: frozenset[int]
+    """Numbers of lines that are unlike the code that was approved."""
+    alike: int = 0
+    """How many other drafts that wait differ from it in texts and numbers alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,14 @@ class CardFacts:
     """Whether another one is going on."""
     try_key: str = ""
     """The key that begins one."""
+    hints: ReviewHints | None = None
+    """What helps to read its draft; None until that was found."""
+    compared: Sequence[Compared] = ()
+    """What its draft is held against, what was done last first."""
+    compare_key: str = ""
+    """The key that shows the next of them."""
+    reuse_key: str = ""
+    """The key that uses a node that is there instead of its draft."""
 
     @property
     def worker(self) -> str:
@@ -52,8 +74,12 @@ class CardFacts:
 
 
 def mark_sentences(detail: JobDetail) -> Sequence[str]:
-    """What rules put on a job, a sentence each, the latest last."""
-    return [safe_text(note, 300) for note in detail.marks.notes]
+    """What rules put on a job, and that the hub sent its task again, a sentence each, the latest last."""
+    sentences = [safe_text(note, 300) for note in detail.marks.notes]
+    if detail.resent_at is not None:
+        way_out = f"take it or let it go by the palette, or evolver-tui jobs resent {detail.row.job}"
+        sentences.append(f"The hub sent this task again with other content at {moment(detail.resent_at)}: {way_out}.")
+    return sentences
 
 
 def task_page(facts: CardFacts) -> TextPage:
@@ -76,7 +102,7 @@ def _job_facts(detail: JobDetail) -> Iterator[tuple[str, str]]:
     yield "job", f"{detail.row.job}, run {detail.attempt}"
     if detail.pause_reason:
         yield "waits for", safe_text(detail.pause_reason, 200)
-    if detail.owner.host:
+    if detail.owner.host and detail.row.state is JobState.RUNNING:
         yield "running on", safe_text(detail.owner.host, 100)
     if not is_built_in(detail.routine):
         yield "routine", safe_text(detail.routine, 200)

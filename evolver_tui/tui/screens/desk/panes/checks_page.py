@@ -8,9 +8,12 @@ from itertools import groupby
 from evolver_tui.core.check_codes import MEANINGS, phrase_of
 from evolver_tui.core.node import CheckReport, Finding, FindingLevel, Risk
 from evolver_tui.core.safe_text import safe_text
-from evolver_tui.tui.drawing.page import Entry, Page, TextPage
+from evolver_tui.tui.drawing.page import Page
 from evolver_tui.tui.drawing.styles import Fragment, Line, Symbols, fill, width_of
+from evolver_tui.tui.drawing.text_page import Entry, TextPage
 from evolver_tui.tui.screens.desk.card import Review
+from evolver_tui.tui.screens.desk.panes.card_facts import ReviewHints
+from evolver_tui.tui.screens.desk.panes.hint_words import estimate_sentences, unlike_sentence
 
 LEVEL_STYLES = {FindingLevel.PASS: "ok", FindingLevel.NOTE: "warn", FindingLevel.FAIL: "error"}
 RISK_STYLES = {Risk.LOW: "ok", Risk.MEDIUM: "warn", Risk.HIGH: "error"}
@@ -34,10 +37,10 @@ def level_symbol(level: FindingLevel, symbols: Symbols) -> str:
     return symbols.failed if level is FindingLevel.NOTE else symbols.rejected
 
 
-def checks_page(review: Review, symbols: Symbols) -> Page:
-    """The page, with how many findings there are of each level beside its title."""
+def checks_page(review: Review, symbols: Symbols, hints: ReviewHints | None = None) -> Page:
+    """The page, with how many findings there are of each level beside its title; hints stand at its end."""
     findings = in_order(review.report)
-    paragraphs = (*_finding_paragraphs(findings, symbols), *_fact_paragraphs(review))
+    paragraphs = (*_finding_paragraphs(findings, symbols), *_fact_paragraphs(review), *_hint_paragraphs(hints, symbols))
     return Page("Checks", TextPage(paragraphs), tally=_tally(findings, symbols))
 
 
@@ -113,6 +116,14 @@ def _reach(report: CheckReport) -> Iterator[Entry]:
         style = RISK_STYLES[report.risk] if capability in report.risky else "text"
         columns = ((fill("can reach" if index == 0 else "", _FACT_WIDTH), "dim"), (f"{fill(shown, width)}  ", style))
         yield Entry(columns, safe_text(phrase_of(capability), 200), "text")
+
+
+def _hint_paragraphs(hints: ReviewHints | None, symbols: Symbols) -> Iterator[Entry]:
+    if hints is not None and hints.told is not None:
+        for index, sentence in enumerate(estimate_sentences(hints.told)):
+            yield _fact("" if index else "estimate", sentence, "dim" if index else "text")
+    if hints is not None and hints.unlike:
+        yield _fact(f"unlike {symbols.unlike}", unlike_sentence(hints.unlike), "dim")
 
 
 def _fact(label: str, text: str, style: str = "text") -> Entry:

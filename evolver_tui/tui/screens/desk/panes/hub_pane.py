@@ -153,7 +153,7 @@ class HubPane(Pane):
             if self._outage is None:
                 yield self._rate_line("out", self._tasks_out, width)
         if self._outage is not None:
-            head, brief, when = self._outage
+            head, brief, when = self._outage[:3]
             dot = f" {self.symbols.dot} "
             if width_of(head + dot + when) > width:
                 when = when.removeprefix("next try ")

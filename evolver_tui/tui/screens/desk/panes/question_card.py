@@ -9,8 +9,9 @@ from evolver_tui.core.form import read_form
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import age
-from evolver_tui.tui.drawing.page import Page, TextPage
+from evolver_tui.tui.drawing.page import Page
 from evolver_tui.tui.drawing.styles import Symbols
+from evolver_tui.tui.drawing.text_page import TextPage
 from evolver_tui.tui.screens.desk.card import CardContent, QuestionIdentity
 from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts, mark_sentences, task_page
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -11,10 +11,12 @@ from textual import events
 from textual.message import Message
 
 from evolver_tui.core.errors import EvolverError
+from evolver_tui.core.job import JobState
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.drawing.filterable import Filterable
 from evolver_tui.tui.drawing.styles import Fragment, Line
-from evolver_tui.tui.screens.desk.panes.queue_window import NEAR_EDGE, Goal, RowWindow, read_window
+from evolver_tui.tui.screens.desk.marks import Marks, can_be_marked
+from evolver_tui.tui.screens.desk.panes.queue_window import NEAR_EDGE, Goal, Order, RowWindow, read_window
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueCounts, QueueRow
@@ -43,6 +45,16 @@ class QueuePane(Filterable):
         def __init__(self, error: EvolverError) -> None:
             super().__init__()
             self.error = error
+
+    class MarksLost(Message):
+        """Marked jobs were settled by somebody else."""
+
+        def __init__(self, task_ids: Sequence[str]) -> None:
+            super().__init__()
+            self.task_ids = task_ids
+
+    class MarksChanged(Message):
+        """Other jobs are marked than before."""
 
     def __init__(
         self,
@@ -79,6 +91,11 @@ class QueuePane(Filterable):
         self._states: dict[int, Fragment] = {}
         """Line on the screen to how its job was last said to stand."""
         self._second = 0
+        self.marks = Marks()
+        self._range_start: QueueRow | None = None
+        """Where a range of marks begins; None while there is none."""
+        self._order: Order | None = None
+        """What puts those that need a person into another order than the queue's."""
         self.set_title("Queue")
 
     # --- what is shown
@@ -182,12 +199,14 @@ class QueuePane(Filterable):
         old_line, old_top = self._line_of(self._cursor), self._top
         self._cursor = index
         self._keep_cursor_in_view()
-        if self._top != old_top:
+        if self._top != old_top or self._range_start is not None:
             self.refresh()
         elif moved:
             self.refresh_rows([old_line - self._top, self._line_of(index) - self._top])
         if moved:
             self._tell()
+        if self._range_start is not None:
+            self._show_counts()
         window = self._window
         if (window.has_before and index < NEAR_EDGE) or (window.has_after and index >= len(rows) - NEAR_EDGE):
             self._want("around")
@@ -206,6 +225,105 @@ class QueuePane(Filterable):
 
     def _line_of(self, index: int) -> int:
         return index + (self._separator is not None and index >= self._separator)
+
+    # --- another order
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether what needs a person stands in another order than the queue's."""
+        return self._order is not None
+
+    def set_order(self, order: Order | None) -> None:
+        """Show what needs a person in another order, or in the queue's again; the cursor stays on its job."""
+        self._order = order
+        self._show_counts()
+        self._want("around")
+
+    def next_in_order(self, after: QueueRow | None) -> QueueRow | None:
+        """What needs a person next in the order that is shown, from its top again after the last; None without one."""
+        if self._order is None:
+            return None
+        rows = [row for row in self._window.rows if row.state is JobState.PAUSED]
+        place = next((index for index, row in enumerate(rows) if after and row.job == after.job), -1)
+        return next((row for row in [*rows[place + 1 :], *rows[:place]] if after is None or row.job != after.job), None)
+
+    # --- marking
+
+    def toggle_mark(self) -> str:
+        """Mark the job under the cursor or take its mark away, and go one down; returns why not, or nothing."""
+        row = self.selected
+        reason = self.marks.toggle(row) if row is not None else ""
+        if not reason:
+            self._marks_changed()
+            self.move_by(1)
+        return reason
+
+    def toggle_range(self) -> str:
+        """Begin a range of marks at the cursor, or mark what lies in the one that was begun; returns why not."""
+        if self._range_start is None:
+            self._range_start, reason = self.selected, ""
+        else:
+            rows = self._range_rows
+            self._range_start = None
+            reason = self.marks.add(rows)
+        self._marks_changed()
+        return reason
+
+    @property
+    def is_in_range(self) -> bool:
+        """Whether a range of marks was begun."""
+        return self._range_start is not None
+
+    def leave_marks(self) -> bool:
+        """Give up the range that was begun, or else every mark; False where there is neither."""
+        if self._range_start is not None:
+            self._range_start = None
+        elif self.marks:
+            self.marks.clear()
+        else:
+            return False
+        self._marks_changed()
+        return True
+
+    def drop_marks(self, jobs: Iterable[int]) -> None:
+        """Take the marks of some jobs away."""
+        self.marks.drop(jobs)
+        self._marks_changed()
+
+    def add_marks(self, rows: Iterable[QueueRow]) -> str:
+        """Mark jobs; returns why not all of them could be, or nothing."""
+        reason = self.marks.add(rows)
+        self._marks_changed()
+        return reason
+
+    @property
+    def _range_rows(self) -> Sequence[QueueRow]:
+        """The rows from where a range began to the cursor, in their order."""
+        start = self._range_start
+        if start is None:
+            return ()
+        found = self._window.index_of(start.job)
+        first = found if found is not None else self._window.nearest(start.key)
+        return self._window.rows[min(first, self._cursor) : max(first, self._cursor) + 1]
+
+    def _marks_changed(self) -> None:
+        self._show_counts()
+        self.refresh()
+        self.post_message(self.MarksChanged())
+
+    async def _settle_marks(self, store: QueueReader, window: RowWindow) -> None:
+        """Let marks fall away whose jobs do not wait any longer as they did, wherever they stand."""
+        rows: dict[int, QueueRow | None] = {row.job: row for row in window.rows}
+        looked_for = self.marks.jobs
+        for job in looked_for:
+            if job not in rows:
+                rows[job] = await store.row(job)
+        gone = self.marks.settle(rows.get, looked_for)
+        if gone:
+            self._marks_changed()
+            elsewhere = [task_id for job, task_id in gone if not self._receipt_of(job)]
+            if elsewhere:
+                self.post_message(self.MarksLost(elsewhere))
 
     # --- reading
 
@@ -227,7 +345,8 @@ class QueuePane(Filterable):
             started = self._monotonic()
             try:
                 counts = await self._store.counts()
-                window = await read_window(self._store, goal, anchor, search)
+                window = await read_window(self._store, goal, anchor, search, self._order)
+                await self._settle_marks(self._store, window)
             except EvolverError as error:
                 if not failed:
                     self.post_message(self.Failed(error))
@@ -264,7 +383,8 @@ class QueuePane(Filterable):
             self._cursor = len(window.rows) - 1
         else:
             found = window.index_of(before.job)
-            self._cursor = found if found is not None else window.nearest(before.key)
+            near = min(self._cursor, len(window.rows) - 1) if self._order else window.nearest(before.key)
+            self._cursor = found if found is not None else near
             is_pinned = was_at_top and not window.has_before
             self._top = 0 if is_pinned else max(0, self._line_of(self._cursor) - screen_y)
         self._cursor = max(0, self._cursor)
@@ -279,19 +399,30 @@ class QueuePane(Filterable):
         counts = self._counts
         if counts is None:
             return
+        dot = f" {self.symbols.dot} "
+        marked = self._marked_words
         if self.search:
             more = "+" if self._window.has_after or self._window.has_before else ""
-            self.set_subtitle(f"{len(self._window.rows):,}{more} match")
+            words = [*marked, f"{len(self._window.rows):,}{more} match"]
         else:
             needs = counts.needs_you
-            needing = f" {self.symbols.dot} {needs:,} {'needs' if needs == 1 else 'need'} you" if needs else ""
-            self.set_subtitle(f"{counts.waiting:,} waiting{needing}")
+            needing = [f"{needs:,} {'needs' if needs == 1 else 'need'} you"] if needs else []
+            special = [*marked, *(["by estimate"] if self.is_ordered else [])]
+            words = [*(special or [f"{counts.waiting:,} waiting"]), *needing]
+        self.set_subtitle(dot.join(words))
+
+    @property
+    def _marked_words(self) -> Sequence[str]:
+        """How many are marked, and how many would be by the range, before what else the border says."""
+        in_range = [f"range of {len(self._range_rows):,}"] if self._range_start is not None else []
+        return [*in_range, f"{len(self.marks):,} marked"] if self.marks else in_range
 
     # --- drawing
 
     def on_resize(self, event: events.Resize) -> None:
         """Keep the cursor in view."""
         self._keep_cursor_in_view()
+        self.refresh()
 
     def on_focus(self) -> None:
         """Show that the cursor is where the keys go."""
@@ -332,7 +463,15 @@ class QueuePane(Filterable):
         row = self._window.rows[index]
         over = self.theme_styles["selected" if self.has_focus else "selected.blurred"] if is_selected else None
         self._states[y] = self._state_of(row)
-        return row_line(row, width, is_selected, self._states[y], self.symbols), over
+        is_marked = row.job in self.marks or self._is_in_range(index)
+        return row_line(row, width, is_selected, self._states[y], self.symbols, is_marked=is_marked), over
+
+    def _is_in_range(self, index: int) -> bool:
+        """Whether a row lies in the range that was begun, and would be marked by it."""
+        if self._range_start is None:
+            return False
+        row = self._window.rows[index]
+        return can_be_marked(row) and any(each.job == row.job for each in self._range_rows)
 
     def _empty_words(self, y: int) -> str:
         if y != 0 or self._window.rows:

@@ -14,17 +14,20 @@ _LONGEST_NAME = 400
 _ID_CELLS = 20
 
 
-def row_line(row: QueueRow, width: int, is_selected: bool, state: Fragment, symbols: Symbols) -> Line:
-    """Mark, id, name and `state` of a job, in `width` cells."""
-    mark, style = _mark(row, symbols)
+def row_line(
+    row: QueueRow, width: int, is_selected: bool, state: Fragment, symbols: Symbols, *, is_marked: bool = False
+) -> Line:
+    """Symbol, id, name and `state` of a job, in `width` cells, with a sign before it where a person marked it."""
+    mark, style = _symbol(row, symbols)
     words, state_style = state
-    text = "strong" if is_selected else "dim" if row.state.is_over else "text"
+    text = "strong" if is_selected or is_marked else "dim" if row.state.is_over else "text"
     task_id = fit(safe_text(row.task_id, _LONGEST_NAME), max(6, min(_ID_CELLS, width // 3)))
     words = fit_receipt(words, width - 3 - width_of(task_id) - 3)
     room = width - 3 - width_of(task_id) - 1 - width_of(words) - 2
     name = fill(safe_text(row.task_name, _LONGEST_NAME), max(0, room))
     needs = "needs" if is_selected and row.state is JobState.PAUSED else state_style
-    return [(f" {mark} ", style), (f"{task_id} ", text), (name, text), (f" {words} ", needs)]
+    head: Line = [(symbols.marked, "key"), (f"{mark} ", style)] if is_marked else [(f" {mark} ", style)]
+    return [*head, (f"{task_id} ", text), (name, text), (f" {words} ", needs)]
 
 
 def decided_line(counts: QueueCounts | None, width: int, symbols: Symbols) -> Line:
@@ -44,7 +47,7 @@ def decided_line(counts: QueueCounts | None, width: int, symbols: Symbols) -> Li
     return [(words, "dim"), rule]
 
 
-def _mark(row: QueueRow, symbols: Symbols) -> tuple[str, str]:
+def _symbol(row: QueueRow, symbols: Symbols) -> tuple[str, str]:
     match row.state:
         case JobState.PAUSED:
             return view_of(row.asks).symbol(symbols), "needs"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from evolver_tui.core.job import JobState
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueKey, QueueRow
@@ -14,6 +16,12 @@ MARGIN = 200
 
 NEAR_EDGE = 100
 """Fewer rows than this on one side, and more are read before they are needed."""
+
+MOST_ORDERED = 1_000
+"""Rows, the oldest of what waits for a person, that are put into another order."""
+
+Order = Callable[[Sequence["QueueRow"]], Awaitable[Sequence["QueueRow"]]]
+"""Puts rows into another order."""
 
 Goal = Literal["around", "top", "bottom"]
 
@@ -45,12 +53,19 @@ class RowWindow(NamedTuple):
         return max(0, len(self.rows) - 1)
 
 
-async def read_window(store: QueueReader, goal: Goal, anchor: QueueRow | None, search: str) -> RowWindow:
+async def read_window(
+    store: QueueReader, goal: Goal, anchor: QueueRow | None, search: str, order: Order | None = None
+) -> RowWindow:
     """Read the rows around `anchor` as it stands now, or at one end of the queue.
+
+    Args:
+        order: puts what waits for a person into another order than the queue's; a search leaves that aside.
 
     Raises:
         StoreError: the database cannot be read.
     """
+    if order is not None and not search:
+        return await _read_ordered(store, goal, anchor, order)
     if goal == "around" and anchor is not None:
         return await _read_around(store, anchor, search)
     if goal == "bottom":
@@ -58,6 +73,25 @@ async def read_window(store: QueueReader, goal: Goal, anchor: QueueRow | None, s
         return RowWindow(tuple(last), len(last) == 2 * MARGIN, False)
     first = await store.rows_after(None, 2 * MARGIN, search)
     return RowWindow(tuple(first), False, len(first) == 2 * MARGIN)
+
+
+async def _read_ordered(store: QueueReader, goal: Goal, anchor: QueueRow | None, order: Order) -> RowWindow:
+    """The same with what waits for a person, the oldest of it, in an order of its own at the queue's top."""
+    first = await store.rows_after(None, MOST_ORDERED)
+    waiting = [row for row in first if row.state is JobState.PAUSED]
+    head = await order(waiting)
+    jobs = {row.job for row in head}
+    end = (waiting[-1].rank, waiting[-1].job) if waiting else (-1, -1)
+    is_in_head = goal == "top" or (goal == "around" and (anchor is None or anchor.job in jobs))
+    if is_in_head:
+        tail = await store.rows_after(waiting[-1].key if waiting else None, 2 * MARGIN)
+        window = RowWindow(tuple(tail), True, len(tail) == 2 * MARGIN)
+    else:
+        window = await read_window(store, goal, anchor, "")
+    rest = [row for row in window.rows if (row.rank, row.job) > end and row.job not in jobs]
+    if window.has_before and len(rest) == len(window.rows) and not is_in_head:
+        return window
+    return RowWindow(_each_once([*head, *rest]), False, window.has_after)
 
 
 async def _read_around(store: QueueReader, anchor: QueueRow, search: str) -> RowWindow:

@@ -2,47 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.style import Style
 from textual import events
 
+from evolver_tui.tui.drawing.diff_view import LEAST_WIDTH_BESIDE, DiffDocument
 from evolver_tui.tui.drawing.formatting import count
 from evolver_tui.tui.drawing.movable import Movable
-from evolver_tui.tui.drawing.page import Page, TextPage
+from evolver_tui.tui.drawing.page import Page
 from evolver_tui.tui.drawing.selectable import SelectablePane
 from evolver_tui.tui.drawing.selected_text import Document
-from evolver_tui.tui.drawing.styles import Fragment, Line, fit, line_width, set_out, spread
-from evolver_tui.tui.screens.desk.card import RUN_PAGE, CardContent, ReviewIdentity, message_content
+from evolver_tui.tui.drawing.styles import Fragment, Line, fit, line_width, spread
+from evolver_tui.tui.drawing.text_page import TextPage
+from evolver_tui.tui.screens.desk.card import (
+    DIFF_PAGE,
+    RUN_PAGE,
+    CardContent,
+    QuestionIdentity,
+    ReviewIdentity,
+    message_content,
+)
+from evolver_tui.tui.screens.desk.draft_guard import DraftGuard
+from evolver_tui.tui.screens.desk.panes.card_edges import edge_line, summary_rows
+from evolver_tui.tui.screens.desk.reading import DrawnPieces, Reading, Readings, line_count
 from evolver_tui.tui.screens.desk.receipts import fit_receipt
 
 if TYPE_CHECKING:
+    from evolver_tui.core.code_diff import Fold
     from evolver_tui.tui.drawing.code_view import CodeDocument
+    from evolver_tui.tui.drawing.folded_code import FoldedCode
     from evolver_tui.tui.screens.desk.card import Review
 
-SECONDS_BEFORE_DECIDING = 0.3
-"""A draft has to have been on the screen for so long, and no decision key pressed, before one can decide about it."""
+_BANNER = "another draft than before: keys decide once you scroll, or after 3 s"
+_SHORT_BANNER = "keys after 3 s"
+"""The same beside the tabs, where a row is short."""
 
-SECONDS_UNASKED = 3.0
-"""The same for a draft that took the place of what was on the card without anybody asking for it, until it is touched:
-a key that repeats, or one that was meant for what lay there before, decides nothing about it."""
-
-LEAST_ROWS = 5
-"""Rows of a draft, or all of a shorter one, that have to have been drawn before one can decide about it."""
-
-_JUST_APPEARED = "The draft has only just appeared: look at it, then decide."
-_UNASKED = "This is another draft than before: read it. Keys decide once it is scrolled, or after 3 s."
-_TOO_LITTLE = "Too little of the draft is in sight: give the card more room, or scroll."
-
-_ROWS_TO_BREATHE = 14
+_ROWS_TO_BREATHE = 28
 """With more rows than these, one of them stays empty under the tabs."""
 
 _CELLS_BESIDE_SUBTITLE = 4
 """A corner and a blank at each end of it."""
 
-_SUMMARY_ROWS = 3
-"""The rule and two rows of findings."""
+_LEAST_ROWS_ABOVE_SUMMARY = 7
+"""A card that is not higher has no rows on what speaks for and against a draft."""
+
+_ROWS_FOR_A_RULE = 20
+"""A card that is as high has a rule over them."""
 
 
 class ReviewCard(SelectablePane, Movable):
@@ -62,20 +69,26 @@ class ReviewCard(SelectablePane, Movable):
         """
         super().__init__(selection_keys, plain=plain, id="card")
         self._monotonic = monotonic
-        self._is_replay = is_replay
         self._content = message_content("Card", [])
         self._tab = 0
         self._tops: dict[int, int] = {}
         self._follows = False
-        self._drawn: tuple[str, float] | None = None
-        """Which draft was drawn, and since when enough of it."""
-        self._rows_drawn: set[int] = set()
-        self._quiet_since = -SECONDS_BEFORE_DECIDING
-        """When a decision key was last pressed in vain."""
-        self._asked_for = 0
-        """The job that a person went to and that is not on the card yet; 0 for none."""
-        self._is_unasked = False
-        """Whether the draft took another thing's place by itself, and was not touched since."""
+        self.guard = DraftGuard(monotonic, is_replay=is_replay)
+        self._is_to_be_told = False
+        """Whether the edge says less than was read."""
+        self.readings = Readings()
+        """Which lines of drafts were on the screen."""
+        self._reading: Reading | None = None
+        self.is_touched = False
+        """Whether a person scrolled, turned or selected here since this was last set to False."""
+        self._marks_unlike = True
+        self._compared = 0
+        """Which of the things that the draft is held against is on the page of that."""
+        self._is_beside = False
+        """Whether both sides of a diff stand beside each other there."""
+        self._folds = True
+        """Whether what can be passed over is folded where the whole draft has no room."""
+        self._pieces_drawn = DrawnPieces()
         self._note: Fragment = ("", "dim")
         self._banner_shown = ""
         self.set_title("Card")
@@ -90,7 +103,19 @@ class ReviewCard(SelectablePane, Movable):
     @property
     def page(self) -> Page:
         """The page in front."""
-        return self._content.pages[self._tab]
+        page = self._content.pages[self._tab]
+        document = self._diff if page.title == DIFF_PAGE else None
+        return page if document is None else page._replace(content=document)
+
+    @property
+    def _diff(self) -> DiffDocument | None:
+        """What is shown of what differs, as it is wanted."""
+        diffs = self._content.diffs
+        if not diffs:
+            return None
+        document = diffs[self._compared % len(diffs)]
+        document.is_beside = self._is_beside
+        return document
 
     def show(self, content: CardContent, *, follow: bool = False) -> None:
         """Lay something on the card; the reader's place is kept where it is the same thing in a later state.
@@ -99,88 +124,75 @@ class ReviewCard(SelectablePane, Movable):
             follow: keep the end in view, for code that is being written, until the reader scrolls.
         """
         if content.identity != self._content.identity:
-            self._tab, self._tops, self._follows = 0, {}, follow
+            self._tab, self._tops, self._follows = content.front, {}, follow
+            self._compared = 0
+            self._folds, self._pieces_drawn = True, DrawnPieces()
             self.end_selection()
-            self._forget_drawn()
-            is_asked_for = self._is_replay or content.job == self._asked_for
-            self._is_unasked = content.review is not None and not is_asked_for
-            if content.job == self._asked_for:
-                self._asked_for = 0
+            draft = content.review.draft if content.review is not None else None
+            self.guard.lay(content.job, draft.sha256 if draft is not None else "")
+            self._reading = None if draft is None else self.readings.of(draft.sha256, line_count(draft.code))
+        if isinstance(content.identity, QuestionIdentity | ReviewIdentity):
+            self.guard.has_come(content.job)
+        line = self._line_at_top if self._folds_otherwise(content) else 0
+        if content.identity == self._content.identity:
+            self._keep_page(content)
         self._content = content
         self._tab = min(self._tab, len(content.pages) - 1)
+        self._put_at_top(line)
         self.set_title(content.title)
         self._fit_subtitle()
         self.refresh()
 
+    def _keep_page(self, content: CardContent) -> None:
+        """Stay on the page in front, and where each page is, where others come before it."""
+        before, titles = [page.title for page in self._content.pages], [page.title for page in content.pages]
+        if before != titles:
+            places = {tab: titles.index(title) for tab, title in enumerate(before) if title in titles}
+            self._tops = {places[tab]: top for tab, top in self._tops.items() if tab in places}
+            self._tab = places.get(self._tab, 0)
+
     def _fit_subtitle(self) -> None:
-        """Show the longest form of the subtitle that the border has room for."""
-        forms = self._content.subtitle_forms or ([(self._content.subtitle, "")],)
+        """Show as much of the subtitle as the border has room for."""
+        content, dot = self._content, f" {self.symbols.dot} "
         room = self.outer_size.width - _CELLS_BESIDE_SUBTITLE
-        self.set_subtitle(next((form for form in forms if line_width(form) <= room), forms[-1]))
+        self.set_subtitle(edge_line(content.edge, self.reading, dot, room) if content.edge else content.subtitle)
 
     def on_resize(self, event: events.Resize) -> None:
         """Another width has room for another form of the subtitle."""
         self._fit_subtitle()
 
-    def ask_for(self, job: int) -> None:
-        """A person goes to this job: what is shown of it next was asked for."""
-        if self._content.job == job:
-            self._is_unasked = False
-        else:
-            self._asked_for = job
-
     def look_anew(self) -> None:
         """Whatever was seen of it before, it has to be on the screen for a while from here on."""
-        self._forget_drawn()
+        self.guard.look_anew()
         self.refresh()
 
-    def _forget_drawn(self) -> None:
-        self._drawn, self._rows_drawn = None, set()
-
     def _touch(self) -> None:
-        """The draft was scrolled, turned or clicked. It counts once it was seen: before, what lay there was meant."""
-        if self._is_unasked and self._seconds_drawn >= SECONDS_BEFORE_DECIDING:
-            self._is_unasked = False
+        self.is_touched = True
+        if self.guard.touch():
             self.refresh()
-
-    @property
-    def _seconds_drawn(self) -> float:
-        """How long enough of the draft has been on the screen; below 0 while it is not."""
-        review = self._content.review
-        if review is None or self._drawn is None or self._drawn[0] != review.draft.sha256:
-            return -1.0
-        return self._monotonic() - self._drawn[1]
 
     def review_to_decide(self) -> tuple[Review | None, str]:
         """The draft that a decision would be about, or why there can be none now."""
-        review = self._content.review
-        if review is None:
-            return None, "There is no draft to decide about on the card."
-        seconds = self._seconds_drawn
-        if seconds < 0:
-            return None, _TOO_LITTLE if self._rows_drawn else "The draft is not on the screen yet."
-        if seconds < SECONDS_BEFORE_DECIDING:
-            return None, _JUST_APPEARED
-        if self._is_unasked and seconds < SECONDS_UNASKED:
-            return None, _UNASKED
-        return review, ""
+        reason = self.guard.reason
+        return None if reason else self._content.review, reason
 
-    def press_decision(self, reason: str) -> str:
-        """Take notice of a decision key, wherever it was pressed; returns why it cannot decide, or nothing.
+    # --- what was read
 
-        A key that comes too early puts the moment off from which one can decide: while one is repeated, nothing is.
+    @property
+    def reading(self) -> Reading | None:
+        """Which lines of the draft on the card were on the screen; None without a draft."""
+        return self._reading
 
-        Args:
-            reason: why it cannot decide whenever it comes; empty when it can.
-        """
-        now = self._monotonic()
-        is_quiet = now - self._quiet_since >= SECONDS_BEFORE_DECIDING
-        if not reason and is_quiet:
-            return ""
-        self._quiet_since = now
-        if self._is_unasked and self._drawn is not None:
-            self._drawn = (self._drawn[0], now)
-        return reason or _JUST_APPEARED
+    def mark_read(self, lines: Iterable[int]) -> None:
+        """These lines of the draft on the card, counted from 1, were on the screen as a whole, on whatever page."""
+        reading = self.reading
+        if reading is not None and reading.add(lines) and not self._is_to_be_told:
+            self._is_to_be_told = True
+            self.call_later(self._tell_read)  # once for all rows that are drawn now, and not meanwhile
+
+    def _tell_read(self) -> None:
+        self._is_to_be_told = False
+        self._fit_subtitle()
 
     # --- what is said beside it
 
@@ -193,8 +205,7 @@ class ReviewCard(SelectablePane, Movable):
     @property
     def _banner(self) -> str:
         """What is said of a draft that nobody asked for, as long as no key decides about it."""
-        is_new = self._is_unasked and self._seconds_drawn < SECONDS_UNASKED
-        return "another draft than before: keys decide once you scroll, or after 3 s" if is_new else ""
+        return _BANNER if self.guard.is_new else ""
 
     def tick(self) -> None:
         """Draw the banner again where it reads differently."""
@@ -220,6 +231,84 @@ class ReviewCard(SelectablePane, Movable):
             self._tab = titles.index(RUN_PAGE)
             self._tops[self._tab] = 0
             self.refresh()
+
+    @property
+    def has_folds(self) -> bool:
+        """Whether anything of the page in front can be folded, and the whole of it has no room."""
+        page = self.page
+        return page.folded is not None and page.content.row_count(self._body_width) > self._body_height
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether something is folded."""
+        return self._in_front is self.page.folded
+
+    def toggle_folds(self) -> None:
+        """Fold what can be passed over, or unfold it; the line at the top stays there."""
+        if not self.has_folds:
+            return
+        self._touch()
+        self.end_selection()
+        line = self._line_at_top
+        self._folds = not self._folds
+        self._put_at_top(line)
+        self.refresh()
+
+    def go_to_line(self, number: int) -> None:
+        """Bring a line of the page's code to the top, as far as there is enough below it."""
+        self._touch()
+        self._put_at_top(number)
+        self.refresh()
+
+    def go_to_unread(self, sha256: str) -> None:
+        """Bring the first line that was not on the screen to the top, if that draft lies here still."""
+        reading, review = self.reading, self._content.review
+        if reading is not None and review is not None and review.draft.sha256 == sha256 and reading.unread:
+            self._turn_to(0)
+            self.go_to_line(reading.unread[0])
+
+    def _folds_otherwise(self, content: CardContent) -> bool:
+        """Whether this is the same as what lies here, with other lines folded than before, away from its top."""
+        is_same = content.identity == self._content.identity and len(content.pages) > self._tab
+        if not is_same or not self._tops.get(self._tab) or not self.is_attached:
+            return False
+        before, after = self.page.folded, content.pages[self._tab].folded
+        return (before.folds if before else ()) != (after.folds if after else ())
+
+    @property
+    def _line_at_top(self) -> int:
+        """The number of the first line in sight; 0 for a page of text."""
+        content = self._in_front
+        return 0 if isinstance(content, TextPage | DiffDocument) else content.lines_at(self._top, self._body_width)[0]
+
+    def _put_at_top(self, number: int) -> None:
+        content, width = self._in_front, self._body_width
+        if number and not isinstance(content, TextPage | DiffDocument):
+            rows = range(content.row_count(width))
+            self._tops[self._tab] = next((row for row in rows if content.lines_at(row, width)[1] >= number), 0)
+
+    def cycle_diff(self) -> None:
+        """From the code to what differs, to both sides of that beside each other where there is room, and back."""
+        titles = [page.title for page in self._content.pages]
+        if DIFF_PAGE not in titles:
+            return
+        is_beside = self.page.title == DIFF_PAGE and not self._is_beside and self._body_width >= LEAST_WIDTH_BESIDE
+        is_shown = self.page.title != DIFF_PAGE or is_beside
+        self._is_beside = is_beside
+        self._turn_to(titles.index(DIFF_PAGE) if is_shown else 0)
+
+    def compare_with_next(self) -> None:
+        """Hold the draft against the next of the things that it can be held against."""
+        titles = [page.title for page in self._content.pages]
+        if DIFF_PAGE in titles:
+            self._compared = (self._compared + 1) % max(1, len(self._content.diffs))
+            self._tops.pop(titles.index(DIFF_PAGE), None)
+            self._turn_to(titles.index(DIFF_PAGE))
+
+    def toggle_unlike(self) -> None:
+        """Mark lines that are unlike approved code, or do not."""
+        self._marks_unlike = not self._marks_unlike
+        self.refresh()
 
     def _turn_to(self, tab: int) -> None:
         self._touch()
@@ -249,10 +338,15 @@ class ReviewCard(SelectablePane, Movable):
 
     # --- selecting
 
+    def begin_selection(self) -> None:
+        """Select the first line in sight."""
+        self._touch()
+        super().begin_selection()
+
     @property
     def document(self) -> Document:
         """The page in front."""
-        return self.page.content
+        return self._in_front
 
     @property
     def document_width(self) -> int:
@@ -270,7 +364,7 @@ class ReviewCard(SelectablePane, Movable):
         row = y - start + self._top
         if not start <= y < start + self._body_height or row >= self._row_count:
             return None
-        return row, 1 if isinstance(content, TextPage) else self._digits(content) + 4
+        return row, 1 if isinstance(content, TextPage | DiffDocument) else self._digits(content) + 4
 
     def _go(self, top: int) -> None:
         self._touch()
@@ -291,7 +385,7 @@ class ReviewCard(SelectablePane, Movable):
     @property
     def _has_summary(self) -> bool:
         is_in_page = self.page.title in ("Checks", RUN_PAGE)
-        return bool(self._content.summary) and not is_in_page and self.size.height > 4 + _SUMMARY_ROWS
+        return bool(self._content.summary) and not is_in_page and self.size.height > _LEAST_ROWS_ABOVE_SUMMARY
 
     @property
     def _body_start(self) -> int:
@@ -300,22 +394,47 @@ class ReviewCard(SelectablePane, Movable):
 
     @property
     def _body_height(self) -> int:
-        return max(1, self.size.height - self._body_start - (_SUMMARY_ROWS if self._has_summary else 0))
+        return max(1, self._room - (len(self._summary_rows) if self._has_summary else 0))
+
+    @property
+    def _room(self) -> int:
+        """Rows for the page and the summary."""
+        return self.size.height - self._body_start - self._has_rule
+
+    @property
+    def _has_rule(self) -> bool:
+        return self._has_summary and self.size.height >= _ROWS_FOR_A_RULE
+
+    @property
+    def _summary_rows(self) -> Sequence[Line]:
+        first, size = self._content.pages[0], self.size
+        code = first.content if first.folded is None or not self._folds else first.folded
+        return summary_rows(self._content, size.width, size.height, self._room - code.row_count(self._width_of(first)))
+
+    @property
+    def _in_front(self) -> CodeDocument | FoldedCode | TextPage | DiffDocument:
+        """The page as it is shown: folded where that is wanted and the whole of it has no room."""
+        page = self.page
+        if page.folded is None or not self._folds:
+            return page.content
+        has_room = page.content.row_count(self._body_width) <= self._body_height
+        return page.content if has_room else page.folded
 
     @property
     def _body_width(self) -> int:
-        content = self.page.content
-        gutter = 2 if isinstance(content, TextPage) else self._digits(content) + 4
+        return self._width_of(self.page)
+
+    def _width_of(self, page: Page) -> int:
+        content = page.content
+        gutter = 2 if isinstance(content, TextPage | DiffDocument) else self._digits(content) + 4
         return max(1, self.size.width - gutter)
 
-    def _digits(self, content: CodeDocument) -> int:
+    def _digits(self, content: CodeDocument | FoldedCode) -> int:
         return max(2, len(str(content.line_count)))
 
     @property
     def _row_count(self) -> int:
-        content = self.page.content
-        width = self._body_width
-        return len(content.rows(width)) if isinstance(content, TextPage) else content.row_count(width)
+        return self._in_front.row_count(self._body_width)
 
     # --- drawing
 
@@ -350,10 +469,10 @@ class ReviewCard(SelectablePane, Movable):
         end = start + self._body_height
         if y < end:
             return self._body_line(y - start, width), None
-        if y == end:
+        if self._has_rule and y == end:
             return self._rule_line(width), None
-        rows = set_out(self._content.summary, width)
-        return (rows[y - end - 1] if y - end - 1 < len(rows) else []), None
+        index = y - end - self._has_rule
+        return (self._summary_rows[index] if index < len(self._summary_rows) else []), None
 
     def _tab_line(self, width: int) -> Line:
         left: list[Fragment] = []
@@ -362,11 +481,11 @@ class ReviewCard(SelectablePane, Movable):
         words = self._note if self._note[0] else ("", "dim")
         if self.selection_words:
             words = (self.selection_words, "key")
-        if not self._has_summary and self._banner:
-            words = (self._banner, "warn")
         has_place = self._row_count > self._body_height and not self.selection_words  # which needs the room
         place = f"{self._place_words()} " if has_place else ""
         room = width - line_width(left) - len(place) - 2
+        if not self._has_rule and self._banner:
+            words = (self._banner if room >= len(self._banner) else _SHORT_BANNER, "warn")
         if words[0]:
             left = [*left, (fit_receipt(words[0], max(0, room)), words[1])]
         return spread(left, [(place, "dim")], width) if place else left
@@ -379,36 +498,52 @@ class ReviewCard(SelectablePane, Movable):
 
     def _place_words(self) -> str:
         """What of the page is in view: lines of code as they are numbered, or rows of text."""
-        content, first = self.page.content, self._top
+        content, first, width = self._in_front, self._top, self._body_width
         rows = self._row_count
         after = min(first + self._body_height, rows)
-        if isinstance(content, TextPage):
+        if isinstance(content, TextPage | DiffDocument):
             return f"{first + 1}-{after} of {rows} rows"
         of = f"of {count(content.line_count, 'line')}"
-        start, end = content.line_at(first, self._body_width), content.line_at(after - 1, self._body_width)
-        if after < rows and content.line_at(after, self._body_width) == end:
+        start, end = content.lines_at(first, width)[0], content.lines_at(after - 1, width)[1]
+        if after < rows and content.lines_at(after, width)[0] == end:
             end -= 1  # the rest of it is further down
         return f"{start}-{end} {of}" if start <= end else f"part of line {start} {of}"
 
     def _body_line(self, y: int, width: int) -> Line:
         index = y + self._top
-        content = self.page.content
+        content = self._in_front
         if isinstance(content, TextPage):
             rows = content.rows(self._body_width)
             return [(" ", "text"), *rows[index]] if index < len(rows) else []
         if index >= content.row_count(self._body_width):
             return []
-        self._note_drawn(index)
+        if isinstance(content, DiffDocument):
+            self._note_compared(content, index)
+            return [(" ", "text"), *content.row(index, self._body_width)]
+        if self._content.review is not None:
+            self.guard.note_drawn(index, self._row_count)
+            self.mark_read(self._pieces_drawn.note(content, index, self._body_width))
         row = content.row(index, self._body_width)
         note = (self.page.notes or {}).get(row.number) if row.number else None
-        mark: Fragment = (f"{self.symbols.failed if note else ' '}", note or "dim")
+        mark: Fragment = (self.symbols.failed, note) if note else (" ", "dim")
+        if not note and self._marks_unlike and row.number in self.page.unlike:
+            mark = (self.symbols.unlike, "strong")
         number = f"{row.number or self.symbols.wrapped:>{self._digits(content)}}"
         return [mark, (f" {number}  ", "dim"), *row.fragments]
 
-    def _note_drawn(self, row: int) -> None:
-        review = self._content.review
-        if review is None or self._drawn is not None:
+    def _note_compared(self, document: DiffDocument, row: int) -> None:
+        """A row of what differs was drawn: what it shows of the draft was read, as is what was before it."""
+        width = self._body_width
+        if not document.is_code(row, width):
             return
-        self._rows_drawn.add(row)
-        if len(self._rows_drawn) >= min(LEAST_ROWS, self._row_count):
-            self._drawn = (review.draft.sha256, self._monotonic())
+        self.guard.note_drawn(row, document.code_row_count(width))
+        self.mark_read(document.lines_shown(row, width))
+        fold = document.fold_at(row, width)
+        if fold is not None:
+            self._note_fold(document, fold)
+
+    def _note_fold(self, document: DiffDocument, fold: Fold) -> None:
+        """Lines that are the same on both sides and are not shown: read, as far as those of the other side were."""
+        before = None if document.is_known else self.readings.of(document.old_sha256, document.old_line_count)
+        passed = range(fold.lines)
+        self.mark_read(fold.new + each for each in passed if before is None or before.has(fold.old + each))

@@ -6,12 +6,13 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from evolver_tui.core.node_run import MOST_OUTPUT, NodeRun, ToolExchange, Tryout, tryout_line
+from evolver_tui.core.node_run import MOST_OUTPUT, NodeRun, ToolExchange, Tryout
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.tui.drawing.formatting import count
 from evolver_tui.tui.drawing.json_lines import json_lines
-from evolver_tui.tui.drawing.page import Entry, Page, TextPage
+from evolver_tui.tui.drawing.page import Page
 from evolver_tui.tui.drawing.styles import Fragment, Line, Symbols
+from evolver_tui.tui.drawing.text_page import Entry, TextPage
 from evolver_tui.tui.screens.desk.card import RUN_PAGE, Review
 from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts
 
@@ -42,18 +43,6 @@ def run_page(facts: CardFacts, review: Review, symbols: Symbols) -> Page:
     for run in (*facts.runs_by_hand, *runs):
         blocks.add_run(run)
     return Page(RUN_PAGE, TextPage(blocks.paragraphs), tally=_tally(facts, runs, symbols))
-
-
-def tryout_phrase(review: Review, symbols: Symbols) -> Line:
-    """What came of it, in a line."""
-    tryout = review.subject.tryout
-    line = tryout_line(tryout) if tryout is not None else "not run"
-    failed = tryout is not None and bool(tryout.failed)
-    is_well = tryout is not None and tryout.runs and not tryout.problem and not tryout.changed
-    outcome = "failed" if failed else "ok" if is_well else "changed"
-    style = _STYLES[outcome]
-    text = line.replace("·", symbols.dot)
-    return [(f"{_mark(outcome, symbols)} ", style), (text, "text" if outcome == "ok" else style)]
 
 
 def _outcome(run: NodeRun) -> str:

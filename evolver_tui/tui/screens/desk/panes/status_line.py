@@ -89,7 +89,9 @@ class StatusLine(Pane):
         if status.trouble:
             yield [(f"{self.symbols.rejected} {status.trouble}", "error"), ("  ", "text")]
         if status.outage is not None:
-            hint = self._try_hint if width >= _WIDE else ""  # else it stands in the key line alone
+            hint = (
+                self._try_hint if width >= _WIDE and status.outage.can_be_tried else ""
+            )  # else it stands in the key line alone
             yield [(status.outage.line(self.symbols.dot, width - _BADGE_CELLS, hint), "warn"), ("  ", "text")]
             if status.needs_you:
                 yield needs_you

@@ -1,0 +1,1 @@
+"""NATS: the connection, the requests shared among instances, and what was parked."""

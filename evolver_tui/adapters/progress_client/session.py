@@ -1,0 +1,206 @@
+"""One training session as a client knows it: what a server tells of it, by whichever way, becomes its run."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from evolver_tui.core.training.foreign_metrics import number_of, seconds_of
+from evolver_tui.core.training.metrics import DEFAULT_MODEL_PARAMS
+from evolver_tui.core.training.progress_data import records_of
+from evolver_tui.core.training.record import (
+    COMPLETED,
+    FAILED,
+    LONGEST_NAME,
+    MODEL_COMPLETED,
+    MOST_MODELS,
+    TRAINING_COMPLETED,
+    BadRecord,
+    Event,
+    Point,
+    Record,
+    RunEnd,
+    RunHeader,
+)
+from evolver_tui.core.training.totals import with_config
+from evolver_tui.core.training.training_run import TrainingRun
+
+_LATEST_EVENTS: Final = 200
+"""Among which one that comes again is looked for."""
+
+
+class WatchedSession:
+    """What comes twice counts once: what is told as it happens overlaps with what is fetched afterwards."""
+
+    def __init__(self, session_id: str, now: Callable[[], float]) -> None:
+        """Args:
+        now: seconds since 1970; counts where the server tells no time.
+        """
+        self.session_id = session_id
+        self.run = TrainingRun(session_id)
+        self.bad = 0
+        """Metrics that could not be read."""
+        self.is_unknown = False
+        """Whether the server says that it knows no such session."""
+        self.lacks_some = False
+        """Whether the server has told more, as its numbering says."""
+        self.numbered = 0
+        """The number up to which nothing is lacking; 0 where the server does not number."""
+        self.known_until: tuple[int, int] | None = None
+        """Model and step up to which nothing is lacking, as far as that is known; None before anything was fetched."""
+        self._now = now
+
+    # --- what a server tells
+
+    def take_event(self, event: str, data: Mapping[str, Any]) -> None:
+        """Take what came over a socket."""
+        match event:
+            case "progress_update":
+                metrics = data.get("metrics")
+                if isinstance(metrics, Mapping):
+                    self.take_metrics(metrics)
+                self._take_end(data.get("status"), self._now())
+            case "session_status":
+                self.take_status(data)
+            case "session_history":
+                history = data.get("history")
+                self.take_history(history if isinstance(history, list) else [])
+            case "training_started":
+                config = data.get("config")
+                at = seconds_of(data.get("timestamp")) or self._now()
+                self._set_header(config if isinstance(config, Mapping) else {}, at)
+            case "model_completed":
+                model = _count(data.get("modelIndex"), MOST_MODELS)
+                if model is not None and model not in self.run.completed:
+                    self._add(Event(MODEL_COMPLETED, self._now(), self.run.steps.get(model), model))
+            case "training_completed":
+                self._complete(self._now())
+
+    def take_metrics(self, metrics: Mapping[str, Any], *, is_fetched: bool = False) -> None:
+        """Take the metrics of one moment."""
+        number = _count(metrics.get("sequence"))
+        is_next = number is None or number == self.numbered + 1
+        if number is not None and not is_fetched:
+            if number < self.numbered:  # the server counts anew: what it has is another history
+                self.numbered, self.known_until, self.lacks_some = 0, None, True
+            self.lacks_some |= number > self.numbered + 1
+            self.numbered += is_next
+        if metrics.get("modelParams") == DEFAULT_MODEL_PARAMS:  # what a stream says where nobody said how many
+            metrics = {name: value for name, value in metrics.items() if name != "modelParams"}
+        try:
+            records = records_of(metrics, self.run.header, self._now())
+        except BadRecord:
+            self.bad += 1
+            return
+        for record in records:
+            if isinstance(record, Point) and self.known_until is not None and (is_next or is_fetched):
+                self.known_until = record.model, record.step
+            if not self._is_known(record):
+                self._add(record)
+
+    def take_history(self, history: Sequence[Any]) -> None:
+        """Take the metrics of several moments, the oldest first: all that there is after what is known already."""
+        self.known_until = self.known_until or (0, 0)
+        for metrics in history:
+            if isinstance(metrics, Mapping):
+                self.take_metrics(metrics, is_fetched=True)
+                self.numbered = max(self.numbered, _count(metrics.get("sequence")) or 0)
+        self.lacks_some = False
+
+    def take_status(self, status: Mapping[str, Any]) -> None:
+        """Take how the session stands."""
+        self.is_unknown = False
+        config = status.get("config")
+        began = seconds_of(status.get("start_time")) or 0.0
+        config = dict(config) if isinstance(config, Mapping) else {}
+        total = _count(status.get("total_models"), MOST_MODELS)
+        self._set_header(config, began, total or 0)
+        name, project = status.get("name"), status.get("project")
+        if isinstance(name, str) and isinstance(project, str) and not self.run.header.name:
+            self.run.header = self.run.header._replace(name=name[:LONGEST_NAME], project=project[:LONGEST_NAME])
+        done = _count(status.get("models_completed"), MOST_MODELS) or 0
+        if done > len(self.run.completed):
+            self.run.completed.update(range(done))
+            self.run.changes += 1
+        self._take_end(status.get("status"), seconds_of(status.get("last_update")) or self._now())
+
+    def _set_header(self, config: Mapping[str, Any], began: float, total_models: int = 0) -> None:
+        known = self.run.header
+        header = with_config(known, config)
+        header = header._replace(total_models=total_models or header.total_models)
+        if config and not known.config:
+            header = header._replace(config=config)
+        if began and not known.started_at:
+            header = header._replace(started_at=began)
+        if header != known:
+            self.run.header = header  # not told as a record: the run does not begin anew
+            self.run.changes += 1
+
+    def _take_end(self, status: object, at: float) -> None:
+        if self.run.is_over:
+            return
+        if status == COMPLETED:
+            self._complete(at)
+        elif status == FAILED:
+            self._add(RunEnd(at, FAILED))
+
+    def _complete(self, at: float) -> None:
+        if not self.run.is_over:
+            self.run.completed.update(range(self.run.total_models))
+            self._add(RunEnd(max(at, self.run.last_at)))
+
+    # --- the run
+
+    def _add(self, record: Record) -> None:
+        run = self.run
+        if isinstance(record, RunHeader):
+            run.header = record._replace(run_id=run.run_id)
+            run.changes += 1
+        elif isinstance(record, Point) and (record.model, record.step) < (run.model, run.step):
+            self._add_late(record)
+        elif isinstance(record, RunEnd):
+            if not run.is_over:
+                run.add(record)
+        else:
+            run.add(record)
+
+    def _add_late(self, point: Point) -> None:
+        """A point that was lacking: what is latest stays so."""
+        run = self.run
+        model, step, latest, steps = run.model, run.step, dict(run.latest), dict(run.steps)
+        run.add(point)
+        run.model, run.step, run.latest = model, step, run.latest | latest
+        run.steps |= steps
+
+    def _is_known(self, record: Record) -> bool:
+        run = self.run
+        if isinstance(record, Point):
+            return bool(record.values) and all(
+                _has(run, record.model, name, record.step, value) for name, value in record.values.items()
+            )
+        if isinstance(record, Event):
+            if record.name == TRAINING_COMPLETED and run.is_over:
+                return True
+            latest = list(run.events)[-_LATEST_EVENTS:]
+            return any(
+                (each.name, each.model, each.step) == (record.name, record.model, record.step)
+                and (each.at == record.at or record.name == MODEL_COMPLETED) for each in latest
+            )  # fmt: skip
+        return False
+
+
+def _has(run: TrainingRun, model: int, name: str, step: int, value: float) -> bool:
+    series = run.series.get((model, name[:LONGEST_NAME]))
+    if series is None:
+        return False
+    place = bisect_left(series.steps, step)
+    if place >= len(series.steps) or series.steps[place] != step:
+        return False
+    known = series.values[place]
+    return known == value or (known != known and value != value)
+
+
+def _count(value: object, most: int = 2**53) -> int | None:
+    number = None if isinstance(value, str | bool) else number_of(value)
+    return int(number) if number is not None and 0 <= number < most else None

@@ -1,0 +1,1 @@
+"""Redis: which pods have a connection of which chat."""

@@ -1,0 +1,1 @@
+"""A small language model on approved nodes, by PyTorch."""

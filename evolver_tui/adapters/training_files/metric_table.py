@@ -1,0 +1,113 @@
+"""Metrics as a table: CSV with a head, whoever writes it; cells may be empty, as Lightning leaves them."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from evolver_tui.adapters.training_files.reading import GrowingLines, Reading, touched_at
+from evolver_tui.core.training.foreign_metrics import STEP_NAMES, TIME_NAMES, number_of, seconds_of
+from evolver_tui.core.training.record import LONGEST_NAME, MOST_VALUES, Point, Record
+
+LONGEST_LINE: Final = 1024 * 1024
+_DELIMITERS: Final = ",;\t|"
+_MOST_STEPS: Final = 2.0**53
+
+
+class MetricTable:
+    """A `RunReader` of a table."""
+
+    way = "CSV"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.problem = ""
+        self._lines = GrowingLines(path, LONGEST_LINE)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._number = 0
+        self._bad = 0
+        self._columns: _Columns | None = None
+
+    def read(self, most_bytes: int) -> Reading:
+        lines = self._lines.read(most_bytes)
+        if self._lines.is_anew:
+            self._begin()
+        texts = [line.decode("utf-8", "replace").rstrip("\r") for line in lines if line.strip()]
+        if texts and self._columns is None:
+            self._columns = columns_of(texts.pop(0))
+        records: list[Record] = []
+        if self._columns is not None:
+            at = self.touched_at()
+            for text in texts:
+                point = self._columns.point_of(text, self._number, at)
+                self._number += 1
+                if point is None:
+                    self._bad += 1
+                elif point.values:
+                    records.append(point)
+        bad = self._bad + self._lines.too_long
+        self.problem = f"{bad:,} of its lines could not be read." if bad else ""
+        return Reading(records, self._lines.is_anew, self._lines.is_behind)
+
+    def touched_at(self) -> float:
+        return touched_at(self.path)
+
+    def close(self) -> None:
+        self._lines.begin_again()
+        self._begin()
+
+
+class _Columns:
+    """Where a table has what."""
+
+    def __init__(self, names: Sequence[str], delimiter: str) -> None:
+        self._delimiter = delimiter
+        by_name = {name: place for place, name in reversed(list(enumerate(names)))}
+        self._step_at = next((by_name[name] for name in STEP_NAMES if name in by_name), None)
+        self._time_at = next((by_name[name] for name in TIME_NAMES if name in by_name), None)
+        metrics = [(place, name[:LONGEST_NAME]) for name, place in by_name.items()]
+        metrics = [each for each in sorted(metrics) if each[1] and each[0] not in (self._step_at, self._time_at)]
+        self.metrics = metrics[:MOST_VALUES]
+
+    def point_of(self, line: str, number: int, at: float) -> Point | None:
+        """The point of a row, without values where it has none; None for what is no row."""
+        if '"' in line:
+            try:
+                cells = next(csv.reader([line], delimiter=self._delimiter), [])
+            except csv.Error:
+                return None
+        else:
+            cells = line.split(self._delimiter, self.metrics[-1][0] + 1000 if self.metrics else 1000)
+        count = len(cells)
+        values: dict[str, float] = {}
+        for place, name in self.metrics:
+            cell = cells[place] if place < count else ""
+            if cell:
+                value = number_of(cell)
+                if value is not None:
+                    values[name] = value
+        step = number_of(cells[self._step_at]) if self._step_at is not None and self._step_at < count else None
+        if step is None or not 0 <= step < _MOST_STEPS or not step.is_integer():
+            if self._step_at is not None and not values:
+                return None
+            step = number
+        told = seconds_of(cells[self._time_at]) if self._time_at is not None and self._time_at < count else None
+        return Point(int(step), at if told is None or not math.isfinite(told) else told, values)
+
+
+def columns_of(head: str) -> _Columns | None:
+    """What the first line of a table names; None where it is no head of one."""
+    head = head.removeprefix("\ufeff")
+    delimiter = max(_DELIMITERS, key=head.count)
+    try:
+        names = [name.strip() for name in next(csv.reader([head], delimiter=delimiter), [])]
+    except csv.Error:
+        return None
+    has_names = any(names) and all(number_of(name) is None for name in names)
+    columns = _Columns(names, delimiter)
+    return columns if has_names and columns.metrics else None

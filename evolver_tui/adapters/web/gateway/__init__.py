@@ -1,0 +1,1 @@
+"""The gateway: chats over HTTP and server-sent events."""

@@ -1,0 +1,1 @@
+"""The training stream: Socket.IO, HTTP, server-sent events and a page."""

@@ -1,0 +1,1 @@
+"""`evolver-tui progress`: training runs as they are served and watched."""

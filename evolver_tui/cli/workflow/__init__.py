@@ -1,0 +1,1 @@
+"""`evolver-tui workflow`: chats over NATS and Redis."""

@@ -1,0 +1,83 @@
+"""Which programs of many are nearly the same, in groups: each is compared with a bounded number of others."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from evolver_tui.core.training_data.near_duplicates import ALIKE, Sketch, likeness, sketch
+
+_LOOKED_UP: Final = 16
+"""Digests of a sketch by which others are found."""
+_SHARED: Final = 4
+"""Of those, so many that one has to share to be compared."""
+_MOST_SHARING: Final = 32
+"""Programs that are remembered for each, the latest: a shingle that all share tells nothing."""
+
+
+class Alike(NamedTuple):
+    """A group of programs that are nearly the same."""
+
+    names: tuple[str, ...]
+    """In the order in which they came; the first one was there before the others."""
+    least: float
+    """How much the least alike have in common that were compared, from 0 to 1."""
+
+
+class DuplicateGroups:
+    """Takes programs one after another, and tells groups of what is nearly the same. One that is like two groups
+    makes one of them, so that two of a group may be less alike than neighbours in it are."""
+
+    def __init__(self) -> None:
+        self._sharing: defaultdict[int, list[int]] = defaultdict(list)
+        self._names: list[str] = []
+        self._sketches: list[Sketch] = []
+        self._parents: list[int] = []
+        self._least: dict[int, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def add(self, programs: Iterable[tuple[str, str]]) -> None:
+        """Take further programs, each its name and code."""
+        for name, code in programs:
+            self._add(name, sketch(code))
+
+    def groups(self) -> Iterator[Alike]:
+        """The groups of two or more so far, the largest first."""
+        members: defaultdict[int, list[str]] = defaultdict(list)
+        for place, name in enumerate(self._names):
+            members[self._root(place)].append(name)
+        found = [Alike(tuple(names), self._least.get(root, 1.0)) for root, names in members.items() if len(names) > 1]
+        return iter(sorted(found, key=lambda each: (-len(each.names), each.names)))
+
+    def _add(self, name: str, found: Sketch) -> None:
+        place = len(self._names)
+        self._names.append(name)
+        self._sketches.append(found)
+        self._parents.append(place)
+        lowest = found[:_LOOKED_UP]
+        sharing = Counter(other for digest in lowest for other in self._sharing.get(digest, ()))
+        needed = min(_SHARED, len(lowest))
+        for other in [other for other, shared in sharing.items() if shared >= needed]:
+            if self._root(other) == self._root(place):
+                continue
+            alike = likeness(found, self._sketches[other])
+            if alike >= ALIKE:
+                self._join(other, place, alike)
+        for digest in lowest:
+            places = self._sharing[digest]
+            places.append(place)
+            del places[:-_MOST_SHARING]
+
+    def _join(self, one: int, other: int, alike: float) -> None:
+        first, second = sorted((self._root(one), self._root(other)))
+        self._parents[second] = first
+        self._least[first] = min(alike, self._least.get(first, 1.0), self._least.pop(second, 1.0))
+
+    def _root(self, place: int) -> int:
+        while self._parents[place] != place:
+            self._parents[place] = self._parents[self._parents[place]]
+            place = self._parents[place]
+        return place

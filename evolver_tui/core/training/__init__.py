@@ -1,0 +1,1 @@
+"""Training runs: what is told of them, and what can be computed from that."""

@@ -1,0 +1,1 @@
+"""What persons decided, as data to train on."""

@@ -1,0 +1,1 @@
+"""What persons decided, as files that TRL trains on."""

@@ -1,0 +1,1 @@
+"""Training runs as they are served, watched and made."""

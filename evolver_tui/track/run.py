@@ -1,0 +1,364 @@
+"""A run of a training: takes what it is told in well under a microsecond, and hands it to a thread that writes it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from itertools import count
+from operator import itemgetter
+from threading import RLock
+from typing import Any, Final
+
+from evolver_tui.core.training.record import COMPLETED, ERROR, FAILED, LONGEST_NAME, MODEL_COMPLETED, Event, RunHeader
+from evolver_tui.core.training.totals import as_config
+from evolver_tui.track.progress import read_progress
+from evolver_tui.track.saying import say_once
+from evolver_tui.track.values import Refused, as_json, flat, model_number, reason, taken, whole
+
+_now = time.monotonic
+_told_at = itemgetter(0)
+_by_time = itemgetter(2)
+_MOST_WAITING: Final = 50_000
+"""Events that wait for a file that cannot be written."""
+_WELL: Final = (COMPLETED, "finished", "success")
+_MOST_NAMES: Final = 10_000
+"""Metrics that wait for one."""
+
+Slots = dict[str, tuple[object, object, float]]
+"""Of one model: by metric the value, its step and when it was told, by the monotonic clock."""
+
+
+Told = tuple[float, int, object, str, object]
+"""One metric as it was told last: when, by the monotonic clock; the model, the step, the name and the value."""
+Waiting = Told | Event
+"""Told numbers, or an event whose time is by the monotonic clock."""
+
+
+class Names(dict[str, Any]):
+    """A dict whose values are attributes as well, as the config of wandb is."""
+
+    __slots__ = ("_changed",)
+
+    def __init__(self, values: Mapping[str, Any], changed: Callable[[], None] = lambda: None) -> None:
+        super().__init__(values)
+        object.__setattr__(self, "_changed", changed)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"there is no {name!r} here") from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        super().__setitem__(name, value)
+        object.__getattribute__(self, "_changed")()
+
+    def update(self, *values: Any, allow_val_change: bool = True, **named: Any) -> None:
+        """As of a dict."""
+        for name, value in dict(*values, **named).items():
+            self[name] = value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Names, (dict(self),)
+
+
+class Run:
+    """A run. `track.init` makes it; all that it is told comes here."""
+
+    def __init__(self, header: RunHeader, *, first_step: int = 0) -> None:
+        self._header = header
+        self.config = Names(header.config, self._header_changed)
+        self.summary = Names({})
+        """What belongs to the whole run; told as the event `summary` when it is over."""
+        self._lock = RLock()  # a signal's handler may log while its thread does
+        self._by_model: dict[int, Slots] = {0: {}}
+        self._model = 0
+        self._slots = self._by_model[0]
+        self._waiting: deque[Waiting] = deque()
+        self._dropped = 0
+        self._tick = count(first_step).__next__
+        self._explicit: object = None
+        """The step that was given last, where one was given since steps were counted last."""
+        self._is_awake = False
+        self._is_over = True
+        self._is_kept = False
+        """Whether there is, or was, a file to write to."""
+        self._wake_writer: Callable[[], None] = lambda: None
+        self._end: Callable[[str, float | None], None] = lambda status, seconds: None
+        self._header_is_due = False
+        self._steps: dict[int, object] = {}
+        """Each model's latest step, of what is on its way to the file."""
+
+    @classmethod
+    def nowhere(cls) -> Run:
+        """A run that takes what it is told and keeps nothing."""
+        return cls(RunHeader("nowhere"))
+
+    # --- what a training calls
+
+    def log(
+        self, metrics: Mapping[str, Any], step: int | None = None, commit: bool | None = None, *,
+        model: int | None = None, sync: bool | None = None,
+    ) -> None:  # fmt: skip
+        """Tell numbers. Nothing waits for them to be written, and nothing is raised.
+
+        Args:
+            metrics: by name. Tensors and numbers of other libraries are read when they are written.
+            step: which step they belong to; counted by itself where it is left out.
+            commit: False says that more follows of a step that is counted.
+            model: which of several models is trained, from 0; the one before where it is left out.
+            sync: nothing; others have it.
+        """
+        try:
+            slots = self._slots
+            if model is not None or commit is not None:
+                slots = self._turn_to(model)
+                if step is None and commit is False:
+                    step = self._step_that_follows()
+                    self.log(metrics, step)
+                    self._explicit = step - 1
+                    return
+            if step is not None:
+                self._explicit = step
+            elif self._explicit is None:
+                step = self._tick()
+            else:
+                step = self._count_on()
+            at = _now()
+            for name, value in metrics.items():
+                if value.__class__ is not float and value.__class__ is not int:
+                    self._log_others(metrics, slots, step, at)
+                    break
+                slots[name] = (value, step, at)
+            if self._is_awake:
+                return
+            self._wake()
+        except Exception as error:  # noqa: BLE001 - nothing of this may end a training
+            self._refuse(error, metrics)
+
+    def event(self, name: str, /, **payload: Any) -> None:
+        """Tell that something happened. It is never left out. `step` and `model` say where; else it is here and now."""
+        try:
+            step, model = payload.pop("step", None), payload.pop("model", None)
+            at = self._model if model is None else model_number(model)
+            place = self._latest_step(at) if step is None else whole(step)
+            self._happened(Event(str(name)[:LONGEST_NAME] or "event", _now(), place, at, as_json(payload)))
+        except Exception as error:  # noqa: BLE001 - nothing of this may end a training
+            self._refuse(error, name)
+
+    def progress_callback(self, progress_data: Mapping[str, Any]) -> None:
+        """Take what a trainer tells by a callback, under the names of `core.training.metrics`."""
+        try:
+            progress = read_progress(progress_data)
+            self._take_totals(progress.totals)
+            self._turn_to(progress.model)
+            if progress.values:
+                self.log(progress.values, progress.step)
+            if progress.is_model_completed:
+                self.event(MODEL_COMPLETED, step=progress.step, model=self._model)
+            if progress.event and not (progress.is_model_completed and progress.event == MODEL_COMPLETED):
+                self.event(progress.event, **{**progress.payload, "step": progress.step, "model": progress.model})
+        except Exception as error:  # noqa: BLE001 - nothing of this may end a training
+            self._refuse(error, progress_data)
+
+    def finish(
+        self, exit_code: int | str | None = 0, *, status: str = "", seconds: float | None = None, quiet: object = None
+    ) -> None:
+        """Tell that the training is over, and see that all of it is written.
+
+        Args:
+            exit_code: other than 0: it failed.
+            status: `completed` or `failed`, instead.
+            seconds: to wait at most for a file or a server that is slow; `init` says how long else.
+            quiet: nothing; others have it.
+        """
+        try:
+            said = exit_code if isinstance(exit_code, str) else status
+            has_failed = said not in _WELL if said else bool(exit_code)
+            self._end(FAILED if has_failed else COMPLETED, seconds)
+        except Exception as error:  # noqa: BLE001 - nothing of this may end a training
+            self._refuse(error, "finish")
+
+    def fail(self, error: BaseException) -> None:
+        """Tell that the training is over by an exception."""
+        self.event(ERROR, error=type(error).__name__, message=reason(error))
+        self.finish(1)
+
+    # --- what it is
+
+    @property
+    def id(self) -> str:
+        """Its id; its file has its name from it."""
+        return self._header.run_id
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return self._header.name
+
+    @name.setter
+    def name(self, name: object) -> None:
+        self._header = self._header._replace(name=str(name)[:200])
+        self._header_changed()
+
+    @property
+    def project(self) -> str:
+        """What it belongs to."""
+        return self._header.project
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it takes nothing any more."""
+        return self._is_over
+
+    @property
+    def step(self) -> int:
+        """The latest step of the present model."""
+        return self._latest_step(self._model) or 0
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None or (isinstance(error, SystemExit) and not error.code):
+            self.finish()
+        else:
+            self.fail(error)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Run.nowhere, ()  # in another process it takes nothing
+
+    def __repr__(self) -> str:
+        return f"<run {self.id}>"
+
+    # --- on the way to the file
+
+    def _log_others(self, metrics: Mapping[str, Any], slots: Slots, step: object, at: float) -> None:
+        for name, value in flat(metrics):
+            if name in slots or len(slots) < _MOST_NAMES:
+                slots[name] = (taken(value), step, at)
+            else:
+                self._dropped += 1
+
+    def _turn_to(self, model: object) -> Slots:
+        """Have a model's slots be the present ones; None: those of the one before."""
+        number = self._model if model is None else model_number(model)
+        with self._lock:
+            slots = self._by_model.setdefault(number, {})
+            if number != self._model:
+                self._model, self._slots = number, slots
+                self._explicit, self._tick = self._latest_step(number), count().__next__
+        return slots
+
+    def _count_on(self) -> int:
+        """The step after the one that was given last."""
+        with self._lock:
+            try:
+                last = whole(self._explicit)
+            except Refused:
+                last = -1
+            self._explicit = None
+            self._tick = count(last + 1).__next__
+            return self._tick()
+
+    def _step_that_follows(self) -> int:
+        with self._lock:
+            return self._count_on() if self._explicit is not None else self._tick()
+
+    def _latest_step(self, model: int) -> int | None:
+        """The step that was told of a model last; None where none was, or what is none."""
+        told = list(self._by_model.get(model, {}).values())
+        try:
+            return whole(max(told, key=_by_time)[1] if told else self._steps[model])
+        except (KeyError, Refused):
+            return None
+
+    def _happened(self, event: Event) -> None:
+        with self._lock:
+            self._freeze()
+            if len(self._waiting) < _MOST_WAITING:
+                self._waiting.append(event)
+            else:
+                self._dropped += 1
+        if not self._is_awake:
+            self._wake()
+
+    def _freeze(self) -> None:
+        """What was told so far comes before what is told from now on."""
+        found: list[Told] = []
+        for model, slots in list(self._by_model.items()):
+            for name in list(slots):
+                value, step, at = slots.pop(name)
+                found.append((at, model, step, name, value))
+        found.sort(key=_told_at)
+        for _, model, step, _, _ in found:
+            self._steps[model] = step
+        if len(self._waiting) < _MOST_WAITING:
+            self._waiting.extend(found)
+        else:
+            self._dropped += len(found)
+
+    def _take_totals(self, totals: Mapping[str, Any]) -> None:
+        news: dict[str, Any] = {name: value for name, value in totals.items() if getattr(self._header, name) != value}
+        if news:
+            self._header = self._header._replace(**news)
+            self._header_changed()
+
+    def _header_changed(self) -> None:
+        if self._is_over:
+            return
+        self._header_is_due = True
+        if not self._is_awake:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._is_over:  # nobody is there to be woken: so every call comes here
+            self._slots.clear()
+            self._waiting.clear()
+            if self._is_kept:
+                say_once(f"over {self.id}", f"The run {self.id} is over; what is told of it after that is not kept.")
+            return
+        self._is_awake = True
+        self._wake_writer()
+
+    def _refuse(self, error: BaseException, what: object) -> None:
+        try:
+            kind = type(what).__name__
+            say_once(f"refused {kind}", f"What was told to the run {self.id} is left out ({kind}): {reason(error)}.")
+        except Exception:  # noqa: BLE001 - nothing of this may end a training
+            pass
+
+    # --- for the writer
+
+    def _take(self) -> tuple[RunHeader | None, list[Waiting], int]:
+        """All that is to be written, in its order, and how much had to be left out."""
+        with self._lock:
+            self._freeze()
+            found, dropped, self._dropped = list(self._waiting), self._dropped, 0
+            self._waiting.clear()
+            if not self._header_is_due:
+                return None, found, dropped
+            self._header_is_due = False
+            self._header = self._header._replace(config=as_json(self.config), **_more_totals(self._header, self.config))
+            return self._header, found, dropped
+
+    def _has_news(self) -> bool:
+        return bool(self._waiting or self._header_is_due or any(list(self._by_model.values())))
+
+    def _forget(self) -> None:
+        """In a process that was forked: what waits is the parent's to write."""
+        self._lock = RLock()
+        self._waiting.clear()
+        for slots in self._by_model.values():
+            slots.clear()
+        self._is_awake = self._header_is_due = False
+
+
+def _more_totals(header: RunHeader, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a config says of how much there is to do, where nobody said so before."""
+    untold = {"total_steps": 0, "total_models": 1, "model_params": 0}
+    return {name: value for name, value in as_config(config).items() if getattr(header, name) == untold[name]}

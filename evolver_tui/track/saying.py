@@ -1,0 +1,25 @@
+"""What goes wrong is said on standard error, once, in a sentence, and never in the training's way."""
+
+from __future__ import annotations
+
+import sys
+
+_MOST = 50
+"""Sentences of one process."""
+_said: set[str] = set()
+
+
+def say_once(about: str, sentence: str) -> None:
+    """Say a sentence, unless one about the same was said before."""
+    if about in _said or len(_said) >= _MOST:
+        return
+    _said.add(about)
+    try:
+        print(f"evolver-tui: {_printable(sentence)}", file=sys.stderr, flush=True)
+    except Exception:  # noqa: BLE001 - there may be no standard error, or a closed one
+        pass
+
+
+def _printable(sentence: str) -> str:
+    plain = sentence.encode("ascii", "backslashreplace").decode()
+    return "".join(mark if mark.isprintable() else " " for mark in plain)

@@ -1,0 +1,1 @@
+"""The statistics: what people decided, how fast, why, and what it cost."""

@@ -1,0 +1,1 @@
+"""Training runs: how far each is, its metrics as a plot, and what happened."""
