@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from evolver_tui.core.job_marks import JobMarks
 from evolver_tui.core.worker_identity import NOBODY, WorkerIdentity
@@ -66,16 +65,14 @@ class QuestionKind(StrEnum):
     REVIEW = "review"
 
 
-@dataclass(frozen=True, slots=True)
-class QueueKey:
+class QueueKey(NamedTuple):
     """A place in the queue's order: first the section and what orders it, then arrival."""
 
     rank: int
     job: int
 
 
-@dataclass(frozen=True, slots=True)
-class QueueRow:
+class QueueRow(NamedTuple):
     """One line of the queue, as short as a list needs it."""
 
     job: int
@@ -99,8 +96,7 @@ class QueueRow:
         return QueueKey(self.rank, self.job)
 
 
-@dataclass(frozen=True, slots=True)
-class QueueCounts:
+class QueueCounts(NamedTuple):
     """How many jobs stand where. `waiting` are pending, `needs_you` are paused at a question or review."""
 
     waiting: int = 0
@@ -129,8 +125,7 @@ class QueueCounts:
         return self.waiting + self.running + self.needs_you
 
 
-@dataclass(frozen=True, slots=True)
-class JobDetail:
+class JobDetail(NamedTuple):
     """One job with all that a person may want to read of it."""
 
     row: QueueRow

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from evolver_tui.core.address import Address
-from evolver_tui.settings.setting import setting
+from evolver_tui.settings.setting import Section, setting
 from evolver_tui.settings.values import a_header, a_name, a_variable, address, between, one_line, one_of
 
 
-@dataclass(frozen=True, slots=True)
-class BackendConfig:
+class BackendConfig(Section):
     """The model that writes."""
 
     kind: Literal["offline", "openai", "anthropic"] = setting(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from evolver_tui.settings.money_config import BudgetConfig, PriceConfig, read_pr
 from evolver_tui.settings.regular_file import open_regular
 from evolver_tui.settings.sandbox_config import SandboxConfig
 from evolver_tui.settings.section_reader import EXPECTED, SectionReader, fields_of, kind_of, shown_section
-from evolver_tui.settings.setting import setting
+from evolver_tui.settings.setting import Section, setting
 from evolver_tui.settings.training_config import TrainingConfig
 from evolver_tui.settings.values import (
     HUB_SCHEMES,
@@ -43,8 +43,7 @@ if TYPE_CHECKING:
 # --- the sections --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class HubConfig:
+class HubConfig(Section):
     """The hub that tasks come from."""
 
     url: Address = setting(
@@ -60,8 +59,7 @@ class HubConfig:
     timeout_seconds: float = setting(30.0, "Seconds of silence after which a hub counts as gone.", between(2, 7200))
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorConfig:
+class AuthorConfig(Section):
     """The routine that writes nodes."""
 
     max_rejects: int = setting(
@@ -76,8 +74,7 @@ class AuthorConfig:
     try_seconds: float = setting(20.0, "Seconds that a draft may take for one input in its try.", between(0.1, 3600))
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerConfig:
+class WorkerConfig(Section):
     """The worker, which runs routines."""
 
     max_takeovers: int = setting(
@@ -88,8 +85,7 @@ class WorkerConfig:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class DeskConfig:
+class DeskConfig(Section):
     """The console."""
 
     theme: str = setting("evolver-dark", "A theme that comes along, or one in the themes folder.", a_name)
@@ -104,8 +100,7 @@ class DeskConfig:
     editor: str = setting("", "The editor's command. Empty: $VISUAL, $EDITOR, nano or vi.", one_line)
 
 
-@dataclass(frozen=True, slots=True)
-class LibraryConfig:
+class LibraryConfig(Section):
     """The approved nodes."""
 
     nodes: str = setting(
@@ -113,8 +108,7 @@ class LibraryConfig:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseConfig:
+class DatabaseConfig(Section):
     """The queue, and everything that happened."""
 
     url: Address = setting(
@@ -124,8 +118,7 @@ class DatabaseConfig:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class LangGraphConfig:
+class LangGraphConfig(Section):
     """Routines that are LangGraph graphs."""
 
     tracing: bool = setting(
@@ -133,8 +126,7 @@ class LangGraphConfig:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Section):
     """Everything that can be set."""
 
     hub: HubConfig = HubConfig()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from evolver_tui.settings.setting import setting
+from evolver_tui.settings.setting import Section, setting
 from evolver_tui.settings.values import between
 
 
-@dataclass(frozen=True, slots=True)
-class ConversationConfig:
+class ConversationConfig(Section):
     """When a signal tells that agent or person takes long."""
 
     generation_seconds: float = setting(120.0, "The model writes one answer for so long; 0 never.", between(0, 86_400))

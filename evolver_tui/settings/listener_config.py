@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from evolver_tui.core.address import Address
 from evolver_tui.core.suggest import did_you_mean
 from evolver_tui.settings.section_reader import SectionReader, kind_of, shown_section
-from evolver_tui.settings.setting import setting
+from evolver_tui.settings.setting import Section, setting
 from evolver_tui.settings.values import a_name, a_routine, a_variable, address, between, one_line, one_of, quoted
 
 Problem = tuple[str, str, tuple[str, ...]]
 """What is wrong with keys together, the way out, and which keys that is about."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListenerConfig:
+class ListenerConfig(Section):
     """What every listener has."""
 
     KIND: ClassVar[str]
@@ -49,7 +48,6 @@ class ListenerConfig:
         return iter(())
 
 
-@dataclass(frozen=True, slots=True)
 class FileListener(ListenerConfig):
     """A file of signals for other programs, one JSON object a line."""
 
@@ -65,7 +63,6 @@ class FileListener(ListenerConfig):
             yield "needs a path", 'Write path = "~/signals.jsonl".', ("path",)
 
 
-@dataclass(frozen=True, slots=True)
 class WebhookListener(ListenerConfig):
     """An address that each signal is posted to, signed as Standard Webhooks has it."""
 
@@ -108,7 +105,6 @@ class WebhookListener(ListenerConfig):
         yield from (key, key.removeprefix("whsec_"), url, *Address(url).secrets, *self.url.secrets)
 
 
-@dataclass(frozen=True, slots=True)
 class NoticeListener(ListenerConfig):
     """A notice of the terminal or the desktop."""
 
@@ -122,7 +118,6 @@ class NoticeListener(ListenerConfig):
     every_seconds: float = setting(5.0, "Seconds between two; what comes meanwhile is counted.", between(0, 86_400))
 
 
-@dataclass(frozen=True, slots=True)
 class AppriseListener(ListenerConfig):
     """Whatever Apprise reaches: e-mail, Slack, Teams, ntfy and so on. Needs evolver-tui[notify]."""
 
@@ -150,7 +145,6 @@ class AppriseListener(ListenerConfig):
             yield from (url, *Address(url).secrets)
 
 
-@dataclass(frozen=True, slots=True)
 class OtelListener(ListenerConfig):
     """Spans and metrics for an OpenTelemetry collector, by OTLP over HTTP. Needs evolver-tui[otel]."""
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from evolver_tui.settings.section_reader import SectionReader, kind_of, shown_section
-from evolver_tui.settings.setting import setting
+from evolver_tui.settings.setting import Section, setting
 from evolver_tui.settings.values import a_name, between, quoted, toml
 
 _EXAMPLE: Final = 'Example: [prices."qwen2.5-coder"] with per_million_input = 0.2 below it.'
@@ -24,8 +23,7 @@ def a_day(value: str) -> str | None:
     return None if fits else "a day such as 2026-11-29"
 
 
-@dataclass(frozen=True, slots=True)
-class PriceConfig:
+class PriceConfig(Section):
     """What a model's provider charges. Without a price it is free, as one of your own machine."""
 
     per_million_input: float = setting(0.0, "What a million tokens cost that it reads.", between(0, _MOST))
@@ -36,8 +34,7 @@ class PriceConfig:
     entered: str = setting("", "The day on which they were entered, since prices change.", a_day)
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetConfig:
+class BudgetConfig(Section):
     """What the author may spend. What is used up pauses it: jobs wait, and none is dropped."""
 
     per_day: float = setting(

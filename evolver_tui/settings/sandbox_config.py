@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from evolver_tui.settings.setting import setting
+from evolver_tui.settings.setting import Section, setting
 from evolver_tui.settings.values import between
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxConfig:
+class SandboxConfig(Section):
     """The box in which every node runs, and what one run may take."""
 
     seconds: float = setting(600.0, "Seconds from start to end.", between(0.1, 86_400))

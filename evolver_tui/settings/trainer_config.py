@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from evolver_tui.core.errors import ConfigError
 from evolver_tui.settings.regular_file import open_regular
 from evolver_tui.settings.section_reader import SectionReader
-from evolver_tui.settings.setting import setting
+from evolver_tui.settings.setting import Section, setting
 from evolver_tui.settings.values import a_path_name, above, between, one_line, one_of, quoted
 
 DECISIONS: Final = "decisions"
@@ -19,8 +18,7 @@ NODES: Final = "nodes"
 _LARGEST_FILE: Final = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class TrainerConfig:
+class TrainerConfig(Section):
     """One training: its models, and what is done when something goes wrong."""
 
     model_count: int = setting(3, "Models, trained one after the other.", between(1, 100))

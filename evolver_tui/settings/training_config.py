@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from evolver_tui.settings.setting import setting
+from evolver_tui.settings.setting import Section, setting
 from evolver_tui.settings.values import a_name, a_variable, between, one_line
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingConfig:
+class TrainingConfig(Section):
     """Training runs."""
 
     runs: str = setting("", "The folder of run files. Empty: training in the data folder.", one_line)

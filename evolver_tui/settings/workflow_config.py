@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from evolver_tui.core.address import Address
-from evolver_tui.settings.setting import setting
+from evolver_tui.settings.setting import Section, setting
 from evolver_tui.settings.values import a_name, a_variable, address, between, one_line
 
 NATS_SCHEMES = ("nats", "tls", "ws", "wss")
 
 
-@dataclass(frozen=True, slots=True)
-class WorkflowConfig:
+class WorkflowConfig(Section):
     """Chats over NATS and Redis."""
 
     nats_url: Address = setting(Address(), "NATS. Empty: NATS_URL, else nats://localhost:4222.", address(*NATS_SCHEMES))

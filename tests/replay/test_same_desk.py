@@ -24,12 +24,12 @@ pytestmark = pytest.mark.anyio
 
 def timeless(row: QueueRow) -> QueueRow:
     """A row without what the database's own clock has measured, some milliseconds from a signal's."""
-    return replace(row, rank=0, since=0.0)
+    return row._replace(rank=0, since=0.0)
 
 
 def without_place(detail: JobDetail) -> JobDetail:
     """A job's facts without those of the place that a log does not keep."""
-    return replace(detail, row=timeless(detail.row), received_at=0.0)
+    return detail._replace(row=timeless(detail.row), received_at=0.0)
 
 
 async def test_the_end_of_a_replay_is_the_end_of_the_session(tmp_path: Path) -> None:

@@ -21,11 +21,11 @@ from evolver_tui.settings.listener_config import (
 )
 
 LISTENERS: dict[str, ListenerConfig] = {
-    "log": FileListener("custom.*", path="~/signals.jsonl", keep=0),
+    "log": FileListener(signals="custom.*", path="~/signals.jsonl", keep=0),
     "ops-2": WebhookListener(url=Address("https://hooks.example/in"), secret_env="OPS_SECRET", body="cloudevents"),
-    "away": WebhookListener("level:error", url_env="HOOK"),
+    "away": WebhookListener(signals="level:error", url_env="HOOK"),
     "bell": NoticeListener(how="bell"),
-    "mail": AppriseListener('"two words"', urls_env="MAIL", title='"{name}"'),
+    "mail": AppriseListener(signals='"two words"', urls_env="MAIL", title='"{name}"'),
     "traces": OtelListener(endpoint=Address("https://otel.example:4318")),
 }
 

@@ -204,7 +204,7 @@ def test_a_file_sets_what_it_names_and_leaves_the_rest(paths: Paths) -> None:
     )
     config = load_config(file)
     assert config.hub == HubConfig(
-        Address("https://hub.example/taskhub"), redirect_hosts=("a.example", "b.example:8443"), ping_seconds=5.0
+        url=Address("https://hub.example/taskhub"), redirect_hosts=("a.example", "b.example:8443"), ping_seconds=5.0
     )
     assert config.backend.key_variable == "OPENAI_API_KEY"
     assert config.keys == {"review.approve": "A", "review.reject": "X"}

@@ -166,7 +166,7 @@ async def test_a_mark_falls_away_when_somebody_else_settles_its_job_which_is_sai
 
 async def test_no_more_are_marked_than_can_be_summed_up() -> None:
     marks, queue = Marks(), LongQueue(MOST_MARKED + 5)
-    rows = [dataclasses.replace(row, state=JobState.PAUSED) for row in await queue.rows_after(None, MOST_MARKED + 5)]
+    rows = [row._replace(state=JobState.PAUSED) for row in await queue.rows_after(None, MOST_MARKED + 5)]
     assert marks.add(rows) == TOO_MANY
     assert len(marks) == MOST_MARKED
     assert marks.toggle(rows[-1]) == TOO_MANY

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import pytest
 from textual.pilot import Pilot
@@ -108,7 +107,7 @@ async def test_an_order_of_ones_own_stands_above_the_rest_of_a_queue_of_any_leng
         """The first 300 of them need a person."""
 
         def _row(self, number: int) -> QueueRow:
-            return replace(super()._row(number), state=JobState.PAUSED if number <= 300 else JobState.PENDING)
+            return super()._row(number)._replace(state=JobState.PAUSED if number <= 300 else JobState.PENDING)
 
     async def reversed_rows(rows: Sequence[QueueRow]) -> Sequence[QueueRow]:
         return rows[::-1]
