@@ -13,7 +13,7 @@ from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import NodeError, StoreError
 from evolver_tui.core.job import QueueCounts
 from evolver_tui.core.signal import Observation
-from evolver_tui.engine.author.author import LiveDraft
+from evolver_tui.engine.author.writer import LiveDraft
 from evolver_tui.tui.decision_keys import NOT_ALONE
 from evolver_tui.tui.drawing.code_view import CodeDocument
 from evolver_tui.tui.drawing.formatting import duration, rate
