@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from evolver_tui.engine.front import Front
-from evolver_tui.engine.process_end import LastResort, told_by_signals
+from evolver_tui.engine.process_end import service_end
 
 
 async def serve_front(
@@ -25,25 +24,14 @@ async def serve_front(
     Raises:
         UsageError: it cannot listen there.
     """
-    ending, last_resort, interrupts = asyncio.Event(), LastResort(cut_off), 0
-
-    def interrupt() -> None:
-        nonlocal interrupts
-        interrupts += 1
-        ending.set()
-
-    def end() -> None:
-        ending.set()
-        last_resort.arm()
-
-    with told_by_signals(interrupt, end, last_resort):
+    with service_end(cut_off) as end:
         await front.start()
         tell_url(front.url)
         try:
-            await ending.wait()
+            await end.asked_for()
         finally:
-            last_resort.arm()
+            end.begin()
             front.take_no_more()
             await let_go()
             await front.close()
-    return not interrupts
+    return not end.is_interrupt

@@ -55,6 +55,46 @@ def told_by_signals(interrupt: Callable[[], None], end: Callable[[], None], last
             loop.remove_signal_handler(number)
 
 
+@contextmanager
+def service_end(cut_off: Callable[[], object]) -> Iterator[ServiceEnd]:
+    """The end of a service that is asked for by Ctrl+C or by whatever ends a process at once.
+
+    Args:
+        cut_off: ends the process where its end is held up; called in another thread.
+    """
+    end = ServiceEnd(LastResort(cut_off))
+    with told_by_signals(end.interrupt, end.at_once, end.last_resort):
+        yield end
+
+
+class ServiceEnd:
+    """Asked for by signals, and begun by the service itself."""
+
+    def __init__(self, last_resort: LastResort) -> None:
+        self.last_resort = last_resort
+        self.is_interrupt = False
+        """Whether Ctrl+C asked for it."""
+        self._asked_for = asyncio.Event()
+
+    def interrupt(self) -> None:
+        """Ctrl+C asks for it."""
+        self.is_interrupt = True
+        self._asked_for.set()
+
+    def at_once(self) -> None:
+        """It is asked for, and may take no longer than `SECONDS_TO_END`."""
+        self._asked_for.set()
+        self.begin()
+
+    def begin(self) -> None:
+        """It takes place from here on, and no longer than that either."""
+        self.last_resort.arm()
+
+    async def asked_for(self) -> None:
+        """Wait until it is."""
+        await self._asked_for.wait()
+
+
 def hear_no_more() -> None:
     """Let a process that ends in a moment, by a last resort if need be, end with its own words and exit code.
 

@@ -28,8 +28,9 @@ from evolver_tui.core.signal_catalogue.session_signals import (
     BoxFound,
 )
 from evolver_tui.engine.approved_code import ApprovedNodes
-from evolver_tui.engine.author.author import Author, LiveDraft
+from evolver_tui.engine.author.author import Author
 from evolver_tui.engine.author.backend import Backend
+from evolver_tui.engine.author.writer import LiveDraft
 from evolver_tui.engine.away import Away
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.conversation import Conversation, ConversationLimits

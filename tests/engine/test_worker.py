@@ -17,7 +17,8 @@ from evolver_tui.core.errors import StaleLease
 from evolver_tui.core.job import JobState, Outcome, QueueCounts
 from evolver_tui.core.question import Answer, AnswerAction
 from evolver_tui.core.task import Task
-from evolver_tui.engine.author.author import Author, LiveDraft
+from evolver_tui.engine.author.author import Author
+from evolver_tui.engine.author.writer import LiveDraft
 from evolver_tui.engine.durable.endings import LEASE_SECONDS
 from evolver_tui.engine.durable.routine import Result, Run
 from evolver_tui.engine.durable.worker import Worker

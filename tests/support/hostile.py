@@ -24,7 +24,8 @@ from evolver_tui.core.question import Question, QuestionKind
 from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.task import Task
-from evolver_tui.engine.author.author import Author, LiveDraft
+from evolver_tui.engine.author.author import Author
+from evolver_tui.engine.author.writer import LiveDraft
 from evolver_tui.engine.durable.routine import Result, Run
 from evolver_tui.engine.session import Session
 from evolver_tui.settings.workspace import Workspace

@@ -14,7 +14,8 @@ from evolver_tui.core.node_run import NodeRun, ToolExchange, Tryout
 from evolver_tui.core.question import Question
 from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.task import Task
-from evolver_tui.engine.author.author import Author, LiveDraft
+from evolver_tui.engine.author.author import Author
+from evolver_tui.engine.author.writer import LiveDraft
 from evolver_tui.engine.durable.routine import Result, Run
 from evolver_tui.engine.session import Session
 from tests.support.drafts import check

@@ -115,7 +115,9 @@ async def test_what_the_mouse_drags_over_is_copied_by_the_key_alone(tmp_path: Pa
         await desk.press("z")
         card = desk.desk.card
         start = card._body_start
-        left = 1 + card._digits(CodeDocument(code)) + 4  # the frame's padding, then mark and number
+        first = card.row_at(start)
+        assert first is not None
+        left = 1 + first[1]  # the frame's padding, then mark and number
         await desk.pilot.mouse_down(card, offset=(left + 1 + 3, 1 + start))
         await desk.pilot.hover(card, offset=(left + 1 + 1, 1 + start + 2))
         await desk.pilot.mouse_up(card, offset=(left + 1 + 1, 1 + start + 2))

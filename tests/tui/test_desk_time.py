@@ -13,7 +13,7 @@ from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import NodeError, StoreError
 from evolver_tui.core.job import QueueCounts
 from evolver_tui.core.signal import Observation
-from evolver_tui.engine.author.author import LiveDraft
+from evolver_tui.engine.author.writer import LiveDraft
 from evolver_tui.tui.decision_keys import NOT_ALONE
 from evolver_tui.tui.drawing.code_view import CodeDocument
 from evolver_tui.tui.drawing.formatting import duration, rate
@@ -488,6 +488,20 @@ async def test_a_small_terminal_gives_the_card_that_is_read_the_whole_desk(tmp_p
         await desk.until(lambda: "+ unzoom" not in desk.text())
 
 
+async def test_each_letter_of_a_tab_turns_to_its_page(tmp_path: Path) -> None:
+    async with console(tmp_path, size=SMALL) as desk:
+        titles = ("Code", "Checks", "Run", "Task", "State")
+        pages = tuple(Page(title, CodeDocument(title)) for title in titles)
+        card = desk.desk.card
+        card.show(CardContent(MessageIdentity("test", ()), "t", "", pages, job=1))
+        await desk.pilot.pause()
+        for title in titles:
+            start = desk.text_of(card).split("\n")[1].index(title)
+            for cell in (start, start + len(title) - 1):
+                await desk.pilot.click(card, offset=(cell, 1))
+                assert card.page.title == title
+
+
 async def test_code_is_counted_in_its_lines_and_text_in_rows(tmp_path: Path) -> None:
     async with console(tmp_path, size=SMALL) as desk:
         code = CodeDocument("\n".join(["x = 1"] * 6 + ["y = " + "1 + " * 300] + ["z = 1"] * 9))
@@ -495,7 +509,7 @@ async def test_code_is_counted_in_its_lines_and_text_in_rows(tmp_path: Path) -> 
             CardContent(MessageIdentity("test", ()), "t", "", (Page("Code", code), Page("Other", code)), job=1)
         )
         await desk.press("tab")
-        tab = desk.desk.card._place_words
+        tab = desk.desk.card.place_words
         await desk.press("plus")
         await desk.until(lambda: tab() == "1-5 of 16 lines", "the card beside others")
         for _ in range(8):

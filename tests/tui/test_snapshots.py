@@ -19,7 +19,7 @@ from evolver_tui.core.errors import StoreError
 from evolver_tui.core.estimate.estimate import Estimate, EstimateRecord, Reason
 from evolver_tui.core.question import OpenQuestion
 from evolver_tui.core.question_kinds.review import ReviewSubject
-from evolver_tui.engine.author.author import LiveDraft
+from evolver_tui.engine.author.writer import LiveDraft
 from evolver_tui.engine.estimates import Told
 from evolver_tui.engine.sandbox import Sandbox
 from evolver_tui.engine.session import Session

@@ -13,8 +13,8 @@ from evolver_tui.core.errors import NodeError, UsageError
 from evolver_tui.core.link_state import LinkState
 from evolver_tui.core.node_run import NodeRun
 from evolver_tui.core.outage import Outage
-from evolver_tui.engine.author.author import LiveDraft
 from evolver_tui.engine.author.library import KeptCopy
+from evolver_tui.engine.author.writer import LiveDraft
 from evolver_tui.engine.inbox import Inbox
 from evolver_tui.engine.intake import MessageHook
 from evolver_tui.engine.manual_runs import ManualRuns

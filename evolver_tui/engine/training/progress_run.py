@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from evolver_tui.core.signal_catalogue.progress_signals import SERVER_CLOSED, SERVER_OPENED
 from evolver_tui.engine.front import Front
 from evolver_tui.engine.garbage_collection import spare_what_stays
-from evolver_tui.engine.process_end import LastResort, told_by_signals
+from evolver_tui.engine.process_end import service_end
 from evolver_tui.engine.signals import SignalBus
 from evolver_tui.engine.training.progress_hub import ProgressHub
 from evolver_tui.engine.training.run_files import RunFilesFollower
@@ -49,18 +48,7 @@ async def run_progress(made: ServedTraining, tell_url: Callable[[str], None], cu
         UsageError: it cannot listen there.
         StoreError: the database cannot be opened.
     """
-    ending, last_resort, interrupts = asyncio.Event(), LastResort(cut_off), 0
-
-    def interrupt() -> None:
-        nonlocal interrupts
-        interrupts += 1
-        ending.set()
-
-    def end() -> None:
-        ending.set()
-        last_resort.arm()
-
-    with told_by_signals(interrupt, end, last_resort):
+    with service_end(cut_off) as end:
         await made.store.open()
         try:
             await made.hub.open()
@@ -69,13 +57,13 @@ async def run_progress(made: ServedTraining, tell_url: Callable[[str], None], cu
             tell_url(made.front.url)
             made.bus.emit(SERVER_OPENED({"url": made.front.url}))
             spare_what_stays()
-            await ending.wait()
+            await end.asked_for()
         finally:
-            last_resort.arm()
+            end.begin()
             made.front.take_no_more()
             await made.files.close()
             await made.hub.close()
             await made.front.close()
             await made.store.close()
     made.bus.emit(SERVER_CLOSED({}))
-    return not interrupts
+    return not end.is_interrupt

@@ -13,7 +13,7 @@ from evolver_tui.core.signal_catalogue.workflow_signals import (
 )
 from evolver_tui.engine.front import Front
 from evolver_tui.engine.garbage_collection import spare_what_stays
-from evolver_tui.engine.process_end import LastResort, told_by_signals
+from evolver_tui.engine.process_end import service_end
 from evolver_tui.engine.signals import SignalBus
 from evolver_tui.engine.workflow.broker import ServiceStanding
 from evolver_tui.engine.workflow.gateway import Gateway
@@ -35,25 +35,14 @@ async def run_gateway(
         UsageError: it cannot listen there.
         BrokerError, RegistryError: NATS or Redis will never let it in.
     """
-    ending, last_resort, interrupts = asyncio.Event(), LastResort(cut_off), 0
-
-    def interrupt() -> None:
-        nonlocal interrupts
-        interrupts += 1
-        ending.set()
-
-    def end() -> None:
-        ending.set()
-        last_resort.arm()
-
-    with told_by_signals(interrupt, end, last_resort):
+    with service_end(cut_off) as end:
         await front.start()
         gateway.watch(lambda standing: _tell(bus, standing))
         try:
             opening = asyncio.create_task(gateway.open())
             tell_url(front.url)
             bus.emit(GATEWAY_OPENED({"url": front.url, "pod": gateway.pod_id}))
-            waiting = asyncio.create_task(ending.wait())
+            waiting = asyncio.create_task(end.asked_for())
             await asyncio.wait({opening, waiting}, return_when=asyncio.FIRST_COMPLETED)
             if opening.done():
                 opening.result()
@@ -61,11 +50,11 @@ async def run_gateway(
             await waiting
             await asyncio.gather(opening, return_exceptions=True)
         finally:
-            last_resort.arm()
+            end.begin()
             front.take_no_more()
             await asyncio.gather(gateway.close(), front.close())
     bus.emit(GATEWAY_CLOSED({}))
-    return not interrupts
+    return not end.is_interrupt
 
 
 def _tell(bus: SignalBus, standing: ServiceStanding) -> None:

@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from rich.style import Style
-from textual import events
 
-from evolver_tui.tui.drawing.movable import Movable
-from evolver_tui.tui.drawing.selectable import SelectablePane
+from evolver_tui.tui.drawing.scrolled_pane import ScrolledPane
 from evolver_tui.tui.drawing.selected_text import Document
 from evolver_tui.tui.drawing.styles import Line
 from evolver_tui.tui.drawing.text_page import TextPage
 
 
-class PagePane(SelectablePane, Movable):
+class PagePane(ScrolledPane):
     """Of its rows those in sight are drawn, and of these the ones that read differently."""
-
-    can_focus = True
 
     def __init__(self, selection_keys: str = "", *, id: str, plain: bool = False) -> None:
         super().__init__(selection_keys, plain=plain, id=id)
@@ -51,7 +47,7 @@ class PagePane(SelectablePane, Movable):
 
     def follow(self) -> None:
         """Keep the end in sight."""
-        self._go(self._row_count)
+        self.go_to_row(self.row_count)
 
     # --- a selection
 
@@ -65,15 +61,10 @@ class PagePane(SelectablePane, Movable):
         """The cells of a row."""
         return max(1, self.size.width)
 
-    @property
-    def first_row_in_sight(self) -> int:
-        """The row at the top."""
-        return self._top
-
     def row_at(self, y: int) -> tuple[int, int] | None:
         """The row of the page on a line of the pane."""
-        row = y + self._top
-        return (row, 0) if row < self._row_count else None
+        row = y + self.first_row_in_sight
+        return (row, 0) if row < self.row_count else None
 
     # --- moving
 
@@ -83,52 +74,22 @@ class PagePane(SelectablePane, Movable):
         return max(1, self.size.height)
 
     @property
-    def _row_count(self) -> int:
-        return self._page.row_count(self.document_width)
+    def first_row_in_sight(self) -> int:
+        """The row at the top."""
+        return self.furthest_row if self._follows else min(self._place, self.furthest_row)
 
-    @property
-    def _furthest(self) -> int:
-        return max(0, self._row_count - self.page_height)
-
-    @property
-    def _top(self) -> int:
-        return self._furthest if self._follows else min(self._place, self._furthest)
-
-    def move_by(self, rows: int) -> None:
-        """Some rows down, or up below 0; the end of a selection goes along."""
-        row = self.extend_selection(rows)
-        self._go(self._top + rows if row is None else min(max(self._top, row - self.page_height + 1), row))
-
-    def move_top(self) -> None:
-        """To the first row."""
-        self.extend_selection(-self._row_count)
-        self._go(0)
-
-    def move_bottom(self) -> None:
-        """To the last row; what comes is followed from there."""
-        self.extend_selection(self._row_count)
-        self._go(self._row_count)
-
-    def _go(self, top: int) -> None:
-        self._follows = top >= self._furthest
-        self._place = max(0, min(top, self._furthest))
+    def go_to_row(self, row: int) -> None:
+        """Bring a row to the top; from the last one on, what comes is followed."""
+        furthest = self.furthest_row
+        self._follows = row >= furthest
+        self._place = max(0, min(row, furthest))
         self.tick()
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Three rows down."""
-        event.stop()
-        self._go(self._top + 3)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Three rows up."""
-        event.stop()
-        self._go(self._top - 3)
 
     # --- drawing
 
     def tick(self) -> None:
         """Draw again what reads differently."""
-        rows, top, height = self._page.rows(self.document_width), self._top, self.size.height
+        rows, top, height = self._page.rows(self.document_width), self.first_row_in_sight, self.size.height
         drawn: list[Line] = [rows[top + y] if top + y < len(rows) else [] for y in range(height)]
         before = self._drawn if len(self._drawn) == height else []
         changed = [y for y, line in enumerate(drawn) if not before or line != before[y]]
@@ -147,5 +108,5 @@ class PagePane(SelectablePane, Movable):
     def line(self, y: int, width: int) -> tuple[Line, Style | None]:
         """A row of the page."""
         rows = self._page.rows(self.document_width)
-        index = y + self._top
+        index = y + self.first_row_in_sight
         return (rows[index] if index < len(rows) else []), None

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from evolver_tui.core.node import NodeDraft
     from evolver_tui.core.node_run import NodeRun
     from evolver_tui.core.question import OpenQuestion
-    from evolver_tui.engine.author.author import LiveDraft
     from evolver_tui.engine.author.library import KeptCopy
+    from evolver_tui.engine.author.writer import LiveDraft
     from evolver_tui.engine.session import Session
     from evolver_tui.tui.screens.desk.context import DeskContext
     from evolver_tui.tui.screens.desk.job_monitor import JobMonitor

@@ -56,6 +56,9 @@ class Reading:
 class Code(Protocol):
     """Code as rows of a width."""
 
+    def row_count(self, width: int) -> int:
+        """Rows at a width."""
+
     def source_of(self, index: int, width: int) -> RowSource:
         """Where a row comes from."""
 

@@ -26,7 +26,7 @@ from evolver_tui.tui.screens.desk.job_monitor import ModelRetry
 from evolver_tui.tui.screens.desk.panes.card_facts import CardFacts, mark_sentences, task_page
 
 if TYPE_CHECKING:
-    from evolver_tui.engine.author.author import LiveDraft
+    from evolver_tui.engine.author.writer import LiveDraft
 
 
 _SILENCE_SECONDS = 10.0

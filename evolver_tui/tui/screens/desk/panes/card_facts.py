@@ -17,7 +17,7 @@ from evolver_tui.tui.drawing.text_page import TextPage
 from evolver_tui.tui.screens.desk.job_monitor import ModelRetry
 
 if TYPE_CHECKING:
-    from evolver_tui.engine.author.author import LiveDraft
+    from evolver_tui.engine.author.writer import LiveDraft
     from evolver_tui.engine.estimates import Told
     from evolver_tui.tui.screens.desk.panes.diff_page import Compared
 
