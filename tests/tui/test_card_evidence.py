@@ -121,15 +121,24 @@ async def test_plain_terminals_have_folds_of_ascii(tmp_path: Path) -> None:
 async def test_the_edge_tells_how_much_was_on_the_screen(tmp_path: Path) -> None:
     async with desk_with(tmp_path, "medium", size=SMALL) as desk:
         await desk.until(lambda: "28 of 52 lines read" in edge(desk), "the first screen")
-        await desk.press("j")
-        await desk.until(lambda: "29 of 52 lines read" in edge(desk), "one more")
         await desk.press("G")
-        await desk.until(lambda: "lines read" in edge(desk), "both ends")
+        await desk.until(lambda: "49 of 52 lines read" in edge(desk), "both ends")
         reading = desk.desk.card.reading
         assert reading is not None
-        assert reading.unread == [*range(30, reading.unread[-1] + 1)]
-        await desk.press("g", "pagedown", "pagedown")
+        assert reading.unread == [29, 30, 31]
+        await desk.press("g", "j")
         await desk.until(lambda: "read to the end" in edge(desk), "all of it")
+
+
+async def test_a_small_card_gives_the_rows_of_the_evidence_to_code_below_the_top(tmp_path: Path) -> None:
+    async with desk_with(tmp_path, "medium", size=SMALL) as desk:
+        assert "calls summarizer" in desk.text()
+        await desk.press("G")
+        await desk.until(lambda: "calls summarizer" not in desk.text(), "code in its place")
+        await desk.press("pagedown", "G")
+        assert "calls summarizer" not in desk.text()
+        await desk.press("g")
+        await desk.until(lambda: "calls summarizer" in desk.text(), "the evidence")
 
 
 async def test_what_was_read_is_known_when_the_draft_is_there_again(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ _LEAST_ROWS_ABOVE_SUMMARY = 7
 """A card that is not higher has no rows on what speaks for and against a draft."""
 
 _ROWS_FOR_A_RULE = 20
-"""A card that is as high has a rule over them."""
+"""A card that is as high has a rule over them; one that is not leaves their place to what is further down a page."""
 
 
 class ReviewCard(TabbedPane):
@@ -309,7 +309,13 @@ class ReviewCard(TabbedPane):
         """Bring a row to the top; code that is being written is followed from its end."""
         self._touch()
         self._follows = row >= self.furthest_row
+        if row <= 0 or self.size.height >= _ROWS_FOR_A_RULE:
+            super().go_to_row(row)
+            return
+        places, title = self._places, self.page.title
+        places[title] = row  # below the top there is another furthest row
         super().go_to_row(row)
+        places[title] = max(1, places[title])  # all of it may be in sight from there
 
     @property
     def first_row_in_sight(self) -> int:
@@ -326,8 +332,10 @@ class ReviewCard(TabbedPane):
 
     @property
     def _has_summary(self) -> bool:
-        is_in_page = self.page.title in ("Checks", RUN_PAGE)
-        return bool(self._content.summary) and not is_in_page and self.size.height > _LEAST_ROWS_ABOVE_SUMMARY
+        title, height = self.page.title, self.size.height
+        is_in_page = title in ("Checks", RUN_PAGE)
+        gives_way = height < _ROWS_FOR_A_RULE and self._places.get(title, 0) > 0
+        return bool(self._content.summary) and not is_in_page and not gives_way and height > _LEAST_ROWS_ABOVE_SUMMARY
 
     @property
     def page_height(self) -> int:
