@@ -32,7 +32,11 @@ if __name__ == "__main__":
 """
 MEDIUM = LOW.replace("    call_tool(", "    open(data['path']).read()\n    call_tool(")
 HIGH = LOW.replace("    call_tool(", "    open(data['path'], 'w').write('x')\n    call_tool(")
+STEPS_ON_A_SCREEN = "".join(STEPS.splitlines(keepends=True)[:12])
+CLOSE = LOW.replace(STEPS, STEPS_ON_A_SCREEN)
+"""Has just the rows of a small card that has nothing under its code."""
 DRAFTS = {
     "low": tried(FINE, code=LOW), "medium": tried(FINE, code=MEDIUM), "high": tried(FINE, code=HIGH),
-    "short": tried(FINE), "changed": tried(FINE, CHANGED, FAILED),
+    "short": tried(FINE), "close": tried(FINE, code=CLOSE),
+    "changed": tried(FINE, CHANGED, FAILED),
 }  # fmt: skip

@@ -141,6 +141,17 @@ async def test_a_small_card_gives_the_rows_of_the_evidence_to_code_below_the_top
         await desk.until(lambda: "calls summarizer" in desk.text(), "the evidence")
 
 
+async def test_code_that_is_too_long_by_a_row_of_the_evidence_is_whole_a_key_below_the_top(tmp_path: Path) -> None:
+    async with desk_with(tmp_path, "close", size=SMALL) as desk:
+        assert "lines read" in edge(desk)
+        await desk.press("pagedown")
+        await desk.until(lambda: "read to the end" in edge(desk), "the last line")
+        await desk.press("pagedown", "G")
+        assert "calls summarizer" not in desk.text()
+        await desk.press("k")
+        await desk.until(lambda: "calls summarizer" in desk.text(), "the evidence")
+
+
 async def test_what_was_read_is_known_when_the_draft_is_there_again(tmp_path: Path) -> None:
     async with desk_with(tmp_path, "medium", "low", size=SMALL) as desk:
         await desk.press("pagedown", "pagedown", "pagedown")
