@@ -28,6 +28,8 @@ import pyte
 PATIENCE_SECONDS = 30.0
 """Only a hang takes so long."""
 
+_MOST_PRESSES, _SECONDS_FOR_A_KEY = 5, 5.0
+
 WIDE, SMALL = (120, 40), (80, 24)
 """Columns and rows."""
 
@@ -168,6 +170,21 @@ class Terminal:
     def send(self, keys: str) -> None:
         """Send keys, all in one write."""
         os.write(self._primary, keys.encode())
+
+    def press_until(self, keys: str, is_true: Callable[[str], object], what: str = "") -> str:
+        """Press keys that decide, and again where nothing came of it: what a busy machine drew late takes none yet.
+
+        Raises:
+            AssertionError: as `wait_until`.
+        """
+        for _ in range(_MOST_PRESSES):
+            look()
+            self.send(keys)
+            with self._changed:
+                self._changed.wait_for(lambda: is_true(self.text) or self._is_over, _SECONDS_FOR_A_KEY)
+                if is_true(self.text) or self._is_over:
+                    break
+        return self.wait_until(is_true, what)
 
     def resize(self, size: tuple[int, int]) -> None:
         """Pull at the window's corner."""

@@ -108,6 +108,10 @@ class Serving:
         """Hold it."""
         os.kill(self.process.pid, signal.SIGSTOP)
 
+    def thaw(self) -> None:
+        """Let it go on."""
+        os.kill(self.process.pid, signal.SIGCONT)
+
     def kill(self) -> None:
         """kill -9."""
         self.process.kill()

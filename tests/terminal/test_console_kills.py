@@ -266,7 +266,8 @@ class Person:
         self._press("add type hints", "add type hints")
         self._at("a typed reason")
         look()
-        self._press(ENTER, "task-a sent back")
+        self._terminal.send(ENTER)  # what is said of that goes by itself
+        self._until(lambda screen: "task-a sent back" in screen or "task-a is being written" in screen)
         self._at("a draft sent back")
 
     def edit(self) -> None:

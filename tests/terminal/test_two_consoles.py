@@ -41,9 +41,7 @@ def answer(terminal: Terminal) -> None:
     terminal.send("o")
     terminal.wait_for("task-3 asks", "Languages *")
     terminal.send("de->en")
-    terminal.wait_for("de->en")
-    look()
-    terminal.send(ENTER)
+    terminal.press_until(ENTER, lambda screen: "enter answer · " not in screen, "the answer")
 
 
 def approve(terminal: Terminal) -> None:
