@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from evolver_tui.core.training_data.near_duplicates import ALIKE, Sketch, likeness, sketch
-
-_LOOKED_UP: Final = 16
-"""Digests of a sketch by which others are found."""
-_SHARED: Final = 4
-"""Of those, so many that one has to share to be compared."""
-_MOST_SHARING: Final = 32
-"""Programs that are remembered for each, the latest: a shingle that all share tells nothing."""
+from evolver_tui.core.training_data.near_duplicates import ALIKE, LatestSketches, Sketch, likeness, sketch
 
 
 class Alike(NamedTuple):
@@ -30,9 +23,8 @@ class DuplicateGroups:
     makes one of them, so that two of a group may be less alike than neighbours in it are."""
 
     def __init__(self) -> None:
-        self._sharing: defaultdict[int, list[int]] = defaultdict(list)
         self._names: list[str] = []
-        self._sketches: list[Sketch] = []
+        self._sketches = LatestSketches()
         self._parents: list[int] = []
         self._least: dict[int, float] = {}
 
@@ -55,21 +47,14 @@ class DuplicateGroups:
     def _add(self, name: str, found: Sketch) -> None:
         place = len(self._names)
         self._names.append(name)
-        self._sketches.append(found)
         self._parents.append(place)
-        lowest = found[:_LOOKED_UP]
-        sharing = Counter(other for digest in lowest for other in self._sharing.get(digest, ()))
-        needed = min(_SHARED, len(lowest))
-        for other in [other for other, shared in sharing.items() if shared >= needed]:
+        for other in self._sketches.likely(found):
             if self._root(other) == self._root(place):
                 continue
             alike = likeness(found, self._sketches[other])
             if alike >= ALIKE:
                 self._join(other, place, alike)
-        for digest in lowest:
-            places = self._sharing[digest]
-            places.append(place)
-            del places[:-_MOST_SHARING]
+        self._sketches.add(found)
 
     def _join(self, one: int, other: int, alike: float) -> None:
         first, second = sorted((self._root(one), self._root(other)))

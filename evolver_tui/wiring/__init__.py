@@ -5,15 +5,14 @@ Making a session imports the vendors, so the console does it after its first fra
 
 from __future__ import annotations
 
-import os
 import platform
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import UnknownListener, UsageError
@@ -21,6 +20,7 @@ from evolver_tui.core.job import AUTHOR, AUTHOR_NAME
 from evolver_tui.core.suggest import did_you_mean
 from evolver_tui.settings.workspace import Workspace
 from evolver_tui.wiring.hub import link_maker
+from evolver_tui.wiring.workers import worker_maker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,14 +39,13 @@ if TYPE_CHECKING:
     from evolver_tui.engine.clock import Clock
     from evolver_tui.engine.durable.routine import Routine
     from evolver_tui.engine.durable.worker import Worker
-    from evolver_tui.engine.durable.workers import AnyWorker
     from evolver_tui.engine.inbox import Inbox
     from evolver_tui.engine.listeners import ListenerMaker
     from evolver_tui.engine.node_runs import NodeRuns
     from evolver_tui.engine.past_sessions import PastSessions
     from evolver_tui.engine.rules import RuleFile
     from evolver_tui.engine.sandbox import Sandbox
-    from evolver_tui.engine.session import Session
+    from evolver_tui.engine.session import Session, SessionParts
     from evolver_tui.engine.signal_log import LogReader
     from evolver_tui.engine.signals import SignalBus
     from evolver_tui.engine.store import ReadStore, Store
@@ -79,20 +78,12 @@ NO_WORK = Work(routines=())
 
 
 def make_session(
-    workspace: Workspace,
-    *,
-    work: Work = Work(),
-    for_session: str | None = None,
-    lost: Mapping[str, str] = MappingProxyType({}),
-    on_change: Callable[[Worker], None] = lambda worker: None,
-    method: str | None = None,
-    generate: bool = True,
-    auto_review: AutoReview | None = None,
-    pace: float = OFFLINE_PACE_SECONDS,
-    clock: Clock | None = None,
-    sandbox: Sandbox | None = None,
+    workspace: Workspace, *, work: Work = Work(), for_session: str | None = None,
+    lost: Mapping[str, str] = MappingProxyType({}), on_change: Callable[[Worker], None] = lambda worker: None,
+    method: str | None = None, generate: bool = True, auto_review: AutoReview | None = None,
+    pace: float = OFFLINE_PACE_SECONDS, clock: Clock | None = None, sandbox: Sandbox | None = None,
     runs: NodeRuns | None = None,
-) -> Session:
+) -> Session:  # fmt: skip
     """A session with everything that it needs, not yet opened.
 
     Args:
@@ -109,80 +100,48 @@ def make_session(
         runs: what tries drafts; None runs them in that sandbox.
     """
     from evolver_tui.adapters import process_identity
-    from evolver_tui.adapters.listeners.installed import attach_installed
     from evolver_tui.adapters.system_clock import SystemClock
     from evolver_tui.engine.conversation import ConversationLimits
     from evolver_tui.engine.session import Session, SessionParts
     from evolver_tui.engine.signals import get_signal_registry
 
     clock, waits = clock or SystemClock(), workspace.config.conversation
-    plug_ins = known_routines(workspace)
+    plug_ins, tools = known_routines(workspace), known_tools(workspace)
     routines: dict[str, Routine] = {**plug_ins.routines, **work.own}
     names = _routines_of(work, routines)
     library = make_library(workspace)
     library.follow_soon()
-    tools = known_tools(workspace)
     backend = make_backend(workspace, clock, pace) if AUTHOR in names else None
     sandbox = sandbox or make_sandbox()
     runs = runs or make_runner(workspace, sandbox)
     author = _make_author(workspace, backend, library, tools, clock, auto_review, runs) if backend else None
+    parts = SessionParts(
+        id=for_session or new_session_id(clock.now()), host=platform.node(), process=process_identity.this_process(),
+        processes=process_identity, person=workspace.reviewer, store=make_store(workspace), backend=backend,
+        library=library, author=author, sandbox=sandbox, runs=runs, try_seconds=workspace.config.author.try_seconds,
+        make_link=link_maker(workspace, clock, method or workspace.config.hub.method),
+        make_workers=worker_maker(
+            workspace, clock, {name: routines[name] for name in names if name != AUTHOR},
+            is_isolated=work.is_isolated, concurrency=work.concurrency, lost=lost, on_change=on_change,
+        ),
+        clock=clock, registry=get_signal_registry(), new_id=_new_id, exports=workspace.paths.exports,
+        secrets=lambda: known_secrets(workspace),
+        limits=ConversationLimits(waits.generation_seconds, waits.answer_seconds),
+        generate=generate, is_recorded=for_session is None, spending_limits=spending_limits(workspace),
+    )  # fmt: skip
+    if for_session is None:
+        parts = _heard(parts, workspace, (*map(str, tools.problems), *plug_ins.notices))
+    return Session(parts)
 
-    def make_workers(session: Session) -> Iterator[AnyWorker]:
-        theirs = {name: routines[name] for name in names if name != AUTHOR}
-        ours: dict[str, Routine] = {} if work.is_isolated else dict(theirs)
-        if session.author is not None:
-            ours[AUTHOR] = session.author
-        if ours:
-            from evolver_tui.engine.durable.worker import Worker
 
-            yield Worker(
-                session.store, ours, session.bus, clock, session_id=session.id, owner=process_identity.this_process(),
-                max_takeovers=workspace.config.worker.max_takeovers, concurrency=work.concurrency,
-                answered=workspace.config.worker.answered, lost=lost,
-                on_broken=session.store_broke, on_change=on_change, away=session.away, budget=session.budget,
-            )  # fmt: skip
-        if work.is_isolated and theirs:
-            from evolver_tui.adapters.worker_process.supervisor import WorkerProcess
+def _heard(parts: SessionParts, workspace: Workspace, notices: Sequence[str]) -> SessionParts:
+    """The parts with rules, listeners and notices: a process that works for another one's session has none of them."""
+    from evolver_tui.adapters.listeners.installed import attach_installed
 
-            begin = _beginning(workspace, session.id, sorted(theirs), work.concurrency)
-            environ = {**os.environ, **workspace.environ}
-            yield WorkerProcess(
-                session.store, session.bus, clock, theirs, begin, environ, session.away,
-                on_broken=session.store_broke,
-            )  # fmt: skip
-
-    notices = (*(str(problem) for problem in tools.problems), *plug_ins.notices) if for_session is None else ()
-    return Session(
-        SessionParts(
-            id=for_session or new_session_id(clock.now()),
-            host=platform.node(),
-            process=process_identity.this_process(),
-            processes=process_identity,
-            person=workspace.reviewer,
-            store=make_store(workspace),
-            backend=backend,
-            library=library,
-            author=author,
-            sandbox=sandbox,
-            runs=runs,
-            try_seconds=workspace.config.author.try_seconds,
-            make_link=link_maker(workspace, clock, method or workspace.config.hub.method),
-            make_workers=lambda session: tuple(make_workers(session)),
-            clock=clock,
-            registry=get_signal_registry(),
-            new_id=_new_id,
-            exports=workspace.paths.exports,
-            secrets=lambda: known_secrets(workspace),
-            rule_file=_rule_file(workspace) if for_session is None else None,
-            make_listeners=_listener_maker(workspace) if for_session is None else lambda host: (),
-            attach_installed=attach_installed if for_session is None else lambda registry: (),
-            limits=ConversationLimits(waits.generation_seconds, waits.answer_seconds),
-            generate=generate,
-            is_recorded=for_session is None,
-            spending_limits=spending_limits(workspace),
-            notices=notices,
-        )
-    )
+    return replace(
+        parts, rule_file=_rule_file(workspace), make_listeners=_listener_maker(workspace),
+        attach_installed=attach_installed, notices=notices,
+    )  # fmt: skip
 
 
 def _rule_file(workspace: Workspace) -> RuleFile:
@@ -287,15 +246,6 @@ def price_list(workspace: Workspace) -> PriceList:
         for model, each in workspace.config.prices.items()
     }
     return PriceList(named, usual)
-
-
-def _beginning(workspace: Workspace, session_id: str, routines: Sequence[str], concurrency: int) -> dict[str, Any]:
-    """What a worker process has to know; it stands on no command line, since an address may hold a password."""
-    database = (
-        workspace.database.for_connecting() if isinstance(workspace.database, Address) else str(workspace.database)
-    )
-    where = {"home": workspace.home, "nodes": str(workspace.nodes), "database": database, "is_demo": workspace.is_demo}
-    return {"workspace": where, "session": session_id, "routines": routines, "concurrency": concurrency}
 
 
 def new_session_id(now: float) -> str:

@@ -278,7 +278,7 @@ class Stage:
             await self._until(pilot, lambda: isinstance(self.app.screen, LibraryView))
             screen = self.app.screen
             assert isinstance(screen, LibraryView)
-            screen.head.show_place("host:/home/ada/nodes")
+            screen.head.update("library", "host:/home/ada/nodes")
             await self._until(pilot, lambda: screen.context.facts is not None and not screen.table.missing())
             for key in keys:
                 await pilot.press(key)

@@ -70,29 +70,50 @@ def likeness(one: Sketch, other: Sketch, least: float = ALIKE) -> float:
     return sum(digest in both for digest in lowest) / len(lowest)
 
 
-class NearDuplicates(Generic[Owner]):
-    """Remembers programs, some 6 KB of each at most. Looking one up takes as long as its length and a bounded number
-    of comparisons: among many that share their shingles, one that is alike may be missed."""
+class LatestSketches:
+    """Sketches in the order in which they came, some 6 KB each at most, to find those that one may be like.
+
+    Finding them takes a bounded number of steps: among many that share their shingles, one that is alike may be missed.
+    """
 
     def __init__(self) -> None:
+        self._sketches: list[Sketch] = []
         self._sharing: defaultdict[int, list[int]] = defaultdict(list)
-        self._known: list[tuple[Sketch, Owner]] = []
+
+    def __getitem__(self, place: int) -> Sketch:
+        return self._sketches[place]
+
+    def add(self, found: Sketch) -> None:
+        """Remember one, in the next place."""
+        for digest in found[:_LOOKED_UP]:
+            places = self._sharing[digest]
+            places.append(len(self._sketches))
+            del places[:-_MOST_SHARING]
+        self._sketches.append(found)
+
+    def likely(self, found: Sketch) -> list[int]:
+        """The places of those that share enough with it to be compared."""
+        lowest = found[:_LOOKED_UP]
+        sharing = Counter(place for digest in lowest for place in self._sharing.get(digest, ()))
+        needed = min(_SHARED, len(lowest))
+        return [place for place, shared in sharing.items() if shared >= needed]
+
+
+class NearDuplicates(Generic[Owner]):
+    """Remembers programs, to tell one that nearly was there before."""
+
+    def __init__(self) -> None:
+        self._sketches = LatestSketches()
+        self._owners: list[Owner] = []
 
     def first_like(self, code: str, owner: Owner) -> Owner | None:
         """Whose program this one nearly is; None where there was none, and then it is remembered as this owner's."""
         found = sketch(code)
-        lowest = found[:_LOOKED_UP]
-        sharing = Counter(place for digest in lowest for place in self._sharing.get(digest, ()))
-        needed = min(_SHARED, len(lowest))
-        for place in sorted(place for place, shared in sharing.items() if shared >= needed):
-            known, whose = self._known[place]
-            if likeness(found, known) >= ALIKE:
-                return whose
-        for digest in lowest:
-            places = self._sharing[digest]
-            places.append(len(self._known))
-            del places[:-_MOST_SHARING]
-        self._known.append((found, owner))
+        for place in sorted(self._sketches.likely(found)):
+            if likeness(found, self._sketches[place]) >= ALIKE:
+                return self._owners[place]
+        self._sketches.add(found)
+        self._owners.append(owner)
         return None
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
 from evolver_tui.core.claim import Claim, LeftBehind
 from evolver_tui.core.errors import (
-    LIBRARY,
     MODEL,
     EvolverError,
     RoutineError,
@@ -19,23 +18,16 @@ from evolver_tui.core.errors import (
     StoreBroken,
     StoreError,
 )
-from evolver_tui.core.job import AUTHOR_NAME, JobState, Outcome, is_built_in
+from evolver_tui.core.job import AUTHOR_NAME, Outcome, is_built_in
 from evolver_tui.core.journal import is_own_name
 from evolver_tui.core.outage import Outage
-from evolver_tui.core.routine_state import DeferredEvent, Progress
-from evolver_tui.core.signal import Observation, Signal, SignalContext
 from evolver_tui.core.signal_catalogue.routine_signals import ROUTINE_SOURCE_CHANGED
 from evolver_tui.core.signal_catalogue.session_signals import WORKER_PAUSED
 from evolver_tui.core.signal_catalogue.task_signals import (
-    JOB_LEASE_LOST,
     JOB_RESUMED,
     JOB_TAKEN_OVER,
-    JOB_WAITING,
-    TASK_COMPLETED,
-    TASK_FAILED,
     TASK_STARTED,
     JobTakenOver,
-    TaskCompleted,
 )
 from evolver_tui.engine.away import Away
 from evolver_tui.engine.clock import Clock
@@ -50,13 +42,13 @@ from evolver_tui.engine.durable.endings import (
     in_words,
     unproven,
 )
+from evolver_tui.engine.durable.job_writes import JobWrites, context_of
 from evolver_tui.engine.durable.lanes import MOST, Held, Lane, Lanes
 from evolver_tui.engine.durable.outages import HeldProbing, Outages
 from evolver_tui.engine.durable.routine import Result, Routine, Run, source_hash
 from evolver_tui.engine.durable.worker_store import WorkerStore
 from evolver_tui.engine.signals import SignalBus
 
-NOTHING_DEFERRED = Progress(deferred=())
 LOOK_AGAIN_SECONDS = 2.0
 """When the queue is looked at again, though nothing told of a change."""
 QUEUE = "queue"
@@ -114,6 +106,7 @@ class Worker:
         self._has_ended = False
         self._away = away or Away(clock, bus)
         self._budget = budget
+        self._writes = JobWrites(store, bus, self._away, session_id, lambda: self._stopping)
         self._away.watch(self.wake)
         self._nothing_waits = asyncio.Event()
         self._lanes = Lanes(routines, concurrency, answered)
@@ -256,11 +249,11 @@ class Worker:
         try:
             await self._work(held)
         except StaleLease as error:
-            self._tell_lost(claim, error)
+            self._writes.tell_lost(claim, error)
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever goes wrong about one job, the others are worked on
-            await self._end_unfinished(claim, f"evolver-tui made a mistake about this job: {in_words(error)}.")
+            await self._writes.end_unfinished(claim, f"evolver-tui made a mistake about this job: {in_words(error)}.")
 
     async def _idle(self, woken: asyncio.Event, seconds: float | None) -> None:
         """Wait to be woken, and no longer than some seconds where that is known."""
@@ -272,22 +265,22 @@ class Worker:
         try:
             counts = await self._store.counts()
         except StoreError:
-            await self._give_back(claim)
+            await self._writes.give_back(claim)
             raise
         if self._interrupted:
-            await self._give_back(claim)
+            await self._writes.give_back(claim)
             return
         if claim.left_behind is not None and not await self._takes_over(claim, claim.left_behind):
             return
         begins = JOB_RESUMED if claim.journal else TASK_STARTED
-        self._bus.emit(begins({"queue_size": counts.waiting, "attempt": claim.attempt}), **_context(claim))
+        self._bus.emit(begins({"queue_size": counts.waiting, "attempt": claim.attempt}), **context_of(claim))
         await self._tell_before_work(claim)
         run = Run(
             claim, self._store, self._bus, self._clock, self._session_id,
             probing=HeldProbing(
                 self._outages, held, partial(self._take_turn, held), partial(self._step_aside, held), self._budget
             ),
-            insist=self._insist,
+            insist=self._writes.insist,
         )  # fmt: skip
         held.routine = asyncio.ensure_future(self._result(run, claim))
         heartbeat = asyncio.ensure_future(self._hold(claim, held.routine))
@@ -320,23 +313,21 @@ class Worker:
             "has_ended": left_behind.has_ended,
             "takeovers": left_behind.takeovers,
         }
-        self._bus.emit(JOB_TAKEN_OVER(payload), **_context(claim))
+        self._bus.emit(JOB_TAKEN_OVER(payload), **context_of(claim))
         if left_behind.takeovers <= self._max_takeovers:
             return True
         steps = [name for name in claim.journal if not is_own_name(name)]
         reason = given_up(left_behind, steps[-1] if steps else None)
-        await self._insist(lambda: self._end_unfinished(claim, reason))
+        await self._writes.insist(lambda: self._writes.end_unfinished(claim, reason))
         return False
 
     async def _tell_before_work(self, claim: Claim) -> None:
         """Tell what was deferred, once, and that the routine is not the one that began."""
         if claim.deferred:
-            signals = self._deferred_signals(claim, claim.deferred)
-            await self._insist(lambda: self._store.emit_deferred(claim.job, claim.fence, self._session_id, signals))
-            self._bus.relay(signals)
+            await self._writes.tell_deferred(claim, claim.deferred)
         if claim.source_changed:
             routine = AUTHOR_NAME if is_built_in(claim.routine) else claim.routine
-            self._bus.emit(ROUTINE_SOURCE_CHANGED({"routine": routine}), **_context(claim))
+            self._bus.emit(ROUTINE_SOURCE_CHANGED({"routine": routine}), **context_of(claim))
 
     async def _result(self, run: Run, claim: Claim) -> Result:
         result = await self._routines[claim.routine](run, claim.task)
@@ -355,7 +346,7 @@ class Worker:
         except asyncio.CancelledError:
             routine.cancel()
             await asyncio.wait({routine})
-            await self._release(claim)
+            await self._writes.release(claim)
             raise
         ending, reason = ending_of(routine, run.store_error)
         fault = routine.exception() if ending is Ending.PAUSED else None
@@ -365,64 +356,25 @@ class Worker:
             self._outages.got_through(held, but_for=unproven(routine))
         match ending:
             case Ending.COMPLETED:
-                await self._complete(claim, run, routine.result())
+                await self._writes.complete(claim, run, routine.result())
             case Ending.FAILED:
-                await self._fail(claim, run, reason)
+                await self._writes.fail(claim, run, reason)
             case Ending.WAITS_FOR_TURN:
                 self._some_want_a_turn |= reason == MODEL
-                await self._put_back(claim, reason)
+                await self._writes.put_back(claim, reason)
             case Ending.PAUSED if isinstance(fault, EvolverError):
                 await self._pause(held, fault)
             case Ending.GIVEN_BACK:
-                await self._give_back(claim)
+                await self._writes.give_back(claim)
                 if not routine.cancelled() and run.store_error is not None:
                     raise run.store_error
 
     async def _pause(self, held: Held, fault: EvolverError) -> None:
         """Wait for something that does not work: the job that met it is given back, in its place."""
         outage = self._outages.meet(held, fault)
-        await self._put_back(held.claim, fault.shared)
+        await self._writes.put_back(held.claim, fault.shared)
         if outage is not None:
-            self._bus.emit(WORKER_PAUSED(outage.told()), **_context(held.claim))
-
-    async def _put_back(self, claim: Claim, shared: str) -> None:
-        """Let a job wait for something that others need as well: in its place, among those that need the same."""
-        to_generate = {MODEL: True, LIBRARY: False}.get(shared, not claim.is_resumed)
-        place = claim.place if to_generate is not claim.is_resumed else None
-        await self._insist(lambda: self._store.release(claim.job, claim.fence, to_generate=to_generate, place=place))
-        self._bus.emit(JOB_WAITING({"reason": shared}), **_context(claim))
-
-    async def _end_unfinished(self, claim: Claim, reason: str) -> None:
-        """End a job as failed with nothing but the reason: anything else of it may be what went wrong."""
-        signal = self._bus.stamp(TASK_FAILED({"error": reason}), **_context(claim))
-        await self._store.finish(
-            claim.job, claim.fence, JobState.FAILED, self._session_id, error=reason, signals=(signal,)
-        )
-        self._bus.relay((signal,))
-
-    async def _give_back(self, claim: Claim) -> None:
-        with contextlib.suppress(StoreError):  # then the lease has to run out, or this process has to end
-            await self._insist(lambda: self._release(claim))
-
-    async def _release(self, claim: Claim) -> None:
-        await self._store.release(claim.job, claim.fence, to_generate=not claim.is_resumed)
-
-    async def _insist(self, write: Callable[[], Awaitable[object]]) -> None:
-        """Make a write of a job that is held, however long the database is away, until `stop`."""
-        try:
-            while True:
-                try:
-                    await write()
-                    return
-                except (StaleLease, StoreBroken):
-                    raise
-                except StoreError as error:
-                    if self._stopping:
-                        raise
-                    self._away.failed(write, error)
-                await self._away.wait()
-        finally:
-            self._away.settled(write)
+            self._bus.emit(WORKER_PAUSED(outage.told()), **context_of(held.claim))
 
     async def _hold(self, claim: Claim, routine: asyncio.Future[Result]) -> None:
         """Renew the lease while the routine runs; without it the routine must not go on."""
@@ -432,7 +384,7 @@ class Worker:
                 await self._store.renew(claim.job, claim.fence, LEASE_SECONDS)
             except StaleLease as error:
                 if routine.cancel():
-                    self._tell_lost(claim, error)
+                    self._writes.tell_lost(claim, error)
                 return
             except StoreBroken as error:
                 self._on_broken(error)
@@ -440,64 +392,9 @@ class Worker:
             except StoreError:
                 continue  # the database is away: the lease may still be ours when it is back
 
-    async def _complete(self, claim: Claim, run: Run, result: Result) -> None:
-        payload: TaskCompleted = {"outcome": result.outcome.value}
-        if result.node:
-            payload["node"] = result.node
-        ended = self._bus.stamp(TASK_COMPLETED(payload), **_context(claim))
-        signals = (*self._deferred_signals(claim, run.deferred), ended)
-        try:
-            await self._insist(
-                lambda: self._store.finish(
-                    claim.job, claim.fence, JobState.COMPLETED, self._session_id,
-                    outcome=result.outcome, node=result.node, signals=signals, progress=_at_the_end(run),
-                )
-            )  # fmt: skip
-        except StoreError:
-            raise
-        except EvolverError as error:  # what it shares is not JSON
-            await self._fail(claim, run, str(error))
-            return
-        self._bus.relay(signals)
-
-    async def _fail(self, claim: Claim, run: Run, reason: str) -> None:
-        """End a job that cannot go on. What it shared stays as it was committed last: it may be what is wrong."""
-        ended = self._bus.stamp(TASK_FAILED({"error": reason, "task": claim.task.raw}), **_context(claim))
-        signals = (*self._deferred_signals(claim, run.deferred), ended)
-        await self._insist(
-            lambda: self._store.finish(
-                claim.job, claim.fence, JobState.FAILED, self._session_id, error=reason, signals=signals,
-                progress=NOTHING_DEFERRED,
-            )
-        )  # fmt: skip
-        self._bus.relay(signals)
-
     def _meet(self, error: StoreError) -> None:
         """The database could not be used; where it never can again, this worker's session ends."""
         if isinstance(error, StoreBroken):
             self._on_broken(error)
         else:
             self._away.failed(self, error)
-
-    def _tell_lost(self, claim: Claim, error: StaleLease) -> None:
-        self._bus.emit(JOB_LEASE_LOST({"error": str(error)}), **_context(claim))
-
-    def _deferred_signals(self, claim: Claim, events: Sequence[DeferredEvent]) -> tuple[Signal, ...]:
-        return tuple(
-            self._bus.stamp(
-                Observation(event.name, event.payload, "info"),
-                deferred_at=event.timestamp,
-                task_id=claim.task.id,
-                job=claim.job,
-            )
-            for event in events
-        )
-
-
-def _context(claim: Claim) -> SignalContext:
-    return {"task_id": claim.task.id, "job": claim.job}
-
-
-def _at_the_end(run: Run) -> Progress:
-    """The shared data as it came to be; nothing is deferred any longer."""
-    return replace(run.take_progress(), deferred=())

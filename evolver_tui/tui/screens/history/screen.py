@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.style import Style
-from textual import events
-from textual.app import ComposeResult
-
 from evolver_tui.tui.actions import Keymap
-from evolver_tui.tui.app_actions import NOTICES
 from evolver_tui.tui.desk_settings import DeskSettings
-from evolver_tui.tui.drawing.head_row import views_line, views_within
-from evolver_tui.tui.drawing.key_line import KeyLine
-from evolver_tui.tui.drawing.notice_line import NoticeLine
-from evolver_tui.tui.drawing.pane import Pane
-from evolver_tui.tui.drawing.styles import Line, spread
+from evolver_tui.tui.drawing.head_row import views_line
+from evolver_tui.tui.drawing.place_line import PlaceLine
+from evolver_tui.tui.framed_view import FramedView
 from evolver_tui.tui.screens.history.context import HistoryContext
 from evolver_tui.tui.screens.history.panes.session_card import SessionCard
 from evolver_tui.tui.screens.history.panes.session_table import SessionTable
-from evolver_tui.tui.view_screen import ViewScreen
 
 if TYPE_CHECKING:
     from evolver_tui.engine.session import Session
@@ -27,43 +19,19 @@ if TYPE_CHECKING:
 _SECONDS_BETWEEN_LOOKS = 2.0
 
 
-class HistoryLine(Pane):
-    """The upper row: where one is, and the other views."""
-
-    def __init__(self, views: Line, *, plain: bool = False) -> None:
-        super().__init__(plain=plain, id="status")
-        self._views = views
-
-    def line(self, y: int, width: int) -> tuple[Line, Style | None]:
-        """The row."""
-        here: Line = [(" evolver ", "badge"), (" past sessions", "text")]
-        return spread(here, views_within(self._views, width), width), None
-
-
-class History(ViewScreen[HistoryContext]):
+class History(FramedView[HistoryContext]):
     """Read when it is first shown, and kept up to date while it is in front."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - an instance variable to Textual
     AUTO_FOCUS = "#sessions"
 
     def __init__(self, settings: DeskSettings, keymap: Keymap) -> None:
-        super().__init__(classes="-plain" if settings.plain else None)
-        plain = settings.plain
-        views = views_line(keymap.actions)
-        self.head = HistoryLine(views, plain=plain)
+        super().__init__(settings, keymap)
+        plain, views = settings.plain, views_line(keymap.actions)
+        self.head = PlaceLine(views, "past sessions", plain=plain)
         self.table = SessionTable(settings.monotonic, plain=plain)
         self.card = SessionCard(plain=plain)
-        self.notice_line = NoticeLine(keymap.shown_key(NOTICES), plain=plain)
-        self.key_line = KeyLine(keymap.actions, plain=plain)
+        self.panes = (self.head, self.table, self.card)
         self.context = HistoryContext(self, settings, keymap, self.table, self.card)
-
-    def compose(self) -> ComposeResult:
-        """The panes."""
-        yield self.head
-        yield self.table
-        yield self.card
-        yield self.notice_line
-        yield self.key_line
 
     def attach(self, session: Session) -> None:
         """Read the sessions of its database from here on."""
@@ -98,11 +66,6 @@ class History(ViewScreen[HistoryContext]):
         event.stop()
         self.context.say(str(event.error), "error")
 
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Show the keys of the pane that has the focus now."""
-        self.context.latest_pane = self.pane_in_focus
-        self.show_keys()
-
     def show_keys(self) -> None:
-        """Bring the key line up to date."""
+        """Bring the key line up to date; the table has all keys."""
         self.key_line.update(self.table.pane_name, self.reason_against, self.is_on)

@@ -5,24 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from rich.style import Style
-from textual import events
-from textual.app import ComposeResult
-
 from evolver_tui.core.errors import EvolverError
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.actions import Keymap
-from evolver_tui.tui.app_actions import NOTICES
 from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.tui.drawing.code_view import CodeDocument
-from evolver_tui.tui.drawing.head_row import views_line, views_within
-from evolver_tui.tui.drawing.key_line import KeyLine
-from evolver_tui.tui.drawing.notice_line import NoticeLine
+from evolver_tui.tui.drawing.head_row import views_line
 from evolver_tui.tui.drawing.page import Page
-from evolver_tui.tui.drawing.pane import Pane, pane_of
+from evolver_tui.tui.drawing.pane import pane_of
+from evolver_tui.tui.drawing.place_line import PlaceLine
 from evolver_tui.tui.drawing.rows_pane import RowsMoved
-from evolver_tui.tui.drawing.styles import Line, spread
 from evolver_tui.tui.drawing.text_page import TextPage
+from evolver_tui.tui.framed_view import FramedView
 from evolver_tui.tui.screens.library.actions import BACK, COPY, DIFF
 from evolver_tui.tui.screens.library.context import LibraryContext
 from evolver_tui.tui.screens.library.keeping import TRY
@@ -40,7 +34,6 @@ from evolver_tui.tui.screens.library.panes.node_pages import (
 from evolver_tui.tui.screens.library.panes.node_table import NodeTable, SightChanged
 from evolver_tui.tui.screens.library.reading import read_details, read_facts, read_library
 from evolver_tui.tui.screens.library.searching import find_duplicates, find_in_code
-from evolver_tui.tui.view_screen import ViewScreen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,41 +48,18 @@ SECONDS_BEFORE_CODE: Final = 0.3
 """Without typing, until code is searched."""
 
 
-class LibraryLine(Pane):
-    """The upper row: where one is, and the other views."""
-
-    def __init__(self, views: Line, *, plain: bool = False) -> None:
-        super().__init__(plain=plain, id="status")
-        self._views = views
-        self._place = ""
-
-    def show_place(self, place: str) -> None:
-        """Say which library it is."""
-        self._place = place
-        self.refresh()
-
-    def line(self, y: int, width: int) -> tuple[Line, Style | None]:
-        """The row."""
-        place = f"  {self._place}" if width > 110 else ""
-        here: Line = [(" evolver ", "badge"), (" library", "text"), (place, "dim")]
-        return spread(here, views_within(self._views, width), width), None
-
-
-class LibraryView(ViewScreen[LibraryContext]):
+class LibraryView(FramedView[LibraryContext]):
     """Read when it is first shown, and kept up to date while it is in front."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - an instance variable to Textual
     AUTO_FOCUS = "#nodes"
 
     def __init__(self, settings: DeskSettings, keymap: Keymap) -> None:
-        super().__init__(classes="-plain" if settings.plain else None)
-        plain = settings.plain
-        views = views_line(keymap.actions)
-        self.head = LibraryLine(views, plain=plain)
+        super().__init__(settings, keymap)
+        plain, views = settings.plain, views_line(keymap.actions)
+        self.head = PlaceLine(views, "library", plain=plain)
         self.table = NodeTable(settings.now, plain=plain)
         self.card = NodeCard(f"{keymap.shown_key(COPY)} copies, {keymap.shown_key(BACK)} ends it", plain=plain)
-        self.notice_line = NoticeLine(keymap.shown_key(NOTICES), plain=plain)
-        self.key_line = KeyLine(keymap.actions, plain=plain)
+        self.panes = (self.head, self.table, self.card)
         self.context = LibraryContext(self, settings, keymap, self.table, self.card, self)
         self._wanted = asyncio.Event()
         self._card_wanted = asyncio.Event()
@@ -103,20 +73,12 @@ class LibraryView(ViewScreen[LibraryContext]):
         self._is_comparing = False
         self._line_shown: CodeMatch | None = None
 
-    def compose(self) -> ComposeResult:
-        """The panes."""
-        yield self.head
-        yield self.table
-        yield self.card
-        yield self.notice_line
-        yield self.key_line
-
     # --- the session
 
     def attach(self, session: Session) -> None:
         """Read its library from here on."""
         self.context.open_session = session
-        self.head.show_place(safe_text(session.library.place, 200))
+        self.head.update("library", safe_text(session.library.place, 200))
         self._wanted.set()
 
     async def detach(self) -> None:
@@ -335,16 +297,6 @@ class LibraryView(ViewScreen[LibraryContext]):
         event.stop()
         self.show_card()
         self._read_card()
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Show the keys of the pane that has the focus now."""
-        self.context.latest_pane = self.pane_in_focus
-        self.show_keys()
-
-    def show_keys(self) -> None:
-        """Bring the key line up to date."""
-        if self.is_attached:
-            self.key_line.update(self.pane_in_focus, self.reason_against, self.is_on)
 
     # --- layout
 

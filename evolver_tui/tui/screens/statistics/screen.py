@@ -5,26 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from rich.style import Style
-from textual import events
-from textual.app import ComposeResult
-
 from evolver_tui.core.errors import EvolverError
 from evolver_tui.tui.actions import Keymap
-from evolver_tui.tui.app_actions import NOTICES
 from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.tui.drawing.formatting import count
-from evolver_tui.tui.drawing.head_row import views_line, views_within
-from evolver_tui.tui.drawing.key_line import KeyLine
-from evolver_tui.tui.drawing.notice_line import NoticeLine
-from evolver_tui.tui.drawing.pane import Pane
+from evolver_tui.tui.drawing.head_row import views_line
+from evolver_tui.tui.drawing.place_line import PlaceLine
 from evolver_tui.tui.drawing.rows_pane import RowsMoved
-from evolver_tui.tui.drawing.styles import Line, spread
+from evolver_tui.tui.framed_view import FramedView
 from evolver_tui.tui.screens.statistics.context import StatisticsContext
 from evolver_tui.tui.screens.statistics.panes.group_facts import GroupFacts
 from evolver_tui.tui.screens.statistics.panes.group_table import GroupTable
 from evolver_tui.tui.screens.statistics.panes.reasons_pane import ReasonsPane
-from evolver_tui.tui.view_screen import ViewScreen
 
 if TYPE_CHECKING:
     from evolver_tui.engine.session import Session
@@ -34,55 +26,23 @@ _SHARE = 20
 """What may have changed is read again after so many times the seconds that reading it took."""
 
 
-class StatisticsLine(Pane):
-    """The upper row: what is looked at, and the other views."""
-
-    def __init__(self, views: Line, *, plain: bool = False) -> None:
-        super().__init__(plain=plain, id="status")
-        self._views = views
-        self._words = ""
-
-    def update(self, words: str) -> None:
-        """What is looked at now."""
-        if words != self._words:
-            self._words = words
-            self.refresh()
-
-    def line(self, y: int, width: int) -> tuple[Line, Style | None]:
-        """The row."""
-        here: Line = [(" evolver ", "badge"), (f" {self._words}", "text")]
-        return spread(here, views_within(self._views, width), width), None
-
-
-class StatisticsView(ViewScreen[StatisticsContext]):
+class StatisticsView(FramedView[StatisticsContext]):
     """Read when it is first shown, and again now and then while it is in front."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - an instance variable to Textual
     AUTO_FOCUS = "#groups"
 
     def __init__(self, settings: DeskSettings, keymap: Keymap) -> None:
-        super().__init__(classes="-plain" if settings.plain else None)
-        plain = settings.plain
-        views = views_line(keymap.actions)
-        self.head = StatisticsLine(views, plain=plain)
+        super().__init__(settings, keymap)
+        plain, views = settings.plain, views_line(keymap.actions)
+        self.head = PlaceLine(views, "", plain=plain)
         self.table = GroupTable(plain=plain)
         self.facts = GroupFacts(plain=plain)
         self.reasons = ReasonsPane(plain=plain)
-        self.notice_line = NoticeLine(keymap.shown_key(NOTICES), plain=plain)
-        self.key_line = KeyLine(keymap.actions, plain=plain)
+        self.panes = (self.head, self.table, self.facts, self.reasons)
         self.context = StatisticsContext(self, settings, keymap, self.table, self.look_again)
         self._wanted = asyncio.Event()
         self._rest_until = 0.0
         self._has_failed = False
-
-    def compose(self) -> ComposeResult:
-        """The panes."""
-        yield self.head
-        yield self.table
-        yield self.facts
-        yield self.reasons
-        yield self.notice_line
-        yield self.key_line
 
     def attach(self, session: Session) -> None:
         """Read what was decided in its database from here on."""
@@ -156,11 +116,6 @@ class StatisticsView(ViewScreen[StatisticsContext]):
         self._show_selected()
         self.show_keys()
 
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Show the keys of the pane that has the focus now."""
-        self.context.latest_pane = self.pane_in_focus
-        self.show_keys()
-
     def show_keys(self) -> None:
-        """Bring the key line up to date."""
+        """Bring the key line up to date; the table has all keys."""
         self.key_line.update(self.table.pane_name, self.reason_against, self.is_on)

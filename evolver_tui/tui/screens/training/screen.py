@@ -7,19 +7,16 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from textual import events
-from textual.app import ComposeResult
 
 from evolver_tui.core.errors import EvolverError
 from evolver_tui.tui.actions import Keymap
-from evolver_tui.tui.app_actions import NOTICES
 from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.tui.drawing.head_row import views_line
-from evolver_tui.tui.drawing.key_line import KeyLine
-from evolver_tui.tui.drawing.notice_line import NoticeLine
 from evolver_tui.tui.drawing.pane import Pane, pane_of
 from evolver_tui.tui.drawing.plot_drawing import PLAIN_SIGNS, PlotSigns, line_sign
 from evolver_tui.tui.drawing.rows_pane import RowsMoved
 from evolver_tui.tui.drawing.text_page import TextPage
+from evolver_tui.tui.framed_view import FramedView
 from evolver_tui.tui.screens.training.actions import BACK, COPY, OPEN_PLACE, TRY_AGAIN
 from evolver_tui.tui.screens.training.context import TrainingContext
 from evolver_tui.tui.screens.training.guide import NOWHERE, OPENING, problem_page, quiet_page
@@ -30,7 +27,6 @@ from evolver_tui.tui.screens.training.panes.run_facts import FactsLine, RunFacts
 from evolver_tui.tui.screens.training.panes.runs_table import RunsTable
 from evolver_tui.tui.screens.training.plot_choice import Curves, lines_of
 from evolver_tui.tui.screens.training.standing_words import is_training
-from evolver_tui.tui.view_screen import ViewScreen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +44,7 @@ _SHARE: Final = 5
 """Frames come no faster than so many times the processor's time of one."""
 
 
-class Training(ViewScreen[TrainingContext]):
+class Training(FramedView[TrainingContext]):
     """Begins to watch when it is first shown, watches on while it is not in front, and lets go with the session."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (150, "-vast")]  # noqa: RUF012 - an instance's to Textual
@@ -56,9 +52,8 @@ class Training(ViewScreen[TrainingContext]):
     AUTO_FOCUS = "#runs"
 
     def __init__(self, settings: DeskSettings, keymap: Keymap) -> None:
-        super().__init__(classes="-plain" if settings.plain else None)
-        plain = settings.plain
-        views = views_line(keymap.actions)
+        super().__init__(settings, keymap)
+        plain, views = settings.plain, views_line(keymap.actions)
         selection_keys = f"{keymap.shown_key(COPY)} copies, {keymap.shown_key(BACK)} ends it"
         self.head = TrainingLine(views, plain=plain)
         self.runs = RunsTable(settings.now, plain=plain)
@@ -66,8 +61,7 @@ class Training(ViewScreen[TrainingContext]):
         self.facts = RunFacts(plain=plain)
         self.facts_line = FactsLine(plain=plain)
         self.events = EventsPane(selection_keys, plain=plain)
-        self.notice_line = NoticeLine(keymap.shown_key(NOTICES), plain=plain)
-        self.key_line = KeyLine(keymap.actions, plain=plain)
+        self.panes = (self.head, self.runs, self.plot, self.facts, self.events, self.facts_line)
         self.context = TrainingContext(self, settings, keymap, self.runs, self.plot, self.events, self)
         self._curves = Curves()
         self._followed: object = None
@@ -76,17 +70,6 @@ class Training(ViewScreen[TrainingContext]):
         self._next_frame = 0.0
         self._frame_timer: Timer | None = None
         self._is_closed = False
-
-    def compose(self) -> ComposeResult:
-        """The panes, in the order of tab."""
-        yield self.head
-        yield self.runs
-        yield self.plot
-        yield self.facts
-        yield self.events
-        yield self.facts_line
-        yield self.notice_line
-        yield self.key_line
 
     # --- what watches
 
@@ -218,10 +201,6 @@ class Training(ViewScreen[TrainingContext]):
             return OPENING
         return quiet_page([each.standing for each in monitor.sources], context.keymap.shown_key(OPEN_PLACE))
 
-    def show_keys(self) -> None:
-        """Bring the key line up to date."""
-        self.key_line.update(self.pane_in_focus, self.reason_against, self.is_on)
-
     # --- what the panes tell
 
     def on_rows_moved(self, event: RowsMoved) -> None:
@@ -233,11 +212,6 @@ class Training(ViewScreen[TrainingContext]):
         """Read off the values there."""
         event.stop()
         self.context.choose(self.context.choice._replace(cursor=event.place))
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """The keys are another pane's."""
-        self.context.latest_pane = self.pane_in_focus
-        self.show_keys()
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         """A table without the focus draws its cursor another way."""

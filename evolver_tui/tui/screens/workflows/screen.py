@@ -6,18 +6,15 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from textual import events
-from textual.app import ComposeResult
 
 from evolver_tui.core.errors import EvolverError
 from evolver_tui.tui.actions import Keymap
-from evolver_tui.tui.app_actions import NOTICES
 from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.tui.drawing.head_row import views_line
-from evolver_tui.tui.drawing.key_line import KeyLine
-from evolver_tui.tui.drawing.notice_line import NoticeLine
 from evolver_tui.tui.drawing.pane import Pane, pane_of
 from evolver_tui.tui.drawing.rows_pane import RowsMoved
 from evolver_tui.tui.drawing.text_page import TextPage
+from evolver_tui.tui.framed_view import FramedView
 from evolver_tui.tui.screens.workflows.actions import BACK, COPY, TRY_AGAIN
 from evolver_tui.tui.screens.workflows.context import WorkflowsContext
 from evolver_tui.tui.screens.workflows.guide import IN_A_DEMO, OPENING, away_page, problem_page, quiet_page
@@ -28,7 +25,6 @@ from evolver_tui.tui.screens.workflows.panes.facts_pane import FactsPane
 from evolver_tui.tui.screens.workflows.panes.head_line import HeadLine, Totals
 from evolver_tui.tui.screens.workflows.panes.parked_content import parked_page
 from evolver_tui.tui.screens.workflows.panes.parked_table import ParkedTable
-from evolver_tui.tui.view_screen import ViewScreen
 
 if TYPE_CHECKING:
     from evolver_tui.engine.workflow.monitor import WorkflowMonitor
@@ -37,38 +33,25 @@ DRAWN_A_SECOND = 8
 """However much is heard."""
 
 
-class Workflows(ViewScreen[WorkflowsContext]):
+class Workflows(FramedView[WorkflowsContext]):
     """Connects when it is first shown, hears on while it is not in front, and lets go with the session."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - an instance variable to Textual
     AUTO_FOCUS = "#chats"
 
     def __init__(self, settings: DeskSettings, keymap: Keymap) -> None:
-        super().__init__(classes="-plain" if settings.plain else None)
-        plain = settings.plain
-        views = views_line(keymap.actions)
+        super().__init__(settings, keymap)
+        plain, views = settings.plain, views_line(keymap.actions)
         selection_keys = f"{keymap.shown_key(COPY)} copies, {keymap.shown_key(BACK)} ends it"
         self.head = HeadLine(views, plain=plain)
         self.chats = ChatTable(settings.now, plain=plain)
         self.parked = ParkedTable(settings.now, plain=plain)
         self.answer = AnswerPane(selection_keys, plain=plain)
         self.facts = FactsPane(plain=plain)
-        self.notice_line = NoticeLine(keymap.shown_key(NOTICES), plain=plain)
-        self.key_line = KeyLine(keymap.actions, plain=plain)
+        self.panes = (self.head, self.chats, self.parked, self.answer, self.facts)
         self.context = WorkflowsContext(self, settings, keymap, self.chats, self.parked, self.answer, self)
         self._seen = -1
         self._was_away = ""
         self._is_closed = False
-
-    def compose(self) -> ComposeResult:
-        """The panes, in the order of tab."""
-        yield self.head
-        yield self.chats
-        yield self.parked
-        yield self.answer
-        yield self.facts
-        yield self.notice_line
-        yield self.key_line
 
     # --- what watches
 
@@ -197,10 +180,6 @@ class Workflows(ViewScreen[WorkflowsContext]):
 
         return safe_text(text, 40)
 
-    def show_keys(self) -> None:
-        """Bring the key line up to date."""
-        self.key_line.update(self.pane_in_focus, self.reason_against, self.is_on)
-
     # --- what the panes tell
 
     def on_rows_moved(self, event: RowsMoved) -> None:
@@ -210,10 +189,8 @@ class Workflows(ViewScreen[WorkflowsContext]):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Whoever goes to the answer reads it: nothing takes its place."""
-        self.context.latest_pane = self.pane_in_focus
         if self.pane_in_focus == self.answer.pane_name:
             self.chats.moved_by_hand()
-        self.show_keys()
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         """A table without the focus draws its cursor another way."""
