@@ -111,6 +111,7 @@ def make_session(
     from evolver_tui.adapters import process_identity
     from evolver_tui.adapters.listeners.installed import attach_installed
     from evolver_tui.adapters.system_clock import SystemClock
+    from evolver_tui.engine.author.author import ROUTER
     from evolver_tui.engine.conversation import ConversationLimits
     from evolver_tui.engine.session import Session, SessionParts
     from evolver_tui.engine.signals import get_signal_registry
@@ -165,6 +166,7 @@ def make_session(
             author=author,
             sandbox=sandbox,
             runs=runs,
+            draft_tools=frozenset(tools.tools) - {ROUTER},
             try_seconds=workspace.config.author.try_seconds,
             make_link=link_maker(workspace, clock, method or workspace.config.hub.method),
             make_workers=lambda session: tuple(make_workers(session)),
