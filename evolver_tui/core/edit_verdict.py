@@ -60,7 +60,7 @@ def _finding(finding: Finding) -> str:
 
 
 def _more(count: int) -> str:
-    return f" (and {count} more)" if count else ""
+    return f" (and {count:,} more)" if count else ""
 
 
 def _risk(report: CheckReport, before: CheckReport) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import ClassVar
 
+from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.document._document import Location, Selection
@@ -13,6 +14,7 @@ from textual.document._edit import Edit
 from textual.document._wrapped_document import WrappedDocument
 from textual.events import Key, Paste
 from textual.widgets import TextArea
+from textual.widgets.text_area import TextAreaTheme
 
 from evolver_tui.tui.code_editor.code_text import CodeText, reason_against_editing
 from evolver_tui.tui.drawing.pane import styles_in
@@ -33,6 +35,15 @@ class _WrappedCode(WrappedDocument):
     @property
     def height(self) -> int:
         return len(self._offset_to_line_info)
+
+
+class _CodeTheme(TextAreaTheme):
+    """The style sheet's colours, of which the cursor's line takes the background alone: its code keeps its own."""
+
+    def apply_css(self, text_area: TextArea) -> None:
+        super().apply_css(text_area)
+        if self.cursor_line_style is not None:
+            self.cursor_line_style = Style(bgcolor=self.cursor_line_style.bgcolor)
 
 
 class CodeArea(TextArea):
@@ -96,6 +107,8 @@ class CodeArea(TextArea):
             max_checkpoints=_CHANGES_TO_UNDO,
         )  # fmt: skip
         self.cursor_blink = False
+        self.register_theme(_CodeTheme("code"))
+        self.theme = "code"
         self.code = CodeText(code)
         self.document = self.code
         self.wrapped_document = _WrappedCode(self.code, tab_width=self.indent_width)

@@ -12,7 +12,7 @@ from evolver_tui.tui.drawing.styles import Fragment
 
 MOST_BYTES: Final = 1_000_000
 """What is larger is not edited here."""
-LONGEST_LINE: Final = 20_000
+LONGEST_LINE: Final = 10_000
 """Characters of a line: each key in a longer one takes too long."""
 _MOST_COLOURED: Final = 200_000
 """Characters of code that has colours."""
