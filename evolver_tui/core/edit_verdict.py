@@ -21,23 +21,22 @@ class EditVerdict:
     risk_words: str
     """The risk with its reasons, and whether it was another one before."""
     failed_lines: tuple[int, ...]
-    """Where something stands that forbids to approve it, counted from 1."""
+    """Where something stands that forbids to approve it; counted from 1, in their order."""
     lines: tuple[int, ...]
-    """Where anything stands that a check has to say, what forbids before the rest; counted from 1."""
+    """The same for anything that a check has to say."""
 
 
 def edit_verdict(report: CheckReport, before: CheckReport) -> EditVerdict:
     """What a report says, held against the one of the draft as it was."""
     failed = [each for each in report.findings if each.level is FindingLevel.FAIL]
     noted = [each for each in report.findings if each.level is FindingLevel.NOTE]
-    lines = dict.fromkeys(each.line for each in (*failed, *noted) if each.line)
     return EditVerdict(
         report.can_be_approved,
         _checks(failed, [each for each in noted if each.check not in report.capabilities]),
         report.risk,
         _risk(report, before),
-        tuple(dict.fromkeys(each.line for each in failed if each.line)),
-        tuple(lines),
+        _lines(failed),
+        _lines([*failed, *noted]),
     )
 
 
@@ -46,6 +45,10 @@ def first_line_to_see(report: CheckReport) -> int:
     failed = [each.line for each in report.findings if each.level is FindingLevel.FAIL and each.line]
     risky = [each.line for each in report.findings if each.check in report.risky and each.line]
     return min(failed or risky or [0])
+
+
+def _lines(findings: list[Finding]) -> tuple[int, ...]:
+    return tuple(sorted({each.line for each in findings if each.line}))
 
 
 def _checks(failed: list[Finding], noted: list[Finding]) -> str:

@@ -36,13 +36,13 @@ def test_two_lines_say_how_it_stands(code: str, before: str, checks: str, risk: 
     assert verdict.can_be_approved is checks.startswith("checks pass")
 
 
-def test_what_fails_stands_before_what_is_noted_wherever_it_is() -> None:
+def test_what_fails_is_said_before_what_is_noted_wherever_it_is() -> None:
     code = "import socket\n" + LOW + "call_tool('nobody', 1)\n"
     code = code.replace("import json\n", "import json\nfrom node_runtime import call_tool\n")
     verdict = edit_verdict(check_draft(code, ()), check_draft(LOW, ()))
     assert verdict.failed_lines == (7,)
-    assert verdict.lines[0] == 7
-    assert 1 in verdict.lines
+    assert verdict.checks.startswith("line 7: tool 'nobody' is not known")
+    assert verdict.lines == (1, 3, 7)
     assert verdict.risk is Risk.HIGH
 
 

@@ -283,16 +283,16 @@ async def test_who_was_overtaken_keeps_what_was_written_and_can_copy_it() -> Non
 
 async def test_a_key_goes_through_the_findings_and_where_one_forbids_is_marked() -> None:
     host = Host()
-    code = f"{CODE}call_tool(1)\nimport socket\n".replace(
+    code = f"{CODE}call_tool('nobody', 1)\nimport socket\n".replace(
         "import json", "from node_runtime import call_tool; import json"
     )
     async with opened(editor(host, code), host) as pilot:
         modal = host.screen
         assert isinstance(modal, EditModal)
-        while "(and " not in shown(host) and "line 10" not in shown(host):
+        while "line 10: tool 'nobody' is not known" not in shown(host):
             await pilot.pause(0.01)
-        await press(pilot, "ctrl+g")
-        assert modal._area.cursor_location[0] == 9
+        for row in (9, 10, 0, 9):
+            await press(pilot, "ctrl+g")
+            assert modal._area.cursor_location[0] == row
         assert any("underline" in str(span.style) for span in modal._area.get_line(9).spans)
-        await press(pilot, "ctrl+g")
-        assert modal._area.cursor_location[0] != 9
+        assert not any("underline" in str(span.style) for span in modal._area.get_line(10).spans)

@@ -160,10 +160,11 @@ class CodeArea(TextArea):
 
     async def _on_key(self, event: Key) -> None:
         await act_in_turn(self, event)
-        if event.key == "enter":
+        act = {"enter": self._begin_line, "tab": self._indent}.get(event.key)
+        if act is not None:
             event.stop()
             event.prevent_default()
-            self._begin_line()
+            act()
 
     def _begin_line(self) -> None:
         """Begin another line as far to the right as this one, or further after a colon."""
@@ -173,7 +174,7 @@ class CodeArea(TextArea):
         deeper = INDENT if before.rstrip().endswith(":") else ""
         self._write(f"\n{indent}{deeper}", start, end)
 
-    def indent(self) -> None:
+    def _indent(self) -> None:
         """Blanks to the next stop; where several lines are selected, each of them goes four to the right."""
         start, end = sorted(self.selection)
         if start[0] == end[0]:

@@ -56,12 +56,12 @@ class EditModal(Modal[str]):
     }
     """
 
+    # They take their turn behind what was typed before them: a burst ends where it would have ended key by key.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "indent", show=False, priority=True),
-        Binding("shift+tab", "dedent", show=False, priority=True),
-        Binding(SEND_KEY, "send", show=False, priority=True),
-        Binding("ctrl+g", "go_to_finding", show=False, priority=True),
-        Binding("ctrl+o", "copy_code", show=False, priority=True),
+        Binding("shift+tab", "dedent", show=False),
+        Binding(SEND_KEY, "send", show=False),
+        Binding("ctrl+g", "go_to_finding", show=False),
+        Binding("ctrl+o", "copy_code", show=False),
     ]
 
     def __init__(
@@ -166,23 +166,18 @@ class EditModal(Modal[str]):
 
     # --- keys
 
-    def action_indent(self) -> None:
-        """To the right."""
-        self._area.indent()
-
     def action_dedent(self) -> None:
-        """To the left."""
+        """To the left; to the right is a key that the code takes itself."""
         self._area.dedent()
 
     def action_go_to_finding(self) -> None:
-        """To the next line that the checks have something to say about, from the top again after the last one."""
+        """To the next line about which the checks have something to say, from the top again after the last one."""
         lines = self._verdict.lines if self._verdict is not None else ()
         if not lines:
             self.tell("The checks have nothing to say about any line.")
             return
         here = self._area.cursor_location[0] + 1
-        at = lines.index(here) + 1 if here in lines else 0
-        self._area.go_to_line(lines[at % len(lines)])
+        self._area.go_to_line(next((line for line in lines if line > here), lines[0]))
 
     async def action_copy_code(self) -> None:
         """Copy all of it."""
@@ -201,9 +196,13 @@ class EditModal(Modal[str]):
             self.finish(self.code, SEND_KEY)
 
     def action_cancel(self) -> None:
+        """Leave, once all that was typed before stands there: escape does not wait for its turn by itself."""
+        self._area.call_later(self._leave_or_ask)
+
+    def _leave_or_ask(self) -> None:
         """Leave at once, or ask what becomes of what was changed."""
         if not self.is_changed:
-            super().action_cancel()
+            self.finish(None)
         elif self.is_armed and not self._is_saving:
             modal = LeaveModal(self._node_id, _OVER if self._is_decided else _AGAIN, now=self._now)
             self.app.push_screen(modal, self._leave)
