@@ -83,7 +83,8 @@ class EditModal(Modal[str]):
         self._check, self._copy, self._keep = check, copy, keep
         self._area = CodeArea(begun or code, line)
         self._checks, self._risk = Static(classes="verdict", markup=False), Static(classes="verdict", markup=False)
-        self._verdict: EditVerdict | None = None
+        self.verdict: EditVerdict | None = None
+        """What the checks said last; None before they said anything."""
         self._typed = asyncio.Event()
         """Set with each change, until the checks begin to read it."""
         self._typed.set()
@@ -140,19 +141,19 @@ class EditModal(Modal[str]):
             await self._typed.wait()
             while self._typed.is_set():
                 self._typed.clear()
-                await asyncio.sleep(SECONDS_UNTIL_CHECKED if self._verdict is not None else 0)
+                await asyncio.sleep(SECONDS_UNTIL_CHECKED if self.verdict is not None else 0)
             code = self.code
             if self._keep is not None and not self._is_saving:
                 await self._keep(code if code != self._before else "")
             verdict = await self._check(code)
             if not self._typed.is_set():
-                self._verdict = verdict
+                self.verdict = verdict
                 self._area.mark_failed(verdict.failed_lines)
             self._show_verdict()
 
     def _show_verdict(self) -> None:
         """What the checks say; while they have not read the latest keys, what they said before, as such."""
-        verdict = self._verdict
+        verdict = self.verdict
         if verdict is None:
             self._checks.update(Content.styled("the checks read it", css_style("dim")))
             return
@@ -172,7 +173,7 @@ class EditModal(Modal[str]):
 
     def action_go_to_finding(self) -> None:
         """To the next line about which the checks have something to say, from the top again after the last one."""
-        lines = self._verdict.lines if self._verdict is not None else ()
+        lines = self.verdict.lines if self.verdict is not None else ()
         if not lines:
             self.tell("The checks have nothing to say about any line.")
             return
