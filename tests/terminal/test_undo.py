@@ -184,8 +184,9 @@ def undo_what_another_session_decided(terminal: Terminal, said: str) -> None:
     terminal.wait_for("Undo the ", "before this session began")
     look()
     terminal.send("y")
-    terminal.wait_for(said, "a approve")
+    terminal.wait_for(said, "a approve", f"{NODE}  v1", "read to the end")
     terminal.wait_without("keys decide once you scroll")
+    look()  # and once more before the next key: the card was read anew
 
 
 def answer(terminal: Terminal) -> None:

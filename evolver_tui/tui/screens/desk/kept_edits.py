@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,7 @@ class KeptEdits:
         """
         self._folder = folder
         self._texts: dict[str, str] = {}
+        self._writing = threading.Lock()
 
     async def of(self, review: Review) -> str:
         """What was kept for a draft; empty for nothing."""
@@ -42,7 +44,12 @@ class KeptEdits:
         self._texts[name] = text
         if self._folder is not None:
             with contextlib.suppress(OSError):
-                await asyncio.to_thread(_write, self._folder / name, text)
+                await asyncio.to_thread(self._write, self._folder / name)
+
+    def _write(self, file: Path) -> None:
+        """Write what is kept at this moment: a write goes on where who waited for it is gone, and the last one counts."""
+        with self._writing:
+            _write(file, self._texts[file.name])
 
 
 def _name(review: Review) -> str:

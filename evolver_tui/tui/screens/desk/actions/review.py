@@ -315,7 +315,7 @@ REJECT = _decision(
 )  # fmt: skip
 EDIT = _decision("edit", "e", "edit", "Edit the draft in your editor; it is checked again.", 13, _edit)
 EDIT_HERE = _decision(
-    "edit_here", "E", "mend", "Mend the draft here, with the checks as you type; it is checked again.", 13, _edit_here
+    "edit_here", "E", "mend", "Mend the draft here, with the checks as you type; it is checked again.", 15, _edit_here
 )  # fmt: skip
 REUSE = _decision(
     "reuse",
