@@ -47,7 +47,7 @@ class KeptEdits:
                 await asyncio.to_thread(self._write, self._folder / name)
 
     def _write(self, file: Path) -> None:
-        """Write what is kept at this moment: a write goes on where who waited for it is gone, and the last one counts."""
+        """Write what is kept at this moment: a write outlives who waited for it, and the last counts."""
         with self._writing:
             _write(file, self._texts[file.name])
 
