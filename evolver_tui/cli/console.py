@@ -127,6 +127,7 @@ def desk_settings(workspace: Workspace, theme: str | None = None) -> DeskSetting
         database=str(workspace.database),
         nodes_folder=str(workspace.nodes),
         copy_file=workspace.paths.data / "copied.txt",
+        edits=workspace.paths.data / "edits",
         has_title=desk.title,
         has_bell=desk.bell,
         goes_on=desk.go_on,

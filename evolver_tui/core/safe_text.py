@@ -46,12 +46,12 @@ def _stand_in(match: re.Match[str]) -> str:
     return _REPLACEMENT
 
 
-def _lowered(match: re.Match[str]) -> str:
+def _lowered(match: re.Match[str], stand_in: str = "") -> str:
     """Without the fifth and every further mark in a row: no script needs so many on one letter."""
     kept, height = "", 0
     for character in match.group():
         height = height + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
-        kept += character if height <= 4 else ""
+        kept += character if height <= 4 else stand_in
     return kept
 
 
@@ -75,6 +75,18 @@ def safe_text(value: object, limit: int = LIMIT) -> str:
     """One line, safe to draw: as `safe_block`, with line ends shown as `␤`."""
     block = safe_block(value, limit)
     return re.sub(_LINE_ENDS, "␤", block) if "\n" in block else block
+
+
+def stand_ins(line: str) -> str:
+    """`line` to be drawn character by character: what is unsafe has one visible stand-in each, and none is left out.
+
+    So that a place in what is drawn is the same place in what was written. Tabs stay.
+    """
+    if line.isascii() and line.replace("\t", " ").isprintable():
+        return line
+    text = re.sub(_UNSAFE, lambda found: _stand_in(found) or _REPLACEMENT, line)
+    text = re.sub(_STACKED_MARKS, lambda found: found[1] + _REPLACEMENT * (len(found[0]) - 2), text)
+    return re.sub(_PILED_MARKS, lambda found: _lowered(found, _REPLACEMENT), text)
 
 
 def safe_json(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from evolver_tui.core.address import Address
 from evolver_tui.core.budget import Limits
 from evolver_tui.core.errors import DATABASE, StoreBroken, StoreError
+from evolver_tui.core.node import CheckReport
 from evolver_tui.core.outage import Outage
 from evolver_tui.core.session_figures import SessionFigures
 from evolver_tui.core.signal import Observation, Signal
@@ -32,6 +33,7 @@ from evolver_tui.engine.author.author import Author
 from evolver_tui.engine.author.backend import Backend
 from evolver_tui.engine.author.writer import LiveDraft
 from evolver_tui.engine.away import Away
+from evolver_tui.engine.checks.checks import check_draft
 from evolver_tui.engine.clock import Clock
 from evolver_tui.engine.conversation import Conversation, ConversationLimits
 from evolver_tui.engine.duplicates import AlikePrograms
@@ -103,6 +105,8 @@ class SessionParts:
     rule_file: RuleFile | None = None
     """Where the rules stand; None for none."""
     make_listeners: ListenerMaker = lambda host: ()
+    draft_tools: Collection[str] = ()
+    """The names that a draft may pass to call_tool."""
     attach_installed: Callable[[SignalRegistry], Sequence[str]] = lambda registry: ()
     """Lets listeners of others register themselves; tells what went wrong, a sentence each."""
     limits: ConversationLimits = ConversationLimits()
@@ -231,6 +235,10 @@ class Session:
         self.sandbox.watch(self._on_box)
         if parts.author is not None:
             self.find_box()
+
+    async def check(self, code: str) -> CheckReport:
+        """What the checks say of a draft's code; a large one takes them seconds, in a thread."""
+        return await asyncio.to_thread(check_draft, code, self._parts.draft_tools)
 
     def find_box(self) -> None:
         """Have it found out how nodes are held here, beside everything else; `box` and a signal say it then."""

@@ -67,6 +67,8 @@ class DeskSettings(NamedTuple):
     """Whether an answer given in a dialog leads to the dialog of the next question."""
     copy_file: Path | None = None
     """Where text is copied to that the terminal's clipboard does not take."""
+    edits: Path | None = None
+    """The folder of code that was written into drafts and is not handed in; None keeps it while the console runs."""
     plain: bool = False
     """Whether borders and symbols are ASCII alone."""
     player: Player | None = None

@@ -101,6 +101,7 @@ def make_session(
     """
     from evolver_tui.adapters import process_identity
     from evolver_tui.adapters.system_clock import SystemClock
+    from evolver_tui.engine.author.author import ROUTER
     from evolver_tui.engine.conversation import ConversationLimits
     from evolver_tui.engine.session import Session, SessionParts
     from evolver_tui.engine.signals import get_signal_registry
@@ -118,7 +119,8 @@ def make_session(
     parts = SessionParts(
         id=for_session or new_session_id(clock.now()), host=platform.node(), process=process_identity.this_process(),
         processes=process_identity, person=workspace.reviewer, store=make_store(workspace), backend=backend,
-        library=library, author=author, sandbox=sandbox, runs=runs, try_seconds=workspace.config.author.try_seconds,
+        library=library, author=author, sandbox=sandbox, runs=runs, draft_tools=frozenset(tools.tools) - {ROUTER},
+        try_seconds=workspace.config.author.try_seconds,
         make_link=link_maker(workspace, clock, method or workspace.config.hub.method),
         make_workers=worker_maker(
             workspace, clock, {name: routines[name] for name in names if name != AUTHOR},

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evolver_tui.core.safe_text import safe_block, safe_json, safe_text, without_hidden
+from evolver_tui.core.safe_text import safe_block, safe_json, safe_text, stand_ins, without_hidden
 
 
 @given(st.text(st.characters(exclude_categories=())))
@@ -18,6 +18,14 @@ def test_no_control_format_or_private_character_passes(text: str) -> None:
         for character in gate(text):
             category = unicodedata.category(character)
             assert category not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") or character in allowed
+
+
+@given(st.text(st.characters(exclude_categories=(), exclude_characters="\n")))
+def test_stand_ins_keep_every_place_of_a_line(line: str) -> None:
+    shown = stand_ins(line)
+    assert len(shown) == len(line)
+    assert safe_block(shown) == shown.replace("\t", "    ")
+    assert all(shown[at] == sign for at, sign in enumerate(line) if " " <= sign <= "~")
 
 
 @pytest.mark.parametrize(

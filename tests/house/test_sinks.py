@@ -127,6 +127,8 @@ HARMLESS = {
     "palette.py": {"entry.name", "action.title"},  # actions', and a theme's, whose name is checked
     "themes.py": {"theme.name"},
     "views.py": {"self.id"},
+    "code_editor/code_area.py": {"self.code.text"},  # measured
+    "modals/edit_modal.py": {"verdict.checks", "verdict.risk_words"},  # safe since the verdict was made
     "modals/inbox_list.py": {"row.risk", "self.symbols.rule"},  # joined with others, and then safe; a line
     "modals/signal_modal.py": {"self._to_task.title", "self._copies.title"},  # the program's own
     "question_kinds/review.py": {"subject.draft.node_id"},  # whoever asks for it gates it

@@ -17,6 +17,7 @@ from tests.support.terminal import ENTER, F8, SMALL, WIDE, Terminal, console, lo
 from tests.support.terminal_steps import NO_LANGUAGES, leave, saved_nodes
 
 NODE = "summarize_blog_post"
+CTRL_END, CTRL_S = "\x1b[1;5F", "\x13"
 
 
 @contextmanager
@@ -24,9 +25,12 @@ def desk(
     home: Path, *arguments: str, hub: str = "", person: str = "ada", size: tuple[int, int] = WIDE
 ) -> Iterator[Terminal]:
     home.mkdir(exist_ok=True)
+    editor = home / "editor"
+    editor.write_text("#!/bin/sh\necho '# by hand' >> \"$1\"\n")
+    editor.chmod(0o700)
     hub = hub or f"http://127.0.0.1:{free_port()}/taskhub"
     place = ("--nodes", str(home / "nodes"), "--hub", hub, *arguments)
-    with console(home, *place, environ=environment(home, USER=person), size=size) as terminal:
+    with console(home, *place, environ=environment(home, USER=person, EDITOR=str(editor)), size=size) as terminal:
         terminal.wait_for("evolver")
         yield terminal
     assert b"Traceback" not in terminal.raw
@@ -93,6 +97,21 @@ def respond(terminal: Terminal) -> None:
     terminal.wait_for("31 lines")
 
 
+def edit(terminal: Terminal) -> None:
+    terminal.send("e")
+    terminal.wait_for("edited by ada", "a approve")
+
+
+def mend(terminal: Terminal) -> None:
+    terminal.send("E")
+    terminal.wait_for("Edit summarize_blog_post", "checks pass", "risk low, as before")
+    look()
+    terminal.send(f"{CTRL_END}import socket  # by hand")
+    terminal.wait_for("30  import socket  # by hand", "risk high: was low; it reaches the network (line 30)")
+    terminal.send(CTRL_S)
+    terminal.wait_for("edited by ada", "risk high", "a approve")
+
+
 def cancel(terminal: Terminal) -> None:
     terminal.send("D")
     terminal.wait_for("Cancel task-1?")
@@ -106,6 +125,8 @@ DEEDS: Mapping[str, tuple[Callable[[Terminal], None], str]] = {
     "reject": (reject, "The reject of task-1 was taken back"),
     "send back": (send_back, "The sending back of task-1 was taken back"),
     "respond": (respond, "The response of task-1 was taken back"),
+    "edit": (edit, "The edit of task-1 was taken back"),
+    "mend": (mend, "The edit of task-1 was taken back"),
     "cancel": (cancel, "The cancelling of task-1 was taken back"),
 }
 
@@ -121,7 +142,51 @@ def test_a_key_takes_a_decision_back_and_the_task_waits_with_its_card_in_front(t
         look()
         approve(terminal)
         assert saved_nodes(home) == [NODE]
+        assert "by hand" not in (home / "nodes" / NODE / "main.py").read_text()
         assert leave(terminal) == 0
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_a_key_takes_back_what_was_decided_before_a_kill(tmp_path: Path, deed: str) -> None:
+    home = tmp_path / "home"
+    do, said = DEEDS[deed]
+    with at_review(home) as terminal:
+        do(terminal)
+        terminal.kill()
+    with desk(home) as terminal:
+        terminal.wait_for("task-1", "box")
+        undo_what_another_session_decided(terminal, said)
+        look()
+        approve(terminal)
+        assert "by hand" not in (home / "nodes" / NODE / "main.py").read_text()
+        assert leave(terminal) == 0
+
+
+@pytest.mark.parametrize("deed", [deed for deed in DEEDS if deed != "approve"])  # of which more is asked, see below
+def test_a_key_takes_back_on_a_second_host_what_was_decided_on_the_first(tmp_path: Path, deed: str) -> None:
+    here, there, database = tmp_path / "here", tmp_path / "there", f"sqlite:///{tmp_path}/shared.db"
+    do, said = DEEDS[deed]
+    with at_review(here, "--database", database) as first:
+        do(first)
+        with desk(there, "--database", database) as second:
+            second.wait_for("task-1", "box")
+            undo_what_another_session_decided(second, said)
+            first.wait_until(lambda screen: re.search("◆ task-1 .* review", screen), "the review again")
+            look()
+            approve(second)
+            assert "by hand" not in (there / "nodes" / NODE / "main.py").read_text()
+            assert leave(second) == 0
+
+
+def undo_what_another_session_decided(terminal: Terminal, said: str) -> None:
+    look()
+    terminal.send("u")
+    terminal.wait_for("Undo the ", "before this session began")
+    look()
+    terminal.send("y")
+    terminal.wait_for(said, "a approve", f"{NODE}  v1", "read to the end")
+    terminal.wait_without("keys decide once you scroll")
+    look()  # and once more before the next key: the card was read anew
 
 
 def answer(terminal: Terminal) -> None:

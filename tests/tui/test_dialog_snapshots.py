@@ -13,15 +13,19 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from evolver_tui.core.address import Address
+from evolver_tui.core.edit_verdict import EditVerdict, edit_verdict
 from evolver_tui.core.question import OpenQuestion, Question, QuestionKind
 from evolver_tui.core.signal import Signal
+from evolver_tui.engine.checks.checks import check_draft
 from evolver_tui.engine.sandbox import CONSENT, WHAT_UNHELD_MEANS
 from evolver_tui.tui.actions import Keymap
 from evolver_tui.tui.modals import (
     ConfirmModal,
     ConnectModal,
+    EditModal,
     HelpModal,
     InboxModal,
+    LeaveModal,
     Modal,
     NameModal,
     QuestionModal,
@@ -34,7 +38,7 @@ from evolver_tui.tui.modals.inbox_list import InboxRow
 from evolver_tui.tui.palette import open_palette
 from evolver_tui.tui.screens.desk.actions.questions import ANSWER_OLDEST, DECLINE, INBOX, NEXT
 from evolver_tui.tui.views import ACTIONS
-from tests.support.modal_host import Host, show, stay
+from tests.support.modal_host import SMALL, WIDE, Host, show, stay
 
 pytestmark = pytest.mark.skipif(
     sys.version_info[:2] != (3, 11) or os.environ.get("NO_COLOR") is not None,
@@ -74,6 +78,11 @@ SIGNAL = Signal(
 LIVE = "Its tools are called in earnest, at most 50 times: summarizer (llm)."
 INPUT = '{\n  "content": "A long text.",\n  "languages": [1, 2}\n}'
 
+CODE = (
+    '"""Fetch a page."""\n\nimport json\nimport socket\nimport sys\n\n\ndef main():  # \u202e \x1b[31m\n'
+    "    print(json.dumps(json.load(sys.stdin)))\n\tsocket = None\n\n\nmain(\n"
+)
+
 Make = Callable[[Host], Modal[Any]]
 
 
@@ -88,6 +97,14 @@ def _greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 async def leave_as_it_is(text: str) -> str:
     return text
+
+
+async def check(code: str) -> EditVerdict:
+    return edit_verdict(check_draft(code, ()), check_draft("", ()))
+
+
+async def look_away(text: str) -> None:
+    return
 
 
 def inbox(host: Host) -> InboxModal:
@@ -115,6 +132,10 @@ DIALOGS: dict[str, Make | None] = {
         [("writes files", "line 35"), ("reaches the network", "lines 1, 12, 14, 20, 21 +3")],
         now=host.clock,
     ),
+    "edit": lambda host: EditModal(
+        "main", CODE, check=check, copy=look_away, line=len(CODE.splitlines()), now=host.clock
+    ),
+    "leave": lambda host: LeaveModal("main", "The same draft opens with it.", now=host.clock),
     "connect": lambda host: ConnectModal([Address("http://localhost:5000/taskhub")], now=host.clock),
     "help": lambda host: HelpModal(ACTIONS, now=host.clock),
     "signal": lambda host: SignalModal(Keymap(ACTIONS), SIGNAL, stay, now=host.clock),
@@ -134,6 +155,8 @@ def opening(host: Host, make: Make | None) -> Callable[[Pilot[None]], Awaitable[
             return
         modal = make(host)
         await show(pilot, host, modal)
+        while isinstance(modal, EditModal) and modal.verdict is None:
+            await pilot.pause(0.02)
         if isinstance(modal, InboxModal):
             modal.show([InboxRow.of(ASKED), InboxRow.of(REVIEW)], 2)
             await pilot.pause()
@@ -146,3 +169,9 @@ def opening(host: Host, make: Make | None) -> Callable[[Pilot[None]], Awaitable[
 def test_dialog_in_every_theme(snap_compare: Any, make: Make | None, theme: str) -> None:
     host = Host(theme)
     assert snap_compare(host, terminal_size=SIZE, run_before=opening(host, make))
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL], ids=["wide", "narrow"])
+def test_the_editor_in_both_sizes(snap_compare: Any, size: tuple[int, int]) -> None:
+    host = Host()
+    assert snap_compare(host, terminal_size=size, run_before=opening(host, DIALOGS["edit"]))

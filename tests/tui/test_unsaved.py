@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evolver_tui.core.decision import DecisionKind
-from evolver_tui.tui.modals import ConfirmModal, QuestionModal, ReasonModal
+from evolver_tui.tui.modals import ConfirmModal, EditModal, QuestionModal, ReasonModal
 from tests.support.away_database import console_on
 from tests.support.databases import sql
 from tests.support.desk_fixtures import Console, console
@@ -149,6 +149,25 @@ async def test_edited_code_is_in_the_editor_again(
         (pause, *_) = await desk.session.store.pauses_of(asked.job)
         assert pause.answer is not None
         assert pause.answer["code"].endswith("# mine\n# mine\n")
+
+
+async def test_code_that_was_mended_here_stays_typed(tmp_path: Path, server: PostgreSQLServer) -> None:
+    async with console_on(tmp_path, server) as desk:
+        await review_on_card(desk)
+        asked = await question_about(desk, "task-1")
+        await desk.decide("E")
+        await until_open(desk, EditModal)
+        await desk.press(*"mine")
+        server.stop()
+        await desk.decide("ctrl+s")
+        await desk.until(lambda: NOT_KEPT in words_of(desk), "that it is not kept")
+        assert "mine" in desk.text()
+        server.start()
+        await desk.decide("ctrl+s")
+        await until_back(desk)
+        (pause, *_) = await desk.session.store.pauses_of(asked.job)
+        assert pause.answer is not None
+        assert pause.answer["code"].startswith("mine")
 
 
 async def test_a_question_that_nobody_can_read_can_be_declined(tmp_path: Path) -> None:

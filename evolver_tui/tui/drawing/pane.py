@@ -14,10 +14,20 @@ from textual.widget import Widget
 from evolver_tui.tui.drawing.styles import ASCII_SYMBOLS, Line, StyleMap, Symbols, css_style, paint, theme_styles
 
 if TYPE_CHECKING:
+    from textual.app import App
     from textual.screen import Screen
 
 _latest: tuple[Mapping[str, str], StyleMap] | None = None
 """The theme's variables that were read last, and what came of it."""
+
+
+def styles_in(app: App[Any]) -> StyleMap:
+    """The styles of the theme in use."""
+    global _latest
+    variables = app.theme_variables
+    if _latest is None or _latest[0] is not variables:
+        _latest = (variables, theme_styles(variables))
+    return _latest[1]
 
 
 class Pane(Widget):
@@ -38,11 +48,7 @@ class Pane(Widget):
     @property
     def theme_styles(self) -> StyleMap:
         """The styles of the theme in use."""
-        global _latest
-        variables = self.app.theme_variables
-        if _latest is None or _latest[0] is not variables:
-            _latest = (variables, theme_styles(variables))
-        return _latest[1]
+        return styles_in(self.app)
 
     def line(self, y: int, width: int) -> tuple[Line, Style | None]:
         """One line's fragments, and what is laid over the whole of it."""

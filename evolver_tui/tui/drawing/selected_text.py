@@ -30,7 +30,7 @@ class Document(Protocol):
 
 
 class SelectedText(NamedTuple):
-    """Text to be copied. It is what was read, never what was hidden in it."""
+    """Text to be copied. Of what others wrote it is what was read, never what was hidden in it."""
 
     text: str
     line_count: int
@@ -44,6 +44,12 @@ def whole_text(document: Document) -> SelectedText:
     end = (len(lines) - 1, len(lines[-1])) if lines else (0, 0)
     whole = _between(document, (0, 0), end)
     return whole._replace(line_count=len(lines) - (lines[-1:] == [""]))
+
+
+def as_written(text: str) -> SelectedText:
+    """A text of the person's own, with whatever is hidden in it; half a character alone cannot be copied."""
+    lines = text.count("\n") + (text[-1:] not in ("", "\n"))
+    return SelectedText(text.encode("utf-8", "replace").decode(), lines, shows_hidden=False)
 
 
 def selected_text(document: Document, width: int, selection: Selection) -> SelectedText | None:

@@ -1,11 +1,13 @@
-"""Windows over the desk: questions, confirmations, words, reasons, a hub, a place, a signal, notices, help."""
+"""Windows over the desk: questions, confirmations, words, reasons, a hub, a place, a signal, code, notices, help."""
 
 from evolver_tui.tui.modals.batch_modal import BatchModal
 from evolver_tui.tui.modals.confirm_modal import ConfirmModal
 from evolver_tui.tui.modals.connect_modal import ConnectChoice, ConnectModal
+from evolver_tui.tui.modals.edit_modal import EditModal
 from evolver_tui.tui.modals.help_modal import HelpModal
 from evolver_tui.tui.modals.inbox_modal import InboxModal
 from evolver_tui.tui.modals.inputs import TextInput
+from evolver_tui.tui.modals.leave_modal import LeaveModal
 from evolver_tui.tui.modals.list_modal import ListModal
 from evolver_tui.tui.modals.modal import Modal
 from evolver_tui.tui.modals.name_modal import NameModal
@@ -22,8 +24,10 @@ __all__ = [
     "ConfirmModal",
     "ConnectChoice",
     "ConnectModal",
+    "EditModal",
     "HelpModal",
     "InboxModal",
+    "LeaveModal",
     "ListModal",
     "Modal",
     "NameModal",

@@ -11,6 +11,7 @@ from evolver_tui.core.errors import StoreBusy
 from evolver_tui.tui.context import ViewContext
 from evolver_tui.tui.screens.desk.card import QuestionIdentity
 from evolver_tui.tui.screens.desk.job_changes import JobChanges
+from evolver_tui.tui.screens.desk.kept_edits import KeptEdits
 from evolver_tui.tui.screens.desk.receipts import IS_BEING_SAVED
 
 if TYPE_CHECKING:
@@ -101,8 +102,8 @@ class DeskContext(ViewContext):
         self.opening: SessionOpening | None = None
         """What opens the session; None once it is open."""
         self.is_closing = False
-        self.unsaved_edits: dict[int, str] = {}
-        """Question to the code that a person wrote and that could not be saved yet."""
+        self.kept_edits = KeptEdits(settings.edits)
+        """The code that a person wrote into drafts and that is not handed in yet."""
         self.has_agreed_to_live_runs = False
         """Whether a person said in this session that tools may be called in earnest."""
         self.drafts_seen: set[str] = set()

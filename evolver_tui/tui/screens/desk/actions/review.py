@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from evolver_tui.core.errors import StoreError
+from evolver_tui.core.errors import AlreadyAnswered, EvolverError, NotWaiting, StoreError
 from evolver_tui.tui.actions import Action, Work
 from evolver_tui.tui.screens.desk.actions.going_on import go_on
 from evolver_tui.tui.screens.desk.actions.reasons import in_database
@@ -133,16 +133,66 @@ async def _edit(desk: DeskContext) -> None:
         desk.say("There is no editor here.", "warning")
         return
     code, command = review.draft.code, desk.settings.editor()
-    begun = desk.unsaved_edits.get(review.question_id, code)
+    begun = await desk.kept_edits.of(review) or code
     edited = await desk.edit(command, begun, f"{slug(review.draft.node_id)}.py")  # no id was checked yet
     if edited.rstrip("\n") == code.rstrip("\n"):
+        await desk.kept_edits.keep(review, "")
         desk.say("Nothing was changed, so the draft waits as it is.")
         return
-    desk.unsaved_edits[review.question_id] = edited
+    await desk.kept_edits.keep(review, edited)
     again = "What you wrote is in the editor when you open it again."
     edit = Decision(DecisionKind.EDIT, code=edited)
     await _decide(desk, review, edit, "edited, checking", way_out=again, stays=True)
-    del desk.unsaved_edits[review.question_id]
+    await desk.kept_edits.keep(review, "")
+
+
+async def _edit_here(desk: DeskContext) -> None:
+    """Open the draft in the console; what is handed in goes the way of what comes out of the editor."""
+    from evolver_tui.core.decision import Decision, DecisionKind
+    from evolver_tui.core.edit_verdict import EditVerdict, edit_verdict
+    from evolver_tui.tui.code_editor.code_text import reason_against_editing
+    from evolver_tui.tui.drawing.selected_text import as_written
+    from evolver_tui.tui.modals import EditModal
+
+    review = _review(desk)
+    if review is None:
+        return
+    code, begun = review.draft.code, await desk.kept_edits.of(review)
+    reason = reason_against_editing(begun or code)
+    if reason:
+        desk.say(f"{reason} {desk.keymap.shown_key(EDIT)} opens it in your own editor.", "warning")
+        return
+
+    async def check(edited: str) -> EditVerdict:
+        return edit_verdict(await desk.session.check(edited), review.report)
+
+    async def save(edited: str) -> None:
+        try:
+            await _send(desk, review, Decision(DecisionKind.EDIT, code=edited), "edited, checking")
+        except (AlreadyAnswered, NotWaiting) as error:  # which closes other dialogs, and what was written in them
+            modal.withdraw()
+            raise EvolverError(error.message, "What you wrote can be copied with ^o.") from None
+
+    modal = EditModal(
+        review.draft.node_id, code, begun, check=check, copy=lambda text: desk.copy(as_written(text)),
+        keep=lambda text: desk.kept_edits.keep(review, text), line=_first_line(desk, review),
+        now=desk.settings.monotonic,
+    )  # fmt: skip
+    await desk.questions.show_about(review.question, modal, save)
+    await desk.kept_edits.keep(review, modal.kept)
+
+
+def _first_line(desk: DeskContext, review: Review) -> int:
+    """Where whoever mends a draft looks first: the line that they scrolled to, else what the checks found."""
+    from evolver_tui.core.edit_verdict import first_line_to_see
+    from evolver_tui.tui.drawing.code_view import CodeDocument
+    from evolver_tui.tui.drawing.folded_code import FoldedCode
+
+    card = desk.card
+    document, row = card.document, card.first_row_in_sight
+    if row and isinstance(document, CodeDocument | FoldedCode):
+        return document.lines_at(row, card.document_width)[0]
+    return first_line_to_see(review.report)
 
 
 def _reason_against_reuse(desk: DeskContext) -> str:
@@ -264,6 +314,9 @@ REJECT = _decision(
     "reject_plain", "R", "reject", "Reject the draft without a reason; it asks first, and the task ends.", 16, _reject
 )  # fmt: skip
 EDIT = _decision("edit", "e", "edit", "Edit the draft in your editor; it is checked again.", 13, _edit)
+EDIT_HERE = _decision(
+    "edit_here", "E", "mend", "Mend the draft here, with the checks as you type; it is checked again.", 15, _edit_here
+)  # fmt: skip
 REUSE = _decision(
     "reuse",
     "N",

@@ -1,0 +1,89 @@
+"""A small mend without leaving the console, in a real terminal: one line is changed, read again and approved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.hubs import free_port, hub_process
+from tests.support.sessions import SUMMARIZE
+from tests.support.terminal import ENTER, ESCAPE, SMALL, WIDE, Terminal, look
+from tests.support.terminal_steps import leave, saved_nodes, started
+
+NODE = "summarize_blog_post"
+DOWN, END, CTRL_S = "\x1b[B", "\x1b[F", "\x13"
+
+
+@contextmanager
+def at_review(home: Path, size: tuple[int, int] = WIDE) -> Iterator[Terminal]:
+    """A console with the one task's draft in focus."""
+    with hub_process("sample", tasks=(SUMMARIZE,)) as hub, started(home, "--hub", hub.url, size=size) as terminal:
+        to_review(terminal)
+        yield terminal
+
+
+def to_review(terminal: Terminal) -> None:
+    terminal.wait_until(lambda screen: re.search("◆ task-1 ", screen), "the review")
+    terminal.send("n")
+    terminal.wait_for(f"{NODE}  v1")
+    terminal.send(ENTER)
+    terminal.wait_for("a approve")
+    look()
+
+
+def open_editor(terminal: Terminal) -> None:
+    terminal.send("E")
+    terminal.wait_for(f"Edit {NODE}", "checks pass", "risk low, as before", "^s hand in")
+    look()
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL], ids=["120x40", "80x24"])
+def test_a_line_is_mended_and_the_draft_is_approved_as_it_is_then(tmp_path: Path, size: tuple[int, int]) -> None:
+    home = tmp_path / "home"
+    with at_review(home, size) as terminal:
+        open_editor(terminal)
+        terminal.send(f"{DOWN * 9}{END}, socke")
+        terminal.wait_for("10  import json, socke", "risk medium: was low")
+        terminal.send("\x7f" * 7 + "  # mended")
+        terminal.wait_for("10  import json  # mended", "checks pass", "risk low, as before")
+        terminal.send(CTRL_S)
+        terminal.wait_for("edited by", "a approve")
+        terminal.wait_without("keys decide once you scroll", "keys after 3 s")
+        look()
+        terminal.send("a")
+        terminal.wait_without("needs you 1")
+        terminal.wait_until(lambda screen: "approved" in screen, "the approved task")
+        assert leave(terminal) == 0
+    assert saved_nodes(home) == [NODE]
+    code = (home / "nodes" / NODE / "main.py").read_text()
+    assert code.count("import json  # mended\n") == 1
+    assert code.count("\n") == 29
+
+
+def test_what_was_typed_is_there_again_after_a_kill(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with at_review(home) as terminal:
+        open_editor(terminal)
+        terminal.send("# half a mend")
+        terminal.wait_for(" 1  # half a mend", "cannot be read")  # by when it is on the disk
+        terminal.kill()
+    with started(home, "--hub", f"http://127.0.0.1:{free_port()}/taskhub", NO_COLOR="1") as terminal:
+        to_review(terminal)
+        terminal.send("E")
+        terminal.wait_for(" 1  # half a mend", "line 6: no Python: unterminated triple-quoted string literal")
+        look()
+        terminal.send(ESCAPE)
+        terminal.wait_for("Leave the editor of", "d drop it")
+        look()
+        terminal.send("d")
+        terminal.wait_without("Leave the editor of", f"Edit {NODE}")
+        look()
+        open_editor(terminal)
+        assert "half a mend" not in terminal.text
+        terminal.send(ESCAPE)
+        terminal.wait_without(f"Edit {NODE}")
+        assert leave(terminal) == 0
