@@ -7,10 +7,13 @@ from evolver_tui.core.signal import SignalType
 
 
 class Asked(TypedDict):
-    """The question's name, and what a person reads."""
+    """The question's name, and what a person reads; a digest of all that is asked, of its form, and the task's type."""
 
     question: str
     message: str
+    asks: NotRequired[str]
+    form: NotRequired[str]
+    task_type: NotRequired[str]
 
 
 class QuestionAnswered(TypedDict):
