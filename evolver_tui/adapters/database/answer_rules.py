@@ -72,10 +72,10 @@ def give(
     if not asked or asked[0][2] != QuestionKind.QUESTION.value:
         raise NotWaiting(f"Question {given.question_id} is none that a rule answers.", _UNCHANGED)
     ((job, name, _),) = asked
-    before = transaction.rows('SELECT "by", before_json, undone_at FROM decision WHERE job = ?', (job,))
-    if any(undone_at is not None and before_of(text).get("question") == name for _, text, undone_at in before):
+    before = transaction.rows("SELECT before_json, undone_at FROM decision WHERE job = ?", (job,))
+    if any(undone_at is not None and before_of(text).get("question") == name for text, undone_at in before):
         raise NotWaiting(f"An answer to {name!a} of job {job} was taken back.", "A person answers it.")
-    if sum(before_of(text).get(REMEMBERED) == rule for _, text, _ in before) >= MOST_ON_ONE_JOB:
+    if sum(before_of(text).get(REMEMBERED) == rule for text, _ in before) >= MOST_ON_ONE_JOB:
         raise QuestionError(f"It answered {MOST_ON_ONE_JOB} questions of job {job}.", "A person answers the next one.")
     answers.answer(
         transaction, given.question_id, given.value_json, by, given.session_id, given.signals, host, rule=rule
