@@ -142,7 +142,7 @@ class AnswerRules:
             UsageError: nothing of the kind can be remembered.
             QuestionError: the answer does not fit the form.
         """
-        self._check(question, answer, breadth)
+        self.check(question, answer, breadth)
         reply = kind_of(question.question.kind).reply(question, answer, self._person)
         detail = await self._store.job(question.job)
         if detail is None:
@@ -231,8 +231,8 @@ class AnswerRules:
             breadth, asking.asks, asking.form, routine, question.task_type, session_id, question.question.message
         )
 
-    def _check(self, question: OpenQuestion, answer: Answer, breadth: Breadth) -> None:
-        """Raises UsageError."""
+    def check(self, question: OpenQuestion, answer: Answer, breadth: Breadth) -> None:
+        """Make sure that an answer may be remembered here. Raises UsageError."""
         if not may_be_remembered(question.question) or answer.action is not AnswerAction.ACCEPT:
             raise UsageError("Only the answer to a form can be remembered.", "A person decides all else each time.")
         if breadth is Breadth.FIELD and not has_fields(question.question):
