@@ -21,7 +21,7 @@ from evolver_tui.tui.modals.modal import Clock, Modal
 if TYPE_CHECKING:
     from evolver_tui.core.question import Answer, OpenQuestion
 
-_TERMS: Final = (("d", "1 day", 1.0), ("w", "7 days", 7.0), ("m", "30 days", 30.0), ("n", "never ends", None))
+_TERMS: Final = (("d", "1 day", 1.0), ("w", "7 days", 7.0), ("m", "30 days", 30.0), ("n", "until it is revoked", None))
 _FIRST_TERM: Final = 2
 _LONGEST: Final = 300
 """Characters of a question, and of a value, that are shown."""
@@ -91,7 +91,7 @@ class RememberModal(Modal[RememberChoice]):
         yield Static(Content("\n").join(self._values()))
         yield Static(Content.styled("It is given again by itself to", "$dim"), classes="below")
         yield self._scope
-        yield Static(Content.styled("for", "$dim"), classes="below")
+        yield Static(Content.styled("for how long", "$dim"), classes="below")
         yield self._term
         yield Static(self._outlook(), id="outlook", classes="below")
 

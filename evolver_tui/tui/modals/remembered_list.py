@@ -43,8 +43,11 @@ class RememberedList(Pane, Movable):
     class Moved(Message):
         """The cursor stands elsewhere, or among others."""
 
-    def __init__(self, session_id: str, now: Callable[[], float], *, plain: bool = False) -> None:
+    def __init__(
+        self, rows: Sequence[AnswerRuleRecord], session_id: str, now: Callable[[], float], *, plain: bool = False
+    ) -> None:
         """Args:
+        rows: those that are shown at first.
         session_id: the session that is looked from.
         now: seconds since 1970.
         plain: whether to draw with ASCII alone.
@@ -52,7 +55,7 @@ class RememberedList(Pane, Movable):
         super().__init__(plain=plain, id="remembered")
         self._session_id = session_id
         self._now = now
-        self._rows: Sequence[AnswerRuleRecord] | None = None
+        self._rows = rows
         self._decisions: Mapping[int, Sequence[RuleDecision]] = {}
         self._cursor = self._top = 0
 
@@ -99,14 +102,14 @@ class RememberedList(Pane, Movable):
 
     def move_bottom(self) -> None:
         """To the oldest."""
-        self._go(len(self._rows or ()) - 1)
+        self._go(len(self._rows) - 1)
 
     def _go(self, index: int) -> None:
         self._cursor = index
         self._settle()
 
     def _settle(self) -> None:
-        count, height = len(self._rows or ()), max(1, self._list_height)
+        count, height = len(self._rows), max(1, self._list_height)
         self._cursor = max(0, min(self._cursor, count - 1))
         self._top = max(min(self._top, self._cursor), self._cursor - height + 1)
         self._top = max(0, min(self._top, count - height))
@@ -157,12 +160,12 @@ class RememberedList(Pane, Movable):
         return row, self.theme_styles["selected"] if is_selected else None
 
     def _is_in_force(self, index: int) -> bool:
-        rule = (self._rows or ())[index].rule
+        rule = self._rows[index].rule
         return rule.is_in_force(self._now()) and rule.scope.is_heard_in(self._session_id)
 
     def _empty_words(self, y: int) -> Fragment:
-        if y > 1 or self._rows is None:
-            return ("looking…" if y == 0 else ""), "dim"
+        if y > 1:
+            return "", "dim"
         if y == 0:
             return "No answer is remembered.", "strong"
         return "Once you gave the same answer three times, it is offered.", "dim"
@@ -223,8 +226,7 @@ class Columns(NamedTuple):
     @classmethod
     def of(cls, width: int) -> Columns:
         """The columns that fit."""
-        by = 14 if width >= 90 else 0
-        scope = 26 if width >= 60 else 14
+        by, scope = (14, 26) if width >= 90 else (0, 18)
         return cls(max(8, width - 5 - scope - 2 - by - 13 - 10), scope, by)
 
     def heads(self) -> Line:

@@ -38,6 +38,7 @@ class RememberedModal(Modal[None]):
         on_revoke: Callable[[AnswerRuleRecord], None],
         on_undo: Callable[[AnswerRuleRecord], None],
         on_look: Callable[[AnswerRuleRecord], None],
+        rows: Sequence[AnswerRuleRecord],
         session_id: str,
         *,
         plain: bool = False,
@@ -49,6 +50,7 @@ class RememberedModal(Modal[None]):
         on_revoke: told which one a person wants to revoke.
         on_undo: told of which one they want to take back what it answered last.
         on_look: told on which one the cursor stands.
+        rows: those that are shown at first.
         session_id: the session that is looked from.
         plain: whether to draw with ASCII alone.
         now: counts the time until keys are taken.
@@ -58,8 +60,8 @@ class RememberedModal(Modal[None]):
         self._keymap = keymap
         self._does: Final = {_REVOKE: on_revoke, _UNDO: on_undo}
         self._on_look = on_look
-        self._list = RememberedList(session_id, wall_now, plain=plain)
-        self._count = 0
+        self._list = RememberedList(rows, session_id, wall_now, plain=plain)
+        self._count = len(rows)
 
     def compose_body(self) -> ComposeResult:
         """The list."""

@@ -85,16 +85,15 @@ async def _list(desk: DeskContext) -> None:
     from evolver_tui.tui.modals import RememberedModal
 
     settings = desk.settings
+    records = await desk.session.answer_rules.records()
     modal = RememberedModal(
         desk.keymap,
         lambda record: desk.start(_revoke(desk, modal, record), "remembered.revoke"),
         lambda record: desk.start(_undo(desk, modal, record), "remembered.undo"),
         lambda record: desk.start(_look(desk, modal, record), "remembered.look"),
-        desk.session.id, plain=settings.plain, now=settings.monotonic, wall_now=settings.now,
+        records, desk.session.id, plain=settings.plain, now=settings.monotonic, wall_now=settings.now,
     )  # fmt: skip
-    records = await desk.session.answer_rules.records()
     desk.show(modal)
-    modal.call_after_refresh(modal.show, records)
 
 
 async def _refill(desk: DeskContext, modal: RememberedModal) -> None:
