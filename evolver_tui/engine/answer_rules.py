@@ -24,7 +24,7 @@ from evolver_tui.core.made_decision import MadeDecision
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
 from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.signal import Observation, Signal
-from evolver_tui.core.signal_catalogue.rule_signals import ANSWER_RULE_MADE, ANSWER_RULE_REVOKED, AnswerRuleMade
+from evolver_tui.core.signal_catalogue.rule_signals import ANSWER_REMEMBERED, ANSWER_REVOKED, AnswerRemembered
 from evolver_tui.engine.answer_rule_store import AnswerRuleStore
 from evolver_tui.engine.inbox import Inbox
 from evolver_tui.engine.signals import SignalBus
@@ -152,13 +152,13 @@ class AnswerRules:
         kept, made = Answer.from_json_value(reply.value), list[Signal]()
 
         def signals_of(number: int, expires_at: float | None) -> Sequence[Signal]:
-            told: AnswerRuleMade = {
+            told: AnswerRemembered = {
                 "rule": number, "by": self._person, "scope": scope.text, "message": scope.message,
                 "content": dict(kept.content),
             }  # fmt: skip
             if expires_at is not None:
                 told["expires_at"] = expires_at
-            made[:] = [self._stamped(ANSWER_RULE_MADE(told), session_id)]
+            made[:] = [self._stamped(ANSWER_REMEMBERED(told), session_id)]
             return made
 
         seconds = None if days is None else days * SECONDS_OF_A_DAY
@@ -174,7 +174,7 @@ class AnswerRules:
         if rule is None:
             raise NotWaiting(f"There is no remembered answer {number}.", "See `evolver-tui jobs remembered`.")
         session_id = self._session_id if self._has_session else rule.scope.session_id
-        told = ANSWER_RULE_REVOKED({"rule": number, "by": self._person, "made_by": rule.by})
+        told = ANSWER_REVOKED({"rule": number, "by": self._person, "made_by": rule.by})
         signals = [self._stamped(told, session_id)]
         await self._store.revoke_answer_rule(number, self._person, session_id, signals)
         self._bus.relay(signals)

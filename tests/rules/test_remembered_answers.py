@@ -67,7 +67,7 @@ async def test_after_three_times_it_is_offered_and_then_given_by_itself(place: W
         made = await rules.make(third, offer.answer, Breadth.TASK_TYPE, 30)
         assert [each.id for each in made.answered] == [each.id for each in waiting]
         assert made.rule.expires_at == pytest.approx(made.rule.at + 30 * 86_400)
-        told = await watch.until("answer_rule.made")
+        told = await watch.until("answer.remembered")
         assert (told.payload["rule"], told.payload["by"]) == (1, "ada")
         await send(session, translation(6))
         fired = await watch.until("rule.fired", task_id="t-6")
@@ -163,7 +163,7 @@ async def test_what_is_revoked_or_expired_answers_nothing(place: Workspace, url:
         question = await answered(session, watch, 1)
         first = (await session.answer_rules.make(question, FRENCH, Breadth.ALWAYS, None)).rule
         await session.answer_rules.revoke(first.id)
-        told = await watch.until("answer_rule.revoked")
+        told = await watch.until("answer.revoked")
         assert told.payload == {"rule": 1, "by": "ada", "made_by": "ada"}
         with pytest.raises(NotWaiting, match="ada revoked remembered answer 1"):
             await session.answer_rules.revoke(first.id)

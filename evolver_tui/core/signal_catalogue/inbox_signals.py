@@ -7,7 +7,9 @@ from evolver_tui.core.signal import SignalType
 
 
 class Asked(TypedDict):
-    """The question's name, and what a person reads; a digest of all that is asked, of its form, and the task's type."""
+    """The question's name, and what a person reads. Of a form: digests of all that is asked and of the form, and the
+    type of the task.
+    """
 
     question: str
     message: str

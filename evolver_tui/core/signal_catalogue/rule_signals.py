@@ -24,7 +24,7 @@ class RuleFired(TypedDict):
     held_back: NotRequired[int]
 
 
-class AnswerRuleMade(TypedDict):
+class AnswerRemembered(TypedDict):
     """Its number, whose it is, which questions it is for, its answer, and until when in seconds since 1970."""
 
     rule: int
@@ -35,7 +35,7 @@ class AnswerRuleMade(TypedDict):
     expires_at: NotRequired[float]
 
 
-class AnswerRuleRevoked(TypedDict):
+class AnswerRevoked(TypedDict):
     """Its number, who revoked it, and whose it was."""
 
     rule: int
@@ -59,13 +59,13 @@ RULE_FAILED: Final = SignalType(
     "A rule could not do something, or could not tell whether it is to; told of the first time, the tenth and so on.",
     "warning",
 )  # fmt: skip
-ANSWER_RULE_MADE: Final = SignalType(
-    "answer_rule.made",
-    AnswerRuleMade,
+ANSWER_REMEMBERED: Final = SignalType(
+    "answer.remembered",
+    AnswerRemembered,
     "inbox",
     "A person had an answer remembered: it is given again by itself.",
     "info",
 )
-ANSWER_RULE_REVOKED: Final = SignalType(
-    "answer_rule.revoked", AnswerRuleRevoked, "inbox", "A remembered answer was revoked: it is given no more.", "info"
+ANSWER_REVOKED: Final = SignalType(
+    "answer.revoked", AnswerRevoked, "inbox", "A remembered answer was revoked: it is given no more.", "info"
 )

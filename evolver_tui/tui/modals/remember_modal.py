@@ -93,7 +93,7 @@ class RememberModal(Modal[RememberChoice]):
         yield self._scope
         yield Static(Content.styled("for how long", "$dim"), classes="below")
         yield self._term
-        yield Static(self._outlook(), id="outlook", classes="below")
+        yield Static(Content.styled(self._outlook(), "$dim"), id="outlook", classes="below")
 
     def _values(self) -> Sequence[Content]:
         content = self._answer.content
@@ -105,11 +105,11 @@ class RememberModal(Modal[RememberChoice]):
             rows.append(Content.styled(f"and {len(content) - _MOST_VALUES} more", "$dim"))
         return rows or [Content.styled("accepted, without a field", "$dim")]
 
-    def _outlook(self) -> Content:
+    def _outlook(self) -> str:
         count = self._waiting.get(self._breadth, 0)
         waits = {0: "None that waits now gets it.", 1: "1 that waits now gets it."}
         words = waits.get(count, f"{count:,} that wait now get it.")
-        return Content.styled(f"{words} It never decides about code.", "$dim")
+        return f"{words} It never decides about code."
 
     @property
     def _breadth(self) -> Breadth:
@@ -124,7 +124,7 @@ class RememberModal(Modal[RememberChoice]):
         """Say how many it would answer now."""
         if not self._scope.chosen:
             self._scope.choose((0,))
-        self.query_one("#outlook", Static).update(self._outlook())
+        self.query_one("#outlook", Static).update(Content.styled(self._outlook(), "$dim"))
 
     def means(self, key: str, character: str | None) -> bool:
         """The keys of both choices, whichever has the focus."""

@@ -221,7 +221,7 @@ async def _ask_one(desk: DeskContext, question: OpenQuestion, *, is_first: bool,
         desk.refresh_queue()
         desk.refresh_card()
         if answer.action is AnswerAction.ACCEPT:
-            desk.start(offer(desk, question), "answer.offer")
+            desk.start(offer(desk, question), "question.offer")
     return answer is not None
 
 

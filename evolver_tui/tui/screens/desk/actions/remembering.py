@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from evolver_tui.core.answer_rule import digest_of
 from evolver_tui.core.errors import EvolverError
+from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.actions import Action
 from evolver_tui.tui.screens.desk.actions.reasons import in_database
 
@@ -27,7 +29,7 @@ async def offer(desk: DeskContext, question: OpenQuestion) -> None:
     if found is None:
         return
     desk.offer = found
-    asked = f"{found.breadth} {found.question.question.message} {found.answer.content}"
+    asked = digest_of(found.breadth, found.question.question.message, found.answer.content)
     if asked not in desk.offers_told:
         desk.offers_told.add(asked)
         key = desk.keymap.bound(REMEMBER)
@@ -114,7 +116,7 @@ async def _revoke(desk: DeskContext, modal: RememberedModal, record: AnswerRuleR
 
     rule = record.rule
     if rule.revoked_at is not None:
-        desk.say(f"It was revoked by {rule.revoked_by}.")
+        desk.say(f"It was revoked by {safe_text(rule.revoked_by, 60)}.")
         return
     body = "It answers nothing more. What it answered stays, and can be taken back one by one."
     if await desk.ask(ConfirmModal("revoke", rule.name, body, now=desk.settings.monotonic)):
@@ -140,10 +142,10 @@ async def _undo(desk: DeskContext, modal: RememberedModal, record: AnswerRuleRec
 
 
 REMEMBER = Action(
-    "answer.remember", "B", "remember",
+    "question.remember", "B", "remember",
     "Remember the answer that you gave three times, or list what is remembered.", "Review", _remember, in_database(),
 )  # fmt: skip
 REMEMBERED = Action(
-    "answer.remembered", "", "remembered answers",
+    "question.remembered", "", "remembered answers",
     "Remembered answers: what each decided; one can be revoked.", "Review", _list, in_database(),
 )  # fmt: skip
