@@ -106,8 +106,12 @@ class AnswerScope:
     @property
     def text(self) -> str:
         """In a few words."""
-        words = {Breadth.TASK_TYPE: f"tasks of type {self.task_type}", Breadth.FIELD: "the same form"}
-        return words.get(self.breadth, {Breadth.SESSION: "one session"}.get(self.breadth, "always"))
+        return {
+            Breadth.SESSION: "one session",
+            Breadth.TASK_TYPE: f"tasks of type {self.task_type}",
+            Breadth.ALWAYS: "any task",
+            Breadth.FIELD: "the same form",
+        }[self.breadth]
 
     def covers(self, asking: Asking) -> bool:
         """Whether it is for this question."""

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from evolver_tui.cli.exit_codes import ExitCode
-from evolver_tui.core.question import Question
+from evolver_tui.core.answer_rule import AnswerScope, Breadth
+from evolver_tui.core.question import Answer, AnswerAction, Question
 from evolver_tui.engine.store import Store
 from tests.support.bundles import reviewed
 from tests.support.databases import add, claim, names, task
+from tests.support.hostile import assert_harmless, bundles
 from tests.support.job_desk import Jobs
 
 FORM = {"properties": {"unit": {"type": "string", "title": "Unit"}}, "required": ["unit"]}
@@ -96,3 +98,17 @@ def test_what_cannot_be_remembered_is_refused_and_nothing_is_answered(jobs: Jobs
     assert jobs("remembered", "--revoke", "7").code == ExitCode.FAILED
     waiting = jobs("list", "--needs-you", "--json").value["jobs"]
     assert len(waiting) == 5
+
+
+@pytest.mark.parametrize("words", [*bundles(2_000)])
+def test_what_is_remembered_is_shown_without_what_steers(jobs: Jobs, words: str) -> None:
+    async def remember(store: Store) -> None:
+        scope = AnswerScope(Breadth.TASK_TYPE, "a", "f", words, words, "s", words)
+        answer = Answer(AnswerAction.ACCEPT, {words[:100]: words})
+        await store.remember_answer(scope, answer, words, None, "s", lambda *_: ())
+        await store.revoke_answer_rule(1, words, "s")
+
+    jobs.store(remember)
+    for arguments in ([], ["--json"], ["--revoke", "1"]):
+        done = jobs("remembered", *arguments)
+        assert_harmless(done.out + done.err)

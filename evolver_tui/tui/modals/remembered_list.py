@@ -177,7 +177,7 @@ class RememberedList(Pane, Movable):
         if rule.expires_at is not None and rule.expires_at <= self._now():
             return "expired"
         if rule.scope.breadth is Breadth.SESSION:
-            return "this session" if rule.scope.session_id == self._session_id else "over"
+            return "this session" if rule.scope.session_id == self._session_id else "other session"
         return "never" if rule.expires_at is None else f"in {age(rule.expires_at - self._now())}"
 
     def _detail_line(self, y: int, width: int) -> Line:
