@@ -92,7 +92,7 @@ async def test_an_offer_that_was_looked_at_gives_way_to_the_list(tmp_path: Path)
         await desk.press("B")
         await until_open(desk, RememberedModal)
         await desk.until(lambda: "No answer is remembered." in desk.text(), "the empty list")
-        await desk.press("x", "u", "escape")
+        await desk.press("x", "escape")
         await until_back(desk)
         await offered(desk)
         await desk.press("B")
@@ -109,20 +109,18 @@ async def test_the_list_says_what_each_decided_and_revokes_and_takes_back(
 ) -> None:
     async with console(tmp_path, size=size) as desk:
         await answer_beforehand(desk, 1)
-        question = (await desk.session.store.open_questions())[0]
         await desk.receive(unclear(2))
         asked = await open_question(desk.session, "t-2")
         rule = (await desk.session.answer_rules.make(asked, SUMMARIZE, Breadth.FIELD, 7)).rule
-        assert question.job != asked.job
         await desk.session.workers.drained()
         await desk.press("B")
         await until_open(desk, RememberedModal)
         await desk.until(lambda: "t-2 (job 2)" in desk.text(), "what it decided")
         assert "the same form" in desk.text()
-        await desk.press("u")
+        await desk.decide("u")
         await desk.until(lambda: "1 taken back" in desk.text(), "that it was taken back")
         assert (await open_question(desk.session, "t-2")).question.name == "details"
-        await desk.press("u")
+        await desk.decide("u")
         await desk.until(lambda: "There is nothing that it answered and that could be taken back." in desk.notices)
         await desk.press("x")
         await until_open(desk, ConfirmModal)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.events import Key
 
 from evolver_tui.tui.actions import Keymap
-from evolver_tui.tui.decision_keys import Role
+from evolver_tui.tui.decision_keys import SECONDS_TO_CONFIRM, Role
+from evolver_tui.tui.key_watch import key_app
 from evolver_tui.tui.modals.modal import Clock, Modal
 from evolver_tui.tui.modals.remembered_list import DETAIL_ROWS, HEAD_ROWS, RememberedList
 
@@ -58,7 +59,7 @@ class RememberedModal(Modal[None]):
         """
         super().__init__("Remembered answers", now=now)
         self._keymap = keymap
-        self._does: Final = {_REVOKE: on_revoke, _UNDO: on_undo}
+        self._on_revoke, self._on_undo = on_revoke, on_undo
         self._on_look = on_look
         self._list = RememberedList(rows, session_id, wall_now, plain=plain)
         self._count = len(rows)
@@ -100,23 +101,32 @@ class RememberedModal(Modal[None]):
             self._on_look(self._list.selected)
 
     def role_of(self, event: Key) -> Role:
-        """Nothing is decided here: what is done asks first, or can be done again."""
+        """Taking back stays; revoking asks first."""
+        if event.key == _UNDO:
+            return Role.DECIDES
         return Role.MOVES if event.key == "enter" else super().role_of(event)
 
     def means(self, key: str, character: str | None) -> bool:
         """The list's keys, and those of what can be done."""
         action = self._keymap.find(self._list.pane_name, key)
-        return key in self._does or (action is not None and action.local is not None)
+        return key in (_REVOKE, _UNDO) or (action is not None and action.local is not None)
 
     def on_key(self, event: Key) -> None:
         """Walk, revoke, undo."""
         selected = self._list.selected
-        if event.key in self._does:
+        if event.key in (_REVOKE, _UNDO):
             event.stop()
             if selected is not None and self.is_armed:
-                self._does[event.key](selected)
+                self._do(event.key, selected)
             return
         action = self._keymap.find(self._list.pane_name, event.key)
         if action is not None and action.local is not None:
             event.stop()
             action.local(self._list)
+
+    def _do(self, key: str, record: AnswerRuleRecord) -> None:
+        """Revoke at once; take back once the key was alone, so that one held down takes nothing back."""
+        if key == _REVOKE:
+            self._on_revoke(record)
+        else:
+            key_app(self.app).hold(key, SECONDS_TO_CONFIRM, lambda: self._on_undo(record))

@@ -58,7 +58,9 @@ async def _ask(desk: DeskContext, found: Offer) -> None:
     made: list[MadeRule] = []
 
     async def save(choice: RememberChoice) -> None:
-        made.append(await rules.make(found.question, found.answer, choice.breadth, choice.days))
+        asked = await desk.session.store.open_question_of(desk.content.job)  # that a rule answers it now is no news
+        with desk.questions.settling(asked.id) if asked is not None else contextlib.nullcontext():
+            made.append(await rules.make(found.question, found.answer, choice.breadth, choice.days))
 
     modal.save = save
     await desk.ask(modal)
