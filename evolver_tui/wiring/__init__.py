@@ -384,10 +384,8 @@ def make_answer_rules(workspace: Workspace, store: Store, inbox: Inbox) -> Answe
     """The remembered answers of this workspace's database, in a process that runs no session."""
     from evolver_tui.engine.answer_rules import AnswerRules
 
-    return AnswerRules(
-        store, inbox, make_commands_bus(store), time.time, session_id=COMMANDS, person=workspace.reviewer,
-        has_session=False,
-    )  # fmt: skip
+    bus, person = make_commands_bus(store), workspace.reviewer
+    return AnswerRules(store, inbox, bus, time.time, session_id=COMMANDS, person=person, has_session=False)
 
 
 def make_library(workspace: Workspace) -> NodeFiles:

@@ -8,6 +8,7 @@ import pytest
 
 from evolver_tui.core.answer_rule import AnswerRule, AnswerScope, Asking, Breadth, in_order, told_of
 from evolver_tui.core.job import QuestionKind
+from evolver_tui.core.job_marks import JobMarks, MarkChange
 from evolver_tui.core.journal import UNSURE
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, Question
 from evolver_tui.core.rule import fold
@@ -102,3 +103,12 @@ def test_what_is_no_json_is_covered_by_nothing() -> None:
     odd = Question("unit", "Which unit?", {"properties": {"unit": object()}})
     assert Asking.of(odd, "measure", "convert")[:2] == ("", "")
     assert not any(fires(rule(breadth), signal(odd)) for breadth in Breadth)
+
+
+def test_a_note_alone_is_kept_once() -> None:
+    said = MarkChange(note="Remembered answer 1 of ada answered 'unit'.")
+    once = said.of(JobMarks(), "medium")
+    assert once.notes == (said.note,)
+    assert said.of(once, "medium") == once
+    tagged = JobMarks(tags=("x",))
+    assert MarkChange(tags=("x",), note="Rule y: tag x.").of(tagged, "medium") == tagged, "nothing changed by it"

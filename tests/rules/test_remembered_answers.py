@@ -119,6 +119,28 @@ async def test_an_answer_that_was_taken_back_counts_not_and_is_not_given_again(p
         assert (await open_question(session, "t-4")).question.name == "details", "neither after a restart"
 
 
+async def test_answers_that_were_given_together_count_each(place: Workspace) -> None:
+    async with running(place) as (session, watch):
+        first, *_ = [await asked(session, watch, number) for number in (1, 2, 3)]
+        await session.inbox.answer(first.id, FRENCH)
+        assert len((await session.inbox.answer_alike(first.id, FRENCH)).answered) == 2
+        offer = await session.answer_rules.offer(first)
+        assert offer is not None
+        assert offer.times == 3
+
+
+async def test_what_nobody_heard_is_answered_when_the_next_session_begins(place: Workspace) -> None:
+    async with running(place) as (session, watch):
+        question = await asked(session, watch, 1)
+    async with opened(str(place.database.for_connecting())) as store:
+        asking = Asking.of(question.question, "", "translate")
+        scope = AnswerScope(Breadth.ALWAYS, asking.asks, asking.form, "", "translate", "s")
+        await store.remember_answer(scope, FRENCH, "bob", None, "s", lambda *_: ())
+    async with running(place) as (session, watch):
+        answer = await watch.until("question.answered", task_id="t-1")
+        assert answer.payload["by"] == "remembered answer 1 of bob"
+
+
 async def test_a_rule_of_one_session_answers_in_no_other(place: Workspace) -> None:
     async with running(place) as (session, watch):
         question = await answered(session, watch, 1)
