@@ -70,6 +70,13 @@ def positive_count(text: str) -> int:
     return int(text)
 
 
+def count(text: str) -> int:
+    """A number from 0 on, for the parser. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 6):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 99999")
+    return int(text)
+
+
 def port_number(text: str) -> int:
     """A port to listen at, 0 among them, for the parser. Raises ArgumentTypeError."""
     if not (text.isascii() and text.isdecimal() and len(text) < 6 and int(text) < 65_536):

@@ -60,7 +60,7 @@ class MarkChange(NamedTuple):
     priority: str = ""
     needs_review: bool = False
     note: str = ""
-    """Who wants it and what, in a sentence; kept where something changes by it."""
+    """Who wants it and what, in a sentence; kept where something changes by it, or where it is all there is to say."""
 
     def of(self, marks: JobMarks, priority: str) -> JobMarks:
         """The marks as they are after it; the same ones where it changes nothing.
@@ -74,7 +74,8 @@ class MarkChange(NamedTuple):
             needs_review=marks.needs_review or self.needs_review,
             notes=marks.notes,
         )
-        if changed == marks or not self.note:
+        says_more = bool(self.tags or self.priority or self.needs_review)
+        if not self.note or (changed == marks and (says_more or self.note[:LONGEST_NOTE] in marks.notes)):
             return changed
         return JobMarks(
             changed.tags, changed.priority, changed.needs_review, (*marks.notes, self.note[:LONGEST_NOTE])[-MOST_NOTES:]

@@ -23,7 +23,7 @@ RULE: Final = "rule"
 
 
 class ActionKind(StrEnum):
-    """What a rule may do. None of it approves anything."""
+    """What a rule may do. None of it approves anything, and only a remembered answer answers."""
 
     NOTIFY = "notify"
     """Say something on the console."""
@@ -39,6 +39,8 @@ class ActionKind(StrEnum):
     """Let a person review the job's draft, whatever else would approve it."""
     SET_ASIDE = "set_aside"
     """Have nobody run the node until a person reinstates it."""
+    ANSWER = "answer"
+    """Give the answer that a person had remembered. No rule of a file does."""
 
 
 _LOUD: Final = frozenset((ActionKind.NOTIFY, ActionKind.SEND, ActionKind.INTAKE))
@@ -75,6 +77,8 @@ class RuleAction:
                 return "mark for review"
             case ActionKind.SET_ASIDE:
                 return "set node aside"
+            case ActionKind.ANSWER:
+                return "answer"
 
 
 class Condition(Protocol):

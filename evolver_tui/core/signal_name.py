@@ -98,6 +98,8 @@ class SignalName(StrEnum):
     RULE_LOADED = "rule.loaded"
     RULE_FIRED = "rule.fired"
     RULE_FAILED = "rule.failed"
+    ANSWER_REMEMBERED = "answer.remembered"
+    ANSWER_REVOKED = "answer.revoked"
     WORKFLOW_SERVING = "workflow.serving"
     WORKFLOW_SERVICE_UP = "workflow.service_up"
     WORKFLOW_SERVICE_AWAY = "workflow.service_away"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from evolver_tui.core.answer_rule import AnswerRule
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import (
@@ -183,6 +184,32 @@ class Inbox:
         reply = kind.reply(await self.as_of_now(question), answer, self._person)
         session_id, signals = await self._stamped(question.job, reply.told)
         return GivenAnswer(question.id, reply.value, session_id, signals)
+
+    async def answer_by_rule(self, rule: AnswerRule, question_id: int) -> bool:
+        """Give a remembered answer to an open question that it covers; False where it is not given.
+
+        A review is never answered so, nor what the runtime asks by itself, nor what an undo opened again.
+
+        Raises:
+            QuestionError: the answer does not fit the form as it is asked, or the rule answered this job too often.
+        """
+        question = await self._store.question(question_id)
+        detail = await self._store.job(question.job) if question is not None else None
+        if question is None or detail is None or not rule.covers(question, detail.routine, self._session_id):
+            return False
+        name = question.question.name
+        reply = kind_of(question.question.kind).reply(question, rule.answer, rule.giver)
+        change = MarkChange(note=f"{rule.giver[:1].upper()}{rule.giver[1:]} answered {name!r}.")
+        session_id, told = await self._stamped(question.job, reply.told)
+        marking: JobMarkedBy = {"by": rule.giver, "note": change.note}
+        _, marked = await self._stamped(question.job, JOB_MARKED(marking), rule=rule.name)
+        given = GivenAnswer(question.id, reply.value, session_id, told)
+        try:
+            await self._store.answer_by_rule(rule.id, given, rule.giver, change, marked, host=self._host)
+        except (AlreadyAnswered, NotWaiting):
+            return False
+        self._tell((*told, *marked))
+        return True
 
     async def decide_all(self, decisions: Mapping[int, Decision]) -> None:
         """Decide several reviews at once, or none of them.

@@ -55,6 +55,18 @@ class InboxStore(Protocol):
             host: where it is given.
         """
 
+    async def answer_by_rule(
+        self, rule: int, given: GivenAnswer, by: str, change: MarkChange, marked: Sequence[Signal], *, host: str = ""
+    ) -> None:
+        """Commit a rule's answer to a form, with a note on its job and `marked`, which tells of that.
+
+        Raises:
+            NotWaiting: the rule is revoked or too old; the question is no form, or a person took an answer to it back;
+                or its job waits for nothing.
+            AlreadyAnswered: somebody was faster.
+            QuestionError: the rule answered too many questions of this job.
+        """
+
     async def seen(self, question_id: int) -> None:
         """Keep when an open question first lay before a person; nothing where that is known."""
 

@@ -16,6 +16,7 @@ from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.signal import Signal, SignalContext
 from evolver_tui.core.signal_catalogue.author_signals import NODE_SET_ASIDE
 from evolver_tui.core.signal_catalogue.rule_signals import RULE_FAILED, RULE_FIRED, RuleFired
+from evolver_tui.engine.answer_rules import AnswerRules
 from evolver_tui.engine.author.library import Library
 from evolver_tui.engine.inbox import Inbox
 from evolver_tui.engine.readers import JobReader
@@ -33,11 +34,13 @@ class RuleActions:
     """Does what rules ask for, and tells of it: nothing where nothing changed by it."""
 
     def __init__(
-        self, bus: SignalBus, *, hub: Subscription, inbox: Inbox, jobs: JobReader, library: Library, send: Send
-    ) -> None:
+        self, bus: SignalBus, *, hub: Subscription, inbox: Inbox, remembered: AnswerRules, jobs: JobReader,
+        library: Library, send: Send,
+    ) -> None:  # fmt: skip
         self._bus = bus
         self._hub = hub
         self._inbox = inbox
+        self._remembered = remembered
         self._jobs = jobs
         self._library = library
         self.send = send
@@ -99,7 +102,8 @@ class RuleActions:
             problem = str(error)
         except Exception as error:  # noqa: BLE001 - whatever a listener does, the other rules go on
             problem = repr(error)
-        self.fail(rule.name, ", ".join(map(str, actions)), problem)
+        is_answer = any(action.kind is ActionKind.ANSWER for action in actions)
+        self.fail(rule.name, ", ".join(map(str, actions)), problem, once=is_answer)
         return 0
 
     def _tell(self, firing: Firing, done: Sequence[RuleAction], job: int | None) -> None:
@@ -135,6 +139,8 @@ class RuleActions:
                 return self._hold(rule, is_pause=action.value == PAUSE)
             case ActionKind.SET_ASIDE:
                 return await self._set_aside(rule, signal)
+            case ActionKind.ANSWER:
+                return await self._answer(int(action.value), signal)
         return True
 
     def _hold(self, rule: Rule, *, is_pause: bool) -> bool:
@@ -155,6 +161,11 @@ class RuleActions:
         if is_changed:
             self._bus.emit(NODE_SET_ASIDE({"node_id": node_id, "by": f"rule {rule.name}"}), rule=rule.name)
         return is_changed
+
+    async def _answer(self, number: int, signal: Signal) -> bool:
+        """Raises QuestionError, StoreError."""
+        job = await self._job_of(signal)
+        return job is not None and await self._remembered.give(number, job, str(signal.payload.get("question")))
 
     async def _mark(self, rule: Rule, actions: Sequence[RuleAction], signal: Signal) -> int:
         """The job that was changed by it; 0 for none. Raises NotWaiting, StoreError."""

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
+from evolver_tui.core.answer_rule import AnswerRule
+from evolver_tui.core.errors import EvolverError
 from evolver_tui.core.rule import (
     ActionKind,
     Firing,
@@ -27,6 +29,7 @@ from evolver_tui.core.rule import (
     subject_of,
 )
 from evolver_tui.core.signal import Signal
+from evolver_tui.core.signal_catalogue.inbox_signals import QUESTION_ASKED
 from evolver_tui.core.signal_catalogue.rule_signals import RULE_LOADED
 from evolver_tui.core.signal_catalogue.session_signals import CONFIG_NOTICE
 from evolver_tui.engine.clock import Clock
@@ -52,14 +55,27 @@ class RuleFile(Protocol):
         """The rules, where the file is another than at the look before; else None. Blocks for a moment."""
 
 
+class RememberedAnswers(Protocol):
+    """The answers that persons had remembered."""
+
+    async def in_force(self) -> Sequence[AnswerRule]:
+        """Those that may answer now; of several that cover a question, the first one that fits answers."""
+
+    async def catch_up(self, rule: AnswerRule) -> object:
+        """Answer what waits and is covered by one."""
+
+
 class _Ears:
     """Knows which signals concern some rule, by their names."""
 
     __slots__ = ("_known", "_rules")
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[Rule], *names: str) -> None:
+        """Args:
+        names: of signals that are wanted besides.
+        """
         self._rules = rules
-        self._known: dict[str, bool] = {}
+        self._known = dict.fromkeys(names, True)
 
     def are_for(self, name: str) -> bool:
         known = self._known.get(name)
@@ -78,13 +94,22 @@ class Rules:
     """
 
     def __init__(
-        self, file: RuleFile | None, bus: SignalBus, clock: Clock, *, session_id: str, actions: RuleActions
+        self,
+        file: RuleFile | None,
+        bus: SignalBus,
+        clock: Clock,
+        *,
+        session_id: str,
+        actions: RuleActions,
+        remembered: RememberedAnswers | None = None,
     ) -> None:
         """Args:
-        file: None for none, and no rule.
+        file: None for none.
         actions: does what they ask for.
+        remembered: what is looked at whenever something is asked; None for none.
         """
         self._file = file
+        self._remembered = remembered
         self._bus = bus
         self._clock = clock
         self._session_id = session_id
@@ -92,14 +117,14 @@ class Rules:
         self.found = RuleSet()
         """Those that are in force, and what is wrong with others."""
         self._active: Sequence[Rule] = ()
-        self._ears = _Ears(())
+        self._ears = self._ears_for(())
         self._states: States = {}
         self._queue: deque[tuple[Signal, float]] = deque()
         self._passed_over = 0
         self._is_armed = self._is_busy = self._is_listening = False
         self._news, self._rested = asyncio.Event(), asyncio.Event()
         self._alarm: asyncio.Task[None] | None = None
-        self._tasks: Sequence[asyncio.Task[None]] = ()
+        self._tasks: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_blind = False
         """Whether signals were passed over, or a rule is left out: nobody knows what it would have made of them."""
@@ -111,11 +136,16 @@ class Rules:
 
     async def open(self) -> None:
         """Read the file and begin to hear; `tell` says what was read."""
-        if self._file is None:
+        if self._file is None and self._remembered is None:
             return
         self._loop = asyncio.get_running_loop()
-        await self._take_in()
-        self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._follow())]
+        self._tasks = [asyncio.create_task(self._work())]
+        if self._file is not None:
+            await self._take_in()
+            self._tasks.append(asyncio.create_task(self._follow()))
+        if self._remembered is not None:
+            self._listen(True)
+            self._tasks.append(asyncio.create_task(self._catch_up(self._remembered)))
 
     async def close(self) -> None:
         """Do what is due by now, as far as there is time for it, and hear nothing more."""
@@ -128,7 +158,7 @@ class Rules:
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks)
-        self._tasks = ()
+        self._tasks = []
         self._rested.set()
         self._set_alarm(None)
 
@@ -147,9 +177,9 @@ class Rules:
         if not found.is_readable:
             found = replace(found, rules=self.found.rules)
         self._states = kept_states(self.found.rules, found.rules, self._states)
-        self.found, self._active, self._ears = found, found.rules, _Ears(found.rules)
+        self.found, self._active, self._ears = found, found.rules, self._ears_for(found.rules)
         self.actions.forget_failures()
-        self._listen(bool(found.rules))
+        self._listen(bool(found.rules) or self._remembered is not None)
         self._news.set()
         return True
 
@@ -172,6 +202,17 @@ class Rules:
                 await self.look()
             except Exception as error:  # noqa: BLE001 - a mistake of ours must not end the looking
                 self.actions.fail("", "", repr(error))
+
+    async def _catch_up(self, remembered: RememberedAnswers) -> None:
+        """Answer what was asked while nobody heard it, as when a session ended in between."""
+        try:
+            for rule in await remembered.in_force():
+                await remembered.catch_up(rule)
+        except Exception as error:  # noqa: BLE001 - what is asked from here on is answered all the same
+            self.actions.fail("", ActionKind.ANSWER, str(error))
+
+    def _ears_for(self, rules: Sequence[Rule]) -> _Ears:
+        return _Ears(rules, *(() if self._remembered is None else (QUESTION_ASKED.name,)))
 
     def _listen(self, is_wanted: bool) -> None:
         if is_wanted is not self._is_listening:
@@ -223,7 +264,8 @@ class Rules:
     async def _take(self) -> None:
         heard: list[tuple[Signal | None, float]] = [self._queue.popleft() for _ in range(len(self._queue))]
         now = self._clock.now()
-        firings, troubles = await asyncio.to_thread(self._fold, [*heard, (None, now)])
+        remembered = await self._remembered_for(heard)
+        firings, troubles = await asyncio.to_thread(self._fold, [*heard, (None, now)], remembered)
         for trouble in troubles:
             self._tell_trouble(trouble)
         for some in _side_by_side(firings):
@@ -233,12 +275,26 @@ class Rules:
             self._is_blind = True
             self.actions.fail("", "", f"{passed_over:,} signals came too fast, and no rule looked at them.")
 
-    def _fold(self, heard: Iterable[tuple[Signal | None, float]]) -> tuple[list[Firing], list[Trouble]]:
+    async def _remembered_for(self, heard: Iterable[tuple[Signal | None, float]]) -> Sequence[Rule]:
+        """The remembered answers as rules, where something is asked."""
+        is_asked = any(signal is not None and signal.name == QUESTION_ASKED.name for signal, _ in heard)
+        if self._remembered is None or not is_asked:
+            return ()
+        try:
+            return [rule.as_rule() for rule in await self._remembered.in_force()]
+        except EvolverError as error:
+            self.actions.fail("", ActionKind.ANSWER, str(error))
+            return ()
+
+    def _fold(
+        self, heard: Iterable[tuple[Signal | None, float]], remembered: Sequence[Rule]
+    ) -> tuple[list[Firing], list[Trouble]]:
         firings: list[Firing] = []
         troubles: list[Trouble] = []
         for signal, now in heard:
             self._states, fired, unclear = fold(self._active, self._states, signal, now)
             firings += fired
+            firings += fold(remembered, {}, signal, now).firings  # a name of theirs may be one of the file's as well
             troubles += unclear
             final = {trouble.rule.name for trouble in unclear if trouble.error.is_final}
             if final:

@@ -28,6 +28,7 @@ from evolver_tui.core.signal_catalogue.session_signals import (
     SESSION_STARTED,
     BoxFound,
 )
+from evolver_tui.engine.answer_rules import AnswerRules
 from evolver_tui.engine.approved_code import ApprovedNodes
 from evolver_tui.engine.author.author import Author
 from evolver_tui.engine.author.backend import Backend
@@ -164,11 +165,18 @@ class Session:
             parts.store, self.bus, session_id=parts.id, person=parts.person, host=parts.host, new_id=parts.new_id,
             library=parts.library, on_change=self._on_own_change, on_cancel=self.workers.drop,
         )  # fmt: skip
+        self.answer_rules = AnswerRules(
+            parts.store, self.inbox, self.bus, parts.clock.now, session_id=parts.id, person=parts.person
+        )
+        """The answers that persons had remembered."""
         actions = RuleActions(
-            self.bus, hub=self.hub, inbox=self.inbox, jobs=parts.store, library=parts.library,
-            send=self.listeners.send,
+            self.bus, hub=self.hub, inbox=self.inbox, remembered=self.answer_rules, jobs=parts.store,
+            library=parts.library, send=self.listeners.send,
         )  # fmt: skip
-        self.rules = Rules(parts.rule_file, self.bus, parts.clock, session_id=parts.id, actions=actions)
+        self.rules = Rules(
+            parts.rule_file, self.bus, parts.clock, session_id=parts.id, actions=actions,
+            remembered=self.answer_rules if parts.is_recorded else None,
+        )  # fmt: skip
         if parts.author is not None:
             parts.author.needs_person = self.rules.needs_review
         self.past = PastSessions(parts.store, parts.processes, parts.clock.now, self._counted)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from evolver_tui.core.errors import StoreBroken
+from evolver_tui.engine.answer_rule_store import AnswerRuleReader, AnswerRuleStore
 from evolver_tui.engine.chat_store import ChatStore
 from evolver_tui.engine.durable.worker_store import WorkerStore
 from evolver_tui.engine.inbox_store import InboxStore
@@ -16,7 +17,9 @@ from evolver_tui.engine.signal_log import LogReader, SignalLog
 from evolver_tui.engine.training_store import TrainingStore
 
 
-class ReadStore(QueueReader, JobReader, DecisionReader, DecidedReader, SpendingReader, LogReader, Protocol):
+class ReadStore(
+    QueueReader, JobReader, DecisionReader, DecidedReader, SpendingReader, LogReader, AnswerRuleReader, Protocol
+):
     """Everything durable, for whoever reads it and changes nothing."""
 
     async def open(self) -> None:
@@ -27,8 +30,9 @@ class ReadStore(QueueReader, JobReader, DecisionReader, DecidedReader, SpendingR
 
 
 class Store(
-    IntakeStore, WorkerStore, InboxStore, SignalLog, ChatStore, LearningStore, TrainingStore, ReadStore, Protocol
-):
+    IntakeStore, WorkerStore, InboxStore, AnswerRuleStore, SignalLog, ChatStore, LearningStore, TrainingStore,
+    ReadStore, Protocol,
+):  # fmt: skip
     """Everything durable."""
 
     def watch(self, listener: Callable[[bool], None]) -> None:

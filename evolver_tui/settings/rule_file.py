@@ -47,7 +47,7 @@ LONGEST_NOTICE: Final = 300
 
 _AS_BEFORE: Final = "A session that runs keeps the rules that it had."
 _KEYS: Final = ("name", "when", "if", "then", "cooldown", "for", "until")
-_THEN: Final = tuple(kind.value for kind in ActionKind)
+_THEN: Final = tuple(kind.value for kind in ActionKind if kind is not ActionKind.ANSWER)
 _DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s?([smhd])")
 _UNITS: Final[Mapping[str, float]] = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _TAG: Final = re.compile(r"[^\W_][\w.:-]{0,39}")

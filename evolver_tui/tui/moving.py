@@ -9,8 +9,8 @@ from evolver_tui.tui.context import ViewContext
 from evolver_tui.tui.drawing.movable import Movable
 
 LISTS = (
-    "queue", "card", "feed", "inbox", "sessions", "groups", "chats", "parked", "answer", "runs", "plot", "events",
-    "nodes", "node",
+    "queue", "card", "feed", "inbox", "remembered", "sessions", "groups", "chats", "parked", "answer", "runs", "plot",
+    "events", "nodes", "node",
 )  # fmt: skip
 """The panes in which the keys of this module work."""
 

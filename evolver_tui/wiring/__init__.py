@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from evolver_tui.adapters.routines.plugins import FoundRoutines
     from evolver_tui.core.budget import Limits
     from evolver_tui.core.rule import RuleSet
+    from evolver_tui.engine.answer_rules import AnswerRules
     from evolver_tui.engine.author.author import Author, AutoReview
     from evolver_tui.engine.author.backend import Backend
     from evolver_tui.engine.author.token_costs import PriceList
@@ -329,6 +330,14 @@ def make_inbox(workspace: Workspace, store: Store) -> Inbox:
         store, make_commands_bus(store), session_id=COMMANDS, person=workspace.reviewer, host=platform.node(),
         new_id=_new_id, library=make_library(workspace), has_session=False,
     )  # fmt: skip
+
+
+def make_answer_rules(workspace: Workspace, store: Store, inbox: Inbox) -> AnswerRules:
+    """The remembered answers of this workspace's database, in a process that runs no session."""
+    from evolver_tui.engine.answer_rules import AnswerRules
+
+    bus, person = make_commands_bus(store), workspace.reviewer
+    return AnswerRules(store, inbox, bus, time.time, session_id=COMMANDS, person=person, has_session=False)
 
 
 def make_library(workspace: Workspace) -> NodeFiles:

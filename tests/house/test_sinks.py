@@ -130,6 +130,7 @@ HARMLESS = {
     "code_editor/code_area.py": {"self.code.text"},  # measured
     "modals/edit_modal.py": {"verdict.checks", "verdict.risk_words"},  # safe since the verdict was made
     "modals/inbox_list.py": {"row.risk", "self.symbols.rule"},  # joined with others, and then safe; a line
+    "modals/remembered_list.py": {"rule.id", "self.symbols.rule"},  # a number; a line
     "modals/signal_modal.py": {"self._to_task.title", "self._copies.title"},  # the program's own
     "question_kinds/review.py": {"subject.draft.node_id"},  # whoever asks for it gates it
     "drawing/selectable.py": {"chosen.text"},  # what is drawn already
@@ -138,6 +139,7 @@ HARMLESS = {
     "screens/desk/card_presenter.py": {"live.code"},  # CodeDocument gates each line
     "screens/desk/job_monitor.py": {"self.task_id", "self.error", "signal.timestamp"},  # safe since heard; a number
     "screens/desk/actions/jobs.py": {"row.task_name"},  # the body of a ConfirmModal
+    "screens/desk/actions/remembering.py": {"made.rule.name"},  # made of a number
     "screens/desk/actions/review.py": {"review.draft.node_id"},  # titles of such
     "screens/desk/batch_words.py": {"symbols.asks", "symbols.review"},
     "screens/desk/panes/card_content.py": {"retry.error", "facts.worker", "row.priority", "saved.node_id"},

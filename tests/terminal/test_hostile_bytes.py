@@ -265,7 +265,7 @@ def once(code: str) -> list[list[str]]:
     steered += [["nodes", "check", code], ["nodes", "import", code], ["nodes", "show", ODD_NAME], ["doctor"]]
     steered += [["nodes", "test"], ["nodes", "test", "odd"], ["nodes", "test", ODD_NAME]]
     steered += [["jobs", "show", f"job:{job}"] for job in (1, 2, 3)]
-    steered += [["sessions", "list"], ["sessions", "show"], ["sessions", "show", ODD_NAME]]
+    steered += [["jobs", "remembered"], ["sessions", "list"], ["sessions", "show"], ["sessions", "show", ODD_NAME]]
     steered += [
         ["rules", "list"],
         ["rules", "check"],
@@ -296,6 +296,8 @@ def once(code: str) -> list[list[str]]:
         plain += [["jobs", "show", job, "--diff"], ["jobs", "reuse", job], ["jobs", "reuse", job, "--node", ODD_NAME]]
         plain += [["jobs", "undo", job], ["jobs", "undo", job, "--yes"]]
         plain += [["jobs", "resent", job, way] for way in ("--take", "--drop")]
+        plain += [["jobs", "answer", job, f"{ODD_NAME}=x", "--remember", "field", "--days", "1"]]
+    plain += [["jobs", "remembered", "--revoke", "1"]]
     plain += [["jobs", command, job] for command in ("retry", "cancel") for job in ("job:3", ODD_NAME)]
     plain += [["train"], ["train", "--config", code], ["train", "--resume", ODD_NAME], ["train", "--resume", "--json"]]
     # What the list shows of strangers stands in tests/workflow/test_parked_command.py: here is no NATS.

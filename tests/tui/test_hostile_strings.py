@@ -17,9 +17,10 @@ from textual.widget import Widget
 from textual.widgets import Input, OptionList
 
 from evolver_tui.core.address import Address
+from evolver_tui.core.answer_rule import AnswerRule, AnswerRuleRecord, AnswerScope, Breadth, RuleDecision
 from evolver_tui.core.job import QueueCounts
 from evolver_tui.core.link_state import LinkState
-from evolver_tui.core.question import OpenQuestion
+from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion
 from evolver_tui.core.router_answer import MOST_CODE_BYTES
 from evolver_tui.core.safe_text import safe_block
 from evolver_tui.core.signal import Observation, Signal
@@ -30,7 +31,17 @@ from evolver_tui.tui.actions import Keymap
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.tui.drawing.pane import Pane
-from evolver_tui.tui.modals import ConfirmModal, ConnectModal, Modal, NameModal, QuestionModal, ReasonModal, SignalModal
+from evolver_tui.tui.modals import (
+    ConfirmModal,
+    ConnectModal,
+    Modal,
+    NameModal,
+    QuestionModal,
+    ReasonModal,
+    RememberedModal,
+    RememberModal,
+    SignalModal,
+)
 from evolver_tui.tui.screens.desk.actions.questions import DECLINE
 from evolver_tui.tui.views import ACTIONS
 from tests.support.hostile import (
@@ -186,6 +197,14 @@ async def test_dialogs(tmp_path: Path) -> None:
             await assert_modal_shows(
                 app, pilot, QuestionModal(asked, 1, 1, decline=DECLINE, wall_now=lambda: 0.0), traces(words)
             )
+            scope = AnswerScope(Breadth.TASK_TYPE, "a", "f", words, words, "s", words)
+            answer = Answer(AnswerAction.ACCEPT, {words: words})
+            offered = RememberModal(asked, answer, words, {}, Breadth.FIELD)
+            await assert_modal_shows(app, pilot, offered, traces(words)[:1])
+            rule = AnswerRuleRecord(AnswerRule(1, scope, answer, words, 0.0, revoked_at=1.0, revoked_by=words), 1)
+            listed = RememberedModal(Keymap(ACTIONS), print, print, print, [rule], "s", wall_now=lambda: 0.0)
+            listed.show_decisions(1, [RuleDecision(1, words, 0.0, False)])
+            await assert_modal_shows(app, pilot, listed, traces(words)[:1])
         for words in bundles(600):
             first = traces(words)[:1]
             await assert_modal_shows(app, pilot, ConfirmModal(words, words, words), first)

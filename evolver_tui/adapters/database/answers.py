@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import select, update
 
 from evolver_tui.adapters.database import decisions, encoding
+from evolver_tui.adapters.database.answer_rule_queries import REMEMBERED
 from evolver_tui.adapters.database.models import jobs, questions
 from evolver_tui.adapters.database.transaction import Transaction, standing
 from evolver_tui.adapters.database.work import over, pending_again, write_journal
@@ -37,8 +38,13 @@ def answer(
     session_id: str,
     signals: Sequence[Signal],
     host: str = "",
+    *,
+    rule: int = 0,
 ) -> None:
     """Write the one answer, into the journal as well, and let the job wait for a worker.
+
+    Args:
+        rule: the remembered answer that gives it; 0 for a person.
 
     Raises:
         AlreadyAnswered: somebody was faster.
@@ -54,7 +60,8 @@ def answer(
     if answered is None:
         raise _refusal(transaction, question_id)
     job, name = answered
-    before = _before(transaction, job, name)
+    before: dict[str, Any] = {REMEMBERED: rule} if rule else {}
+    before |= _before(transaction, job, name)
     again = {**pending_again(transaction.now), "rank": _behind_the_answered(transaction), "takeovers": 0}
     waits = (job, JobState.PAUSED.value)
     resumed = transaction.update_row("job", again, "seq = ? AND state = ?", waits, "fence")

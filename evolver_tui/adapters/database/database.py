@@ -12,6 +12,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from sqlalchemy import Connection
 
 from evolver_tui.adapters.database import (
+    answer_rules,
     answers,
     chats,
     decisions,
@@ -36,12 +37,13 @@ from evolver_tui.adapters.database.url import dialect_of
 from evolver_tui.adapters.database.writer import Writer
 from evolver_tui.core.added_tasks import AddedTasks
 from evolver_tui.core.address import Address
+from evolver_tui.core.answer_rule import AnswerScope
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.claim import ALL_ROOM, BUILT_IN_ROUTINES, Claim, Place, Room
 from evolver_tui.core.errors import NotAllWaiting, NotWaiting, StoreBroken, StoreError
 from evolver_tui.core.job import JobState, Outcome
 from evolver_tui.core.job_marks import MarkChange
-from evolver_tui.core.question import Question
+from evolver_tui.core.question import Answer, Question
 from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.routine_state import NO_PROGRESS, Progress
 from evolver_tui.core.signal import Signal
@@ -392,6 +394,26 @@ class Database(Reading, Store):
         if not is_number(job):
             raise NotWaiting(f"There is no job {job}.", "Nothing was changed.")
         return await self._write(marks.mark, job, change, session_id, signals)
+
+    # --- remembered answers ---
+
+    async def remember_answer(
+        self, scope: AnswerScope, answer: Answer, by: str, seconds: float | None, session_id: str,
+        signals_of: Callable[[int, float | None], Sequence[Signal]],
+    ) -> int:  # fmt: skip
+        scope_json = encoding.to_json(scope.to_json_value(), "The scope")
+        answer_json = encoding.to_json(answer.to_json_value(), "The answer")
+        return await self._write(answer_rules.make, scope_json, answer_json, by, seconds, session_id, signals_of)
+
+    async def revoke_answer_rule(self, rule: int, by: str, session_id: str, signals: Sequence[Signal] = ()) -> None:
+        await self._write(answer_rules.revoke, rule, by, session_id, signals)
+
+    async def answer_by_rule(
+        self, rule: int, given: GivenAnswer, by: str, change: MarkChange, marked: Sequence[Signal], *, host: str = ""
+    ) -> None:
+        value_json = encoding.to_json(given.value, "The answer")
+        encoded = answers.EncodedAnswer(given.question_id, value_json, given.session_id, given.signals)
+        await self._write(answer_rules.give, rule, encoded, by, change, marked, host)
 
     # --- chats ---
 

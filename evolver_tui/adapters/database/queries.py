@@ -39,7 +39,7 @@ class Ask(NamedTuple):
 
 
 _ROWS: Final = f"SELECT {', '.join(ROW_COLUMNS)} FROM job"
-_OPEN: Final = (
+OPEN: Final = (
     "SELECT q.id, q.job, j.task_id, j.task_name, j.task_type, j.pause_reason, q.name, q.kind, q.message, q.form_json,"
     " q.subject_json, q.asked_at FROM question AS q JOIN job AS j ON q.job = j.seq"
     f" WHERE j.rank >= {Section.PAUSED.first} AND j.rank < {Section.PAUSED.end} AND q.answered_at IS NULL"
@@ -203,19 +203,19 @@ def journal_of(ask: Ask, job: int) -> Mapping[str, Any]:
 
 def open_questions(ask: Ask, limit: int) -> Sequence[OpenQuestion]:
     """What waits for a person, oldest first."""
-    return [_open_question(found) for found in ask.rows(f"{_OPEN} ORDER BY j.rank, j.seq LIMIT ?", (limit,))]
+    return [read_open_question(found) for found in ask.rows(f"{OPEN} ORDER BY j.rank, j.seq LIMIT ?", (limit,))]
 
 
 def open_question(ask: Ask, question_id: int) -> OpenQuestion | None:
     """One open question, or None."""
-    found = ask.first(f"{_OPEN} AND q.id = ?", (question_id,))
-    return None if found is None else _open_question(found)
+    found = ask.first(f"{OPEN} AND q.id = ?", (question_id,))
+    return None if found is None else read_open_question(found)
 
 
 def open_question_of(ask: Ask, job: int) -> OpenQuestion | None:
     """What a job waits for, or None."""
-    found = ask.first(f"{_OPEN} AND q.job = ?", (job,))
-    return None if found is None else _open_question(found)
+    found = ask.first(f"{OPEN} AND q.job = ?", (job,))
+    return None if found is None else read_open_question(found)
 
 
 def alike(ask: Ask, question_id: int) -> Sequence[OpenQuestion]:
@@ -223,8 +223,8 @@ def alike(ask: Ask, question_id: int) -> Sequence[OpenQuestion]:
     form = ask.first(_FORM_OF, (question_id,))
     if form is None:
         return ()
-    condition = f"{_OPEN} AND q.id <> ? AND {_ASKS_THIS} ORDER BY j.rank, j.seq LIMIT ?"
-    return [_open_question(found) for found in ask.rows(condition, (question_id, *form, _MOST_ALIKE))]
+    condition = f"{OPEN} AND q.id <> ? AND {_ASKS_THIS} ORDER BY j.rank, j.seq LIMIT ?"
+    return [read_open_question(found) for found in ask.rows(condition, (question_id, *form, _MOST_ALIKE))]
 
 
 def latest_answer(ask: Ask, question_id: int) -> Mapping[str, Any] | None:
@@ -235,7 +235,8 @@ def latest_answer(ask: Ask, question_id: int) -> Mapping[str, Any] | None:
     return next((value for value in values if value.get("action") == AnswerAction.ACCEPT), None)
 
 
-def _open_question(found: Sequence[Any]) -> OpenQuestion:
+def read_open_question(found: Sequence[Any]) -> OpenQuestion:
+    """An open question of a row of `OPEN`."""
     from evolver_tui.core.question_kinds import kind_of  # with all forms: a list of jobs needs none
 
     number, job, task_id, task_name, task_type, reason, name, kind, message, form, subject, asked_at = found

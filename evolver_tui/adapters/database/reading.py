@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from evolver_tui.adapters.database import (
+    answer_rule_queries,
     decision_queries,
     decision_rows,
     queries,
@@ -15,6 +16,7 @@ from evolver_tui.adapters.database import (
     statistic_queries,
 )
 from evolver_tui.adapters.database.queries import Ask
+from evolver_tui.core.answer_rule import AnswerRule, AnswerRuleRecord, RuleDecision, SameAnswers
 from evolver_tui.core.job import JobDetail, QueueCounts, QueueKey, QueueRow
 from evolver_tui.core.made_decision import MadeDecision, PendingWithdrawal
 from evolver_tui.core.question import OpenQuestion
@@ -124,6 +126,26 @@ class Reading(ReadStore, ABC):
 
     async def pending_withdrawals(self) -> Sequence[PendingWithdrawal]:
         return await self._scan(decision_rows.pending_withdrawals)
+
+    async def answer_rule(self, number: int) -> AnswerRule | None:
+        return await self._ask(answer_rule_queries.answer_rule, number) if is_number(number) else None
+
+    async def answer_rules(self) -> Sequence[AnswerRule]:
+        return await self._ask(answer_rule_queries.answer_rules)
+
+    async def answer_rule_records(self) -> Sequence[AnswerRuleRecord]:
+        return await self._scan(answer_rule_queries.answer_rule_records)
+
+    async def rule_decisions(self, giver: str, limit: int = 100) -> Sequence[RuleDecision]:
+        return await self._scan(answer_rule_queries.rule_decisions, giver, limit)
+
+    async def same_answers(self, question_id: int, by: str) -> SameAnswers | None:
+        return await self._scan(answer_rule_queries.same_answers, question_id, by)
+
+    async def open_asked_by(
+        self, routine: str, after: int = 0, limit: int = 1000
+    ) -> tuple[Sequence[OpenQuestion], int]:
+        return await self._scan(answer_rule_queries.open_asked_by, routine, after, limit)
 
     async def learned(self, name: str) -> Any:
         return await self._ask(decision_queries.learned, name)

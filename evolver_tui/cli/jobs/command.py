@@ -13,6 +13,7 @@ from evolver_tui.cli.arguments import (
     Subparsers,
     add_json_argument,
     call,
+    count,
     positive_count,
     workspace_or_demo_arguments,
 )
@@ -22,11 +23,17 @@ from evolver_tui.core.errors import NotWaiting, UsageError
 from evolver_tui.core.job import JobState
 
 if TYPE_CHECKING:
+    from evolver_tui.cli.jobs.operations import Remembering
     from evolver_tui.cli.output import Result
+    from evolver_tui.engine.answer_rules import AnswerRules
     from evolver_tui.engine.author.library import Library
     from evolver_tui.engine.inbox import Inbox
     from evolver_tui.engine.store import Store
     from evolver_tui.settings.workspace import Workspace
+
+
+DAYS_REMEMBERED = 30
+"""For how long an answer is remembered where nothing else is said."""
 
 
 class JobsOptions(Options):
@@ -47,6 +54,9 @@ class JobsOptions(Options):
     json_content: str | None
     decline: bool
     alike: bool
+    remember: str | None
+    days: int | None
+    revoke: int | None
     sha256: str | None
     name: str
     diff: bool
@@ -88,6 +98,7 @@ def add_parser(commands: Subparsers) -> None:
 
     _add_reading(add)
     _add_deciding(add)
+    _add_remembered(add)
     _add_ending(add)
     _add_moving(add)
 
@@ -109,6 +120,14 @@ def _add_deciding(add: _Add) -> None:
     answer.add_argument("content", nargs="*", metavar="KEY=VALUE", help="the form's fields; - reads JSON from stdin")
     answer.add_argument("--json-content", metavar="JSON", help="the form's fields as one JSON object")
     answer.add_argument("--alike", action="store_true", help="give the answer to all jobs that ask the same")
+    answer.add_argument(
+        "--remember", choices=("task_type", "field", "always"), metavar="SCOPE",
+        help="give it again by itself: to the same question of tasks of this type (task_type) or of any (always), or to"
+        " whatever its routine asks with the same form (field)",
+    )  # fmt: skip
+    answer.add_argument(
+        "--days", type=count, metavar="N", help="with --remember: for so many days (30); 0 is until it is revoked"
+    )
     answer.add_argument("--decline", action="store_true", help="decline to answer")
 
     approve = add("approve", "approve the draft that is there")
@@ -125,6 +144,11 @@ def _add_deciding(add: _Add) -> None:
     reuse.add_argument("--node", metavar="NODE", help="which node; default: the one that the draft is like")
     edit = add("edit", "edit a draft: your code takes its place and is reviewed again")
     edit.add_argument("code", metavar="FILE", help="the code; - reads it from stdin")
+
+
+def _add_remembered(add: _Add) -> None:
+    remembered = add("remembered", "answers that are given again by themselves, and what each decided", has_id=False)
+    remembered.add_argument("--revoke", type=positive_count, metavar="ID", help="let this one answer nothing more")
 
 
 def _add_ending(add: _Add) -> None:
@@ -165,7 +189,8 @@ def run(options: JobsOptions) -> int:
 
     workspace = options.find_workspace() if options.verb == "import" else options.find_database()
     try:
-        result = _read(options, workspace) if options.verb in ("list", "show") else _change(options, workspace)
+        is_read = options.verb in ("list", "show") or (options.verb == "remembered" and options.revoke is None)
+        result = _read(options, workspace) if is_read else _change(options, workspace)
     except NotWaiting as error:
         raise NotWaiting(
             error.message, f"{error.way_out} {demo_hint(workspace, only_if_empty=True)}".rstrip()
@@ -183,6 +208,10 @@ def _read(options: JobsOptions, workspace: Workspace) -> Result:
     from evolver_tui.wiring import make_reader
 
     store, now = make_reader(workspace), time.time()
+    if options.verb == "remembered":
+        from evolver_tui.cli.jobs.remembered import list_rules
+
+        return reading.with_open(store, lambda: list_rules(store, now))
     if options.verb == "show" and options.diff:
         from evolver_tui.cli.jobs.comparing import show_diff
         from evolver_tui.wiring import make_library
@@ -199,7 +228,7 @@ def _read(options: JobsOptions, workspace: Workspace) -> Result:
 def _change(options: JobsOptions, workspace: Workspace) -> Result:
     """What was asked for, done."""
     from evolver_tui.cli.jobs import bundles, reading, transfer
-    from evolver_tui.wiring import make_inbox, make_library, make_store
+    from evolver_tui.wiring import make_answer_rules, make_inbox, make_library, make_store
 
     store = make_store(workspace)
     inbox = make_inbox(workspace, store)
@@ -208,7 +237,7 @@ def _change(options: JobsOptions, workspace: Workspace) -> Result:
     if options.verb == "export":
         target = bundles.target(options.output, options.to)
         return _in_nothing(options, workspace) or transfer.export_job(store, inbox, options.id, target)
-    work = _work(options, store, inbox, make_library(workspace))
+    work = _work(options, store, inbox, make_library(workspace), make_answer_rules(workspace, store, inbox))
     return _in_nothing(options, workspace) or reading.with_open(store, work)
 
 
@@ -219,6 +248,8 @@ def _in_nothing(options: JobsOptions, workspace: Workspace) -> Result | None:
 
     if not lacks_database(workspace):
         return None
+    if options.verb == "remembered":
+        raise NotWaiting(f"There is no remembered answer {options.revoke}.", "See `evolver-tui jobs remembered`.")
     if options.verb == "retry" and options.all:
         return operations.retried_jobs((), options.failed_with or "")
     store = make_reader(workspace)
@@ -226,7 +257,22 @@ def _in_nothing(options: JobsOptions, workspace: Workspace) -> Result | None:
     raise AssertionError("nothing is found in nothing")
 
 
-def _work(options: JobsOptions, store: Store, inbox: Inbox, library: Library) -> Callable[[], Awaitable[Result]]:
+def _remembering(options: JobsOptions, rules: AnswerRules) -> Remembering | None:
+    """How the answer is to be remembered; None for not at all. Raises UsageError."""
+    from evolver_tui.cli.jobs.operations import Remembering
+    from evolver_tui.core.answer_rule import Breadth
+
+    if options.remember is None:
+        if options.days is not None:
+            raise UsageError("--days is about an answer that is remembered.", "Add --remember, or leave it out.")
+        return None
+    days = DAYS_REMEMBERED if options.days is None else options.days
+    return Remembering(rules, Breadth(options.remember), days or None)
+
+
+def _work(
+    options: JobsOptions, store: Store, inbox: Inbox, library: Library, rules: AnswerRules
+) -> Callable[[], Awaitable[Result]]:
     """What is to be done with the database open. Files and standard input are read here, before that."""
     from evolver_tui.cli import inputs
     from evolver_tui.cli.jobs import operations, several
@@ -238,9 +284,14 @@ def _work(options: JobsOptions, store: Store, inbox: Inbox, library: Library) ->
     match options.verb:
         case "answer":
             given = inputs.read_answer(options.content, options.json_content)
+            remember = _remembering(options, rules)
             return lambda: operations.answer_job(
-                store, inbox, options.id, given, decline=options.decline, alike=options.alike
+                store, inbox, options.id, given, decline=options.decline, alike=options.alike, remember=remember
             )
+        case "remembered":
+            from evolver_tui.cli.jobs.remembered import revoke_rule
+
+            return lambda: revoke_rule(rules, options.revoke or 0)
         case "approve" if options.more:
             if options.sha256 is not None or options.name:
                 raise UsageError("--sha256 and --name are about one draft.", "Approve that one by itself.")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from evolver_tui.cli.jobs import views
 from evolver_tui.cli.jobs.answers import FormInput, answer_content
 from evolver_tui.cli.jobs.question_kinds import text_of
 from evolver_tui.cli.jobs.question_kinds.kind_text import COMMAND
 from evolver_tui.cli.jobs.reading import find_job, job_label
+from evolver_tui.cli.jobs.remembered import made_value, made_words
 from evolver_tui.cli.output import Result
+from evolver_tui.core.answer_rule import Breadth
 from evolver_tui.core.decision import Decision, DecisionKind
 from evolver_tui.core.errors import NameNotTyped, NodeChanged, NodeError, NodeUsed, NotWaiting, UsageError
 from evolver_tui.core.job import JobDetail, JobState, Outcome, QueueRow, is_built_in
@@ -20,6 +22,7 @@ from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.question_kinds.review import ReviewSubject
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.times import utc_text
+from evolver_tui.engine.answer_rules import AnswerRules
 from evolver_tui.engine.author.library import Library
 from evolver_tui.engine.inbox import Inbox
 from evolver_tui.engine.store import ReadStore, Store
@@ -28,8 +31,24 @@ from evolver_tui.engine.undo import words_of
 # --- answering -------------------------------------------------------------------------------------------------------
 
 
+class Remembering(NamedTuple):
+    """How an answer is to be remembered."""
+
+    rules: AnswerRules
+    breadth: Breadth
+    days: float | None
+    """For how long; None for until it is revoked."""
+
+
 async def answer_job(
-    store: Store, inbox: Inbox, name: str, content: FormInput, *, decline: bool, alike: bool = False
+    store: Store,
+    inbox: Inbox,
+    name: str,
+    content: FormInput,
+    *,
+    decline: bool,
+    alike: bool = False,
+    remember: Remembering | None = None,
 ) -> Result:
     """Answer what a job asks.
 
@@ -37,9 +56,10 @@ async def answer_job(
         content: the form's fields as they were typed, or as JSON.
         decline: refuse to answer; then there is no content.
         alike: give the same answer to all other jobs that ask the same.
+        remember: have it given again by itself.
 
     Raises:
-        UsageError: the content does not fit the form.
+        UsageError: the content does not fit the form, or cannot be remembered like this.
         AlreadyAnswered, NotWaiting: somebody was faster, or there is nothing to answer.
     """
     if decline and content:
@@ -49,6 +69,8 @@ async def answer_job(
     _expect(Answer, question, detail)
     accept = None if decline else Answer(AnswerAction.ACCEPT, answer_content(question.question, content))
     answer = accept or Answer(AnswerAction.DECLINE)
+    if remember is not None:
+        remember.rules.check(question, answer, remember.breadth)
     await inbox.answer(question.id, answer)
     did = "The question was declined" if decline else "The answer is kept"
     value = {**_identity(detail.row), "question": question.question.name, **answer.to_json_value()}
@@ -60,6 +82,10 @@ async def answer_job(
         message += f" {len(others.answered):,} that asked the same got it as well."
         if others.left_out:
             message += f" {len(others.left_out):,} had been answered by somebody else meanwhile."
+    if remember is not None:
+        made = await remember.rules.make(question, answer, remember.breadth, remember.days)
+        value |= made_value(made)
+        message += made_words(made)
     return Result(value, message=message)
 
 

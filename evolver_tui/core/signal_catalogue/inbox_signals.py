@@ -7,10 +7,15 @@ from evolver_tui.core.signal import SignalType
 
 
 class Asked(TypedDict):
-    """The question's name, and what a person reads."""
+    """The question's name, and what a person reads. Of a form: digests of all that is asked and of the form, and the
+    type of the task.
+    """
 
     question: str
     message: str
+    asks: NotRequired[str]
+    form: NotRequired[str]
+    task_type: NotRequired[str]
 
 
 class QuestionAnswered(TypedDict):

@@ -21,6 +21,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 from evolver_tui.core.address import show_addresses
+from evolver_tui.core.answer_rule import told_of
 from evolver_tui.core.claim import Claim
 from evolver_tui.core.errors import RoutineError, StepTimeout, StoreError
 from evolver_tui.core.job import Outcome
@@ -87,6 +88,7 @@ class Run:
         """`insist` makes a write as often as it takes; None makes it once."""
         self.job = claim.job
         self.task = claim.task
+        self._routine = claim.routine
         self.attempt = claim.attempt
         self.source_hash = claim.source_hash
         """Of the routine's source, as it is kept with the job; empty where it has none."""
@@ -333,7 +335,7 @@ class Run:
         kind.check(question)
         reason = reason or kind.reason
         signals = (
-            self._stamp(kind.asked({"question": question.name, "message": question.message})),
+            self._stamp(kind.asked(told_of(question, self._routine, self.task.type))),
             self._stamp(JOB_PAUSED({"reason": reason, "question": question.name})),
         )
         beside = await self.saying.before_question(question)

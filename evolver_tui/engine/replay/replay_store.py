@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, NoReturn
 
 from evolver_tui.core.address import Address
+from evolver_tui.core.answer_rule import AnswerRule, AnswerRuleRecord, RuleDecision, SameAnswers
 from evolver_tui.core.bundle import Bundle
 from evolver_tui.core.errors import NotWaiting, StoreBroken, StoreError
 from evolver_tui.core.job import JobDetail, JobState, QueueCounts, QueueKey, QueueRow
@@ -333,6 +334,38 @@ class ReplayStore:
         return ()
 
     async def settle_withdrawal(self, decision: int) -> None:
+        """Refused. Raises NotWaiting."""
+        _refuse()
+
+    async def answer_rule(self, number: int) -> AnswerRule | None:
+        """None that would answer."""
+        return None
+
+    async def answer_rules(self) -> Sequence[AnswerRule]:
+        """None that would answer."""
+        return ()
+
+    async def answer_rule_records(self) -> Sequence[AnswerRuleRecord]:
+        """None that would answer."""
+        return ()
+
+    async def rule_decisions(self, giver: str, limit: int = 100) -> Sequence[RuleDecision]:
+        """None that could be looked at."""
+        return ()
+
+    async def same_answers(self, question_id: int, by: str) -> SameAnswers | None:
+        """Nothing is offered."""
+        return None
+
+    async def open_asked_by(
+        self, routine: str, after: int = 0, limit: int = 1000
+    ) -> tuple[Sequence[OpenQuestion], int]:
+        """None that could be answered."""
+        return (), 0
+
+    async def answer_by_rule(
+        self, rule: int, given: GivenAnswer, by: str, change: MarkChange, marked: Sequence[Signal], *, host: str = ""
+    ) -> None:
         """Refused. Raises NotWaiting."""
         _refuse()
 

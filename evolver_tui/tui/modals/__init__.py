@@ -15,6 +15,8 @@ from evolver_tui.tui.modals.notices_modal import NoticesModal
 from evolver_tui.tui.modals.place_modal import PlaceModal
 from evolver_tui.tui.modals.question_modal import QuestionModal
 from evolver_tui.tui.modals.reason_modal import ReasonModal
+from evolver_tui.tui.modals.remember_modal import RememberModal
+from evolver_tui.tui.modals.remembered_modal import RememberedModal
 from evolver_tui.tui.modals.signal_modal import SignalModal
 from evolver_tui.tui.modals.try_modal import TryChoice, TryModal
 from evolver_tui.tui.modals.word_modal import WordModal
@@ -35,6 +37,8 @@ __all__ = [
     "PlaceModal",
     "QuestionModal",
     "ReasonModal",
+    "RememberModal",
+    "RememberedModal",
     "SignalModal",
     "TextInput",
     "TryChoice",

@@ -34,6 +34,7 @@ from evolver_tui.tui.screens.desk.actions.log import (
 )
 from evolver_tui.tui.screens.desk.actions.marking import MARK, MARK_ALIKE, ORDER, RANGE
 from evolver_tui.tui.screens.desk.actions.questions import ANSWER, ANSWER_ALIKE, ANSWER_OLDEST, DECLINE, INBOX, NEXT
+from evolver_tui.tui.screens.desk.actions.remembering import REMEMBER, REMEMBERED
 from evolver_tui.tui.screens.desk.actions.resent import DROP_RESENT, TAKE_RESENT
 from evolver_tui.tui.screens.desk.actions.review import APPROVE, EDIT, EDIT_HERE, REJECT, RESPOND, REUSE, SEND_BACK
 from evolver_tui.tui.screens.desk.actions.trying import TRY
@@ -50,7 +51,7 @@ LOOKING: tuple[AnyAction, ...] = (
 DESK_ACTIONS: tuple[AnyAction, ...] = (
     APPROVE, SEND_BACK, REJECT, EDIT, EDIT_HERE, RESPOND, REUSE, UNDO, TRY, RETRY, RESTORE, NEXT_TAB, PREVIOUS_TAB,
     DIFF, COMPARE, FOLD, UNLIKE, SELECT, COPY,
-    ANSWER, ANSWER_ALIKE, DECLINE,
+    ANSWER, ANSWER_ALIKE, DECLINE, REMEMBER, REMEMBERED,
     OPEN_CARD, INBOX, NEXT, ANSWER_OLDEST, FILTER, ORDER, MARK, RANGE, MARK_ALIKE,
     APPROVE_MARKED, SEND_BACK_MARKED, REJECT_MARKED, CANCEL, RETRY_ALL,
     TAKE_RESENT, DROP_RESENT,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from evolver_tui.core.job import QueueCounts, QueueRow
     from evolver_tui.core.link_state import LinkState
     from evolver_tui.engine.alike import AlikeDrafts
+    from evolver_tui.engine.answer_rules import Offer
     from evolver_tui.engine.session import Session
     from evolver_tui.tui.actions import Keymap, Work
     from evolver_tui.tui.desk_settings import DeskSettings
@@ -106,6 +107,10 @@ class DeskContext(ViewContext):
         """The code that a person wrote into drafts and that is not handed in yet."""
         self.has_agreed_to_live_runs = False
         """Whether a person said in this session that tools may be called in earnest."""
+        self.offer: Offer | None = None
+        """The answer that was last offered to be remembered; None for none, or once its person looked at that."""
+        self.offers_told: set[str] = set()
+        """What was said to be offered."""
         self.drafts_seen: set[str] = set()
         """The digests of drafts that lay on the card for as long as it takes to decide about one."""
         self._panes = panes

@@ -9,6 +9,7 @@ from evolver_tui.core.errors import EvolverError
 from evolver_tui.tui.actions import Action, Work
 from evolver_tui.tui.screens.desk.actions.going_on import go_on, go_on_from_answer, is_filled_in
 from evolver_tui.tui.screens.desk.actions.reasons import in_database
+from evolver_tui.tui.screens.desk.actions.remembering import offer
 from evolver_tui.tui.screens.desk.card import QuestionIdentity
 
 if TYPE_CHECKING:
@@ -219,6 +220,8 @@ async def _ask_one(desk: DeskContext, question: OpenQuestion, *, is_first: bool,
     if answer is not None:
         desk.refresh_queue()
         desk.refresh_card()
+        if answer.action is AnswerAction.ACCEPT:
+            desk.start(offer(desk, question), "question.offer")
     return answer is not None
 
 
