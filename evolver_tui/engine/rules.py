@@ -237,7 +237,8 @@ class Rules:
         self._queue.append((signal, self._clock.now()))
         if not self._is_armed and self._loop is not None:
             self._is_armed = True
-            self._loop.call_soon_threadsafe(self._news.set)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left who would do anything
+                self._loop.call_soon_threadsafe(self._news.set)
 
     # --- what is due
 
