@@ -101,6 +101,7 @@ def test_what_was_typed_is_there_again_after_a_kill(tmp_path: Path) -> None:
         to_review(terminal)
         terminal.send("E")
         terminal.wait_for(" 1  # half a mend", "line 6: no Python: unterminated triple-quoted string literal")
+        assert {is_reversed for _, is_reversed, _ in terminal.looks("# half a mend")} == {True, False}, "the cursor"
         look()
         terminal.send(ESCAPE)
         terminal.wait_for("Leave the editor of", "d drop it")
