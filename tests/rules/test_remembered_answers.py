@@ -129,10 +129,10 @@ async def test_answers_that_were_given_together_count_each(place: Workspace) -> 
         assert offer.times == 3
 
 
-async def test_what_nobody_heard_is_answered_when_the_next_session_begins(place: Workspace) -> None:
+async def test_what_nobody_heard_is_answered_when_the_next_session_begins(place: Workspace, url: str) -> None:
     async with running(place) as (session, watch):
         question = await asked(session, watch, 1)
-    async with opened(str(place.database.for_connecting())) as store:
+    async with opened(url) as store:
         asking = Asking.of(question.question, "", "translate")
         scope = AnswerScope(Breadth.ALWAYS, asking.asks, asking.form, "", "translate", "s")
         await store.remember_answer(scope, FRENCH, "bob", None, "s", lambda *_: ())
