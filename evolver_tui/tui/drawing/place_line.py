@@ -8,7 +8,7 @@ from rich.style import Style
 
 from evolver_tui.tui.drawing.head_row import views_within
 from evolver_tui.tui.drawing.pane import Pane
-from evolver_tui.tui.drawing.styles import Line, spread
+from evolver_tui.tui.drawing.styles import Fragment, Line, spread
 
 _WIDE: Final = 110
 """Cells with more than which the row says where that lies."""
@@ -31,6 +31,7 @@ class PlaceLine(Pane):
 
     def line(self, y: int, width: int) -> tuple[Line, Style | None]:
         """The row."""
-        place = f"  {self._place}" if self._place and width > _WIDE else ""
-        here: Line = [(" evolver ", "badge"), (f" {self._words}", "text"), (place, "dim")]
+        here: list[Fragment] = [(" evolver ", "badge"), (f" {self._words}", "text")]
+        if self._place:
+            here.append((f"  {self._place}" if width > _WIDE else "", "dim"))
         return spread(here, views_within(self._views, width), width), None
