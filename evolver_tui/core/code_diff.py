@@ -11,7 +11,6 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 from evolver_tui.core.safe_text import safe_text
@@ -69,8 +68,7 @@ class Pair(NamedTuple):
     new: DiffLine | None
 
 
-@dataclass(frozen=True, slots=True)
-class CodeDiff:
+class CodeDiff(NamedTuple):
     """The way from one program to another."""
 
     pairs: tuple[Pair | Fold, ...]

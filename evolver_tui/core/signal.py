@@ -98,8 +98,7 @@ class Observation(NamedTuple):
     """None says nothing about it in the context, which counts as "info"."""
 
 
-@dataclass(frozen=True, slots=True)
-class SignalType(Generic[PayloadT]):
+class SignalType(NamedTuple, Generic[PayloadT]):
     """One of the signals that the program emits; called with a payload, it is the observation to emit.
 
     That is one call with the payload alone, because a type checker then names the very field that is wrong.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.signal import LEVELS, Signal
@@ -18,8 +17,7 @@ Kind = Literal["text", "name", "level", "task"]
 _TERM: Final = re.compile(r'(-?)(?:(name|level|task):)?("[^"]*"?|\S+|(?<=:))', re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class _Term:
+class _Term(NamedTuple):
     """One word; `value` is casefolded."""
 
     kind: Kind
@@ -40,8 +38,7 @@ class _Term:
         return self.value in name or (self.kind == "text" and self.value in words(signal).casefold())
 
 
-@dataclass(frozen=True, slots=True)
-class SignalFilter:
+class SignalFilter(NamedTuple):
     """Matches a signal that all its words match; without a word it matches every one.
 
     A word is looked for in the name and in what the signal says. `llm.*` is a pattern of names, `name:node` looks in
@@ -49,7 +46,7 @@ class SignalFilter:
     and quotes keep words together. Upper and lower case are the same.
     """
 
-    _terms: tuple[_Term, ...]
+    terms: tuple[_Term, ...]
 
     @classmethod
     def of(cls, text: str) -> SignalFilter:
@@ -62,7 +59,7 @@ class SignalFilter:
         Args:
             words: what a signal says, as the person sees it.
         """
-        return all(term.matches(signal, words) for term in self._terms)
+        return all(term.matches(signal, words) for term in self.terms)
 
 
 def _read(text: str) -> list[_Term]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerIdentity:
+class WorkerIdentity(NamedTuple):
     """`host@run:pid:start`, which no other process has, now or later; or any other text that a worker goes by.
 
     What such a text does not hold is empty.

@@ -6,8 +6,8 @@ import builtins
 import keyword
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
+from typing import NamedTuple
 
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.drawing.row_source import RowSource
@@ -28,8 +28,7 @@ _KEYWORDS = frozenset(keyword.kwlist) - _CONSTANTS
 _BUILTINS = frozenset(name for name in dir(builtins) if name[0].islower())
 
 
-@dataclass(frozen=True, slots=True)
-class InString:
+class InString(NamedTuple):
     """Between two lines: inside a string with three quotes, or, with none, in plain code."""
 
     quotes: str = ""
@@ -101,8 +100,7 @@ _STYLE_OF_KIND = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CodeRow:
+class CodeRow(NamedTuple):
     """One row of the screen. `number` counts lines from 1; 0 where a long line goes on."""
 
     number: int

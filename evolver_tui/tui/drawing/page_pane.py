@@ -15,6 +15,8 @@ from evolver_tui.tui.drawing.text_page import TextPage
 class PagePane(ScrolledPane):
     """Of its rows those in sight are drawn, and of these the ones that read differently."""
 
+    DEFAULT_CLASSES = "framed"
+
     def __init__(self, selection_keys: str = "", *, id: str, plain: bool = False) -> None:
         super().__init__(selection_keys, plain=plain, id=id)
         self._page = TextPage(())

@@ -34,6 +34,7 @@ class RowsMoved(Message):
 class RowsPane(SnapshotPane, Filterable, Generic[R]):
     """Draws the rows in sight. New rows come at the end."""
 
+    DEFAULT_CLASSES = "framed"
     can_focus = True
     columns: Sequence[Column] = ()
     empty_words = ""

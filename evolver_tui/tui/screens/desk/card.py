@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from evolver_tui.core.safe_text import LIMIT, safe_text
 from evolver_tui.tui.drawing.page import Page
@@ -66,29 +65,21 @@ class Review(NamedTuple):
         return ""
 
 
-class Identity:
-    """What a card shows."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True, slots=True)
-class MessageIdentity(Identity):
+class MessageIdentity(NamedTuple):
     """No job, but words."""
 
     title: str
     paragraphs: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LiveIdentity(Identity):
-    """The code that is being written for a job."""
+class LiveIdentity(NamedTuple):
+    """The code that is being written for a job; never equal to a question of the same number."""
 
     job: int
+    is_live: Literal[True] = True
 
 
-@dataclass(frozen=True, slots=True)
-class JobIdentity(Identity):
+class JobIdentity(NamedTuple):
     """How a job stands, in this run of it."""
 
     job: int
@@ -96,21 +87,23 @@ class JobIdentity(Identity):
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class QuestionIdentity(Identity):
+class QuestionIdentity(NamedTuple):
     """A question with a form."""
 
     question: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewIdentity(Identity):
+class ReviewIdentity(NamedTuple):
     """A draft, and what it would take the place of."""
 
     question: int
     sha256: str
     replaced_sha256: str
     edited_sha256: str = ""
+
+
+Identity = MessageIdentity | LiveIdentity | JobIdentity | QuestionIdentity | ReviewIdentity
+"""What a card shows."""
 
 
 class EdgePart(NamedTuple):

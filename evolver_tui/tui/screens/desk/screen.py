@@ -285,4 +285,6 @@ class Desk(ViewScreen[DeskContext]):
 
     def on_resize(self) -> None:
         """A card in focus has the whole desk where that is small."""
+        # All of it, at once: what Textual drew while the app was put together was not written to the terminal.
+        self._compositor._dirty_regions.add(self._compositor.size.region)
         self.call_after_refresh(self._settle_zoom)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from evolver_tui.core.answer_rule import digest_of
 from evolver_tui.core.errors import EvolverError
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.tui.actions import Action
@@ -25,6 +24,8 @@ _LATEST = 10
 
 async def offer(desk: DeskContext, question: OpenQuestion) -> None:
     """After an answer: say that it may be remembered, if it was given often enough; once for each question's words."""
+    from evolver_tui.core.answer_rule import digest_of
+
     found = await desk.session.answer_rules.offer(question)
     if found is None:
         return

@@ -61,6 +61,7 @@ def link_words(state: LinkState, now: float, dot: str) -> str:
 class HubPane(Pane):
     """Address and state of the link, the rates, or why there is none, and what is paused; drawn when that changes."""
 
+    DEFAULT_CLASSES = "framed"
     pane_name = "hub"
     can_focus = True
 

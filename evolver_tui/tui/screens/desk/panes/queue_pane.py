@@ -29,6 +29,7 @@ SHORTEST_REST, LONGEST_REST = 0.1, 1.0
 class QueuePane(Filterable):
     """A window of rows around the cursor; moving inside it needs no reading."""
 
+    DEFAULT_CLASSES = "framed"
     pane_name = "queue"
     can_focus = True
 

@@ -50,6 +50,7 @@ _ROWS_FOR_A_RULE = 20
 class ReviewCard(TabbedPane):
     """Tabs, a page that scrolls, and under it what the checks say."""
 
+    DEFAULT_CLASSES = "framed"
     pane_name = "card"
     rows_to_breathe = 28
     blanks_before_number = 1

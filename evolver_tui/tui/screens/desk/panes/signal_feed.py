@@ -67,6 +67,7 @@ class SignalFeed(Filterable):
     Without a log it shows what it keeps, and nothing before that.
     """
 
+    DEFAULT_CLASSES = "framed"
     pane_name = "feed"
     filter_words = WORDS
     can_focus = True

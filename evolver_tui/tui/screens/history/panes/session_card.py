@@ -26,6 +26,7 @@ _LEAST_CELL = 8
 class SessionCard(Pane):
     """What is known of the selected session, beside the marked one where one is marked."""
 
+    DEFAULT_CLASSES = "framed"
     pane_name = "session"
 
     def __init__(self, *, plain: bool = False) -> None:

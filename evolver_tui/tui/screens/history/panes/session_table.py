@@ -45,6 +45,7 @@ _COLUMNS = (
 class SessionTable(Filterable):
     """Draws the rows in sight; the cursor stays on its session while others come and go."""
 
+    DEFAULT_CLASSES = "framed"
     pane_name = "sessions"
     filter_words = "id, day, host, ended, open, cut off"
     can_focus = True

@@ -15,6 +15,7 @@ from evolver_tui.tui.screens.library.names import CODE
 class NodeCard(TabbedPane):
     """The reader's place is kept for each page while the same node is shown."""
 
+    DEFAULT_CLASSES = "framed"
     pane_name = "node"
     rows_to_breathe = 14
     blanks_before_number = 0

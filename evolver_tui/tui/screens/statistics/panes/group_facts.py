@@ -25,6 +25,7 @@ _MOST_BAR = 30
 class GroupFacts(Pane):
     """What was decided, as shares of it; how long it took; what it cost."""
 
+    DEFAULT_CLASSES = "framed"
     pane_name = "facts"
 
     def __init__(self, *, plain: bool = False) -> None:

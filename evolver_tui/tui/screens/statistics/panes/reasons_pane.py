@@ -21,6 +21,7 @@ _BAR = 8
 class ReasonsPane(Pane):
     """A row for each reason."""
 
+    DEFAULT_CLASSES = "framed"
     pane_name = "reasons"
 
     def __init__(self, *, plain: bool = False) -> None:

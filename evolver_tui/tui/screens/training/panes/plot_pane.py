@@ -42,6 +42,7 @@ class PlotPointed(Message):
 class PlotPane(SnapshotPane, Movable):
     """Draws one moment of its lines; going up and down in it goes through the runs."""
 
+    DEFAULT_CLASSES = "framed"
     pane_name = "plot"
     can_focus = True
 

@@ -31,6 +31,7 @@ _MOST_BARS = 4
 class RunFacts(SnapshotPane):
     """Bars, then labels and values; a value that is longer than a row goes on below."""
 
+    DEFAULT_CLASSES = "framed"
     pane_name = "facts"
 
     def __init__(self, *, plain: bool = False) -> None:

@@ -24,6 +24,7 @@ _SECONDS_OF_PACE = 30
 class FactsPane(SnapshotPane):
     """Labels and values; a value that is longer than a row goes on below."""
 
+    DEFAULT_CLASSES = "framed"
     pane_name = "facts"
 
     def __init__(self, *, plain: bool = False) -> None:
