@@ -97,7 +97,8 @@ def check_terminal(way_out: str) -> None:
 def actions() -> dict[str, KeyBinding]:
     """What keys can do, by id."""
     from evolver_tui.tui.actions import key_bindings
-    from evolver_tui.tui.views import ACTIONS, VIEWS, views_of
+    from evolver_tui.tui.all_actions import ACTIONS
+    from evolver_tui.tui.views import VIEWS, views_of
 
     return key_bindings(ACTIONS, views_of(VIEWS))
 

@@ -20,7 +20,7 @@ from textual.worker import Worker, WorkerState
 
 from evolver_tui.core.errors import EvolverError
 from evolver_tui.engine.process_end import LastResort, hear_no_more, heard_at_once
-from evolver_tui.tui.actions import AnyAction, Keymap, with_own_keys
+from evolver_tui.tui.actions import AnyAction, Keymap
 from evolver_tui.tui.decision_keys import NOT_ALONE
 from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.tui.job_control import JobControl
@@ -30,7 +30,7 @@ from evolver_tui.tui.screens.desk.screen import NOT_OPENED, Desk
 from evolver_tui.tui.terminal_driver import TerminalDriver
 from evolver_tui.tui.themes import choose_theme, register_shipped_theme, register_themes, variable_defaults
 from evolver_tui.tui.view_screen import ViewScreen
-from evolver_tui.tui.views import VIEWS, View, actions_of, keymap_of, views_of
+from evolver_tui.tui.views import VIEWS, View, keymap_of
 
 if TYPE_CHECKING:
     from evolver_tui.core.job import QueueCounts, QueueRow
@@ -85,10 +85,10 @@ class EvolverApp(KeyApp[int]):
         self._notices += [*self._wear(settings.theme), *settings.notices]
         self._screens: dict[str, ViewScreen[Any]] = {}
         """The views that were shown so far, by their id."""
-        bound = with_own_keys(actions_of(views), settings.key_overrides, views_of(views))
+        self._views = views
         for view in views:
-            self.add_mode(view.id, partial(self._screen_of, view, keymap_of(view, views, bound)))
-        desk = self._screen_of(views[0], keymap_of(views[0], views, bound))
+            self.add_mode(view.id, partial(self._screen_of, view))
+        desk = self._screen_of(views[0])
         assert isinstance(desk, Desk)
         self._desk = desk
         self._desk.show_first(*peek())
@@ -105,10 +105,11 @@ class EvolverApp(KeyApp[int]):
 
         return [WithoutColor()]
 
-    def _screen_of(self, view: View, keymap: Keymap) -> ViewScreen[Any]:
-        """The screen of a view, made once; with the session, if that is open."""
+    def _screen_of(self, view: View) -> ViewScreen[Any]:
+        """The screen of a view, made once; with the session, if that is open. Raises ConfigError."""
         screen = self._screens.get(view.id)
         if screen is None:
+            keymap = keymap_of(view, self._views, self.settings.key_overrides)
             self._screens[view.id] = screen = view.make(self.settings, keymap)
             # It is styled when it is mounted. Without this, Textual reads the style sheet again before the first frame.
             screen._css_update_count = self._css_update_count

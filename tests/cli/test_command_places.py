@@ -163,7 +163,7 @@ def test_check_tells_of_every_key_and_of_an_unknown_theme(tmp_path: Path) -> Non
 
 
 def test_show_lists_what_every_key_does_in_the_config_s_own_words(tmp_path: Path) -> None:
-    from evolver_tui.tui.views import ACTIONS
+    from evolver_tui.tui.all_actions import ACTIONS
 
     file = configure(tmp_path, '[keys]\n"review.approve" = "A"\n')
     shown = run_command("config", "show", "--home", str(tmp_path), home=tmp_path).stdout

@@ -11,10 +11,10 @@ import pytest
 from evolver_tui.cli.exit_codes import ExitCode
 from evolver_tui.cli.parser import make_parser
 from evolver_tui.settings.keymap import split_keys
-from evolver_tui.tui import views
+from evolver_tui.tui.all_actions import ACTIONS
 from tests.support.processes import REPOSITORY
 
-KEYS_OF_ACTIONS = {action.id: action.keys for action in views.ACTIONS if action.keys}
+KEYS_OF_ACTIONS = {action.id: action.keys for action in ACTIONS if action.keys}
 
 Command = tuple[str, ...]
 

@@ -49,11 +49,12 @@ from evolver_tui.settings.listener_config import KINDS
 from evolver_tui.settings.money_config import PriceConfig
 from evolver_tui.settings.themes import known_themes
 from evolver_tui.settings.workspace import Workspace, find_workspace
-from evolver_tui.tui.actions import key_bindings, with_own_keys
+from evolver_tui.tui.actions import key_bindings
+from evolver_tui.tui.all_actions import ACTIONS
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.attention import attend
 from evolver_tui.tui.desk_settings import DeskSettings
-from evolver_tui.tui.views import ACTIONS, VIEWS, keymap_of
+from evolver_tui.tui.views import VIEWS, keymap_of
 from evolver_tui.wiring import known_routines, known_tools, make_backend, make_runner, make_session
 from evolver_tui.wiring.gateway import make_gateway, make_gateway_server
 from evolver_tui.wiring.progress import make_progress_server
@@ -708,13 +709,12 @@ def test_every_action_keeps_its_own_key_where_that_is_written_out() -> None:
 async def test_every_action_takes_another_key(tmp_path: Path, provider: ProviderServer) -> None:
     for number, action in enumerate(ACTIONS):
         place = place_of(tmp_path / str(number), provider, f'[keys]\n"{action.id}" = "{KEY_OF_NOBODY}"\n')
-        bound = with_own_keys(ACTIONS, place.desk.key_overrides)
         view = next((view for view in VIEWS if action in view.actions), VIEWS[0])
-        keymap = keymap_of(view, VIEWS, bound)
+        keymap = keymap_of(view, VIEWS, place.desk.key_overrides)
         found = keymap.find(next(iter(action.panes), ""), KEY_OF_NOBODY)
         assert found is not None
         assert found.id == action.id
-        assert keymap_of(view, VIEWS, ACTIONS).find(next(iter(action.panes), ""), KEY_OF_NOBODY) is None
+        assert keymap_of(view, VIEWS, {}).find(next(iter(action.panes), ""), KEY_OF_NOBODY) is None
     assert place.app.actions[-1].key == KEY_OF_NOBODY, "the console takes the same"
 
 

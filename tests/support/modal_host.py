@@ -16,12 +16,12 @@ from textual.widgets import Static
 
 from evolver_tui.core.signal import Signal
 from evolver_tui.tui.actions import AnyAction
+from evolver_tui.tui.all_actions import ACTIONS
 from evolver_tui.tui.decision_keys import SECONDS_TO_CONFIRM
 from evolver_tui.tui.key_watch import KeyApp
 from evolver_tui.tui.modals import Modal
 from evolver_tui.tui.screens.desk.actions.review import APPROVE
 from evolver_tui.tui.themes import DEFAULT_THEME, choose_theme, register_themes, variable_defaults
-from evolver_tui.tui.views import ACTIONS
 
 NOTHING_YET = object()
 WIDE, SMALL = (120, 40), (80, 24)

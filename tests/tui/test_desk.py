@@ -22,6 +22,7 @@ from evolver_tui.core.signal import Observation, Signal
 from evolver_tui.engine.session import Session
 from evolver_tui.signals import emit_signal
 from evolver_tui.tui.actions import Keymap, with_own_keys
+from evolver_tui.tui.all_actions import ACTIONS
 from evolver_tui.tui.bridge import Bridge
 from evolver_tui.tui.drawing.code_view import CodeDocument
 from evolver_tui.tui.drawing.styles import fit, set_out, width_of, wrap
@@ -32,7 +33,6 @@ from evolver_tui.tui.screens.desk.draft_guard import SECONDS_UNASKED
 from evolver_tui.tui.screens.desk.panes.queue_window import MARGIN
 from evolver_tui.tui.screens.desk.panes.signal_feed import SignalFeed
 from evolver_tui.tui.themes import variable_defaults
-from evolver_tui.tui.views import ACTIONS
 from tests.support.desk_fixtures import SMALL, Console, HandClock, LongQueue, QueueApp, console
 from tests.support.drafts import NODE
 from tests.support.routine_process import install

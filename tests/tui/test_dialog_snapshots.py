@@ -19,6 +19,7 @@ from evolver_tui.core.signal import Signal
 from evolver_tui.engine.checks.checks import check_draft
 from evolver_tui.engine.sandbox import CONSENT, WHAT_UNHELD_MEANS
 from evolver_tui.tui.actions import Keymap
+from evolver_tui.tui.all_actions import ACTIONS
 from evolver_tui.tui.modals import (
     ConfirmModal,
     ConnectModal,
@@ -37,7 +38,6 @@ from evolver_tui.tui.modals import (
 from evolver_tui.tui.modals.inbox_list import InboxRow
 from evolver_tui.tui.palette import open_palette
 from evolver_tui.tui.screens.desk.actions.questions import ANSWER_OLDEST, DECLINE, INBOX, NEXT
-from evolver_tui.tui.views import ACTIONS
 from tests.support.modal_host import SMALL, WIDE, Host, show, stay
 
 pytestmark = pytest.mark.skipif(

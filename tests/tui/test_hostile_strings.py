@@ -28,6 +28,7 @@ from evolver_tui.core.task import Task
 from evolver_tui.engine.session import Session
 from evolver_tui.settings.workspace import Workspace
 from evolver_tui.tui.actions import Keymap
+from evolver_tui.tui.all_actions import ACTIONS
 from evolver_tui.tui.app import EvolverApp
 from evolver_tui.tui.desk_settings import DeskSettings
 from evolver_tui.tui.drawing.pane import Pane
@@ -43,7 +44,6 @@ from evolver_tui.tui.modals import (
     SignalModal,
 )
 from evolver_tui.tui.screens.desk.actions.questions import DECLINE
-from evolver_tui.tui.views import ACTIONS
 from tests.support.hostile import (
     HUGE_LINE,
     MANY_LINES,

@@ -17,11 +17,11 @@ from evolver_tui.core.job import QuestionKind
 from evolver_tui.core.question import OpenQuestion, Question
 from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.tui.actions import Keymap
+from evolver_tui.tui.all_actions import ACTIONS
 from evolver_tui.tui.modals import InboxModal, QuestionModal
 from evolver_tui.tui.modals.inbox_list import STEP, InboxList, InboxRow
 from evolver_tui.tui.screens.desk.actions.questions import ANSWER_OLDEST, INBOX, NEXT
 from evolver_tui.tui.themes import DEFAULT_THEME, choose_theme, register_themes, variable_defaults
-from evolver_tui.tui.views import ACTIONS
 from tests.support.desk_fixtures import SMALL, WIDE, Console, HandClock, console
 from tests.support.hostile import (
     HUGE_LINE,

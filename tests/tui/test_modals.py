@@ -17,6 +17,7 @@ from evolver_tui.core.link_state import LinkState
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, Question
 from evolver_tui.core.signal import Signal
 from evolver_tui.tui.actions import Action, Keymap
+from evolver_tui.tui.all_actions import ACTIONS
 from evolver_tui.tui.modals import (
     ConfirmModal,
     ConnectModal,
@@ -31,7 +32,6 @@ from evolver_tui.tui.modals.inputs import ChoiceList
 from evolver_tui.tui.palette import ActionPalette, open_palette
 from evolver_tui.tui.screens.desk.actions.questions import DECLINE
 from evolver_tui.tui.themes import choose_theme, theme_names
-from evolver_tui.tui.views import ACTIONS
 from tests.support.modal_host import NOTHING_YET, SMALL, WIDE, Host, opened, press, rows, show, shown, stay
 
 pytestmark = pytest.mark.anyio

@@ -13,8 +13,8 @@ from textual.pilot import Pilot
 from evolver_tui.core.answer_rule import AnswerRule, AnswerRuleRecord, AnswerScope, Breadth, RuleDecision
 from evolver_tui.core.question import Answer, AnswerAction, OpenQuestion, Question
 from evolver_tui.tui.actions import Keymap
+from evolver_tui.tui.all_actions import ACTIONS
 from evolver_tui.tui.modals import Modal, RememberedModal, RememberModal
-from evolver_tui.tui.views import ACTIONS
 from tests.support.modal_host import SMALL, WIDE, Host, show
 
 pytestmark = pytest.mark.skipif(

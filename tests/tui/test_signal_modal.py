@@ -10,10 +10,10 @@ from textual.events import Key
 
 from evolver_tui.core.signal import Signal
 from evolver_tui.tui.actions import Keymap
+from evolver_tui.tui.all_actions import ACTIONS
 from evolver_tui.tui.drawing.value_tree import Section
 from evolver_tui.tui.modals import SignalModal
 from evolver_tui.tui.screens.desk.actions.log import COPY_SIGNAL
-from evolver_tui.tui.views import ACTIONS
 from tests.support.modal_host import SMALL, Host, opened, press, shown, stay
 
 pytestmark = pytest.mark.anyio

@@ -17,7 +17,7 @@ from evolver_tui.tui.drawing.pane import Pane
 from evolver_tui.tui.drawing.styles import Line
 from evolver_tui.tui.modals import ConnectModal, HelpModal
 from evolver_tui.tui.view_screen import ViewScreen
-from evolver_tui.tui.views import ACTIONS, VIEWS, View, keymap_of
+from evolver_tui.tui.views import VIEWS, View, keymap_of
 from evolver_tui.wiring import make_session
 from tests.support.desk_fixtures import Console, HandClock
 from tests.support.sessions import workspace_in
@@ -53,7 +53,7 @@ class Probe(ViewScreen[ViewContext]):
 
 
 SHOUT: Action[ViewContext] = Action("probe.shout", "a", "shout", "Say it.", "Probe", lambda view: view.say("Hey!"))
-VIEW = View("probe", "9", "Probe", (SHOUT,), Probe)
+VIEW = View("probe", "9", "Probe", lambda: (SHOUT,), Probe)
 
 
 async def test_keys_go_from_view_to_view_and_mean_what_they_mean_there(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ async def test_keys_go_from_view_to_view_and_mean_what_they_mean_there(tmp_path:
 
 def test_no_two_actions_of_a_view_have_one_key_in_one_place() -> None:
     for view in VIEWS:
-        keymap = keymap_of(view, VIEWS, ACTIONS)
+        keymap = keymap_of(view, VIEWS, {})
         assert list(clashes(key_bindings(keymap.actions), {})) == []
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import evolver_tui
 from evolver_tui.tui.actions import AnyAction
-from evolver_tui.tui.views import ACTIONS
+from evolver_tui.tui.all_actions import ACTIONS
 
 PACKAGE = Path(evolver_tui.__file__).parent
 OTHER_WORDS = (
