@@ -179,14 +179,18 @@ def test_a_key_takes_back_on_a_second_host_what_was_decided_on_the_first(tmp_pat
 
 
 def undo_what_another_session_decided(terminal: Terminal, said: str) -> None:
+    confirm_undo(terminal, said, "a approve", f"{NODE}  v1", "read to the end")
+    terminal.wait_without("keys decide once you scroll")
+    look()  # and once more before the next key: the card was read anew
+
+
+def confirm_undo(terminal: Terminal, *said: str) -> None:
     look()
     terminal.send("u")
     terminal.wait_for("Undo the ", "before this session began")
     look()
     terminal.send("y")
-    terminal.wait_for(said, "a approve", f"{NODE}  v1", "read to the end")
-    terminal.wait_without("keys decide once you scroll")
-    look()  # and once more before the next key: the card was read anew
+    terminal.wait_for(*said)
 
 
 def answer(terminal: Terminal) -> None:
@@ -194,10 +198,7 @@ def answer(terminal: Terminal) -> None:
     terminal.send("o")
     terminal.wait_for("task-3 asks", "Languages *")
     terminal.send("de->en")
-    terminal.wait_for("de->en")
-    look()
-    terminal.send(ENTER)
-    terminal.wait_until(lambda screen: re.search("◆ task-3 .* review", screen), "the review")
+    terminal.press_until(ENTER, lambda screen: re.search("◆ task-3 .* review", screen), "the review")
 
 
 def decline(terminal: Terminal) -> None:
@@ -213,13 +214,49 @@ def decline(terminal: Terminal) -> None:
     terminal.wait_until(lambda screen: re.search("task-3 rejected", screen), "the declined task")
 
 
-@pytest.mark.parametrize("do", [answer, decline])
-def test_a_key_takes_an_answer_back_and_the_question_waits(tmp_path: Path, do: Callable[[Terminal], None]) -> None:
+ANSWERS: Mapping[str, tuple[Callable[[Terminal], None], str]] = {
+    "answer": (answer, "The answer of task-3 was taken back"),
+    "decline": (decline, "The declining of task-3 was taken back"),
+}
+
+
+@pytest.mark.parametrize("deed", ANSWERS)
+def test_a_key_takes_an_answer_back_and_the_question_waits(tmp_path: Path, deed: str) -> None:
+    do, said = ANSWERS[deed]
     with hub_process("sample", tasks=(NO_LANGUAGES,)) as hub, desk(tmp_path / "home", hub=hub.url) as terminal:
         do(terminal)
-        undo(terminal, f"The {'answer' if do is answer else 'declining'} of task-3 was taken back")
+        undo(terminal, said)
         terminal.wait_for("? task-3")
         assert leave(terminal) == 0
+
+
+@pytest.mark.parametrize("deed", ANSWERS)
+def test_a_key_takes_back_what_was_answered_before_a_kill(tmp_path: Path, deed: str) -> None:
+    home = tmp_path / "home"
+    do, said = ANSWERS[deed]
+    with hub_process("sample", tasks=(NO_LANGUAGES,)) as hub, desk(home, hub=hub.url) as terminal:
+        do(terminal)
+        terminal.kill()
+    with desk(home) as terminal:
+        terminal.wait_for("task-3", "box")
+        confirm_undo(terminal, said, "? task-3")
+        assert leave(terminal) == 0
+
+
+@pytest.mark.parametrize("deed", ANSWERS)
+def test_a_key_takes_back_on_a_second_host_what_was_answered_on_the_first(tmp_path: Path, deed: str) -> None:
+    here, there, database = tmp_path / "here", tmp_path / "there", f"sqlite:///{tmp_path}/shared.db"
+    do, said = ANSWERS[deed]
+    with (
+        hub_process("sample", tasks=(NO_LANGUAGES,)) as hub,
+        desk(here, "--database", database, hub=hub.url) as first,
+    ):
+        do(first)
+        with desk(there, "--database", database) as second:
+            second.wait_for("task-3", "box")
+            confirm_undo(second, said, "? task-3")
+            first.wait_for("? task-3")
+            assert leave(second) == 0
 
 
 def test_what_was_approved_before_a_kill_is_taken_back_after_it_once_that_is_confirmed(tmp_path: Path) -> None:
