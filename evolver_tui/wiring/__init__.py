@@ -8,11 +8,11 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from evolver_tui.core.address import Address
 from evolver_tui.core.errors import UnknownListener, UsageError
@@ -61,8 +61,7 @@ COMMANDS = "jobs"
 """What stands in a session's place for jobs that `evolver-tui jobs import` let in; no session is ever called so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """What the workers of a session take."""
 
     routines: Collection[str] | None = None
@@ -71,15 +70,16 @@ class Work:
     """How many jobs are generated at once."""
     is_isolated: bool = True
     """Whether routines that are not ours run in a process of their own."""
-    own: Mapping[str, Routine] = field(default_factory=dict)
+    own: Mapping[str, Routine] = MappingProxyType({})
     """Routines of this process alone, by name."""
 
 
+ALL_WORK = Work()
 NO_WORK = Work(routines=())
 
 
 def make_session(
-    workspace: Workspace, *, work: Work = Work(), for_session: str | None = None,
+    workspace: Workspace, *, work: Work = ALL_WORK, for_session: str | None = None,
     lost: Mapping[str, str] = MappingProxyType({}), on_change: Callable[[Worker], None] = lambda worker: None,
     method: str | None = None, generate: bool = True, auto_review: AutoReview | None = None,
     pace: float = OFFLINE_PACE_SECONDS, clock: Clock | None = None, sandbox: Sandbox | None = None,
