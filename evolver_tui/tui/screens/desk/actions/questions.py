@@ -210,10 +210,13 @@ async def _ask_one(desk: DeskContext, question: OpenQuestion, *, is_first: bool,
             now=desk.settings.monotonic, wall_now=desk.settings.now,
         )  # fmt: skip
 
+        said = ""
+
         async def save(answer: Answer) -> None:
+            nonlocal said
             await _answer(desk, question, answer)
             if modal.answers_alike and answer.action is AnswerAction.ACCEPT:
-                await _give_alike(desk, question, answer)
+                said = await _give_alike(desk, question, answer)
 
         answer = await desk.questions.show_about(question, modal, save)
         desk.questions.keep_typed(question.id, modal.typed if answer is None else {})
@@ -221,7 +224,7 @@ async def _ask_one(desk: DeskContext, question: OpenQuestion, *, is_first: bool,
         desk.refresh_queue()
         desk.refresh_card()
         if answer.action is AnswerAction.ACCEPT:
-            desk.start(offer(desk, question), "question.offer")
+            desk.start(offer(desk, question, said), "question.offer")
     return answer is not None
 
 
@@ -245,19 +248,21 @@ async def _answer(desk: DeskContext, question: OpenQuestion, answer: Answer) -> 
     desk.refresh_queue()
 
 
-async def _give_alike(desk: DeskContext, question: OpenQuestion, answer: Answer) -> None:
-    """Give an answer that was given to all others that ask the same, and say which got it."""
+async def _give_alike(desk: DeskContext, question: OpenQuestion, answer: Answer) -> str:
+    """Give an answer that was given to all others that ask the same; says and returns what came of that."""
     try:
         answered, left_out = await desk.session.inbox.answer_alike(question.id, answer)
     except EvolverError as error:
-        desk.say(f"Some that ask the same were not answered. {error}", "error")
-        return
+        words = f"Some that ask the same were not answered. {error}"
+        desk.say(words, "error")
+        return words
     for each in answered:
         desk.acknowledge(each.job, each.task_id, "answered, going on")
     words = "1 other got the same answer." if len(answered) == 1 else f"{len(answered):,} others got the same answer."
     if left_out:
         words += f" {len(left_out):,} had been answered by somebody else meanwhile."
     desk.say(words)
+    return words
 
 
 async def _decline_this(desk: DeskContext) -> None:

@@ -22,8 +22,12 @@ _LATEST = 10
 """Jobs of a rule that the list names."""
 
 
-async def offer(desk: DeskContext, question: OpenQuestion) -> None:
-    """After an answer: say that it may be remembered, if it was given often enough; once for each question's words."""
+async def offer(desk: DeskContext, question: OpenQuestion, said: str = "") -> None:
+    """After an answer: say that it may be remembered, if it was given often enough; once for each question's words.
+
+    Args:
+        said: what was said of the answer and is to be read as well.
+    """
     from evolver_tui.core.answer_rule import digest_of
 
     found = await desk.session.answer_rules.offer(question)
@@ -35,7 +39,7 @@ async def offer(desk: DeskContext, question: OpenQuestion) -> None:
         desk.offers_told.add(asked)
         key = desk.keymap.bound(REMEMBER)
         way = f"{key.shown_key} remembers it" if key.key else "the palette can remember it"
-        desk.say(f"You gave this answer {found.times:,} times: {way}.")
+        desk.say(f"{said} You gave this answer {found.times:,} times: {way}.".lstrip())
 
 
 async def _remember(desk: DeskContext) -> None:
