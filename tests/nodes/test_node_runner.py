@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -26,6 +27,7 @@ from evolver_tui.engine.checks.checks import check_draft
 from evolver_tui.engine.sandbox import RunLimits
 from evolver_tui.tools.definitions import BUILT_IN_TOOLS
 from tests.support.boxes import SANDBOX
+from tests.support.sessions import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -153,7 +155,7 @@ async def test_text_passes_both_ways_as_utf_8() -> None:
 async def test_a_node_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     result = await run("import time\ntime.sleep(600)\n", seconds=0.5)
     assert (result.error, result.limit) == ("It ran longer than 0.5 seconds and was ended.", "seconds")
-    assert_nothing_runs_in(tmp_path)
+    await ended_all(tmp_path)
 
 
 async def test_a_node_starts_no_process() -> None:
@@ -161,15 +163,20 @@ async def test_a_node_starts_no_process() -> None:
     assert result.error == "It ended with exit code 1: PermissionError: [Errno 1] Operation not permitted"
 
 
-def assert_nothing_runs_in(folder: Path) -> None:
-    """Every process of a run names its folder among its arguments."""
+async def ended_all(folder: Path) -> None:
+    """Wait until no process of a run is left: a killed one is gone a moment later. Each names its folder."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while runs_in(folder):
+            await asyncio.sleep(0.01)
+
+
+def runs_in(folder: Path) -> bool:
     for name in os.listdir("/proc"):
         if name.isdecimal() and int(name) != os.getpid():
-            try:
-                command = Path(f"/proc/{name}/cmdline").read_bytes()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            assert f"{folder}/evolver-node-".encode() not in command
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                if f"{folder}/evolver-node-".encode() in Path(f"/proc/{name}/cmdline").read_bytes():
+                    return True
+    return False
 
 
 async def test_cancelling_the_run_ends_the_process(tmp_path: Path) -> None:
@@ -186,7 +193,7 @@ async def test_cancelling_the_run_ends_the_process(tmp_path: Path) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert_nothing_runs_in(tmp_path)
+    await ended_all(tmp_path)
 
 
 async def test_processor_time_memory_and_files_have_limits() -> None:

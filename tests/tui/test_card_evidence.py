@@ -130,6 +130,15 @@ async def test_the_edge_tells_how_much_was_on_the_screen(tmp_path: Path) -> None
         await desk.until(lambda: "read to the end" in edge(desk), "all of it")
 
 
+async def test_a_page_further_begins_with_the_row_after_the_last_one_in_sight(tmp_path: Path) -> None:
+    async with desk_with(tmp_path, "medium", size=SMALL) as desk:
+        assert "1-28 of 52 lines" in desk.text()
+        await desk.press("pagedown")
+        assert desk.desk.card._line_at_top == 29
+        await desk.press("pageup")
+        assert "1-28 of 52 lines" in desk.text()
+
+
 async def test_a_small_card_gives_the_rows_of_the_evidence_to_code_below_the_top(tmp_path: Path) -> None:
     async with desk_with(tmp_path, "medium", size=SMALL) as desk:
         assert "calls summarizer" in desk.text()

@@ -102,6 +102,14 @@ class TabbedPane(ScrolledPane):
         self._places[self.page.title] = max(0, min(row, self.furthest_row))
         self.refresh()
 
+    def move_page_down(self) -> None:
+        """To the rows after those in sight: what is read whole takes no more keys than it has pages."""
+        self.move_by(self.page_height)
+
+    def move_page_up(self) -> None:
+        """To the rows before those in sight."""
+        self.move_by(-self.page_height)
+
     @property
     def first_row_in_sight(self) -> int:
         """The row of the page that stands at its top."""
