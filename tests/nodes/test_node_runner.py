@@ -166,7 +166,9 @@ async def test_a_node_starts_no_process() -> None:
 async def ended_all(folder: Path) -> None:
     """Wait until no process of a run is left: a killed one is gone a moment later. Each names its folder."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while runs_in(folder):
+        while True:
+            if not runs_in(folder):
+                return
             await asyncio.sleep(0.01)
 
 
