@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from rich.style import Style
-from textual import events
-from textual.message import Message
-
 from evolver_tui.core.question_kinds import kind_of
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import age
+from evolver_tui.tui.drawing.detailed_list import DetailedList
 from evolver_tui.tui.drawing.formatting import moment
-from evolver_tui.tui.drawing.movable import Movable
-from evolver_tui.tui.drawing.pane import Pane
 from evolver_tui.tui.drawing.styles import Fragment, Line, Symbols, fill, fit, wrap_words
 from evolver_tui.tui.question_kinds import view_of
 
@@ -24,10 +19,6 @@ if TYPE_CHECKING:
 STEP = 200
 """Rows are read in multiples of this."""
 
-HEAD_ROWS, DETAIL_ROWS = 1, 4
-"""The names of the columns; the rule and three rows about the selected one."""
-_LEAST_ROWS = 6
-"""With fewer lines than this left for the list, the detail gives way."""
 _GAP = 2
 _LONGEST = 500
 """Characters of a stranger's text that are looked at for one cell of the table."""
@@ -75,22 +66,12 @@ def _reason(asked: OpenQuestion) -> str:
     return kind.name if asked.reason == kind.reason else asked.reason
 
 
-class InboxList(Pane, Movable):
-    """Draws the rows in sight, whatever their number; the cursor stays on its question while others come and go."""
-
-    DEFAULT_CSS = """
-    InboxList {
-        height: 1fr;
-        background: $surface;
-        color: $foreground;
-    }
-    """
+class InboxList(DetailedList):
+    """The cursor stays on its question while others come and go."""
 
     pane_name = "inbox"
-    can_focus = True
-
-    class Moved(Message):
-        """The cursor stands elsewhere, or among others."""
+    DETAIL_ROWS = 4
+    LEAST_ROWS = 6
 
     def __init__(self, now: Callable[[], float], want: Callable[[], None], *, plain: bool = False) -> None:
         """Args:
@@ -103,7 +84,6 @@ class InboxList(Pane, Movable):
         self._want = want
         self._rows: Sequence[InboxRow] = ()
         self._total: int | None = None
-        self._cursor = self._top = 0
         self._goes_to_end = False
 
     def on_mount(self) -> None:
@@ -130,7 +110,7 @@ class InboxList(Pane, Movable):
     @property
     def rows_wanted(self) -> int:
         """How many of the oldest are needed for the cursor to go a page further."""
-        needed = (self._total or 0) if self._goes_to_end else self._cursor + 2 * self._list_height
+        needed = (self._total or 0) if self._goes_to_end else self._cursor + 2 * self.page_height
         return max(STEP, -(-needed // STEP) * STEP)
 
     def show(self, rows: Sequence[InboxRow], total: int) -> None:
@@ -156,22 +136,9 @@ class InboxList(Pane, Movable):
 
     # --- moving
 
-    @property
-    def page_height(self) -> int:
-        """Rows of the list."""
-        return self._list_height
-
-    def move_by(self, rows: int) -> None:
-        """Some rows down, or up below 0."""
-        self._go(self._cursor + rows)
-
     def move_next(self) -> None:
         """One row down, and from the last one to the oldest."""
         self._go(0 if self._cursor + 1 == self._total else self._cursor + 1)
-
-    def move_top(self) -> None:
-        """To the oldest."""
-        self._go(0)
 
     def move_bottom(self) -> None:
         """To the latest, once it was read."""
@@ -182,8 +149,7 @@ class InboxList(Pane, Movable):
 
     def _go(self, index: int) -> None:
         self._goes_to_end = False
-        self._cursor = index
-        self._settle()
+        super()._go(index)
         if self._has_more and self.rows_wanted > len(self._rows):
             self._want()
 
@@ -191,62 +157,23 @@ class InboxList(Pane, Movable):
     def _has_more(self) -> bool:
         return len(self._rows) < (self._total or 0)
 
-    def _settle(self) -> None:
-        """Keep the cursor on a row and in view, and no line empty that could show one."""
-        self._cursor = max(0, min(self._cursor, len(self._rows) - 1))
-        height = max(1, self._list_height)
-        self._top = max(min(self._top, self._cursor), self._cursor - height + 1)
-        self._top = max(0, min(self._top, len(self._rows) - height))
-        self.refresh()
-        self.post_message(self.Moved())
-
-    def on_resize(self) -> None:
-        """Keep the cursor in view."""
-        self._settle()
-
-    def on_click(self, event: events.Click) -> None:
-        """Put the cursor on the row under the pointer."""
-        offset = event.get_content_offset(self)
-        if offset is not None and 1 <= offset.y <= self._list_height and self._top + offset.y - 1 < len(self._rows):
-            self._go(self._top + offset.y - 1)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Three rows down."""
-        event.stop()
-        self._go(self._cursor + 3)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Three rows up."""
-        event.stop()
-        self._go(self._cursor - 3)
-
     # --- drawing
 
     @property
-    def _has_detail(self) -> bool:
-        return self.size.height >= HEAD_ROWS + _LEAST_ROWS + DETAIL_ROWS
+    def row_count(self) -> int:
+        """How many were read."""
+        return len(self._rows)
 
-    @property
-    def _list_height(self) -> int:
-        return max(0, self.size.height - HEAD_ROWS - (DETAIL_ROWS if self._has_detail else 0))
+    def heads(self, width: int) -> Line:
+        """The names of the columns."""
+        return Columns.of(width).heads()
 
-    def line(self, y: int, width: int) -> tuple[Line, Style | None]:
-        """The heads of the columns, a row, or something about the selected one."""
-        if not self._rows:
-            return [self._empty_words(y)], None
-        columns = Columns.of(width)
-        if y == 0:
-            return columns.heads(), None
-        if y > self._list_height:
-            return self._detail_line(y - self._list_height - 1, width), None
-        index = self._top + y - 1
-        if index >= len(self._rows):
-            return [], None
-        is_selected = index == self._cursor
-        row = columns.row(self._rows[index], is_selected, self._now(), self.symbols)
-        return row, self.theme_styles["selected"] if is_selected else None
+    def row(self, index: int, width: int, is_selected: bool) -> Line:
+        """One of them."""
+        return Columns.of(width).row(self._rows[index], is_selected, self._now(), self.symbols)
 
-    def _empty_words(self, y: int) -> Fragment:
+    def empty_words(self, y: int) -> Fragment:
+        """That nothing waits, or that it is looked for."""
         if y > 1:
             return "", "text"
         if self._total is None:
@@ -255,11 +182,10 @@ class InboxList(Pane, Movable):
             return "Nothing needs you.", "strong"
         return "What the author asks and what it has drafted will wait for you here.", "dim"
 
-    def _detail_line(self, y: int, width: int) -> Line:
+    def detail(self, y: int, width: int) -> Line:
+        """What it wants, and whose it is."""
         row = self.selected
-        if y == 0 or row is None:
-            return [(self.symbols.rule * width, "rule")]
-        return _detail(row, width, self.symbols)[y - 1]
+        return _detail(row, width, self.symbols)[y] if row is not None else []
 
 
 def _detail(row: InboxRow, width: int, symbols: Symbols) -> Sequence[Line]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.events import Key
 
 from evolver_tui.tui.actions import AnyAction, Keymap
 from evolver_tui.tui.decision_keys import Role
-from evolver_tui.tui.modals.inbox_list import DETAIL_ROWS, HEAD_ROWS, InboxList, InboxRow
+from evolver_tui.tui.modals.inbox_list import InboxList, InboxRow
 from evolver_tui.tui.modals.modal import Clock, Modal
 
 _FEWEST_ROWS, _SPARE_ROWS = 8, 3
@@ -82,7 +83,7 @@ class InboxModal(Modal[None]):
     def on_resize(self) -> None:
         """Leave some of the desk in sight where there is room for that."""
         margin = 6 if self.size.height >= 32 else 0
-        height = _FRAME_ROWS + HEAD_ROWS + self._rows + DETAIL_ROWS
+        height = _FRAME_ROWS + InboxList.HEAD_ROWS + self._rows + InboxList.DETAIL_ROWS
         self.query_one("#window").styles.height = min(height, self.size.height - margin)
 
     # --- what is shown
@@ -102,7 +103,8 @@ class InboxModal(Modal[None]):
         if self.is_mounted:
             self.show_keys(self.key_line())
 
-    def on_inbox_list_moved(self) -> None:
+    @on(InboxList.Moved)
+    def _moved(self) -> None:
         """Say where the cursor stands, and what can be done there."""
         at, total = self._list.position
         title = f"{self._title} · {at:,} of {total:,}" if total else self._title

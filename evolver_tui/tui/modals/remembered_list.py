@@ -5,43 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rich.style import Style
-from textual import events
-from textual.message import Message
-
 from evolver_tui.core.answer_rule import Breadth
 from evolver_tui.core.safe_text import safe_block, safe_text
 from evolver_tui.core.times import age, utc_text
-from evolver_tui.tui.drawing.movable import Movable
-from evolver_tui.tui.drawing.pane import Pane
+from evolver_tui.tui.drawing.detailed_list import DetailedList
 from evolver_tui.tui.drawing.styles import Fragment, Line, fill, fit
 
 if TYPE_CHECKING:
     from evolver_tui.core.answer_rule import AnswerRule, AnswerRuleRecord, RuleDecision
 
-HEAD_ROWS: Final = 1
-DETAIL_ROWS: Final = 5
-"""The rule and four rows about the one under the cursor."""
-_LEAST_ROWS: Final = 4
 _LONGEST: Final = 500
 
 
-class RememberedList(Pane, Movable):
-    """Draws the rows in sight; the cursor stays on its rule while others come."""
-
-    DEFAULT_CSS = """
-    RememberedList {
-        height: 1fr;
-        background: $surface;
-        color: $foreground;
-    }
-    """
+class RememberedList(DetailedList):
+    """The cursor stays on its rule while others come."""
 
     pane_name = "remembered"
-    can_focus = True
-
-    class Moved(Message):
-        """The cursor stands elsewhere, or among others."""
+    DETAIL_ROWS = 5
+    LEAST_ROWS = 4
 
     def __init__(
         self, rows: Sequence[AnswerRuleRecord], session_id: str, now: Callable[[], float], *, plain: bool = False
@@ -57,7 +38,6 @@ class RememberedList(Pane, Movable):
         self._now = now
         self._rows = rows
         self._decisions: Mapping[int, Sequence[RuleDecision]] = {}
-        self._cursor = self._top = 0
 
     # --- what is shown
 
@@ -85,85 +65,28 @@ class RememberedList(Pane, Movable):
         self._decisions = {**self._decisions, rule: decisions}
         self.refresh()
 
-    # --- moving
-
-    @property
-    def page_height(self) -> int:
-        """Rows of the list."""
-        return self._list_height
-
-    def move_by(self, rows: int) -> None:
-        """Some rows down, or up below 0."""
-        self._go(self._cursor + rows)
-
-    def move_top(self) -> None:
-        """To the latest."""
-        self._go(0)
-
-    def move_bottom(self) -> None:
-        """To the oldest."""
-        self._go(len(self._rows) - 1)
-
-    def _go(self, index: int) -> None:
-        self._cursor = index
-        self._settle()
-
-    def _settle(self) -> None:
-        count, height = len(self._rows), max(1, self._list_height)
-        self._cursor = max(0, min(self._cursor, count - 1))
-        self._top = max(min(self._top, self._cursor), self._cursor - height + 1)
-        self._top = max(0, min(self._top, count - height))
-        self.refresh()
-        self.post_message(self.Moved())
-
-    def on_resize(self) -> None:
-        """Keep the cursor in view."""
-        self._settle()
-
-    def on_click(self, event: events.Click) -> None:
-        """Put the cursor on the row under the pointer."""
-        offset = event.get_content_offset(self)
-        if offset is not None and 1 <= offset.y <= self._list_height:
-            self._go(self._top + offset.y - 1)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Three rows down."""
-        event.stop()
-        self._go(self._cursor + 3)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Three rows up."""
-        event.stop()
-        self._go(self._cursor - 3)
-
     # --- drawing
 
     @property
-    def _list_height(self) -> int:
-        has_detail = self.size.height >= HEAD_ROWS + _LEAST_ROWS + DETAIL_ROWS
-        return max(0, self.size.height - HEAD_ROWS - (DETAIL_ROWS if has_detail else 0))
+    def row_count(self) -> int:
+        """How many there are."""
+        return len(self._rows)
 
-    def line(self, y: int, width: int) -> tuple[Line, Style | None]:
-        """The heads of the columns, a row, or something about the one under the cursor."""
-        if not self._rows:
-            return [self._empty_words(y)], None
-        columns = Columns.of(width)
-        if y == 0:
-            return columns.heads(), None
-        if y > self._list_height:
-            return self._detail_line(y - self._list_height - 1, width), None
-        index = self._top + y - 1
-        if index >= len(self._rows):
-            return [], None
-        is_selected = index == self._cursor
-        row = columns.row(self._rows[index], self._ends(self._rows[index].rule), is_selected, self._is_in_force(index))
-        return row, self.theme_styles["selected"] if is_selected else None
+    def heads(self, width: int) -> Line:
+        """The names of the columns."""
+        return Columns.of(width).heads()
+
+    def row(self, index: int, width: int, is_selected: bool) -> Line:
+        """One of them."""
+        record = self._rows[index]
+        return Columns.of(width).row(record, self._ends(record.rule), is_selected, self._is_in_force(index))
 
     def _is_in_force(self, index: int) -> bool:
         rule = self._rows[index].rule
         return rule.is_in_force(self._now()) and rule.scope.is_heard_in(self._session_id)
 
-    def _empty_words(self, y: int) -> Fragment:
+    def empty_words(self, y: int) -> Fragment:
+        """That there is none, and how one comes about."""
         if y > 1:
             return "", "dim"
         if y == 0:
@@ -180,10 +103,11 @@ class RememberedList(Pane, Movable):
             return "this session" if rule.scope.session_id == self._session_id else "other session"
         return "never" if rule.expires_at is None else f"in {age(rule.expires_at - self._now())}"
 
-    def _detail_line(self, y: int, width: int) -> Line:
+    def detail(self, y: int, width: int) -> Line:
+        """What was asked, what is answered, how far and by whom, and what that decided."""
         record = self.selected
-        if y == 0 or record is None:
-            return [(self.symbols.rule * width, "rule")]
+        if record is None:
+            return []
         dot = f" {self.symbols.dot} "
         rule = record.rule
         content = dot.join(f"{safe_text(name, 40)}: {safe_text(str(value), 200)}" for name, value in _content(rule))
@@ -196,7 +120,7 @@ class RememberedList(Pane, Movable):
             (f"{safe_text(rule.scope.text, 100)}{dot}{made}{revoked}{back}", "dim"),
             (self._decided_words(rule.id, record.decided), "dim"),
         )
-        text, style = lines[y - 1] if y <= len(lines) else ("", "dim")
+        text, style = lines[y] if y < len(lines) else ("", "dim")
         return [(fit(text, width), style)]
 
     def _decided_words(self, rule: int, decided: int) -> str:

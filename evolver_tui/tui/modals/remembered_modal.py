@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.events import Key
@@ -14,7 +15,7 @@ from evolver_tui.tui.actions import Keymap
 from evolver_tui.tui.decision_keys import SECONDS_TO_CONFIRM, Role
 from evolver_tui.tui.key_watch import key_app
 from evolver_tui.tui.modals.modal import Clock, Modal
-from evolver_tui.tui.modals.remembered_list import DETAIL_ROWS, HEAD_ROWS, RememberedList
+from evolver_tui.tui.modals.remembered_list import RememberedList
 
 if TYPE_CHECKING:
     from evolver_tui.core.answer_rule import AnswerRuleRecord, RuleDecision
@@ -78,7 +79,7 @@ class RememberedModal(Modal[None]):
         """Leave some of the desk in sight where there is room for that."""
         margin = 6 if self.size.height >= 32 else 0
         rows = max(_FEWEST_ROWS, self._count + _SPARE_ROWS)
-        height = _FRAME_ROWS + HEAD_ROWS + rows + DETAIL_ROWS
+        height = _FRAME_ROWS + RememberedList.HEAD_ROWS + rows + RememberedList.DETAIL_ROWS
         self.query_one("#window").styles.height = min(height, self.size.height - margin)
 
     def show(self, rows: Sequence[AnswerRuleRecord]) -> None:
@@ -91,7 +92,8 @@ class RememberedModal(Modal[None]):
         """Show what one decided."""
         self._list.show_decisions(rule, decisions)
 
-    def on_remembered_list_moved(self) -> None:
+    @on(RememberedList.Moved)
+    def _moved(self) -> None:
         """Say where the cursor stands, and what can be done there."""
         at, total = self._list.position
         title = f"{self._title} · {at:,} of {total:,}" if total else self._title
