@@ -129,10 +129,11 @@ HARMLESS = {
     "views.py": {"self.id"},
     "code_editor/code_area.py": {"self.code.text"},  # measured
     "modals/edit_modal.py": {"verdict.checks", "verdict.risk_words"},  # safe since the verdict was made
-    "modals/inbox_list.py": {"row.risk", "self.symbols.rule"},  # joined with others, and then safe; a line
-    "modals/remembered_list.py": {"rule.id", "self.symbols.rule"},  # a number; a line
+    "modals/inbox_list.py": {"row.risk"},  # joined with others, and then safe
+    "modals/remembered_list.py": {"rule.id"},  # a number
     "modals/signal_modal.py": {"self._to_task.title", "self._copies.title"},  # the program's own
     "question_kinds/review.py": {"subject.draft.node_id"},  # whoever asks for it gates it
+    "drawing/detailed_list.py": {"self.symbols.rule"},  # a line
     "drawing/selectable.py": {"chosen.text"},  # what is drawn already
     "screens/desk/open_questions.py": {"error.message"},  # an error's sentence, which becomes a notice
     "screens/desk/receipts.py": {"receipt.task_id", "receipt.words"},  # safe since it was given
