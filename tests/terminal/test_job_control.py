@@ -314,9 +314,7 @@ def test_a_terminal_without_the_signs_gets_plain_ones_and_is_told_so(home: Path,
         terminal.wait_for("+- Keys ---")
         (top,) = [row for row in terminal.rows if "+- Keys ---" in row]
         assert len(top) == SMALL[0]
-        look()
-        terminal.send("\x1b")
-        terminal.wait_without("+- Keys ---")
+        terminal.press_until("\x1b", lambda screen: "+- Keys ---" not in screen, "the desk")
         assert leave(terminal) == 0
     assert terminal.raw.isascii()
     assert b"\\u" not in terminal.raw
