@@ -52,6 +52,13 @@ class MadeRule(NamedTuple):
     problem: str = ""
     """Why some that it covers were not answered; empty for nothing."""
 
+    @property
+    def what_waited(self) -> str:
+        """What became of those that waited, as sentences; empty where none did."""
+        waited = len(self.answered)
+        words = "1 that waited got it." if waited == 1 else f"{waited:,} that waited got it." if waited else ""
+        return f"{words} {self.problem}".strip()
+
 
 class AnswerRules:
     """The remembered answers of a database, as one session or command works with them.

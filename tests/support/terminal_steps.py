@@ -17,6 +17,8 @@ from tests.support.terminal import (
 )
 
 NO_LANGUAGES = {"id": "task-3", "taskName": "Translate Release Notes", "llmTaskType": "translate", "priority": "low"}
+NODE = "summarize_blog_post"
+"""The node that is written for the first of the sample tasks."""
 
 
 @contextmanager
@@ -27,6 +29,16 @@ def started(home: Path, *arguments: str, size: tuple[int, int] = WIDE, **environ
     with console(home, *place, *arguments, environ=environment(home, **environ), size=size) as terminal:
         yield terminal
     assert b"Traceback" not in terminal.raw
+
+
+def to_review(terminal: Terminal) -> None:
+    """To the card of that one's draft, once it waits, for as long as it takes until keys decide."""
+    terminal.wait_until(lambda screen: re.search("◆ task-1 ", screen), "the review")
+    terminal.send("n")
+    terminal.wait_for(f"{NODE}  v1")
+    terminal.send(ENTER)
+    terminal.wait_for("a approve")
+    look()
 
 
 def leave(terminal: Terminal) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +12,9 @@ import pytest
 from tests.support.hubs import free_port, hub_process
 from tests.support.processes import run_command
 from tests.support.sessions import SUMMARIZE
-from tests.support.terminal import ENTER, ESCAPE, SMALL, WIDE, Terminal, look
-from tests.support.terminal_steps import leave, saved_nodes, started
+from tests.support.terminal import ESCAPE, SMALL, WIDE, Terminal, look
+from tests.support.terminal_steps import NODE, leave, saved_nodes, started, to_review
 
-NODE = "summarize_blog_post"
 DOWN, END, CTRL_END, CTRL_S = "\x1b[B", "\x1b[F", "\x1b[1;5F", "\x13"
 
 
@@ -26,15 +24,6 @@ def at_review(home: Path, size: tuple[int, int] = WIDE) -> Iterator[Terminal]:
     with hub_process("sample", tasks=(SUMMARIZE,)) as hub, started(home, "--hub", hub.url, size=size) as terminal:
         to_review(terminal)
         yield terminal
-
-
-def to_review(terminal: Terminal) -> None:
-    terminal.wait_until(lambda screen: re.search("◆ task-1 ", screen), "the review")
-    terminal.send("n")
-    terminal.wait_for(f"{NODE}  v1")
-    terminal.send(ENTER)
-    terminal.wait_for("a approve")
-    look()
 
 
 def open_editor(terminal: Terminal) -> None:

@@ -50,11 +50,7 @@ def made_words(made: MadeRule) -> str:
     """The same as sentences."""
     rule = made.rule
     until = "until it is revoked" if rule.expires_at is None else f"until {utc_text(rule.expires_at, 'seconds')}"
-    waited = len(made.answered)
-    words = f" It is {rule.name} ({safe_text(rule.scope.text, 100)}), {until}."
-    if waited:
-        words += " 1 that waited got it." if waited == 1 else f" {waited:,} that waited got it."
-    return f"{words} {made.problem}".rstrip()
+    return f" It is {rule.name} ({safe_text(rule.scope.text, 100)}), {until}. {made.what_waited}".rstrip()
 
 
 def _value(record: AnswerRuleRecord, decisions: Sequence[RuleDecision], now: float) -> dict[str, Any]:

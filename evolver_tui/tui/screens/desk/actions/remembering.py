@@ -79,11 +79,8 @@ async def _ask(desk: DeskContext, found: Offer) -> None:
 
 
 def _tell(desk: DeskContext, made: MadeRule) -> None:
-    waited = len(made.answered)
-    words = f"It is {made.rule.name}."
-    if waited:
-        words += " 1 that waited got it." if waited == 1 else f" {waited:,} that waited got it."
-    desk.say(f"{words} {made.problem}".rstrip(), "warning" if made.problem else "information")
+    words = f"It is {made.rule.name}. {made.what_waited}".rstrip()
+    desk.say(words, "warning" if made.problem else "information")
 
 
 # --- the list
