@@ -46,8 +46,8 @@ def begin(
     checkpoint = _checkpoint(step)
     past_step = None if file.past is None else file.past.last_step
     first = checkpoint if checkpoint is not None else 0 if past_step is None else past_step + 1
-    run = Run(header, first_step=first)
     pause = max(_LEAST_INTERVAL, seconds_of(interval, 0.1))
+    run = Run(header, first_step=first, interval=pause)
     recording = Recording(
         run, file, interval=pause, sender=_sender(file, server, token), seconds=seconds_of(seconds, 3.0)
     )

@@ -37,7 +37,8 @@ def init(
         dir: the folder of run files; EVOLVER_TRACK_DIR or the program's own where it is left out.
         server: a progress server to send it to, as http://127.0.0.1:5001; EVOLVER_TRACK_SERVER where it is left out.
         token: the server's; EVOLVER_PROGRESS_TOKEN where it is left out.
-        interval: seconds between two writes at least.
+        interval: seconds between two points of a metric. They are written as often while somebody follows the run, and
+            once a second otherwise.
         finish_seconds: how long the end waits at most for a disk or a server.
         reinit: "return_previous" gives the current run where there is one, "create_new" does not finish it.
         ignored: what else wandb and trackio take; nothing is made of it.

@@ -28,7 +28,7 @@ class Recording:
 
     def __init__(self, run: Run, file: RunFile, *, interval: float, sender: Sender | None, seconds: float) -> None:
         """Args:
-        interval: seconds between two writes at least.
+        interval: seconds between two writes at least, while somebody follows them.
         sender: None where the run stays on this machine.
         seconds: to wait at the end for what is slow.
         """
@@ -36,11 +36,11 @@ class Recording:
         self._file = file
         self._sender = sender
         self._seconds = seconds
-        self._writer = Writer(run, file, interval, sender.wake if sender else lambda: None)
+        self._writer = Writer(run, file, interval, sender.wake if sender else None)
         self._is_ours = True
         self._is_child_kept = False
         self._ending = threading.Lock()
-        run._wake_writer, run._end = self._wake, self.end
+        run._wake_writer, run._hurry_writer, run._end = self._wake, self._writer.hurry, self.end
         run._is_over, run._is_kept = False, True
 
     def begin(self) -> None:
@@ -58,7 +58,7 @@ class Recording:
 
     def doze(self) -> None:
         """Have the next word that is told wake the writer, whether it is awake or not."""
-        self.run._is_awake = False
+        self.run._doze()
 
     def _wake(self) -> None:
         _exit.clear()  # whoever goes on did not end by it
@@ -78,7 +78,8 @@ class Recording:
             self.run.event("summary", **self.run.summary)
         least = max(_LEAST_SECONDS, until - time.monotonic())
         is_written = self._writer.end(status if self._is_ours else "", least)
-        self.run._is_over, self.run._is_awake = True, False
+        self.run._is_over = True
+        self.run._doze()
         if is_written:
             self._file.close()
         else:

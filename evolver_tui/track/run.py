@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from operator import itemgetter
 from threading import RLock
@@ -20,7 +21,9 @@ _now = time.monotonic
 _told_at = itemgetter(0)
 _by_time = itemgetter(2)
 _MOST_WAITING: Final = 50_000
-"""Events that wait for a file that cannot be written."""
+"""Events, and values of samples, that wait for a file that cannot be written."""
+_ASLEEP: Final = -math.inf
+_NEVER: Final = math.inf
 _WELL: Final = (COMPLETED, "finished", "success")
 _MOST_NAMES: Final = 10_000
 """Metrics that wait for one."""
@@ -29,6 +32,8 @@ Slots = dict[str, tuple[object, object, float]]
 """Of one model: by metric the value, its step and when it was told, by the monotonic clock."""
 
 
+Sample = tuple[int, Slots]
+"""A model, and what was told of it last at some time."""
 Told = tuple[float, int, object, str, object]
 """One metric as it was told last: when, by the monotonic clock; the model, the step, the name and the value."""
 Waiting = Told | Event
@@ -69,8 +74,13 @@ class Names(dict[str, Any]):
 class Run:
     """A run. `track.init` makes it; all that it is told comes here."""
 
-    def __init__(self, header: RunHeader, *, first_step: int = 0) -> None:
+    def __init__(self, header: RunHeader, *, first_step: int = 0, interval: float = 0.1) -> None:
+        """Args:
+        first_step: what steps that are counted begin with.
+        interval: seconds between two samples of what is told.
+        """
         self._header = header
+        self._interval = interval
         self.config = Names(header.config, self._header_changed)
         self.summary = Names({})
         """What belongs to the whole run; told as the event `summary` when it is over."""
@@ -78,16 +88,21 @@ class Run:
         self._by_model: dict[int, Slots] = {0: {}}
         self._model = 0
         self._slots = self._by_model[0]
-        self._waiting: deque[Waiting] = deque()
+        self._waiting: deque[Sample | Event] = deque()
+        self._weight = 0
+        """Of what waits: an event counts as one, a sample as many as it has values."""
         self._dropped = 0
         self._tick = count(first_step).__next__
         self._explicit: object = None
         """The step that was given last, where one was given since steps were counted last."""
-        self._is_awake = False
+        self._due: float = _ASLEEP
+        """When a call has to do more than leave its numbers, by the monotonic clock: at once while the writer sleeps,
+        never while it writes as often as a sample is due."""
         self._is_over = True
         self._is_kept = False
         """Whether there is, or was, a file to write to."""
         self._wake_writer: Callable[[], None] = lambda: None
+        self._hurry_writer: Callable[[], None] = lambda: None
         self._end: Callable[[str, float | None], None] = lambda status, seconds: None
         self._header_is_due = False
         self._steps: dict[int, object] = {}
@@ -134,9 +149,9 @@ class Run:
                     self._log_others(metrics, slots, step, at)
                     break
                 slots[name] = (value, step, at)
-            if self._is_awake:
+            if at < self._due:
                 return
-            self._wake()
+            self._catch_up(at)
         except Exception as error:  # noqa: BLE001 - nothing of this may end a training
             self._refuse(error, metrics)
 
@@ -279,28 +294,22 @@ class Run:
 
     def _happened(self, event: Event) -> None:
         with self._lock:
-            self._freeze()
-            if len(self._waiting) < _MOST_WAITING:
+            self._keep_sample()
+            if self._weight < _MOST_WAITING:
                 self._waiting.append(event)
+                self._weight += 1
             else:
                 self._dropped += 1
-        if not self._is_awake:
-            self._wake()
+        self._rouse()
+        self._hurry_writer()
 
-    def _freeze(self) -> None:
-        """What was told so far comes before what is told from now on."""
-        found: list[Told] = []
+    def _keep_sample(self) -> None:
+        """What was told so far comes before what is told from now on, and stays whatever is told then."""
         for model, slots in list(self._by_model.items()):
-            for name in list(slots):
-                value, step, at = slots.pop(name)
-                found.append((at, model, step, name, value))
-        found.sort(key=_told_at)
-        for _, model, step, _, _ in found:
-            self._steps[model] = step
-        if len(self._waiting) < _MOST_WAITING:
-            self._waiting.extend(found)
-        else:
-            self._dropped += len(found)
+            if slots and self._weight < _MOST_WAITING:
+                sample = slots.copy()
+                self._waiting.append((model, sample))
+                self._weight += len(sample)
 
     def _take_totals(self, totals: Mapping[str, Any]) -> None:
         news: dict[str, Any] = {name: value for name, value in totals.items() if getattr(self._header, name) != value}
@@ -312,18 +321,31 @@ class Run:
         if self._is_over:
             return
         self._header_is_due = True
-        if not self._is_awake:
-            self._wake()
+        self._rouse()
 
-    def _wake(self) -> None:
+    def _catch_up(self, at: float) -> None:
+        """Keep a sample where the writer writes seldom; wake it where it sleeps."""
+        with self._lock:
+            if self._due != _ASLEEP:
+                self._keep_sample()
+                self._due = at + self._interval
+        self._rouse()
+
+    def _rouse(self) -> None:
+        """Wake the writer where it sleeps."""
         if self._is_over:  # nobody is there to be woken: so every call comes here
             self._slots.clear()
             self._waiting.clear()
+            self._weight = 0
             if self._is_kept:
                 say_once(f"over {self.id}", f"The run {self.id} is over; what is told of it after that is not kept.")
             return
-        self._is_awake = True
-        self._wake_writer()
+        with self._lock:
+            is_asleep = self._due == _ASLEEP
+            if is_asleep:
+                self._due = _NEVER
+        if is_asleep:
+            self._wake_writer()
 
     def _refuse(self, error: BaseException, what: object) -> None:
         try:
@@ -337,25 +359,69 @@ class Run:
     def _take(self) -> tuple[RunHeader | None, list[Waiting], int]:
         """All that is to be written, in its order, and how much had to be left out."""
         with self._lock:
-            self._freeze()
-            found, dropped, self._dropped = list(self._waiting), self._dropped, 0
+            waiting, dropped, self._dropped = [*self._waiting, *self._latest()], self._dropped, 0
             self._waiting.clear()
-            if not self._header_is_due:
-                return None, found, dropped
-            self._header_is_due = False
-            self._header = self._header._replace(config=as_json(self.config), **_more_totals(self._header, self.config))
-            return self._header, found, dropped
+            self._weight = 0
+            header = None
+            if self._header_is_due:
+                self._header_is_due = False
+                more = _more_totals(self._header, self.config)
+                header = self._header = self._header._replace(config=as_json(self.config), **more)
+        return header, list(_in_order(waiting)), dropped
 
-    def _has_news(self) -> bool:
-        return bool(self._waiting or self._header_is_due or any(list(self._by_model.values())))
+    def _latest(self) -> Iterator[Sample]:
+        """What was told last of each model. Another thread may tell more meanwhile, which stays."""
+        for model, slots in list(self._by_model.items()):
+            if slots:
+                self._steps[model] = max(list(slots.values()), key=_by_time)[1]
+                yield model, {name: slots.pop(name) for name in list(slots)}
+
+    def _set_pace(self, is_often: bool) -> None:
+        """The writer writes as often as a sample is due, or seldom: then calls keep samples meanwhile."""
+        with self._lock:
+            if self._due != _ASLEEP:
+                self._due = _NEVER if is_often else _now() + self._interval
+
+    def _doze(self) -> None:
+        """Have the next call wake the writer, whether it sleeps or not."""
+        self._due = _ASLEEP
+
+    def _falls_asleep(self) -> bool:
+        """Whether there is nothing to write; then the next call wakes the writer."""
+        with self._lock:
+            before, self._due = self._due, _ASLEEP  # first, since a call leaves its numbers before it looks at this
+            has_news = bool(self._waiting or self._header_is_due or any(list(self._by_model.values())))
+            if has_news:
+                self._due = before
+        return not has_news
 
     def _forget(self) -> None:
         """In a process that was forked: what waits is the parent's to write."""
         self._lock = RLock()
         self._waiting.clear()
+        self._weight = 0
         for slots in self._by_model.values():
             slots.clear()
-        self._is_awake = self._header_is_due = False
+        self._due, self._header_is_due = _ASLEEP, False
+
+
+def _in_order(waiting: list[Sample | Event]) -> Iterator[Waiting]:
+    """Each value that samples have, once, as it was told, and events between them."""
+    seen: dict[tuple[int, str], object] = {}
+    told: list[Told] = []
+    for each in waiting:
+        if isinstance(each, Event):
+            yield from sorted(told, key=_told_at)
+            told.clear()
+            yield each
+            continue
+        model, slots = each
+        for name, slot in slots.items():
+            if seen.get((model, name)) is not slot:
+                seen[model, name] = slot
+                value, step, at = slot
+                told.append((at, model, step, name, value))
+    yield from sorted(told, key=_told_at)
 
 
 def _more_totals(header: RunHeader, config: Mapping[str, Any]) -> dict[str, Any]:

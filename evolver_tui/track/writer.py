@@ -16,6 +16,7 @@ from evolver_tui.core.training.record import (
     RunEnd,
     to_line,
 )
+from evolver_tui.track.following import is_followed
 from evolver_tui.track.run import Run, Waiting
 from evolver_tui.track.run_file import RunFile
 from evolver_tui.track.saying import say_once
@@ -23,17 +24,18 @@ from evolver_tui.track.values import Refused, metric_name, number, reason, whole
 
 REFUSED: Final = "metric_refused"
 _PAUSE_SECONDS: Final = 1.0
-"""Between attempts at a file that cannot be written."""
+"""Between attempts at a file that cannot be written, and between two writes that nobody follows: a training pays most
+for a thread that wakes."""
 _MOST_REFUSALS: Final = 100
 
 
 class Writer:
     """Writes one run's file. What is no thread's but its own begins with an underscore."""
 
-    def __init__(self, run: Run, file: RunFile, interval: float, written: Callable[[], None]) -> None:
+    def __init__(self, run: Run, file: RunFile, interval: float, written: Callable[[], None] | None) -> None:
         """Args:
-        interval: seconds between two writes at least.
-        written: called after each write.
+        interval: seconds between two writes at least, while somebody follows them.
+        written: called after each write, by whoever follows them here.
         """
         self._run = run
         self.file = file
@@ -42,6 +44,7 @@ class Writer:
         self._bell = threading.Lock()
         self._bell.acquire()
         self._thread: threading.Thread | None = None
+        self._is_hurried = False
         self._is_ending = False
         self._end_status = ""
         self._unwritten = b""
@@ -52,6 +55,11 @@ class Writer:
         """There is something to write."""
         if self._thread is None:
             self._start()
+        self._ring()
+
+    def hurry(self) -> None:
+        """There is something that is not to wait for a second."""
+        self._is_hurried = True
         self._ring()
 
     def _ring(self) -> None:
@@ -85,7 +93,7 @@ class Writer:
     def begin_anew(self) -> None:
         """In a process that was forked: the thread is the parent's, and so is what is left to write."""
         self.file.close()
-        self._written = lambda: None
+        self._written = None
         self._bell = threading.Lock()
         self._bell.acquire()
         self._thread = None
@@ -94,23 +102,29 @@ class Writer:
     # --- in the thread
 
     def _work(self) -> None:
-        next_at = time.monotonic()
-        is_last = False
-        while not is_last:
-            if not self._is_ending:
-                self._bell.acquire()
-            while not self._is_ending and (left := next_at - time.monotonic()) > 0:
-                self._bell.acquire(timeout=left)
-            is_last = self._is_ending
-            self.write_now(is_last)
-            next_at = time.monotonic() + self._pause()
-            self._run._is_awake = False
-            if self._run._has_news() or self._unwritten:
-                self._run._is_awake = True
-                self._ring()
+        while not self._is_ending:
+            self._bell.acquire()
+            while self._write_and_rest():
+                pass
 
-    def _pause(self) -> float:
-        return self._interval if self._failing_since is None else max(_PAUSE_SECONDS, self._interval)
+    def _write_and_rest(self) -> bool:
+        """Write, and wait until it is time for the next; whether there is something then."""
+        is_last, self._is_hurried = self._is_ending, False
+        began = time.monotonic()
+        self.write_now(is_last)
+        if is_last:
+            return False
+        is_often = self._written is not None or is_followed(self.file.descriptor)
+        self._run._set_pace(is_often)
+        while not self._is_ending:
+            pause = self._interval if is_often or self._is_hurried else max(_PAUSE_SECONDS, self._interval)
+            if self._failing_since is not None:
+                pause = max(_PAUSE_SECONDS, self._interval)
+            left = began + pause - time.monotonic()
+            if left <= 0:
+                break
+            self._bell.acquire(timeout=left)
+        return self._is_ending or bool(self._unwritten) or not self._run._falls_asleep()
 
     def write_now(self, is_last: bool = False) -> None:
         """Write what there is, and the end after it. The thread does it; before and after it, whoever else."""
@@ -133,7 +147,8 @@ class Writer:
             self._unwritten = to_line(Event("run_file_delayed", time.time(), payload={"seconds": round(seconds, 1)}))
         self._unwritten += b"".join(self._lines(is_last))
         self._flush()
-        self._written()
+        if self._written is not None:
+            self._written()
 
     def _flush(self) -> None:
         while self._unwritten:

@@ -17,10 +17,13 @@ from evolver_tui.adapters.training_files.run_files import RunFile
 from evolver_tui.core.training.record import Point, RunEnd, RunHeader, to_line
 from evolver_tui.core.training.training_run import TrainingRun
 from evolver_tui.track import init
+from evolver_tui.track.following import follow
 from tests.benchmarks.figures import Row, at_most, told
 from tests.benchmarks.workplace import REPOSITORY, temporary_folder
 
 _STEP_SECONDS = 0.001
+_BLOCK = 2_500
+"""Steps of the loop that are timed together: some writes' time."""
 _PIECE = 1024 * 1024
 _CALLS = 20_000
 _IMPORT = "import time; a = time.process_time(); import {}; print(time.process_time() - a)"
@@ -33,7 +36,7 @@ def training_hook(is_quick: bool) -> Iterator[Row]:
     rounds = 10 if is_quick else 50
     with temporary_folder() as folder:
         yield from _calls(folder, rounds)
-        yield from _loop(folder, 1_000 if is_quick else 5_000)
+        yield from _loop(folder, 5_000 if is_quick else 20_000)
         yield from _opening(folder, 100_000 if is_quick else 1_000_000, 3 if is_quick else 5)
     times = [_import_ms("evolver_tui.track") for _ in range(rounds)]
     yield at_most("import of the hook in a bare process, CPU", times, 20.0, " ms")
@@ -71,48 +74,50 @@ def _microseconds(call: object) -> float:
 
 
 def _loop(folder: Path, steps: int) -> Iterator[Row]:
-    """The calls' and the writing thread's share of a loop whose steps compute for a millisecond each.
+    """What the calls and the writing thread add to a loop whose steps compute for a millisecond each.
 
-    The floor is what an empty function costs there, and a thread that wakes as often and does nothing: caches that are
-    cold after a millisecond of other work, and the interpreter's lock.
+    An empty function is called in its place in every other block of steps: whatever is called after a millisecond of
+    other work finds cold caches, and the dictionary is made in any case.
     """
-    is_over = threading.Event()
-    sleeper = threading.Thread(target=_wake_often, args=(is_over,), name="sleeper")
-    sleeper.start()
-    call, elapsed = _time_in_loop(lambda metrics, step: None, steps)
-    waking = _cpu_of("sleeper")
-    is_over.set()
-    sleeper.join()
-    floor = (call * steps + waking) / elapsed * 100
-    run = init(dir=str(folder))
-    call, elapsed = _time_in_loop(run.log, steps)
-    writing = _cpu_of("evolver-track-writer")
-    run.finish()
-    share = (call * steps + writing) / elapsed * 100
-    yield told("floor: an empty function and an idle thread in a loop of steps of 1 ms", [floor], " %")
-    yield at_most(
-        "the hook's part of such a loop", [share], 0.1, " %",
-        told=f", a call {call * 1e6:.2f} us, the writing thread {writing / elapsed * 100:.3f} %",
-    )  # fmt: skip
+    for is_followed in (False, True):
+        run = init(dir=str(folder))
+        with (folder / f"{run.id}.jsonl").open("rb") as reader:
+            if is_followed:
+                follow(reader.fileno())
+            empty, calls, writing = _time_in_loop(run.log, steps)
+        run.finish()
+        call, floor = statistics.median(calls), statistics.median(empty)
+        share = ((call - floor) / _STEP_SECONDS + writing) * 100
+        parts = f", a call {call * 1e6:.2f} us, an empty one {floor * 1e6:.2f} us, the thread {writing * 100:.3f} %"
+        if is_followed:
+            yield told("... while somebody follows the run", [share], f" %{parts}")
+        else:
+            yield at_most("what the hook adds to a loop of steps of 1 ms", [share], 0.1, " %", told=parts)
 
 
-def _wake_often(is_over: threading.Event) -> None:
-    while not is_over.is_set():
-        time.sleep(0.1)
+def _time_in_loop(log: Callable[[dict[str, float], int], None], steps: int) -> tuple[list[float], list[float], float]:
+    """Seconds of each call of an empty function and of this one, in turn; the thread's share of the latter's time."""
+    empty: list[float] = []
+    calls: list[float] = []
+    elapsed = writing = 0.0
+    _steps(log, _BLOCK, [])
+    for _ in range(max(1, steps // _BLOCK)):
+        _steps(lambda metrics, step: None, _BLOCK, empty)
+        before, started = _cpu_of("evolver-track-writer"), time.perf_counter()
+        _steps(log, _BLOCK, calls)
+        elapsed += time.perf_counter() - started
+        writing += _cpu_of("evolver-track-writer") - before
+    return empty, calls, writing / elapsed
 
 
-def _time_in_loop(log: Callable[[dict[str, float], int], None], steps: int) -> tuple[float, float]:
-    """The median seconds of a call, and the seconds of the whole loop."""
-    calls = []
-    started = time.perf_counter()
-    for step in range(steps):
+def _steps(log: Callable[[dict[str, float], int], None], count: int, seconds: list[float]) -> None:
+    for step in range(count):
         until = time.perf_counter() + _STEP_SECONDS
         while time.perf_counter() < until:
             sum(range(100))
         before = time.perf_counter()
         log({"loss": 1.0 / (step + 1), "accuracy": 0.5}, step)
-        calls.append(time.perf_counter() - before)
-    return statistics.median(calls), time.perf_counter() - started
+        seconds.append(time.perf_counter() - before)
 
 
 def _cpu_of(name: str) -> float:

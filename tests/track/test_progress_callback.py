@@ -65,7 +65,7 @@ def test_a_trainer_that_knows_nothing_of_this_is_followed_without_init(runs: Pat
         "training_started", "model_completed", "model_completed", "model_completed", "training_completed",
     ]  # fmt: skip
     assert [event.model for event in run.events][1:4] == [0, 1, 2]
-    assert 2.5 not in {point.values["loss"] for point in points_of(only_run(runs))}
+    assert 2.5 not in {point.values.get("loss") for point in points_of(only_run(runs))}
 
 
 def test_records_that_tell_of_an_event_make_no_point(runs: Path) -> None:

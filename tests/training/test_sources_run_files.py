@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from evolver_tui.adapters.training_files.places import FilePlace
 from evolver_tui.adapters.training_files.source import FileSource
 from evolver_tui.core.training.record import CUT_OFF, RUNNING, SILENT, Point, Record, RunEnd, RunHeader, to_line
+from evolver_tui.track.following import is_followed
 from tests.support.training_sources import opened, until
 
 pytestmark = pytest.mark.anyio
@@ -129,3 +131,19 @@ async def test_a_run_of_which_nobody_heard_for_long_is_silent(tmp_path: Path) ->
     async with opened(source_of(tmp_path, now=4e9)) as source:
         await until(lambda: "a" in source.runs and source.runs["a"].status == SILENT)
         assert not source.runs["a"].is_over
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a run is always written often")
+async def test_whoever_writes_a_run_knows_that_it_is_followed_and_when_no_longer(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", header("a"), *points(1))
+    write(tmp_path / "b.jsonl", header("b"), *points(1))
+    with (tmp_path / "a.jsonl").open("ab") as a, (tmp_path / "b.jsonl").open("ab") as b:
+        async with opened(source_of(tmp_path)) as source:
+            await until(lambda: len(source.runs) == 2)
+            source.follow("a")
+            source.follow("b")
+            await until(lambda: is_followed(a.fileno()) and is_followed(b.fileno()))
+            write(tmp_path / "a.jsonl", RunEnd(200.0))
+            await until(lambda: not is_followed(a.fileno()))
+            assert is_followed(b.fileno())
+        assert not is_followed(b.fileno())

@@ -133,6 +133,9 @@ class FileSource:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
             self._reading = None
+            for tracked in self._tracked.values():
+                if isinstance(tracked.reader, RunFile):
+                    tracked.reader.let_go()
 
     def follow(self, run_id: str) -> None:
         self._followed = [*(each for each in self._followed if each != run_id), run_id][-_MOST_FOLLOWED:]
@@ -295,6 +298,8 @@ class FileSource:
             tracked.building, tracked.is_cut = TrainingRun(tracked.key), False
         tracked.is_whole = wants_whole
         reader = tracked.reader
+        if isinstance(reader, RunFile):
+            reader.follow(is_followed and not (_is_over(tracked) or self._is_closed.is_set()))
         is_begun = _is_begun(tracked)
         has_columns = not is_begun and _has_columns(tracked)
         if wants_whole and not (is_begun or has_columns):
@@ -357,6 +362,10 @@ def _has_columns(tracked: _Tracked) -> bool:
         return False
     tracked.building, tracked.is_cut = run, False
     return True
+
+
+def _is_over(tracked: _Tracked) -> bool:
+    return tracked.run is not None and tracked.run.is_over
 
 
 def _is_of(tracked: _Tracked, followed: Sequence[str]) -> bool:
