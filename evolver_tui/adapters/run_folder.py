@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import Final
 
 from evolver_tui.core.training.record import LONGEST_LINE, BadRecord, RunHeader, read_line
 from evolver_tui.engine.training.run_files import NewLines
+from evolver_tui.track.following import Follower
 
 SUFFIX: Final = ".jsonl"
 _MOST_BYTES: Final = 512 * 1024
@@ -19,6 +21,9 @@ _MOST_FILES: Final = 100
 """That are read at a look."""
 _OLD_SECONDS: Final = 24 * 3600.0
 """Files that did not change for so long are not served."""
+_QUIET_SECONDS: Final = 60.0
+"""Files that did not change for so long are followed no longer."""
+_MOST_FOLLOWED: Final = 100
 
 
 @dataclass(slots=True)
@@ -43,10 +48,13 @@ class RunFolders:
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = folders
         self._files: dict[str, _File] = {}
+        self._followers: dict[str, Follower] = {}
+        """Of files that grow: whoever writes them is to write often."""
 
     def look(self) -> Sequence[NewLines]:
         """What came since the last look."""
         found: list[NewLines] = []
+        self._let_go(time.monotonic() - _QUIET_SECONDS)
         for path, standing in self._changed():
             if len(found) >= _MOST_FILES:
                 break
@@ -58,7 +66,22 @@ class RunFolders:
                 file.seen = standing
             if news is not None:
                 found.append(news)
+                self._follow(path)
         return found
+
+    def close(self) -> None:
+        """Follow nothing any more."""
+        self._let_go(math.inf)
+
+    def _follow(self, path: str) -> None:
+        if path in self._followers or len(self._followers) < _MOST_FOLLOWED:
+            self._followers.setdefault(path, Follower()).follow(path)
+
+    def _let_go(self, before: float) -> None:
+        for path, follower in list(self._followers.items()):
+            if follower.followed_at < before:
+                follower.let_go()
+                del self._followers[path]
 
     def again(self, news: NewLines) -> None:
         """Read a file from its beginning: what was taken of it is known by its lines' numbers."""

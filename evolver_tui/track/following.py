@@ -5,11 +5,50 @@ It belongs to an open file description (Linux), so it holds nobody up, lies in n
 
 from __future__ import annotations
 
+import math
 import os
 import struct
+import time
+from typing import IO
 
 _FLOCK = "hhqqi4x"
 """`struct flock`: kind, whence, start, length (0: to the end) and process."""
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+"""A pipe is not waited for."""
+
+
+class Follower:
+    """Says of one file that it is followed."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] | None = None
+        self.followed_at = -math.inf
+        """When it was said last, by the monotonic clock."""
+
+    def follow(self, path: str | os.PathLike[str]) -> None:
+        """Say it of the file that lies there now, until `let_go`. One that cannot be opened is left to who reads it."""
+        self.followed_at = time.monotonic()
+        if self._file is not None and _is_at(self._file, path):
+            return
+        self.let_go()
+        try:
+            self._file = open(os.open(path, _FLAGS), "rb", buffering=0)  # noqa: SIM115 - until `let_go`
+        except OSError:
+            return
+        follow(self._file.fileno())
+
+    def let_go(self) -> None:
+        """Say it no longer."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+
+def _is_at(file: IO[bytes], path: str | os.PathLike[str]) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except OSError:
+        return False
 
 
 def follow(descriptor: int) -> None:

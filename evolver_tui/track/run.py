@@ -21,7 +21,9 @@ _now = time.monotonic
 _told_at = itemgetter(0)
 _by_time = itemgetter(2)
 _MOST_WAITING: Final = 50_000
-"""Events, and values of samples, that wait for a file that cannot be written."""
+"""Events that wait for a file that cannot be written."""
+_MOST_SAMPLED: Final = 50_000
+"""Values that wait for the sake of a curve; beyond that the latest ones alone do."""
 _ASLEEP: Final = -math.inf
 _NEVER: Final = math.inf
 _WELL: Final = (COMPLETED, "finished", "success")
@@ -89,8 +91,8 @@ class Run:
         self._model = 0
         self._slots = self._by_model[0]
         self._waiting: deque[Sample | Event] = deque()
-        self._weight = 0
-        """Of what waits: an event counts as one, a sample as many as it has values."""
+        self._sampled = 0
+        """Values of samples that wait."""
         self._dropped = 0
         self._tick = count(first_step).__next__
         self._explicit: object = None
@@ -294,22 +296,22 @@ class Run:
 
     def _happened(self, event: Event) -> None:
         with self._lock:
-            self._keep_sample()
-            if self._weight < _MOST_WAITING:
+            if len(self._waiting) < _MOST_WAITING:
+                self._keep(self._latest())  # what was told before it comes before it
                 self._waiting.append(event)
-                self._weight += 1
             else:
                 self._dropped += 1
         self._rouse()
         self._hurry_writer()
 
     def _keep_sample(self) -> None:
-        """What was told so far comes before what is told from now on, and stays whatever is told then."""
-        for model, slots in list(self._by_model.items()):
-            if slots and self._weight < _MOST_WAITING:
-                sample = slots.copy()
-                self._waiting.append((model, sample))
-                self._weight += len(sample)
+        """Keep what was told so far, whatever is told next."""
+        self._keep((model, slots.copy()) for model, slots in list(self._by_model.items()) if slots)
+
+    def _keep(self, samples: Iterator[Sample]) -> None:
+        while self._sampled < _MOST_SAMPLED and (sample := next(samples, None)) is not None:
+            self._waiting.append(sample)
+            self._sampled += len(sample[1])
 
     def _take_totals(self, totals: Mapping[str, Any]) -> None:
         news: dict[str, Any] = {name: value for name, value in totals.items() if getattr(self._header, name) != value}
@@ -336,7 +338,7 @@ class Run:
         if self._is_over:  # nobody is there to be woken: so every call comes here
             self._slots.clear()
             self._waiting.clear()
-            self._weight = 0
+            self._sampled = 0
             if self._is_kept:
                 say_once(f"over {self.id}", f"The run {self.id} is over; what is told of it after that is not kept.")
             return
@@ -361,7 +363,7 @@ class Run:
         with self._lock:
             waiting, dropped, self._dropped = [*self._waiting, *self._latest()], self._dropped, 0
             self._waiting.clear()
-            self._weight = 0
+            self._sampled = 0
             header = None
             if self._header_is_due:
                 self._header_is_due = False
@@ -399,7 +401,7 @@ class Run:
         """In a process that was forked: what waits is the parent's to write."""
         self._lock = RLock()
         self._waiting.clear()
-        self._weight = 0
+        self._sampled = 0
         for slots in self._by_model.values():
             slots.clear()
         self._due, self._header_is_due = _ASLEEP, False

@@ -45,7 +45,7 @@ class Writer:
         self._bell.acquire()
         self._thread: threading.Thread | None = None
         self._is_hurried = False
-        self._is_ending = False
+        self._is_ending = self._is_done = False
         self._end_status = ""
         self._unwritten = b""
         self._failing_since: float | None = None
@@ -102,8 +102,9 @@ class Writer:
     # --- in the thread
 
     def _work(self) -> None:
-        while not self._is_ending:
-            self._bell.acquire()
+        while not self._is_done:
+            if not self._is_ending:
+                self._bell.acquire()
             while self._write_and_rest():
                 pass
 
@@ -113,6 +114,7 @@ class Writer:
         began = time.monotonic()
         self.write_now(is_last)
         if is_last:
+            self._is_done = True
             return False
         is_often = self._written is not None or is_followed(self.file.descriptor)
         self._run._set_pace(is_often)

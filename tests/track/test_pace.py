@@ -6,6 +6,7 @@ import importlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import evolver_tui.track as track
+from evolver_tui.adapters.run_folder import RunFolders
 from evolver_tui.adapters.training_files.run_files import RunFile
 from evolver_tui.track.following import follow, is_followed
 from evolver_tui.track.run import Run
@@ -76,7 +78,7 @@ def test_what_somebody_follows_is_written_as_it_comes(runs: Path) -> None:
     reader = RunFile(runs / "r.jsonl")
     reader.follow(True)
     log_until(run, lambda: len(points_of(only_run(runs))) >= 5)
-    reader.let_go()
+    reader.follow(False)
 
 
 @pytest.mark.usefixtures("never")
@@ -90,14 +92,16 @@ def test_an_event_does_not_wait_for_numbers_that_may(runs: Path) -> None:
 
 @pytest.mark.usefixtures("never")
 def test_what_waits_for_a_file_is_bounded_and_ends_with_the_last(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.import_module("evolver_tui.track.run"), "_MOST_WAITING", 10)
+    monkeypatch.setattr(importlib.import_module("evolver_tui.track.run"), "_MOST_SAMPLED", 10)
     run = begun(runs)
     for step in range(1, 1001):
         run.log({"loss": float(step)}, step=step)
         run._keep_sample()
     assert len(run._waiting) <= 10
+    run.event("last")
     run.finish()
     assert value_of(only_run(runs), "loss") == 1000.0
+    assert events_of(only_run(runs), "last")
 
 
 def test_a_reader_is_known_until_it_closes_the_file(file: int, tmp_path: Path) -> None:
@@ -137,3 +141,29 @@ def test_a_reader_follows_the_file_that_takes_the_place_of_one(tmp_path: Path, f
         assert is_followed(other.fileno())
     assert not is_followed(file)
     reader.follow(False)
+
+
+def test_a_server_follows_the_files_that_grow_until_it_ends(tmp_path: Path, file: int) -> None:
+    path = tmp_path / "r.jsonl"
+    os.write(file, b'{"type":"run","run":"r"}\n')
+    folders = RunFolders([tmp_path])
+    assert [news.session_id for news in folders.look()] == ["r"]
+    assert is_followed(file)
+    (tmp_path / "other").write_bytes(b'{"type":"run","run":"r2"}\n')
+    (tmp_path / "other").replace(path)
+    assert [news.session_id for news in folders.look()] == ["r2"]
+    assert not is_followed(file)
+    with path.open("ab") as other:
+        assert is_followed(other.fileno())
+        folders.close()
+        assert not is_followed(other.fileno())
+
+
+def test_a_server_does_not_follow_a_file_for_good(tmp_path: Path, file: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.write(file, b'{"type":"run","run":"r"}\n')
+    folders = RunFolders([tmp_path])
+    folders.look()
+    later = time.monotonic() + 61
+    monkeypatch.setattr("evolver_tui.adapters.run_folder.time.monotonic", lambda: later)
+    folders.look()
+    assert not is_followed(file)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import IO
 
 from evolver_tui.adapters.training_files import run_columns, run_overview
-from evolver_tui.adapters.training_files.reading import GrowingLines, Reading, is_json, open_regular, touched_at
+from evolver_tui.adapters.training_files.reading import GrowingLines, Reading, is_json, touched_at
 from evolver_tui.core.training.record import LONGEST_LINE, read_lines
 from evolver_tui.core.training.training_run import TrainingRun
-from evolver_tui.track.following import follow
+from evolver_tui.track.following import Follower
 
 
 class RunFile:
@@ -22,24 +21,14 @@ class RunFile:
         self.problem = ""
         self._lines = GrowingLines(path, LONGEST_LINE, is_json)
         self._bad = 0
-        self._followed: IO[bytes] | None = None
+        self._follower = Follower()
 
     def follow(self, is_followed: bool) -> None:
         """Say to whoever writes the file that it is followed, and is to be written often; or that it is no longer."""
-        if not is_followed or (self._followed is not None and self._lines.is_anew):
-            self.let_go()
-        if is_followed and self._followed is None:
-            try:
-                self._followed = open_regular(self.path)
-            except OSError:
-                return  # whoever reads it tells
-            follow(self._followed.fileno())
-
-    def let_go(self) -> None:
-        """Say that it is followed no longer."""
-        followed, self._followed = self._followed, None
-        if followed is not None:
-            followed.close()
+        if is_followed:
+            self._follower.follow(self.path)
+        else:
+            self._follower.let_go()
 
     def read(self, most_bytes: int) -> Reading:
         lines = self._lines.read(most_bytes)

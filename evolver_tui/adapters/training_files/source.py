@@ -135,7 +135,7 @@ class FileSource:
             self._reading = None
             for tracked in self._tracked.values():
                 if isinstance(tracked.reader, RunFile):
-                    tracked.reader.let_go()
+                    tracked.reader.follow(False)
 
     def follow(self, run_id: str) -> None:
         self._followed = [*(each for each in self._followed if each != run_id), run_id][-_MOST_FOLLOWED:]

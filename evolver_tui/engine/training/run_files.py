@@ -30,6 +30,9 @@ class RunFiles(Protocol):
     def again(self, news: NewLines) -> None:
         """Give these lines once more at the next look: they could not be taken."""
 
+    def close(self) -> None:
+        """Let go of all of them."""
+
 
 class RunFilesFollower:
     """Hands what comes to run files on to a hub, while it is open."""
@@ -48,6 +51,7 @@ class RunFilesFollower:
         if self._following is not None:
             self._following.cancel()
             await asyncio.gather(self._following, return_exceptions=True)
+        self._files.close()
 
     async def _follow(self) -> None:
         while True:
