@@ -76,6 +76,8 @@ class Names(dict[str, Any]):
 class Run:
     """A run. `track.init` makes it; all that it is told comes here."""
 
+    __slots__ = ("__dict__", "_due", "_explicit", "_slots")  # what each call needs lies side by side
+
     def __init__(self, header: RunHeader, *, first_step: int = 0, interval: float = 0.1) -> None:
         """Args:
         first_step: what steps that are counted begin with.
@@ -146,11 +148,15 @@ class Run:
             else:
                 step = self._count_on()
             at = _now()
-            for name, value in metrics.items():
-                if value.__class__ is not float and value.__class__ is not int:
-                    self._log_others(metrics, slots, step, at)
-                    break
-                slots[name] = (value, step, at)
+            if metrics.__class__ is dict:
+                for name in metrics:
+                    value = metrics[name]
+                    if value.__class__ is not float and value.__class__ is not int:
+                        self._log_others(metrics, slots, step, at)
+                        break
+                    slots[name] = (value, step, at)
+            else:
+                self._log_others(metrics, slots, step, at)
             if at < self._due:
                 return
             self._catch_up(at)
