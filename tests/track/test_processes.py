@@ -164,6 +164,29 @@ def test_a_forked_process_adds_to_the_run_and_does_not_end_it(tmp_path: Path) ->
     assert end_of(records) == COMPLETED
 
 
+def test_a_forked_process_that_begins_with_nothing_to_write_goes_on(tmp_path: Path) -> None:
+    """It has not opened the file by then."""
+    code = """
+        import math, os, threading, time
+        import evolver_tui.track as track
+        run = track.init(id="r", interval=0.01)
+        file = os.path.join(os.environ["EVOLVER_TRACK_DIR"], "r.jsonl")
+        def is_written(text):
+            while text not in open(file).read():
+                time.sleep(0.002)
+        pid = os.fork()
+        if pid == 0:
+            run.log({})
+            while run._due != -math.inf and threading.active_count() > 1:  # until the writer sleeps
+                time.sleep(0.002)
+            run.log({"child": 1.0})
+            is_written("child")
+            os._exit(0)
+        os.waitpid(pid, 0)
+    """
+    assert script(code, tmp_path).stderr == ""
+
+
 LOADERS = """
     import multiprocessing, sys
     import evolver_tui.track as track
