@@ -74,8 +74,7 @@ class Recording:
             return
         if self in _open:
             _open.remove(self)
-        if self.run.summary:
-            self.run.event("summary", **self.run.summary)
+        self.run._tell_summary()
         least = max(_LEAST_SECONDS, until - time.monotonic())
         is_written = self._writer.end(status if self._is_ours else "", least)
         self.run._is_over = True
