@@ -68,7 +68,7 @@ def log(
     model: int | None = None, data: Mapping[str, Any] | None = None, sync: bool | None = None,
 ) -> None:  # fmt: skip
     """Tell numbers to the current run, which is begun where there is none; see `Run.log`."""
-    _current().log(metrics, step, commit, model=model, data=data, sync=sync)
+    _current().log(data or {} if metrics is None else metrics, step, commit, model=model, sync=sync)
 
 
 def event(name: str, /, **payload: Any) -> None:

@@ -25,6 +25,7 @@ _MOST_WAITING: Final = 50_000
 _ASLEEP: Final = -math.inf
 _LATE_SECONDS: Final = 1.0
 """How late a writer that writes as often as a sample is due has to be before calls keep samples."""
+_NOT_TOLD: Final[Any] = None
 _WELL: Final = (COMPLETED, "finished", "success")
 _MOST_NAMES: Final = 10_000
 """Metrics that wait for one."""
@@ -101,7 +102,7 @@ class Run:
         self._explicit: object = None
         """The step that was given last, where one was given since steps were counted last."""
         self._due: float = _ASLEEP
-        """When, by the monotonic clock, a call has to do more than leave its numbers: at once while the writer sleeps."""
+        """When, by the monotonic clock, a call has to do more than leave its numbers; at once while nobody writes."""
         self._is_over = True
         self._is_kept = False
         """Whether there is, or was, a file to write to."""
@@ -120,7 +121,7 @@ class Run:
     # --- what a training calls
 
     def log(
-        self, metrics: Mapping[str, Any] | None = None, step: int | None = None, commit: bool | None = None, *,
+        self, metrics: Mapping[str, Any] = _NOT_TOLD, step: int | None = None, commit: bool | None = None, *,
         model: int | None = None, data: Mapping[str, Any] | None = None, sync: bool | None = None,
     ) -> None:  # fmt: skip
         """Tell numbers. Nothing waits for them to be written, and nothing is raised.
@@ -135,13 +136,11 @@ class Run:
         """
         try:
             slots = self._slots
-            if metrics is None:
-                metrics = data or {}
             if model is not None or commit is not None:
                 slots = self._turn_to(model)
                 if step is None and commit is False:
                     step = self._step_that_follows()
-                    self.log(metrics, step)
+                    self.log(metrics, step, data=data)
                     self._explicit = step - 1
                     return
             if step is not None:
@@ -160,7 +159,10 @@ class Run:
                 return
             self._catch_up(at)
         except Exception as error:  # noqa: BLE001 - nothing of this may end a training
-            self._refuse(error, metrics)
+            if metrics is _NOT_TOLD and data is not None:
+                self.log(data, step)
+            else:
+                self._refuse(error, metrics)
 
     def event(self, name: str, /, **payload: Any) -> None:
         """Tell that something happened. It is never left out. `step` and `model` say where; else it is here and now."""
