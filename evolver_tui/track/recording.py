@@ -61,7 +61,10 @@ class Recording:
         self.run._doze()
 
     def _wake(self) -> None:
-        _exit.clear()  # whoever goes on did not end by it
+        if _exit and threading.current_thread() is threading.main_thread():
+            _exit.clear()  # whoever goes on did not end by it
+        elif _exit:
+            self.doze()  # another thread tells to the very end: the main one's next word counts
         if not self._is_ours and not self._is_child_kept:
             self._is_child_kept = True
             _flush_at_the_end_of_a_child(self)

@@ -115,6 +115,28 @@ def test_a_process_that_exits_with_a_failure_has_failed(code: str, status: str, 
     assert [event.payload["error"] for event in events_of(records, "error")] == ["SystemExit"] * (status == FAILED)
 
 
+def test_a_thread_that_tells_to_the_end_does_not_make_an_exit_a_success(tmp_path: Path) -> None:
+    code = """
+        import sys, threading
+        import evolver_tui.track as track
+        run = track.init(id="r")
+        told = threading.Event()
+        def observe():
+            while True:
+                run.log({"memory": 0.5})
+                told.set()
+        threading.Thread(target=observe, daemon=True).start()
+        try:
+            sys.exit(3)
+        finally:
+            for _ in range(10):
+                told.clear()
+                told.wait()
+    """
+    assert script(code, tmp_path).returncode == 3
+    assert end_of(only_run(tmp_path)) == FAILED
+
+
 def test_ctrl_c_ends_a_run_as_failed(tmp_path: Path) -> None:
     with started(ENDLESS, tmp_path) as process:
         until(lambda: (tmp_path / "r.jsonl").exists() and points_of(records_in(tmp_path / "r.jsonl")))
