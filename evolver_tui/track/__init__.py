@@ -64,11 +64,11 @@ def _current() -> Run:
 
 
 def log(
-    metrics: Mapping[str, Any], step: int | None = None, commit: bool | None = None, *, model: int | None = None,
-    sync: bool | None = None,
+    metrics: Mapping[str, Any] | None = None, step: int | None = None, commit: bool | None = None, *,
+    model: int | None = None, data: Mapping[str, Any] | None = None, sync: bool | None = None,
 ) -> None:  # fmt: skip
     """Tell numbers to the current run, which is begun where there is none; see `Run.log`."""
-    _current().log(metrics, step, commit, model=model, sync=sync)
+    _current().log(data or {} if metrics is None else metrics, step, commit, model=model, sync=sync)
 
 
 def event(name: str, /, **payload: Any) -> None:

@@ -63,12 +63,12 @@ def follow(descriptor: int) -> None:
 
 
 def is_followed(descriptor: int) -> bool:
-    """Whether somebody follows this file, by another open file. True where a system does not say."""
+    """Whether somebody follows this file, by another open file. True where that cannot be known."""
     try:
         import fcntl
 
         lock = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
         answer = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, lock)
         return bool(struct.unpack(_FLOCK, answer)[0] != fcntl.F_UNLCK)
-    except (ImportError, AttributeError, OSError):
+    except (ImportError, AttributeError, OSError, ValueError):
         return True

@@ -61,7 +61,10 @@ class Recording:
         self.run._doze()
 
     def _wake(self) -> None:
-        _exit.clear()  # whoever goes on did not end by it
+        if _exit and threading.current_thread() is threading.main_thread():
+            _exit.clear()  # whoever goes on did not end by it
+        elif _exit:
+            self.doze()  # another thread tells to the very end: the main one's next word counts
         if not self._is_ours and not self._is_child_kept:
             self._is_child_kept = True
             _flush_at_the_end_of_a_child(self)
@@ -74,8 +77,7 @@ class Recording:
             return
         if self in _open:
             _open.remove(self)
-        if self.run.summary:
-            self.run.event("summary", **self.run.summary)
+        self.run._tell_summary()
         least = max(_LEAST_SECONDS, until - time.monotonic())
         is_written = self._writer.end(status if self._is_ours else "", least)
         self.run._is_over = True
@@ -139,6 +141,7 @@ def _watch_process() -> None:
 def _end_all() -> None:
     error = _failure[-1] if _failure else SystemExit(*_exit) if _exit else None
     for recording in list(_open):
+        recording.run._is_kept = False  # what a thread tells while the process ends is no news to anybody
         try:
             if error is not None:
                 recording.run.event(ERROR, error=type(error).__name__, message=reason(error))

@@ -15,17 +15,17 @@ from evolver_tui.core.training.record import COMPLETED, ERROR, FAILED, LONGEST_N
 from evolver_tui.core.training.totals import as_config
 from evolver_tui.track.progress import read_progress
 from evolver_tui.track.saying import say_once
-from evolver_tui.track.values import Refused, as_json, flat, model_number, reason, taken, whole
+from evolver_tui.track.values import Refused, as_json, as_mapping, flat, model_number, reason, taken, whole
 
 _now = time.monotonic
 _told_at = itemgetter(0)
 _by_time = itemgetter(2)
 _MOST_WAITING: Final = 50_000
-"""Events that wait for a file that cannot be written."""
-_MOST_SAMPLED: Final = 50_000
-"""Values that wait for the sake of a curve; beyond that the latest ones alone do."""
+"""Events that wait for a file that cannot be written, and values of samples."""
 _ASLEEP: Final = -math.inf
-_NEVER: Final = math.inf
+_LATE_SECONDS: Final = 1.0
+"""How late a writer that writes as often as a sample is due has to be before calls keep samples."""
+_NOT_TOLD: Final[Any] = None
 _WELL: Final = (COMPLETED, "finished", "success")
 _MOST_NAMES: Final = 10_000
 """Metrics that wait for one."""
@@ -66,7 +66,11 @@ class Names(dict[str, Any]):
 
     def update(self, *values: Any, allow_val_change: bool = True, **named: Any) -> None:
         """As of a dict."""
-        for name, value in dict(*values, **named).items():
+        try:
+            given = dict(*values)
+        except (TypeError, ValueError):  # what an argument parser found
+            given = as_mapping(*values)
+        for name, value in {**given, **named}.items():
             self[name] = value
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -93,15 +97,14 @@ class Run:
         self._model = 0
         self._slots = self._by_model[0]
         self._waiting: deque[Sample | Event] = deque()
-        self._sampled = 0
-        """Values of samples that wait."""
+        self._waiting_events = 0
+        self._waiting_values = 0
         self._dropped = 0
         self._tick = count(first_step).__next__
         self._explicit: object = None
         """The step that was given last, where one was given since steps were counted last."""
         self._due: float = _ASLEEP
-        """When a call has to do more than leave its numbers, by the monotonic clock: at once while the writer sleeps,
-        never while it writes as often as a sample is due."""
+        """When, by the monotonic clock, a call has to do more than leave its numbers; at once while nobody writes."""
         self._is_over = True
         self._is_kept = False
         """Whether there is, or was, a file to write to."""
@@ -120,8 +123,8 @@ class Run:
     # --- what a training calls
 
     def log(
-        self, metrics: Mapping[str, Any], step: int | None = None, commit: bool | None = None, *,
-        model: int | None = None, sync: bool | None = None,
+        self, metrics: Mapping[str, Any] = _NOT_TOLD, step: int | None = None, commit: bool | None = None, *,
+        model: int | None = None, data: Mapping[str, Any] | None = None, sync: bool | None = None,
     ) -> None:  # fmt: skip
         """Tell numbers. Nothing waits for them to be written, and nothing is raised.
 
@@ -130,6 +133,7 @@ class Run:
             step: which step they belong to; counted by itself where it is left out.
             commit: False says that more follows of a step that is counted.
             model: which of several models is trained, from 0; the one before where it is left out.
+            data: the metrics, under the name that others have for them.
             sync: nothing; others have it.
         """
         try:
@@ -138,7 +142,7 @@ class Run:
                 slots = self._turn_to(model)
                 if step is None and commit is False:
                     step = self._step_that_follows()
-                    self.log(metrics, step)
+                    self.log(metrics, step, data=data)
                     self._explicit = step - 1
                     return
             if step is not None:
@@ -161,14 +165,17 @@ class Run:
                 return
             self._catch_up(at)
         except Exception as error:  # noqa: BLE001 - nothing of this may end a training
-            self._refuse(error, metrics)
+            if metrics is _NOT_TOLD and data is not None:
+                self.log(data, step)
+            else:
+                self._refuse(error, metrics)
 
     def event(self, name: str, /, **payload: Any) -> None:
         """Tell that something happened. It is never left out. `step` and `model` say where; else it is here and now."""
         try:
-            step, model = payload.pop("step", None), payload.pop("model", None)
-            at = self._model if model is None else model_number(model)
-            place = self._latest_step(at) if step is None else whole(step)
+            step, model = _place(payload, "step", whole), _place(payload, "model", model_number)
+            at = self._model if model is None else model
+            place = self._latest_step(at) if step is None else step
             self._happened(Event(str(name)[:LONGEST_NAME] or "event", _now(), place, at, as_json(payload)))
         except Exception as error:  # noqa: BLE001 - nothing of this may end a training
             self._refuse(error, name)
@@ -225,7 +232,8 @@ class Run:
 
     @name.setter
     def name(self, name: object) -> None:
-        self._header = self._header._replace(name=str(name)[:200])
+        with self._lock:
+            self._header = self._header._replace(name=str(name)[:200])
         self._header_changed()
 
     @property
@@ -300,29 +308,56 @@ class Run:
         except (KeyError, Refused):
             return None
 
+    def _tell_summary(self) -> None:
+        """Tell what belongs to the whole run, whatever it is called."""
+        if self.summary:
+            place = self._latest_step(self._model)
+            self._happened(Event("summary", _now(), place, self._model, as_json(self.summary)))
+
     def _happened(self, event: Event) -> None:
         with self._lock:
-            if len(self._waiting) < _MOST_WAITING:
-                self._keep(self._latest())  # what was told before it comes before it
+            self._keep_sample()
+            if self._waiting_events < _MOST_WAITING:
                 self._waiting.append(event)
+                self._waiting_events += 1
             else:
                 self._dropped += 1
         self._rouse()
         self._hurry_writer()
 
     def _keep_sample(self) -> None:
-        """Keep what was told so far, whatever is told next."""
-        self._keep((model, slots.copy()) for model, slots in list(self._by_model.items()) if slots)
+        """What was told so far comes before what is told from now on, and stays whatever is told then.
 
-    def _keep(self, samples: Iterator[Sample]) -> None:
-        while self._sampled < _MOST_SAMPLED and (sample := next(samples, None)) is not None:
-            self._waiting.append(sample)
-            self._sampled += len(sample[1])
+        Where as much waits as may, the latest of each metric stays where it is, for the next word to take its place.
+        """
+        for model, slots in list(self._by_model.items()):
+            if self._waiting_values >= _MOST_WAITING:
+                self._leave_out_oldest(slots)
+            elif slots:
+                self._waiting.append(sample := self._latest(model, slots))
+                self._waiting_values += len(sample[1])
+
+    def _latest(self, model: int, slots: Slots) -> Sample:
+        """What was told last of a model, taken from there. Another thread may tell more meanwhile, which stays."""
+        told = list(slots.values())
+        if told:
+            self._steps[model] = max(told, key=_by_time)[1]
+        return model, {name: slot for name in list(slots) if (slot := slots.pop(name, None)) is not None}
+
+    def _leave_out_oldest(self, slots: Slots) -> None:
+        """Names that never come again must not fill the memory."""
+        if len(slots) <= 2 * _MOST_NAMES:
+            return
+        told = sorted(slots.items(), key=lambda each: each[1][2])
+        for name, _ in told[:-_MOST_NAMES]:
+            slots.pop(name, None)
+        self._dropped += len(told) - _MOST_NAMES
 
     def _take_totals(self, totals: Mapping[str, Any]) -> None:
         news: dict[str, Any] = {name: value for name, value in totals.items() if getattr(self._header, name) != value}
         if news:
-            self._header = self._header._replace(**news)
+            with self._lock:
+                self._header = self._header._replace(**news)
             self._header_changed()
 
     def _header_changed(self) -> None:
@@ -332,7 +367,7 @@ class Run:
         self._rouse()
 
     def _catch_up(self, at: float) -> None:
-        """Keep a sample where the writer writes seldom; wake it where it sleeps."""
+        """Keep a sample where the writer writes seldom or is late; wake it where it sleeps."""
         with self._lock:
             if self._due != _ASLEEP:
                 self._keep_sample()
@@ -343,15 +378,14 @@ class Run:
         """Wake the writer where it sleeps."""
         if self._is_over:  # nobody is there to be woken: so every call comes here
             self._slots.clear()
-            self._waiting.clear()
-            self._sampled = 0
+            self._nothing_waits()
             if self._is_kept:
                 say_once(f"over {self.id}", f"The run {self.id} is over; what is told of it after that is not kept.")
             return
         with self._lock:
             is_asleep = self._due == _ASLEEP
             if is_asleep:
-                self._due = _NEVER
+                self._due = self._late_at()
         if is_asleep:
             self._wake_writer()
 
@@ -366,33 +400,40 @@ class Run:
 
     def _take(self) -> tuple[RunHeader | None, list[Waiting], int]:
         """All that is to be written, in its order, and how much had to be left out."""
+        header = self._changed_header() if self._header_is_due else None
         with self._lock:
-            waiting, dropped, self._dropped = [*self._waiting, *self._latest()], self._dropped, 0
-            self._waiting.clear()
-            self._sampled = 0
-            header = None
-            if self._header_is_due:
-                self._header_is_due = False
-                more = _more_totals(self._header, self.config)
-                header = self._header = self._header._replace(config=as_json(self.config), **more)
+            waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            waiting += [self._latest(model, slots) for model, slots in list(self._by_model.items()) if slots]
+            dropped, self._dropped = self._dropped, 0
+            self._waiting_events = self._waiting_values = 0
         return header, list(_in_order(waiting)), dropped
 
-    def _latest(self) -> Iterator[Sample]:
-        """What was told last of each model. Another thread may tell more meanwhile, which stays."""
-        for model, slots in list(self._by_model.items()):
-            if slots:
-                self._steps[model] = max(list(slots.values()), key=_by_time)[1]
-                yield model, {name: slots.pop(name) for name in list(slots)}
+    def _changed_header(self) -> RunHeader:
+        self._header_is_due = False  # first: what changes while it is read is told the next time
+        config = as_json(self.config)
+        with self._lock:
+            more = _more_totals(self._header, self.config)
+            self._header = self._header._replace(config=config, **more)
+            return self._header
+
+    def _nothing_waits(self) -> None:
+        self._waiting.clear()
+        self._waiting_events = self._waiting_values = 0
 
     def _set_pace(self, is_often: bool) -> None:
         """The writer writes as often as a sample is due, or seldom: then calls keep samples meanwhile."""
         with self._lock:
             if self._due != _ASLEEP:
-                self._due = _NEVER if is_often else _now() + self._interval
+                self._due = self._late_at() if is_often else _now() + self._interval
+
+    def _late_at(self) -> float:
+        """When a writer that is to write after the interval hangs."""
+        return _now() + self._interval + _LATE_SECONDS
 
     def _doze(self) -> None:
         """Have the next call wake the writer, whether it sleeps or not."""
-        self._due = _ASLEEP
+        with self._lock:
+            self._due = _ASLEEP
 
     def _falls_asleep(self) -> bool:
         """Whether there is nothing to write; then the next call wakes the writer."""
@@ -406,29 +447,33 @@ class Run:
     def _forget(self) -> None:
         """In a process that was forked: what waits is the parent's to write."""
         self._lock = RLock()
-        self._waiting.clear()
-        self._sampled = 0
+        self._nothing_waits()
         for slots in self._by_model.values():
             slots.clear()
         self._due, self._header_is_due = _ASLEEP, False
 
 
+def _place(payload: dict[str, Any], name: str, read: Callable[[object], int]) -> int | None:
+    """Where an event says that it happened, taken out of it; what says no place stays there."""
+    try:
+        found = None if payload.get(name) is None else read(payload[name])
+    except Refused:
+        return None
+    payload.pop(name, None)
+    return found
+
+
 def _in_order(waiting: list[Sample | Event]) -> Iterator[Waiting]:
-    """Each value that samples have, once, as it was told, and events between them."""
-    seen: dict[tuple[int, str], object] = {}
+    """The values of samples as they were told, and events between them."""
     told: list[Told] = []
     for each in waiting:
         if isinstance(each, Event):
             yield from sorted(told, key=_told_at)
             told.clear()
             yield each
-            continue
-        model, slots = each
-        for name, slot in slots.items():
-            if seen.get((model, name)) is not slot:
-                seen[model, name] = slot
-                value, step, at = slot
-                told.append((at, model, step, name, value))
+        else:
+            model, slots = each
+            told += [(at, model, step, name, value) for name, (value, step, at) in slots.items()]
     yield from sorted(told, key=_told_at)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 _MOST = 50
@@ -14,8 +15,13 @@ def say_once(about: str, sentence: str) -> None:
     if about in _said or len(_said) >= _MOST:
         return
     _said.add(about)
+    line = f"evolver-tui: {_printable(sentence)}"
     try:
-        print(f"evolver-tui: {_printable(sentence)}", file=sys.stderr, flush=True)
+        stream = sys.stderr
+        if stream is sys.__stderr__ and stream is not None:
+            os.write(stream.fileno(), f"{line}\n".encode())  # a lock of a thread's would abort an interpreter that ends
+        else:
+            print(line, file=stream, flush=True)
     except Exception:  # noqa: BLE001 - there may be no standard error, or a closed one
         pass
 

@@ -91,6 +91,7 @@ class Sender:
     def _work(self) -> None:
         pause = _FIRST_PAUSE
         while not self._is_done:
+            is_ending = self._is_ending  # what is read after this has the run's last line where it is over
             try:
                 is_all = self._send()
                 pause, self._failures = _FIRST_PAUSE, 0
@@ -100,9 +101,9 @@ class Sender:
                 self._wait(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
             else:
-                if is_all and self._is_ending:
+                if is_all and is_ending:
                     self._is_done = True
-                elif is_all:
+                elif is_all and not self._is_ending:
                     self._news.wait()
                     self._news.clear()
             if self._is_ending and time.monotonic() > self._end_at:

@@ -136,7 +136,11 @@ def flat(metrics: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> Iterat
     for name, value in list(metrics.items()):
         whole_name = f"{prefix}{_text(name)}"
         if isinstance(value, Mapping) and depth < _DEEPEST:
-            yield from flat(value, f"{whole_name}.", depth + 1)
+            try:
+                inner = list(flat(value, f"{whole_name}.", depth + 1))
+            except Exception:  # noqa: BLE001 - it is told why when it is written
+                inner = [(whole_name, value)]
+            yield from inner
         else:
             yield whole_name, value
 
@@ -172,6 +176,13 @@ def as_json(values: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _plain(value: object, depth: int) -> Any:
+    try:
+        return _plain_of(value, depth)
+    except Exception:  # noqa: BLE001 - whatever a stranger's object does
+        return _text(value)[:_LONGEST_TEXT]
+
+
+def _plain_of(value: object, depth: int) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, (str, int, float)):

@@ -26,6 +26,8 @@ REFUSED: Final = "metric_refused"
 _PAUSE_SECONDS: Final = 1.0
 """Between attempts at a file that cannot be written, and between two writes that nobody follows: a training pays most
 for a thread that wakes."""
+_EVENT_SECONDS: Final = 0.1
+"""Between two writes, at most, where an event waits."""
 _MOST_REFUSALS: Final = 100
 
 
@@ -45,7 +47,7 @@ class Writer:
         self._bell.acquire()
         self._thread: threading.Thread | None = None
         self._is_hurried = False
-        self._is_ending = self._is_done = False
+        self._is_ending = self._has_written_last = False
         self._end_status = ""
         self._unwritten = b""
         self._failing_since: float | None = None
@@ -102,9 +104,8 @@ class Writer:
     # --- in the thread
 
     def _work(self) -> None:
-        while not self._is_done:
-            if not self._is_ending:
-                self._bell.acquire()
+        while not self._has_written_last:
+            self._bell.acquire()
             while self._write_and_rest():
                 pass
 
@@ -114,14 +115,16 @@ class Writer:
         began = time.monotonic()
         self.write_now(is_last)
         if is_last:
-            self._is_done = True
+            self._has_written_last = True
             return False
         is_often = self._written is not None or is_followed(self.file.descriptor)
         self._run._set_pace(is_often)
         while not self._is_ending:
-            pause = self._interval if is_often or self._is_hurried else max(_PAUSE_SECONDS, self._interval)
+            pause = self._interval if is_often else max(_PAUSE_SECONDS, self._interval)
             if self._failing_since is not None:
-                pause = max(_PAUSE_SECONDS, self._interval)
+                pause = _PAUSE_SECONDS
+            elif self._is_hurried:
+                pause = min(_EVENT_SECONDS, self._interval)
             left = began + pause - time.monotonic()
             if left <= 0:
                 break

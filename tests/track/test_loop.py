@@ -8,6 +8,7 @@ import math
 import signal
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,19 @@ class Lying:
 
     def __str__(self) -> str:
         raise RuntimeError("not even a text")
+
+
+class Broken(Mapping[str, Any]):
+    """Settings of which one refers to what is not there."""
+
+    def __getitem__(self, name: str) -> Any:
+        raise ValueError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("a",))
+
+    def __len__(self) -> int:
+        return 1
 
 
 class Tensor:
@@ -60,7 +74,8 @@ def test_a_loop_that_was_written_for_wandb(runs: Path) -> None:
     for step in range(20):
         wandb.log({"loss": wandb.config.lr / (step + 1)})
     assert wandb.run is not None
-    wandb.log({"accuracy": 0.75}, step=19)
+    wandb.log({"accuracy": 0.5}, step=19)
+    wandb.log(data={"accuracy": 0.75}, step=19)
     wandb.watch(object())
     wandb.summary["best"] = 0.75
     wandb.finish()
@@ -98,6 +113,26 @@ def test_no_event_is_left_out_and_all_stay_in_their_order(runs: Path) -> None:
     assert [(event.step, event.payload["number"]) for event in events_of(records)] == [(n, n) for n in range(500)]
     kinds = [type(each).__name__ for each in records[1:-1]]
     assert kinds == ["Point", "Event"] * 500
+
+
+def test_an_event_is_kept_whatever_it_says_of_its_place(runs: Path) -> None:
+    run = track.init()
+    run.log({"loss": 1.0}, step=5)
+    run.event("checkpoint", step="last", model="small")
+    run.event("checkpoint", step=3, model=None)
+    run.finish()
+    odd, plain = events_of(only_run(runs), "checkpoint")
+    assert (odd.step, odd.model, odd.payload) == (5, 0, {"step": "last", "model": "small"})
+    assert (plain.step, plain.model, plain.payload) == (3, 0, {})
+
+
+def test_a_summary_of_any_names_is_told_and_ends_nothing_early(runs: Path) -> None:
+    run = track.init()
+    run.summary.update({1: 0.5, "model": "small", "step": 7, "name": "x"})
+    run.finish()
+    records = only_run(runs)
+    assert events_of(records, "summary")[0].payload == {"1": 0.5, "model": "small", "step": 7, "name": "x"}
+    assert end_of(records) == COMPLETED
 
 
 def test_steps_count_up_by_themselves_and_from_the_one_that_was_given(runs: Path) -> None:
@@ -317,6 +352,29 @@ def test_the_config_in_any_shape_and_as_it_changes(runs: Path) -> None:
     assert (first.config["bad"], first.config["odd"], first.config["path"]) == ("nan", "<Lying>", "/x")
     assert (last.config["batch"], last.config["seed"], last.name) == (8, 3, "a new name")
     assert last.started_at == first.started_at
+
+
+def test_what_an_argument_parser_found_goes_into_a_config(runs: Path) -> None:
+    import evolver_tui.track as wandb
+
+    wandb.init(config={"lr": 0.1})
+    wandb.config.update(argparse.Namespace(lr=0.2, layers=4), allow_val_change=True)
+    wandb.config.update(3)
+    wandb.finish()
+    assert headers_of(only_run(runs))[-1].config == {"lr": 0.2, "layers": 4}
+
+
+def test_an_object_that_cannot_be_read_costs_no_more_than_itself(runs: Path) -> None:
+    run = track.init(config={"lr": 0.1, "odd": Broken()})
+    run.log({"loss": 1.0, "odd": Broken()}, step=0)
+    run.event("seen", odd=Broken(), number=1)
+    run.config["further"] = Broken()
+    run.finish()
+    records = only_run(runs)
+    assert {type(header.config[name]) for header in headers_of(records)[-1:] for name in ("odd", "further")} == {str}
+    assert value_of(records, "loss") == 1.0
+    assert events_of(records, "seen")[0].payload["number"] == 1
+    assert end_of(records) == COMPLETED
 
 
 @pytest.mark.parametrize("config", [None, 3, "x", [1], Lying(), {"deep": {}}, {1: 2}, {"big": "x" * 10**6}])

@@ -115,6 +115,29 @@ def test_a_process_that_exits_with_a_failure_has_failed(code: str, status: str, 
     assert [event.payload["error"] for event in events_of(records, "error")] == ["SystemExit"] * (status == FAILED)
 
 
+def test_a_thread_that_tells_to_the_end_does_not_make_an_exit_a_success(tmp_path: Path) -> None:
+    code = """
+        import sys, threading
+        import evolver_tui.track as track
+        run = track.init(id="r")
+        told = threading.Event()
+        def observe():
+            while True:
+                run.log({"memory": 0.5})
+                told.set()
+        threading.Thread(target=observe, daemon=True).start()
+        try:
+            sys.exit(3)
+        finally:
+            for _ in range(10):
+                told.clear()
+                told.wait()
+    """
+    done = script(code, tmp_path)
+    assert (done.returncode, done.stderr) == (3, "")
+    assert end_of(only_run(tmp_path)) == FAILED
+
+
 def test_ctrl_c_ends_a_run_as_failed(tmp_path: Path) -> None:
     with started(ENDLESS, tmp_path) as process:
         until(lambda: (tmp_path / "r.jsonl").exists() and points_of(records_in(tmp_path / "r.jsonl")))
@@ -162,6 +185,29 @@ def test_a_forked_process_adds_to_the_run_and_does_not_end_it(tmp_path: Path) ->
     assert len(events_of(records, "child")) == 1
     assert [type(each).__name__ for each in records].count("RunEnd") == 1
     assert end_of(records) == COMPLETED
+
+
+def test_a_forked_process_that_begins_with_nothing_to_write_goes_on(tmp_path: Path) -> None:
+    """It has not opened the file by then."""
+    code = """
+        import math, os, threading, time
+        import evolver_tui.track as track
+        run = track.init(id="r", interval=0.01)
+        file = os.path.join(os.environ["EVOLVER_TRACK_DIR"], "r.jsonl")
+        def is_written(text):
+            while text not in open(file).read():
+                time.sleep(0.002)
+        pid = os.fork()
+        if pid == 0:
+            run.log({})
+            while run._due != -math.inf and threading.active_count() > 1:  # until the writer sleeps
+                time.sleep(0.002)
+            run.log({"child": 1.0})
+            is_written("child")
+            os._exit(0)
+        os.waitpid(pid, 0)
+    """
+    assert script(code, tmp_path).stderr == ""
 
 
 LOADERS = """

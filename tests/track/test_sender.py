@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 import evolver_tui.track as track
 from evolver_tui.core.training.record import COMPLETED
+from evolver_tui.track.sender import Sender
 from tests.support.record_server import RecordServer
 from tests.support.tracked import end_of, only_run, points_of, records_in, script, until
 
@@ -98,6 +100,32 @@ def test_a_server_that_hangs_holds_nothing_up(
     assert points_of(only_run(runs))[-1].values == {"loss": 99.0}
     assert end_of(only_run(runs)) == COMPLETED
     assert f"The server has not all of the run; {runs / 'r.jsonl'} has it." in capsys.readouterr().err
+
+
+def test_lines_that_come_after_the_last_look_at_the_file_arrive(
+    server: RecordServer, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run comes to its end between a look that finds nothing and what is made of it."""
+    has_looked, goes_on = threading.Event(), threading.Event()
+    look = Sender._next_lines
+
+    def look_slowly(sender: Sender) -> bytes:
+        found = look(sender)
+        if not found and not has_looked.is_set():
+            has_looked.set()
+            goes_on.wait()
+        return found
+
+    monkeypatch.setattr(Sender, "_next_lines", look_slowly)
+    run = track.init(id="r", server=server.url, interval=0.01)
+    has_looked.wait()
+    run.log({"loss": 1.0})
+    finishing = threading.Thread(target=run.finish, kwargs={"seconds": 30})
+    finishing.start()
+    until(lambda: run.is_over)
+    goes_on.set()
+    finishing.join()
+    assert is_equal(server, runs)
 
 
 def test_a_run_that_goes_on_sends_what_the_server_has_not(server: RecordServer, runs: Path) -> None:

@@ -14,6 +14,7 @@ from evolver_tui.core.training.record import (
     FAILED,
     MODEL_COMPLETED,
     RECOVERY,
+    RUNNING,
     TRAINING_RESUMED,
     Event,
     Point,
@@ -98,6 +99,26 @@ async def test_a_server_that_restarts_leaves_no_gap(tmp_path: Path) -> None:
             await server.post("s1", *points(10, 40), first=11)
             await until(lambda: steps(run) == [*range(50)])
             assert run.points == 50
+    finally:
+        await source.close()
+
+
+async def test_events_are_told_once_through_a_restart_and_a_run_that_failed_goes_on(tmp_path: Path) -> None:
+    seen: list[Record] = [Event("seen", AT + 1, 0, 0, {"number": number}) for number in range(300)]
+    async with progress(tmp_path) as server:
+        port = server.port
+        await server.post("s1", HEADER, *points(0, 1), *seen, RunEnd(AT + 2, FAILED))
+        source = source_of(server.url, "s1")
+        await source.open()
+        run = source.runs["s1"]
+        await until(lambda: run.status == FAILED and len(run.events) == 300)
+    try:
+        await until(lambda: not source.standing.is_up)
+        async with progress(tmp_path, port=port) as server:
+            await server.post("s1", HEADER, *points(1, 1), first=303)
+            await until(lambda: steps(run) == [0, 1])
+            await until(lambda: run.status == RUNNING)
+            assert len(run.events) == 300
     finally:
         await source.close()
 

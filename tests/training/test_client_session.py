@@ -81,6 +81,36 @@ def test_a_server_that_counts_anew_is_asked_for_all_of_it() -> None:
     assert (session.numbered, session.known_until, session.lacks_some) == (0, None, True)
 
 
+def test_the_latest_point_that_is_told_to_begin_with_is_no_other_history() -> None:
+    session = WatchedSession("s1", lambda: 5.0)
+    events = [
+        {"event": "seen", "step": 1, "timestamp": 5.0, "payload": {"n": n}, "sequence": 2 + n} for n in range(400)
+    ]
+    session.take_history([metrics(1, 3.0, sequence=1), *events])
+    session.take_metrics(metrics(1, 3.0, sequence=1))
+    assert (session.numbered, session.lacks_some) == (401, False)
+
+
+def test_events_that_come_again_count_once_and_others_of_the_same_moment_each() -> None:
+    session = WatchedSession("s1", lambda: 5.0)
+    events = [
+        {"event": "seen", "step": 1, "timestamp": 5.0, "payload": {"n": n}, "sequence": 1 + n} for n in range(400)
+    ]
+    for _ in range(2):
+        session.take_history(events)
+    assert [event.payload["n"] for event in session.run.events] == list(range(400))
+
+
+def test_a_run_that_was_over_goes_on_unless_that_was_told_late() -> None:
+    session = WatchedSession("s1", lambda: 5.0)
+    session.take_status({"status": "running", "last_update": 10.0})
+    session.take_status({"status": "failed", "last_update": 20.0})
+    session.take_status({"status": "running", "last_update": 10.0})
+    assert session.run.status == "failed"
+    session.take_status({"status": "running", "last_update": 30.0})
+    assert session.run.status == "running"
+
+
 @pytest.mark.parametrize("loss", ["nan", float("nan")])
 def test_a_loss_that_is_no_number_is_told_once(loss: Any) -> None:
     session = WatchedSession("s1", lambda: 5.0)

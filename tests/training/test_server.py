@@ -381,6 +381,25 @@ async def test_there_are_no_more_sessions_than_there_may_be_and_the_oldest_ended
         assert len(await running.hub._store.training_sessions()) == 20
 
 
+async def test_sessions_that_are_told_of_at_once_make_room_and_none_is_left_behind(tmp_path: Path) -> None:
+    limits = ProgressLimits(sessions=5, moments_in_memory=30)
+    async with progress(tmp_path, limits=limits) as running:
+
+        async def tell(number: int) -> int:
+            told = {"step": number, "loss": 1.0}
+            reply = await post(running.url, f"/api/training/progress/s{number % 12}", told)
+            await running.data(f"history/s{(number + 5) % 12}")
+            return reply.status_code
+
+        for _ in range(3):
+            assert set(await asyncio.gather(*map(tell, range(48)))) == {200}
+        await running.post("last", header(), *(point(step) for step in range(40)))
+        served = {each["session_id"] for each in await running.data("sessions")}
+        assert "last" in served
+        assert len(served) <= 5
+        assert {each.session_id for each in await running.hub._store.training_sessions()} == served
+
+
 async def test_history_beyond_what_memory_holds_is_read_where_it_is_kept(tmp_path: Path) -> None:
     async with progress(tmp_path, limits=ProgressLimits(moments_in_memory=50)) as running:
         for number in range(10):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -281,6 +282,25 @@ async def test_a_subscriber_that_never_reads_is_let_go_and_costs_nobody_anything
                 await to_the_end(deaf)
         silent.close()
         assert await running.data("records/r1") == {"next": line}
+
+
+async def test_whoever_asks_for_more_and_more_and_never_reads_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket_room, "_MOST_WAITING_BYTES", 1_000_000)
+    async with progress(tmp_path) as running, talking(running, max_queue=1) as deaf, talking(running) as other:
+        many = {f"metric {number}": 0.5 for number in range(100)}
+        await running.post("r1", header(), *(Point(step, AT + step, many) for step in range(300)))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not running.dropped:
+                with contextlib.suppress(ConnectionClosed):
+                    await emit(deaf, "get_session_history", {"sessionId": "r1", "limit": 300})
+                await running.data("records/r1")
+        assert running.dropped[0].endswith("bytes waited for it")
+        await emit(other, "get_session_history", {"sessionId": "r1", "limit": 300})
+        assert len((await until_told(other, "session_history"))["history"]) == 300
+        with pytest.raises(ConnectionClosed):
+            await to_the_end(deaf)
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ async def test_for_scripts_each_line_is_an_object_of_the_streams_metrics(tmp_pat
         assert code == 0
         assert (value["sessionId"], value["step"], value["currentModel"], value["totalModels"]) == ("r1", 21, 1, 2)
         assert "\x1b" not in out
-        assert value["values"]["loss"] is None
+        assert value["values"]["loss"] == "nan"
 
 
 async def test_of_several_runs_a_list_is_written_and_one_is_named_by_id_or_name(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Final
 
 from evolver_tui.core.training.foreign_metrics import number_of, seconds_of
@@ -15,6 +17,7 @@ from evolver_tui.core.training.record import (
     LONGEST_NAME,
     MODEL_COMPLETED,
     MOST_MODELS,
+    RUNNING,
     TRAINING_COMPLETED,
     BadRecord,
     Event,
@@ -24,10 +27,11 @@ from evolver_tui.core.training.record import (
     RunHeader,
 )
 from evolver_tui.core.training.totals import with_config
-from evolver_tui.core.training.training_run import TrainingRun
+from evolver_tui.core.training.training_run import MOST_EVENTS, TrainingRun
 
-_LATEST_EVENTS: Final = 200
-"""Among which one that comes again is looked for."""
+_STARTING: Final = "starting"
+_MOST_REMEMBERED: Final = 2 * MOST_EVENTS
+"""Events that are known when they come again."""
 
 
 class WatchedSession:
@@ -50,6 +54,12 @@ class WatchedSession:
         self.known_until: tuple[int, int] | None = None
         """Model and step up to which nothing is lacking, as far as that is known; None before anything was fetched."""
         self._now = now
+        self._remembered: OrderedDict[Hashable, None] = OrderedDict()
+        """Events that were taken."""
+        self._measured: int | None = None
+        """The number of the latest point."""
+        self._stood_at = 0.0
+        """By the server's clock, the latest time of which it told how the session stands."""
 
     # --- what a server tells
 
@@ -81,23 +91,30 @@ class WatchedSession:
         """Take the metrics of one moment."""
         number = _count(metrics.get("sequence"))
         is_next = number is None or number == self.numbered + 1
+        records = self._records(metrics)
         if number is not None and not is_fetched:
-            if number < self.numbered:  # the server counts anew: what it has is another history
+            is_latest = number == self._measured and self._are_known(records)  # told to whoever begins to hear of it
+            if number < self.numbered and not is_latest:  # the server counts anew: what it has is another history
                 self.numbered, self.known_until, self.lacks_some = 0, None, True
             self.lacks_some |= number > self.numbered + 1
             self.numbered += is_next
-        if metrics.get("modelParams") == DEFAULT_MODEL_PARAMS:  # what a stream says where nobody said how many
-            metrics = {name: value for name, value in metrics.items() if name != "modelParams"}
-        try:
-            records = records_of(metrics, self.run.header, self._now())
-        except BadRecord:
-            self.bad += 1
-            return
+        self.bad += not records
+        if any(isinstance(record, Point) for record in records):
+            self._measured = number
         for record in records:
             if isinstance(record, Point) and self.known_until is not None and (is_next or is_fetched):
                 self.known_until = record.model, record.step
             if not self._is_known(record):
                 self._add(record)
+
+    def _records(self, metrics: Mapping[str, Any]) -> Sequence[Record]:
+        """What metrics tell; nothing where they cannot be read."""
+        if metrics.get("modelParams") == DEFAULT_MODEL_PARAMS:  # what a stream says where nobody said how many
+            metrics = {name: value for name, value in metrics.items() if name != "modelParams"}
+        try:
+            return records_of(metrics, self.run.header, self._now())
+        except BadRecord:
+            return ()
 
     def take_history(self, history: Sequence[Any]) -> None:
         """Take the metrics of several moments, the oldest first: all that there is after what is known already."""
@@ -123,7 +140,9 @@ class WatchedSession:
         if done > len(self.run.completed):
             self.run.completed.update(range(done))
             self.run.changes += 1
-        self._take_end(status.get("status"), seconds_of(status.get("last_update")) or self._now())
+        at = seconds_of(status.get("last_update"))
+        self._take_up_again(status.get("status"), at or 0.0)
+        self._take_end(status.get("status"), at or self._now())
 
     def _set_header(self, config: Mapping[str, Any], began: float, total_models: int = 0) -> None:
         known = self.run.header
@@ -136,6 +155,12 @@ class WatchedSession:
         if header != known:
             self.run.header = header  # not told as a record: the run does not begin anew
             self.run.changes += 1
+
+    def _take_up_again(self, status: object, at: float) -> None:
+        """A run that was over goes on, unless this was told before it ended and came late."""
+        is_later, self._stood_at = at > self._stood_at, max(at, self._stood_at)
+        if is_later and self.run.is_over and status in (_STARTING, RUNNING):
+            self.run.add(self.run.header)
 
     def _take_end(self, status: object, at: float) -> None:
         if self.run.is_over:
@@ -164,6 +189,10 @@ class WatchedSession:
                 run.add(record)
         else:
             run.add(record)
+            if isinstance(record, Event):
+                self._remembered[_key(record)] = None
+                if len(self._remembered) > _MOST_REMEMBERED:
+                    self._remembered.popitem(last=False)
 
     def _add_late(self, point: Point) -> None:
         """A point that was lacking: what is latest stays so."""
@@ -182,12 +211,19 @@ class WatchedSession:
         if isinstance(record, Event):
             if record.name == TRAINING_COMPLETED and run.is_over:
                 return True
-            latest = list(run.events)[-_LATEST_EVENTS:]
-            return any(
-                (each.name, each.model, each.step) == (record.name, record.model, record.step)
-                and (each.at == record.at or record.name == MODEL_COMPLETED) for each in latest
-            )  # fmt: skip
+            return _key(record) in self._remembered
         return False
+
+    def _are_known(self, records: Sequence[Record]) -> bool:
+        told = [each for each in records if isinstance(each, Point | Event)]
+        return bool(told) and all(map(self._is_known, told))
+
+
+def _key(event: Event) -> Hashable:
+    """What tells an event from others, and not from itself when it comes by another way."""
+    if event.name == MODEL_COMPLETED:
+        return event.name, event.model, event.step
+    return event.name, event.model, event.step, event.at, json.dumps(dict(event.payload), sort_keys=True)
 
 
 def _has(run: TrainingRun, model: int, name: str, step: int, value: float) -> bool:

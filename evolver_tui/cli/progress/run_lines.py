@@ -9,7 +9,7 @@ from typing import Any, Final
 from evolver_tui.cli.output import short, table
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.training.metrics import perplexity
-from evolver_tui.core.training.record import RUNNING, Event
+from evolver_tui.core.training.record import RUNNING, Event, values_to_json
 from evolver_tui.core.training.training_run import TrainingRun
 
 _OTHERS: Final = 3
@@ -59,7 +59,7 @@ def event_line(event: Event) -> str:
 
 def state_value(run: TrainingRun) -> Mapping[str, Any]:
     """How a run stands, under the stream's names."""
-    return {**run.metrics(), "status": run.status, "values": dict(run.latest)}
+    return {**run.metrics(), "status": run.status, "values": values_to_json(run.latest)}
 
 
 def event_value(run: TrainingRun, event: Event) -> Mapping[str, Any]:

@@ -10,7 +10,8 @@ import json
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, Final, Protocol
@@ -157,8 +158,7 @@ class ProgressHub:
             BadTraining: the session's id is none, or lines before these are missing.
             StoreError: they are not kept; take them again.
         """
-        session = await self._opened(session_id)
-        async with session.lock:
+        async with self._held(session_id) as session:
             if first > session.next_line:
                 raise BadTraining("gap", f"Line {session.next_line} is expected next.", next_line=session.next_line)
             await self._load(session)
@@ -183,8 +183,7 @@ class ProgressHub:
         except BadRecord as error:
             self._statistics.errors_encountered += 1
             raise BadTraining("bad_progress", f"The progress cannot be read: {error}.") from None
-        session = await self._opened(session_id)
-        async with session.lock:
+        async with self._held(session_id) as session:
             await self._load(session)
             for record in records:
                 self._take(session, record)
@@ -206,8 +205,7 @@ class ProgressHub:
         session_id = session_id or f"session-{secrets.token_hex(8)}"
         if session_id in self._sessions:
             raise BadTraining("taken", "There is such a session already.")
-        session = await self._opened(session_id)
-        async with session.lock:
+        async with self._held(session_id) as session:
             await self._load(session)
             header = RunHeader(session_id, config=plain_mapping(config))
             counts = as_config(config)
@@ -221,26 +219,35 @@ class ProgressHub:
 
     async def start_session(self, session_id: str) -> None:
         """Say that a session's training begins. Raises BadTraining, StoreError."""
-        session = self._sessions.get(session_id)
-        if session is None:
+        if session_id not in self._sessions:
             raise BadTraining("unknown", "Session not found")
-        async with session.lock:
+        async with self._held(session_id) as session:
             await self._load(session)
             self._take(session, session.run.header._replace(started_at=self.now()))
             await self._keep(session)
 
-    async def _opened(self, session_id: str) -> ProgressSession:
-        """The session of this id, made where there is none. Raises BadTraining, StoreError."""
+    @asynccontextmanager
+    async def _held(self, session_id: str) -> AsyncIterator[ProgressSession]:
+        """The session of this id, made where there is none, with its lock. Raises BadTraining, StoreError."""
         if not is_session_id(session_id):
             raise BadTraining("bad_session", f"A session's id has {WHAT_IT_MAY_BE}.")
-        session = self._sessions.get(session_id)
-        if session is None:
-            session = self._sessions[session_id] = ProgressSession(session_id, self.now(), self._interval)
-            session.history = History((), self.limits.moments)
-            self._loaded[session_id] = 0
-            self._statistics.sessions_created += 1
-            await self._make_room()
-        return session
+        while True:
+            session = self._sessions.get(session_id)
+            is_made = session is None
+            if session is None:
+                session = self._sessions[session_id] = ProgressSession(session_id, self.now(), self._interval)
+                session.history = History((), self.limits.moments)
+                self._loaded[session_id] = 0
+                self._statistics.sessions_created += 1
+            async with session.lock:
+                if is_made:
+                    await self._make_room()  # which passes over those whose lock is held
+                if self._is_there(session):  # it may have made room for another one while its lock was waited for
+                    yield session
+                    return
+
+    def _is_there(self, session: ProgressSession) -> bool:
+        return self._sessions.get(session.session_id) is session
 
     def _take_line(self, session: ProgressSession, line: bytes) -> None:
         number = session.next_line
@@ -342,11 +349,12 @@ class ProgressHub:
 
     async def _make_room(self) -> None:
         """Let those go that ended first, and then those of which nothing was told for longest."""
-        if len(self._sessions) <= self.limits.sessions:
+        too_many = len(self._sessions) - self.limits.sessions
+        if too_many <= 0:
             return
         idle = [session for session in self._sessions.values() if not session.lock.locked()]
         idle.sort(key=lambda each: (not each.is_over, each.ended_at or each.updated_at))
-        gone = idle[: max(1, min(_GOING_AT_ONCE, self.limits.sessions // 10))]
+        gone = idle[: max(too_many, min(_GOING_AT_ONCE, self.limits.sessions // 10))]
         for session in gone:
             self._expire(session)
         await self._forget(gone)
@@ -413,7 +421,7 @@ class ProgressHub:
         if session is None:
             return History((), self.limits.moments)
         async with session.lock:
-            return await self._load(session)
+            return await self._load(session) if self._is_there(session) else History((), self.limits.moments)
 
     def compatible(self, session_id: str, moments: Sequence[KeptMoment]) -> Sequence[Mapping[str, Any]]:
         """Moments in the form of `core.training.compatibility`."""

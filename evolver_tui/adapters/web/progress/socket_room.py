@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -32,6 +33,8 @@ _MOST_SESSIONS: Final = 1_000
 """That one connection may watch."""
 _MOST_WAITING: Final = 512
 """Messages that wait for one connection before it is dropped."""
+_MOST_WAITING_BYTES: Final = 8 * 1024 * 1024
+"""The same in bytes, but for a message that waits alone."""
 _LONGEST_MESSAGE: Final = 64 * 1024
 _MOST_PACKETS: Final = 1_000
 """Of one request of a client that polls."""
@@ -280,11 +283,12 @@ class SocketRoom:
         self._push(connection, _packet(Update("", event, json.dumps(value))))
 
     def _push(self, connection: _Connection, packet: EnginePacket) -> None:
-        if connection.socket.queue.qsize() < _MOST_WAITING:
-            connection.socket.queue.put_nowait(packet)
-        elif not connection.is_dropped:
+        if connection.is_dropped:
+            return
+        reason = connection.push(packet)
+        if reason:
             connection.is_dropped = True
-            self._dropped(f"{_MOST_WAITING} messages waited for it")
+            self._dropped(reason)
             self._end(connection)
 
 
@@ -300,6 +304,23 @@ class _Connection:
         """Where it came by WebSocket at once."""
         self.sessions: set[str] = set()
         self.is_dropped = False
+        self._sizes: deque[int] = deque()
+        """Of what waits, with what was sent lately."""
+        self._bytes = 0
+
+    def push(self, packet: EnginePacket) -> str:
+        """Have a packet sent; why that cannot be, where too much waits already."""
+        queue, size = self.socket.queue, len(packet.data)
+        while len(self._sizes) > queue.qsize():
+            self._bytes -= self._sizes.popleft()
+        if queue.qsize() >= _MOST_WAITING:
+            return f"{_MOST_WAITING} messages waited for it"
+        if self._sizes and self._bytes + size > _MOST_WAITING_BYTES:
+            return f"{self._bytes:,} bytes waited for it"
+        self._sizes.append(size)
+        self._bytes += size
+        queue.put_nowait(packet)
+        return ""
 
 
 class _TextPacket(Packet):  # type: ignore[misc]
