@@ -13,9 +13,12 @@ from typing import Any
 
 import pytest
 
+from evolver_tui.adapters.training_files.metric_table import MetricTable
 from evolver_tui.adapters.training_files.places import FilePlace
+from evolver_tui.adapters.training_files.reading import PIECE
 from evolver_tui.adapters.training_files.source import FileSource
 from evolver_tui.core.errors import UsageError
+from evolver_tui.core.training.record import Point
 from evolver_tui.core.training.training_run import TrainingRun
 from evolver_tui.engine.training.source import RunSource
 from evolver_tui.settings.training_config import TrainingConfig
@@ -98,10 +101,54 @@ async def test_a_table_has_any_of_the_usual_delimiters(tmp_path: Path, delimiter
     rows = [["step", "loss, of training", "text"], ["1", "0.5", "a"], ["2", "0.25", ""]]
     quoted = [delimiter.join(f'"{cell}"' for cell in row) for row in rows]
     file.write_text("\r\n".join(quoted))
+    os.utime(file, (1000, 1000))  # the last row has no end, and is whole since nobody writes any more
     async with opened(source_of(file)) as source:
         run = await first_run(source)
         await until(lambda: run.step == 2)
         assert numbers(run, "loss, of training") == [(1, 0.5), (2, 0.25)]
+
+
+async def test_a_head_that_gets_longer_at_its_far_end_is_noticed(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.csv"
+    names = ",".join(f"metrics/with_a_long_name_{number:02}" for number in range(20))
+    row = ",".join("0.5" for _ in range(20))
+    file.write_text(f"step,{names}\n" + "".join(f"{step},{row}\n" for step in range(9)))
+    async with opened(source_of(file)) as source:
+        run = await first_run(source)
+        await until(lambda: run.step == 8)
+        rows = "".join(f"{step},{row},\n" for step in range(9))
+        file.write_text(f"step,{names},val_loss\n{rows}9,{row},1.75\n")
+        await until(lambda: run.step == 9)
+        assert numbers(run, "val_loss") == [(9, 1.75)]
+
+
+def records_of(reader: MetricTable) -> dict[int, dict[str, float]]:
+    """What a table has: the values of each step."""
+    found: dict[int, dict[str, float]] = {}
+    for _ in range(3):
+        reading = reader.read(PIECE)
+        found = {} if reading.is_anew else found
+        found |= {record.step: dict(record.values) for record in reading.records if isinstance(record, Point)}
+    return found
+
+
+def test_half_a_row_of_a_writer_that_keeps_the_rest_back_is_no_row(tmp_path: Path) -> None:
+    file, clock = tmp_path / "m.csv", [1_000.0]
+    file.write_text("step,loss,acc\n1,0.5,0.25\n12,0.4")
+    os.utime(file, (1_000, 1_000))
+    table = MetricTable(file, lambda: clock[0])
+    assert set(records_of(table)) == {1}
+    clock[0] = 2_000.0  # it has too few cells, however long nothing comes
+    assert records_of(table) == {}
+    file.write_text("step,loss,acc\n1,0.5,0.25\n12,0.45,0.5\n13,0.25,0.7")
+    os.utime(file, (2_000, 2_000))
+    assert records_of(table) == {12: {"loss": 0.45, "acc": 0.5}}
+    clock[0] = 2_030.0  # all cells are there, and nothing comes
+    assert records_of(table) == {13: {"loss": 0.25, "acc": 0.7}}
+    with file.open("a") as out:
+        out.write("5\n14,0.2,0.8\n")
+    rows = {1: 0.25, 12: 0.5, 13: 0.75, 14: 0.8}
+    assert {step: values["acc"] for step, values in records_of(table).items()} == rows
 
 
 # --- Hugging Face
