@@ -74,6 +74,18 @@ async def test_lines_without_a_step_count_as_steps(tmp_path: Path) -> None:
         assert "1 of its lines" in source.standing.reason
 
 
+async def test_lines_may_begin_with_what_the_run_is_about(tmp_path: Path) -> None:
+    file = tmp_path / "log.jsonl"
+    file.write_text('\n{"event": "config", "args": {"lr": 0.1}}\n')
+    async with opened(make_source(workspace_in(tmp_path / "home"), str(file))) as source:
+        await until(lambda: "nothing in it yet" in source.standing.reason)
+        with file.open("a") as out:
+            out.write('{"step": 4, "loss": 0.5}\n')
+        run = await first_run(source)
+        assert numbers(run, "loss") == [(4, 0.5)]
+        assert source.standing.reason == ""
+
+
 # --- tables
 
 
@@ -149,6 +161,26 @@ def test_half_a_row_of_a_writer_that_keeps_the_rest_back_is_no_row(tmp_path: Pat
         out.write("5\n14,0.2,0.8\n")
     rows = {1: 0.25, 12: 0.5, 13: 0.75, 14: 0.8}
     assert {step: values["acc"] for step, values in records_of(table).items()} == rows
+
+
+async def test_a_table_as_it_is_written_where_a_comma_is_in_numbers(tmp_path: Path) -> None:
+    file = tmp_path / "m.csv"
+    file.write_text("step;loss;acc\n1;0,5;0,75\n2;-1,5e-3;1.25\n")
+    async with opened(source_of(file)) as source:
+        run = await first_run(source)
+        assert numbers(run, "loss") == [(1, 0.5), (2, -0.0015)]
+        assert numbers(run, "acc") == [(1, 0.75), (2, 1.25)]
+
+
+async def test_capital_letters_of_a_step_and_of_a_time_count_as_small_ones(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("Wall time,Step,Value\n1700000000.5,10,0.5\n1700000004.5,20,0.25\n")
+    (tmp_path / "n.jsonl").write_text('{"Epoch": 3, "Loss": 2}\n{"Epoch": 4, "Loss": 1}\n')
+    async with opened(source_of(tmp_path)) as source:
+        await until(lambda: len(source.runs) == 2)
+        of_tensorboard, lines = source.runs["m"], source.runs["n"]
+        assert numbers(of_tensorboard, "Value") == [(10, 0.5), (20, 0.25)]
+        assert (list(of_tensorboard.latest), of_tensorboard.elapsed) == (["Value"], 4.0)
+        assert numbers(lines, "Loss") == [(3, 2.0), (4, 1.0)]
 
 
 # --- Hugging Face
@@ -320,6 +352,22 @@ async def test_a_database_of_trackio_is_read_while_it_is_written(tmp_path: Path)
     database.close()
 
 
+async def test_runs_of_a_project_may_have_the_same_name(tmp_path: Path) -> None:
+    database = sqlite3.connect(tmp_path / "project.db")
+    database.executescript(SCHEMA)
+    insert = "INSERT INTO metrics (run_id, timestamp, run_name, step, metrics) VALUES (?, '2026-01-01', 'fox', 1, ?)"
+    database.execute(insert, ("a", '{"loss": 1}'))
+    database.commit()
+    async with opened(source_of(tmp_path)) as source:
+        run = await first_run(source)
+        database.execute(insert, ("b", '{"loss": 2}'))
+        database.commit()
+        await until(lambda: len(source.runs) == 2)
+        assert source.runs["a"] is run
+        assert {key: (each.name, each.loss) for key, each in source.runs.items()} == {"a": ("fox", 1), "b": ("fox", 2)}
+    database.close()
+
+
 # --- what a path is
 
 
@@ -376,6 +424,18 @@ async def test_a_folder_may_hold_all_kinds_and_be_a_circle(tmp_path: Path) -> No
     async with opened(source_of(tmp_path)) as source:
         await until(lambda: len(source.runs) == 4)
         assert source.standing.way == "folder"
+
+
+async def test_files_that_differ_in_their_ends_alone_are_runs_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("step,loss\n1,2\n")
+    async with opened(source_of(tmp_path)) as source:
+        run = await first_run(source)
+        (tmp_path / "m.tsv").write_text("step\tloss\n1\t3\n")
+        (tmp_path / "m.jsonl").write_text('{"step": 1, "loss": 4}\n')
+        await until(lambda: len(source.runs) == 3)
+        assert source.runs["m"] is run
+        losses = {name: each.loss for name, each in source.runs.items()}
+        assert losses == {"m": 2.0, "m (CSV)": 3.0, "m (JSON lines)": 4.0}
 
 
 async def test_an_empty_folder_is_waited_for_and_says_what_is_looked_for(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from evolver_tui.adapters.training_files.reading import GrowingLines, Reading, touched_at
-from evolver_tui.core.training.foreign_metrics import STEP_NAMES, TIME_NAMES, number_of, seconds_of
+from evolver_tui.core.training.foreign_metrics import STEP_NAMES, TIME_NAMES, number_of, seconds_of, those_among
 from evolver_tui.core.training.record import LONGEST_NAME, MOST_VALUES, Point, Record
 
 LONGEST_LINE: Final = 1024 * 1024
@@ -85,8 +85,8 @@ class _Columns:
         self._delimiter = delimiter
         self._count = len(names)
         by_name = {name: place for place, name in reversed(list(enumerate(names)))}
-        self._step_at = next((by_name[name] for name in STEP_NAMES if name in by_name), None)
-        self._time_at = next((by_name[name] for name in TIME_NAMES if name in by_name), None)
+        self._step_at = next((by_name[name] for name in those_among(names, STEP_NAMES)), None)
+        self._time_at = next((by_name[name] for name in those_among(names, TIME_NAMES)), None)
         metrics = [(place, name[:LONGEST_NAME]) for name, place in by_name.items()]
         metrics = [each for each in sorted(metrics) if each[1] and each[0] not in (self._step_at, self._time_at)]
         self.metrics = metrics[:MOST_VALUES]
@@ -105,6 +105,11 @@ class _Columns:
         except csv.Error:
             return None
 
+    def _number_of(self, cell: str) -> float | None:
+        """A number; where a comma parts no cells it may be a decimal one."""
+        number = number_of(cell)
+        return number_of(cell.replace(",", ".")) if number is None and self._delimiter != "," else number
+
     def point_of(self, line: str, number: int, at: float) -> Point | None:
         """The point of a row, without values where it has none; None for what is no row."""
         cells = self._cells_of(line, self.metrics[-1][0] + 1000 if self.metrics else 1000)
@@ -115,10 +120,10 @@ class _Columns:
         for place, name in self.metrics:
             cell = cells[place] if place < count else ""
             if cell:
-                value = number_of(cell)
+                value = self._number_of(cell)
                 if value is not None:
                     values[name] = value
-        step = number_of(cells[self._step_at]) if self._step_at is not None and self._step_at < count else None
+        step = self._number_of(cells[self._step_at]) if self._step_at is not None and self._step_at < count else None
         if step is None or not 0 <= step < _MOST_STEPS or not step.is_integer():
             if self._step_at is not None and not values:
                 return None
