@@ -212,6 +212,26 @@ async def test_the_state_of_a_trainer_is_read_from_its_latest_checkpoint(tmp_pat
         assert run.elapsed == pytest.approx(60.0)
 
 
+def test_a_checkpoint_that_goes_while_it_is_looked_at_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (10, 20):
+        (tmp_path / f"checkpoint-{number}").mkdir()
+        (tmp_path / f"checkpoint-{number}/trainer_state.json").write_text(trainer_state(number // 10))
+    is_file = Path.is_file
+
+    def once_more(path: Path) -> bool:
+        found = is_file(path)
+        if path.parent.name == "checkpoint-10":
+            path.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(Path, "is_file", once_more)
+    ((_, make),) = FilePlace(tmp_path).find().items()
+    (tmp_path / "checkpoint-10/trainer_state.json").write_text(trainer_state(1))
+    assert [record.step for record in make().read(PIECE).records if isinstance(record, Point)] == [10, 20]
+
+
 async def test_a_trainer_that_began_anew_is_read_anew(tmp_path: Path) -> None:
     file = tmp_path / "trainer_state.json"
     file.write_text(trainer_state(5))

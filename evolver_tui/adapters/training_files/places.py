@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from evolver_tui.adapters.training_files.event_files import MARK, EventFolder
 from evolver_tui.adapters.training_files.metric_lines import MetricLines
 from evolver_tui.adapters.training_files.metric_table import MetricTable, columns_of
-from evolver_tui.adapters.training_files.reading import RunReader, open_regular
+from evolver_tui.adapters.training_files.reading import RunReader, open_regular, touched_at
 from evolver_tui.adapters.training_files.run_files import RunFile
 from evolver_tui.adapters.training_files.trackio_database import MAGIC, StoredRun, TrackioRun, is_trackio, runs_of
 from evolver_tui.adapters.training_files.trainer_state import CHECKPOINT, FILE_NAME, TrainerState
@@ -140,7 +140,7 @@ class FilePlace:
                 self.problem = TENSORBOARD_EXTRA
         checkpoints = [path for path in below if CHECKPOINT.fullmatch(os.path.basename(path))]
         states = [Path(path) / FILE_NAME for path in (str(folder), *checkpoints)]
-        touched = [state.stat().st_mtime for state in states if state.is_file()]
+        touched = [at for state in states if state.is_file() and (at := touched_at(state))]  # it may be gone by now
         if touched and not CHECKPOINT.fullmatch(folder.name):
             yield _Found(max(touched), name, TrainerState.way, lambda run: TrainerState(folder, run), str(folder))
         elif touched and folder == self.path:
