@@ -135,6 +135,7 @@ def _axes(plot: Plot) -> Iterator[str]:
     for tick in plot.across.ticks:
         x = _LEFT + plot.across.fraction(tick.at) * _COLUMNS
         yield f'<path class="edge" d="M{x:.1f} {low}v5"/>'
+        x = min(x, _WIDTH - _LEGEND_CHARACTERS * len(tick.words) / 2)
         yield f'<text class="tick" x="{x:.1f}" y="{low + 22}" text-anchor="middle">{tick.words}</text>'
     words = "time" if plot.by_time else "step"
     yield f'<text class="tick" x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 12}" text-anchor="end">{words}</text>'
