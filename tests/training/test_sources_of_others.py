@@ -183,6 +183,18 @@ async def test_capital_letters_of_a_step_and_of_a_time_count_as_small_ones(tmp_p
         assert numbers(lines, "Loss") == [(3, 2.0), (4, 1.0)]
 
 
+async def test_how_long_something_took_is_a_metric_and_no_time_of_the_day(tmp_path: Path) -> None:
+    (tmp_path / "yolo.csv").write_text("epoch,time,train/loss\n1,12.5,0.5\n2,25,0.25\n")
+    (tmp_path / "mmdet.jsonl").write_text('{"iter": 50, "time": 0.35, "loss": 2}\n')
+    for name in ("yolo.csv", "mmdet.jsonl"):
+        os.utime(tmp_path / name, (1_700_000_000, 1_700_000_000))
+    async with opened(source_of(tmp_path)) as source:
+        await until(lambda: len(source.runs) == 2)
+        assert numbers(source.runs["yolo"], "time") == [(1, 12.5), (2, 25.0)]
+        assert numbers(source.runs["mmdet"], "time") == [(50, 0.35)]
+        assert {run.last_at for run in source.runs.values()} == {1_700_000_000}
+
+
 # --- Hugging Face
 
 

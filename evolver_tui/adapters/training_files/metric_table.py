@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from evolver_tui.adapters.training_files.reading import GrowingLines, Reading, touched_at
-from evolver_tui.core.training.foreign_metrics import STEP_NAMES, TIME_NAMES, number_of, seconds_of, those_among
+from evolver_tui.core.training.foreign_metrics import STEP_NAMES, TIME_NAMES, moment_of, number_of, those_among
 from evolver_tui.core.training.record import LONGEST_NAME, MOST_VALUES, Point, Record
 
 LONGEST_LINE: Final = 1024 * 1024
@@ -88,7 +87,7 @@ class _Columns:
         self._step_at = next((by_name[name] for name in those_among(names, STEP_NAMES)), None)
         self._time_at = next((by_name[name] for name in those_among(names, TIME_NAMES)), None)
         metrics = [(place, name[:LONGEST_NAME]) for name, place in by_name.items()]
-        metrics = [each for each in sorted(metrics) if each[1] and each[0] not in (self._step_at, self._time_at)]
+        metrics = [each for each in sorted(metrics) if each[1] and each[0] != self._step_at]
         self.metrics = metrics[:MOST_VALUES]
 
     def are_all_in(self, line: str) -> bool:
@@ -116,10 +115,11 @@ class _Columns:
         if cells is None:
             return None
         count = len(cells)
+        moment = moment_of(cells[self._time_at]) if self._time_at is not None and self._time_at < count else None
         values: dict[str, float] = {}
         for place, name in self.metrics:
             cell = cells[place] if place < count else ""
-            if cell:
+            if cell and (moment is None or place != self._time_at):
                 value = self._number_of(cell)
                 if value is not None:
                     values[name] = value
@@ -128,8 +128,7 @@ class _Columns:
             if self._step_at is not None and not values:
                 return None
             step = number
-        told = seconds_of(cells[self._time_at]) if self._time_at is not None and self._time_at < count else None
-        return Point(int(step), at if told is None or not math.isfinite(told) else told, values)
+        return Point(int(step), at if moment is None else moment, values)
 
 
 def columns_of(head: str) -> _Columns | None:

@@ -19,6 +19,8 @@ STEP_NAMES: Final = ("step", "_step", "global_step", "iteration", "iter", "epoch
 TIME_NAMES: Final = ("timestamp", "_timestamp", "time", "wall_time", "wall time")
 _MODEL_NAMES: Final = ("modelIndex", "model_index")
 _MOST_STEPS: Final = 2.0**53
+_FIRST_MOMENT: Final = 1e8
+"""Seconds since 1970; less is how long something took, as detectron2 and YOLO write it under `time`."""
 _LONGEST_NUMBER: Final = 64
 """Characters of a number in a text; nobody writes longer ones, and long ones are dear to read."""
 
@@ -65,6 +67,12 @@ def seconds_of(value: object) -> float | None:
     return number / 1000 if number > 1e11 else number
 
 
+def moment_of(value: object) -> float | None:
+    """A time of a row of metrics as seconds since 1970; None for what is no time, or is how long something took."""
+    seconds = seconds_of(value)
+    return seconds if seconds is not None and seconds >= _FIRST_MOMENT else None
+
+
 class RowReader:
     """Reads rows of metrics, most of which have the same names as the one before."""
 
@@ -94,7 +102,7 @@ class RowReader:
                 special.add(name)
                 break
         for name in self._times:
-            found = seconds_of(values[name])
+            found = moment_of(values[name])
             if found is not None:
                 at = found
                 special.add(name)
