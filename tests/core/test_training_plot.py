@@ -18,7 +18,14 @@ from evolver_tui.core.training.plot import (
     read_at,
     whole_span,
 )
-from evolver_tui.core.training.plot_scale import short_number, span_scale, time_words, value_scale
+from evolver_tui.core.training.plot_scale import (
+    number_within,
+    short_number,
+    span_scale,
+    step_within,
+    time_words,
+    value_scale,
+)
 from evolver_tui.core.training.series import Series
 
 
@@ -168,6 +175,7 @@ def test_a_clock_that_was_set_back_stands_still_until_it_is_where_it_was() -> No
         (0.42, 4.31, True, ["0.2", "0.5", "1", "2", "5"]),
         (1e-5, 3e-3, True, ["1e-5", "1e-4", "0.001"]),
         (1e-9, 1e9, True, ["1e-9", "1e-5", "0.1", "1,000", "1e7"]),
+        (1_234_567, 1_234_587, False, ["1.234565e6", "1.23457e6", "1.234575e6", "1.23458e6", "1.234585e6"]),
     ],
 )  # fmt: skip
 def test_ticks_are_round_and_enclose_the_values(low: float, high: float, is_log: bool, words: list[str]) -> None:
@@ -214,6 +222,28 @@ def test_an_axis_of_steps_moves_seldom_while_a_run_grows() -> None:
 )  # fmt: skip
 def test_a_value_is_short(value: float, words: str) -> None:
     assert short_number(value) == words
+
+
+def test_steps_that_lie_far_out_are_told_apart() -> None:
+    assert [tick.words for tick in span_scale(0, 4_000_000, 4).ticks] == ["0", "1,000k", "2,000k", "3,000k", "4,000k"]
+    far = span_scale(10**9, 10**9 + 100, 2)
+    assert [tick.words for tick in far.ticks] == ["1,000,000,000", "1,000,000,050", "1,000,000,100"]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.001234, "0.00123"), (-0.001234, "-0.0012"), (-1.23e-5, "-1.2e-5"), (1.234, "1.234"), (-1.23e-10, "-1e-10"),
+        (99_999.7, "100,000"), (-math.inf, "-inf"), (-12_345.6, "-12,346"),
+    ],
+)  # fmt: skip
+def test_a_value_has_as_many_digits_as_there_is_room(value: float, words: str) -> None:
+    assert number_within(value, 7) == words
+
+
+def test_a_step_has_room_in_six_cells() -> None:
+    words = {0: "0", 99_999: "99,999", 123_456: "123.5k", 999_960: "1000k", 12_345_678: "12.35M", 10**9 + 199: "1G"}
+    assert {step: step_within(step, 6) for step in words} == words
 
 
 def test_times_in_words() -> None:

@@ -46,6 +46,23 @@ def test_it_asks_nobody_for_anything() -> None:
     assert "prefers-color-scheme:dark" in text
 
 
+def test_the_words_of_its_ticks_have_room_however_long_they_are() -> None:
+    root = ElementTree.fromstring(svg_of([line_of([1_234_567.0, 1_234_567.2])], "tokens", "run"))
+    left = float(root.attrib["viewBox"].split()[0])
+    ticks = [each for each in root.iter(f"{SVG}text") if each.get("class") == "tick" and each.get("x") == "62"]
+    assert max(len(each.text or "") for each in ticks) == 12
+    assert left + 12 * 8 < 62, "the left edge of the page is where the longest one begins, or before"
+    page = next(root.iter(f"{SVG}rect"))
+    assert float(page.attrib["x"]) == left
+    series = Series()
+    for step in range(101):
+        series.add(10**9 + step, 0.0, 1.0)
+    root = ElementTree.fromstring(svg_of([PlotLine("x", Curve(series))], "loss", "run"))
+    (last,) = (each for each in root.iter(f"{SVG}text") if each.text == "1,000,000,100")
+    right = sum(map(float, root.attrib["viewBox"].split()[::2]))
+    assert float(last.attrib["x"]) + 13 * 8 / 2 < right
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_strangers_name_is_text_and_nothing_else(name: str) -> None:
     words = HOSTILE[name]

@@ -131,6 +131,72 @@ async def test_what_strangers_wrote_is_text(tmp_path: Path, browser: Browser) ->
             assert page.problems == []
 
 
+async def test_no_stranger_turns_the_direction_of_the_writing(tmp_path: Path, browser: Browser) -> None:
+    async with progress(tmp_path) as running:
+        name = "a\u202eb"
+        values = {"loss": 1.0, name: 1.0}
+        await running.post("r1", header(name=name), Point(1, AT, values), Event(name, AT, 1, payload={name: name}))
+        async with browser.page(running.url) as page:
+            await reads(page, "#name", "a\ufffdb")
+            await page.until("document.querySelector('#events').childElementCount === 1")
+            assert "\u202e" not in str(await page.value("document.body.innerText"))
+
+
+PIECES_OF_TEXT = """(() => {
+  const found = [], pen = CanvasRenderingContext2D.prototype, fillText = pen.fillText;
+  pen.fillText = function (text, x, y) {
+    const width = this.measureText(text).width;
+    found.push([text, this.textAlign === "right" ? x - width : x]);
+    return fillText.call(this, text, x, y);
+  };
+  plot();
+  pen.fillText = fillText;
+  return found;
+})()"""
+
+
+@pytest.mark.parametrize("begin", [1_234_567.0, -1.5e-10, 0.98765])
+async def test_its_axis_tells_values_apart_and_cuts_none(tmp_path: Path, browser: Browser, begin: float) -> None:
+    async with progress(tmp_path) as running:
+        values = [begin, begin * (1 + 1e-5)]
+        await running.post("r1", header(), *(Point(step, AT, {"x": each}) for step, each in enumerate(values, 123_456)))
+        async with browser.page(running.url) as page:
+            await page.until("document.querySelector('#plot').dataset.points === '2'")
+            drawn = await page.value(PIECES_OF_TEXT)
+            assert all(left >= 0 for _, left in drawn)
+            *ticks, first_step, _ = [words for words, _ in drawn]
+            assert first_step == "123456"
+            assert len(set(ticks)) == 5
+            assert sorted(map(float, ticks)) == pytest.approx(
+                [min(values) + abs(values[1] - values[0]) * part / 4 for part in range(5)], rel=1e-7
+            )
+
+
+async def test_a_narrow_window_holds_long_names_of_metrics(tmp_path: Path, browser: Browser) -> None:
+    async with progress(tmp_path) as running:
+        await running.post("r1", header(), Point(1, AT, {"a/very/long/name" * 12: 1.0}))
+        async with browser.page(running.url) as page:
+            await page.call(
+                "Emulation.setDeviceMetricsOverride", width=380, height=700, deviceScaleFactor=1, mobile=False
+            )
+            await page.until("document.querySelector('#metric').options.length === 1")
+            assert await page.value("document.documentElement.scrollWidth") <= 380
+
+
+async def test_what_is_not_known_is_no_number(tmp_path: Path, browser: Browser) -> None:
+    async with progress(tmp_path) as running:
+        await running.post("r1", header(), point(50), end("failed"))
+        await running.post("r2", header("r2")._replace(total_steps=0, total_models=1), point(50))
+        async with browser.page(f"{running.url}/#session=r1") as page:
+            await reads(page, "#status", "failed")
+            await reads(page, "#f-step", "50 / 100")
+            await reads(page, "#f-left", "–")
+            await page.value("location.hash = '#session=r2'")
+            await reads(page, "#status", "running")
+            await reads(page, "#overall-words", "–")
+            await reads(page, "#list button[data-id=r2] span", "running")
+
+
 async def test_a_token_is_asked_for_and_never_stands_in_an_address(tmp_path: Path, browser: Browser) -> None:
     async with progress(tmp_path, token="sesame") as running:
         await running.hub.take_metrics("r1", {"step": 1, "loss": 1.5})

@@ -13,9 +13,12 @@ from typing import Any
 
 import pytest
 
+from evolver_tui.adapters.training_files.metric_table import MetricTable
 from evolver_tui.adapters.training_files.places import FilePlace
+from evolver_tui.adapters.training_files.reading import PIECE
 from evolver_tui.adapters.training_files.source import FileSource
 from evolver_tui.core.errors import UsageError
+from evolver_tui.core.training.record import Point
 from evolver_tui.core.training.training_run import TrainingRun
 from evolver_tui.engine.training.source import RunSource
 from evolver_tui.settings.training_config import TrainingConfig
@@ -71,6 +74,18 @@ async def test_lines_without_a_step_count_as_steps(tmp_path: Path) -> None:
         assert "1 of its lines" in source.standing.reason
 
 
+async def test_lines_may_begin_with_what_the_run_is_about(tmp_path: Path) -> None:
+    file = tmp_path / "log.jsonl"
+    file.write_text('\n{"event": "config", "args": {"lr": 0.1}}\n')
+    async with opened(make_source(workspace_in(tmp_path / "home"), str(file))) as source:
+        await until(lambda: "nothing in it yet" in source.standing.reason)
+        with file.open("a") as out:
+            out.write('{"step": 4, "loss": 0.5}\n')
+        run = await first_run(source)
+        assert numbers(run, "loss") == [(4, 0.5)]
+        assert source.standing.reason == ""
+
+
 # --- tables
 
 
@@ -98,10 +113,86 @@ async def test_a_table_has_any_of_the_usual_delimiters(tmp_path: Path, delimiter
     rows = [["step", "loss, of training", "text"], ["1", "0.5", "a"], ["2", "0.25", ""]]
     quoted = [delimiter.join(f'"{cell}"' for cell in row) for row in rows]
     file.write_text("\r\n".join(quoted))
+    os.utime(file, (1000, 1000))  # the last row has no end, and is whole since nobody writes any more
     async with opened(source_of(file)) as source:
         run = await first_run(source)
         await until(lambda: run.step == 2)
         assert numbers(run, "loss, of training") == [(1, 0.5), (2, 0.25)]
+
+
+async def test_a_head_that_gets_longer_at_its_far_end_is_noticed(tmp_path: Path) -> None:
+    file = tmp_path / "metrics.csv"
+    names = ",".join(f"metrics/with_a_long_name_{number:02}" for number in range(20))
+    row = ",".join("0.5" for _ in range(20))
+    file.write_text(f"step,{names}\n" + "".join(f"{step},{row}\n" for step in range(9)))
+    async with opened(source_of(file)) as source:
+        run = await first_run(source)
+        await until(lambda: run.step == 8)
+        rows = "".join(f"{step},{row},\n" for step in range(9))
+        file.write_text(f"step,{names},val_loss\n{rows}9,{row},1.75\n")
+        await until(lambda: run.step == 9)
+        assert numbers(run, "val_loss") == [(9, 1.75)]
+
+
+def records_of(reader: MetricTable) -> dict[int, dict[str, float]]:
+    """What a table has: the values of each step."""
+    found: dict[int, dict[str, float]] = {}
+    for _ in range(3):
+        reading = reader.read(PIECE)
+        found = {} if reading.is_anew else found
+        found |= {record.step: dict(record.values) for record in reading.records if isinstance(record, Point)}
+    return found
+
+
+def test_half_a_row_of_a_writer_that_keeps_the_rest_back_is_no_row(tmp_path: Path) -> None:
+    file, clock = tmp_path / "m.csv", [1_000.0]
+    file.write_text("step,loss,acc\n1,0.5,0.25\n12,0.4")
+    os.utime(file, (1_000, 1_000))
+    table = MetricTable(file, lambda: clock[0])
+    assert set(records_of(table)) == {1}
+    clock[0] = 2_000.0  # it has too few cells, however long nothing comes
+    assert records_of(table) == {}
+    file.write_text("step,loss,acc\n1,0.5,0.25\n12,0.45,0.5\n13,0.25,0.7")
+    os.utime(file, (2_000, 2_000))
+    assert records_of(table) == {12: {"loss": 0.45, "acc": 0.5}}
+    clock[0] = 2_030.0  # all cells are there, and nothing comes
+    assert records_of(table) == {13: {"loss": 0.25, "acc": 0.7}}
+    with file.open("a") as out:
+        out.write("5\n14,0.2,0.8\n")
+    rows = {1: 0.25, 12: 0.5, 13: 0.75, 14: 0.8}
+    assert {step: values["acc"] for step, values in records_of(table).items()} == rows
+
+
+async def test_a_table_as_it_is_written_where_a_comma_is_in_numbers(tmp_path: Path) -> None:
+    file = tmp_path / "m.csv"
+    file.write_text("step;loss;acc\n1;0,5;0,75\n2;-1,5e-3;1.25\n")
+    async with opened(source_of(file)) as source:
+        run = await first_run(source)
+        assert numbers(run, "loss") == [(1, 0.5), (2, -0.0015)]
+        assert numbers(run, "acc") == [(1, 0.75), (2, 1.25)]
+
+
+async def test_capital_letters_of_a_step_and_of_a_time_count_as_small_ones(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("Wall time,Step,Value\n1700000000.5,10,0.5\n1700000004.5,20,0.25\n")
+    (tmp_path / "n.jsonl").write_text('{"Epoch": 3, "Loss": 2}\n{"Epoch": 4, "Loss": 1}\n')
+    async with opened(source_of(tmp_path)) as source:
+        await until(lambda: len(source.runs) == 2)
+        of_tensorboard, lines = source.runs["m"], source.runs["n"]
+        assert numbers(of_tensorboard, "Value") == [(10, 0.5), (20, 0.25)]
+        assert (list(of_tensorboard.latest), of_tensorboard.elapsed) == (["Value"], 4.0)
+        assert numbers(lines, "Loss") == [(3, 2.0), (4, 1.0)]
+
+
+async def test_how_long_something_took_is_a_metric_and_no_time_of_the_day(tmp_path: Path) -> None:
+    (tmp_path / "yolo.csv").write_text("epoch,time,train/loss\n1,12.5,0.5\n2,25,0.25\n")
+    (tmp_path / "mmdet.jsonl").write_text('{"iter": 50, "time": 0.35, "loss": 2}\n')
+    for name in ("yolo.csv", "mmdet.jsonl"):
+        os.utime(tmp_path / name, (1_700_000_000, 1_700_000_000))
+    async with opened(source_of(tmp_path)) as source:
+        await until(lambda: len(source.runs) == 2)
+        assert numbers(source.runs["yolo"], "time") == [(1, 12.5), (2, 25.0)]
+        assert numbers(source.runs["mmdet"], "time") == [(50, 0.35)]
+        assert {run.last_at for run in source.runs.values()} == {1_700_000_000}
 
 
 # --- Hugging Face
@@ -131,6 +222,26 @@ async def test_the_state_of_a_trainer_is_read_from_its_latest_checkpoint(tmp_pat
         (tmp_path / "trainer_state.json").write_text(json.dumps(state))
         await until(lambda: run.is_over)
         assert run.elapsed == pytest.approx(60.0)
+
+
+def test_a_checkpoint_that_goes_while_it_is_looked_at_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (10, 20):
+        (tmp_path / f"checkpoint-{number}").mkdir()
+        (tmp_path / f"checkpoint-{number}/trainer_state.json").write_text(trainer_state(number // 10))
+    is_file = Path.is_file
+
+    def once_more(path: Path) -> bool:
+        found = is_file(path)
+        if path.parent.name == "checkpoint-10":
+            path.unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(Path, "is_file", once_more)
+    ((_, make),) = FilePlace(tmp_path).find().items()
+    (tmp_path / "checkpoint-10/trainer_state.json").write_text(trainer_state(1))
+    assert [record.step for record in make().read(PIECE).records if isinstance(record, Point)] == [10, 20]
 
 
 async def test_a_trainer_that_began_anew_is_read_anew(tmp_path: Path) -> None:
@@ -273,6 +384,22 @@ async def test_a_database_of_trackio_is_read_while_it_is_written(tmp_path: Path)
     database.close()
 
 
+async def test_runs_of_a_project_may_have_the_same_name(tmp_path: Path) -> None:
+    database = sqlite3.connect(tmp_path / "project.db")
+    database.executescript(SCHEMA)
+    insert = "INSERT INTO metrics (run_id, timestamp, run_name, step, metrics) VALUES (?, '2026-01-01', 'fox', 1, ?)"
+    database.execute(insert, ("a", '{"loss": 1}'))
+    database.commit()
+    async with opened(source_of(tmp_path)) as source:
+        run = await first_run(source)
+        database.execute(insert, ("b", '{"loss": 2}'))
+        database.commit()
+        await until(lambda: len(source.runs) == 2)
+        assert source.runs["a"] is run
+        assert {key: (each.name, each.loss) for key, each in source.runs.items()} == {"a": ("fox", 1), "b": ("fox", 2)}
+    database.close()
+
+
 # --- what a path is
 
 
@@ -329,6 +456,18 @@ async def test_a_folder_may_hold_all_kinds_and_be_a_circle(tmp_path: Path) -> No
     async with opened(source_of(tmp_path)) as source:
         await until(lambda: len(source.runs) == 4)
         assert source.standing.way == "folder"
+
+
+async def test_files_that_differ_in_their_ends_alone_are_runs_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("step,loss\n1,2\n")
+    async with opened(source_of(tmp_path)) as source:
+        run = await first_run(source)
+        (tmp_path / "m.tsv").write_text("step\tloss\n1\t3\n")
+        (tmp_path / "m.jsonl").write_text('{"step": 1, "loss": 4}\n')
+        await until(lambda: len(source.runs) == 3)
+        assert source.runs["m"] is run
+        losses = {name: each.loss for name, each in source.runs.items()}
+        assert losses == {"m": 2.0, "m (CSV)": 3.0, "m (JSON lines)": 4.0}
 
 
 async def test_an_empty_folder_is_waited_for_and_says_what_is_looked_for(tmp_path: Path) -> None:

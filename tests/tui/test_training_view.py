@@ -460,6 +460,24 @@ async def test_wide_names_do_not_break_the_columns(tmp_path: Path) -> None:
         assert len(set(map(len, view.desk.text().splitlines()))) <= 40
 
 
+@pytest.mark.parametrize("size", [WIDE, SMALL], ids=["wide", "small"])
+async def test_no_number_is_cut(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with training(tmp_path, size=size, is_busy=False) as view:
+        values = {"loss": -12_500.0, "rate": 1.5e-10, "y": 12_345.6}
+        header = RunHeader("far", "far", started_at=NOW - 60)
+        told = (Point(123_450 + step, NOW - 9, {name: each * (1 + step / 1e6) for name, each in values.items()})
+                for step in range(10))  # fmt: skip
+        view.source.tell("far", header, *told)
+        assert any("123.5k -12,500" in row for row in await view.rows())
+        for key in ("", "n", "n"):
+            await view.press(*filter(None, [key]))
+            plot = view.screen.plot.plot
+            assert plot is not None
+            ticks = [tick.words for tick in plot.up.ticks]
+            assert len(set(ticks)) == len(ticks) > 1
+            assert all(any(row.lstrip("│ ").startswith(f"{words} ┤") for row in view.plot) for words in ticks)
+
+
 async def test_ten_thousand_runs_and_five_hundred_metrics_are_shown(tmp_path: Path) -> None:
     async with training(tmp_path, is_busy=False) as view:
         for number in range(10_000):

@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from evolver_tui.adapters.training_files.event_files import MARK, EventFolder
 from evolver_tui.adapters.training_files.metric_lines import MetricLines
 from evolver_tui.adapters.training_files.metric_table import MetricTable, columns_of
-from evolver_tui.adapters.training_files.reading import RunReader, open_regular
+from evolver_tui.adapters.training_files.reading import RunReader, open_regular, touched_at
 from evolver_tui.adapters.training_files.run_files import RunFile
 from evolver_tui.adapters.training_files.trackio_database import MAGIC, StoredRun, TrackioRun, is_trackio, runs_of
 from evolver_tui.adapters.training_files.trainer_state import CHECKPOINT, FILE_NAME, TrainerState
@@ -51,6 +52,8 @@ class _Found(NamedTuple):
     way: str
     make: Callable[[str], RunReader]
     """Of the name."""
+    where: str
+    """What no other one has: a path, and a run's id where there are several in a file."""
 
 
 class FilePlace:
@@ -67,6 +70,8 @@ class FilePlace:
         self.problem = ""
         self._clock = clock
         self._known: Mapping[str, MakeReader] = {}
+        self._names: dict[tuple[str, str], str] = {}
+        """Of the runs that were found last, by their way and where they are: a name stays, whatever else turns up."""
         self._again_at = 0.0
         self._kinds: dict[str, tuple[int, str]] = {}
         """What each file is, by its path and its inode, as far as that is known."""
@@ -84,7 +89,7 @@ class FilePlace:
         found = list(self._look())
         ways = {each.way for each in found}
         self.way = ways.pop() if len(ways) == 1 and (len(found) == 1 or not self.path.is_dir()) else "folder"
-        self._known = _by_name(found)
+        self._known = self._by_name(found)
         self._again_at = began + (self._clock() - began) / _SHARE_OF_TIME
         return self._known
 
@@ -98,7 +103,9 @@ class FilePlace:
             if not found and not self.problem and not self._may_be_empty:
                 self.problem = f"There is nothing in it yet; what is looked for are {LOOKED_FOR}."
             return
-        found_here = self._runs_in_file(str(self.path), self.path.name, os.stat(self.path), self.path.stem)
+        found_here = list(self._runs_in_file(str(self.path), self.path.name, os.stat(self.path), self.path.stem))
+        if not found_here:
+            self.problem = f"There is nothing in it yet; what is looked for are {LOOKED_FOR}."
         yield from found_here
 
     def _look_into(self) -> Iterator[_Found]:
@@ -128,16 +135,17 @@ class FilePlace:
         events = [_touched_at(entry) for entry in files if MARK in entry.name]
         if events:
             if has_tensorboard():
-                yield _Found(max(events), name, EventFolder.way, lambda _: EventFolder(folder))
+                yield _Found(max(events), name, EventFolder.way, lambda _: EventFolder(folder), str(folder))
             else:
                 self.problem = TENSORBOARD_EXTRA
         checkpoints = [path for path in below if CHECKPOINT.fullmatch(os.path.basename(path))]
         states = [Path(path) / FILE_NAME for path in (str(folder), *checkpoints)]
-        touched = [state.stat().st_mtime for state in states if state.is_file()]
+        touched = [at for state in states if state.is_file() and (at := touched_at(state))]  # it may be gone by now
         if touched and not CHECKPOINT.fullmatch(folder.name):
-            yield _Found(max(touched), name, TrainerState.way, lambda run: TrainerState(folder, run))
+            yield _Found(max(touched), name, TrainerState.way, lambda run: TrainerState(folder, run), str(folder))
         elif touched and folder == self.path:
-            yield _Found(max(touched), name, TrainerState.way, lambda run: TrainerState(folder / FILE_NAME, run))
+            file = folder / FILE_NAME
+            yield _Found(max(touched), name, TrainerState.way, lambda run: TrainerState(file, run), str(folder))
         for entry in files:
             if MARK not in entry.name and entry.name != FILE_NAME and _may_be(entry.name):
                 stem = entry.name.rpartition(".")[0]
@@ -153,18 +161,37 @@ class FilePlace:
         touched_at = found.st_mtime
         kind = self._kind_of(file, file_name, found)
         if kind == RunFile.way:
-            yield _Found(touched_at, name, kind, lambda _: RunFile(file))
+            yield _Found(touched_at, name, kind, lambda _: RunFile(file), path)
         elif kind == MetricLines.way:
-            yield _Found(touched_at, name, kind, lambda run: MetricLines(file, run))
+            yield _Found(touched_at, name, kind, lambda run: MetricLines(file, run), path)
         elif kind == MetricTable.way:
-            yield _Found(touched_at, name, kind, lambda _: MetricTable(file))
+            yield _Found(touched_at, name, kind, lambda _: MetricTable(file), path)
         elif kind == TrainerState.way:
-            yield _Found(touched_at, name, kind, lambda run: TrainerState(file, run))
+            yield _Found(touched_at, name, kind, lambda run: TrainerState(file, run), path)
         elif kind == EventFolder.way:
-            yield _Found(touched_at, name, kind, lambda _: EventFolder(file))
+            yield _Found(touched_at, name, kind, lambda _: EventFolder(file), path)
         elif kind == TrackioRun.way:
             for run in runs_of(file):
-                yield _Found(touched_at, f"{name}/{run.name}", kind, partial(_trackio_run, file, run))
+                yield _Found(
+                    touched_at, f"{name}/{run.name}", kind, partial(_trackio_run, file, run), f"{path}/{run.run_id}"
+                )
+
+    def _by_name(self, found: list[_Found]) -> Mapping[str, MakeReader]:
+        """The latest last; of those that have the same name the way tells them apart, and then a number."""
+        known, self._names = self._names, {}
+        taken, counts = set(known.values()), Counter(each.name for each in found)
+        for each in found:
+            place = each.way, each.where
+            name = known.get(place, each.name)
+            if place not in known and (counts[name] > 1 or name in taken):
+                name = f"{each.name} ({each.way})"
+                free = (f"{each.name} ({each.way} {number})" for number in count(2))
+                name = name if name not in taken else next(each for each in free if each not in taken)
+            taken.add(name)
+            self._names[place] = name
+        ordered = sorted(found, key=lambda each: (each.touched_at, each.name))
+        names = [(self._names[each.way, each.where], each) for each in ordered]
+        return {name: partial(each.make, name) for name, each in names}
 
     def _kind_of(self, file: Path, name: str, found: os.stat_result) -> str:
         known = self._kinds.get(str(file))
@@ -183,12 +210,12 @@ def _trackio_run(file: Path, run: StoredRun, name: str) -> RunReader:
 def check_file(path: Path) -> None:
     """See that a file is one that can be watched. Raises UsageError that says what was looked for."""
     try:
-        kind, _ = kind_of(path, path.name)
+        kind, is_sure = kind_of(path, path.name)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.", "") from None
     if kind == EventFolder.way and not has_tensorboard():
         raise UsageError(TENSORBOARD_EXTRA)
-    if not kind and path.stat().st_size:
+    if not kind and path.stat().st_size and (is_sure or not _may_be(path.name)):
         raise UsageError(f"{path} is nothing that can be watched.", f"What is looked for are {LOOKED_FOR}.")
 
 
@@ -210,30 +237,36 @@ def kind_of(file: Path, name: str) -> tuple[str, bool]:
         head = opened.read(_HEAD)
     if head.startswith(MAGIC):
         return (TrackioRun.way, True) if is_trackio(file) else ("", True)
+    has_all, head = len(head) < _HEAD, head.lstrip(b"\r\n")
     line, end, _ = head.partition(b"\n")
-    if not end and len(head) < _HEAD and not line.rstrip().endswith(b"}"):
+    if not end and has_all and not line.rstrip().endswith(b"}"):
         return "", False  # its first line is not there yet
     if name.endswith(_TABLES):
         columns = columns_of(line.decode("utf-8", "replace").rstrip("\r"))
         return (MetricTable.way, True) if columns is not None else ("", True)
-    return _kind_of_line(line, len(head) >= _HEAD and not end)
+    kind = _kind_of_line(line, is_cut=not has_all and not end)
+    if kind is None:  # some begin with what they are about
+        has_metrics = any(_kind_of_line(each, is_cut=False) == MetricLines.way for each in head.split(b"\n")[1:])
+        return (MetricLines.way, True) if has_metrics else ("", not has_all)
+    return kind, True
 
 
-def _kind_of_line(line: bytes, is_cut: bool) -> tuple[str, bool]:
+def _kind_of_line(line: bytes, *, is_cut: bool) -> str | None:
+    """What a file is by its first line: empty for nothing that can be watched, None for an object without a metric."""
     if is_cut and line.startswith(b"{"):  # the config of a run may be long
-        return (RunFile.way if b'"type":"run"' in line[:100] else MetricLines.way), True
+        return RunFile.way if b'"type":"run"' in line[:100] else MetricLines.way
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
         text = line.decode("utf-8", "replace")
-        return (MetricTable.way, True) if columns_of(text) is not None and _is_table(text) else ("", True)
+        return MetricTable.way if columns_of(text) is not None and _is_table(text) else ""
     if not isinstance(value, dict):
-        return "", True
+        return ""
     try:
         read_value(value)
     except BadRecord:
-        return (MetricLines.way, True) if metrics_of(value) else ("", True)
-    return RunFile.way, True
+        return MetricLines.way if metrics_of(value) else None
+    return RunFile.way
 
 
 def _is_table(head: str) -> bool:
@@ -267,13 +300,3 @@ def _touched_at(entry: os.DirEntry[str]) -> float:
         return entry.stat().st_mtime
     except OSError:
         return 0.0
-
-
-def _by_name(found: list[_Found]) -> Mapping[str, MakeReader]:
-    """The latest last; of two that have the same name the way tells them apart."""
-    names = Counter(each.name for each in found)
-    by_name: dict[str, MakeReader] = {}
-    for each in sorted(found, key=lambda each: (each.touched_at, each.name)):
-        name = each.name if names[each.name] == 1 else f"{each.name} ({each.way})"
-        by_name[name] = partial(each.make, name)
-    return by_name

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,8 +46,13 @@ class TrainerState:
             self._known = known
             self.problem = f"It has {found.st_size:,} bytes, and is read up to {MOST_BYTES:,}."
             return Reading()
-        with open_regular(file) as opened:
-            data = opened.read(MOST_BYTES + 1)
+        try:
+            with open_regular(file) as opened:
+                data = opened.read(MOST_BYTES + 1)
+        except FileNotFoundError:
+            if file == self.path:
+                raise
+            return Reading()  # an older checkpoint went, as Trainers have it; the next look finds another one
         try:
             state = json.loads(data)
         except (ValueError, RecursionError):
@@ -63,7 +69,10 @@ class TrainerState:
         """The file that was written last. Raises OSError where there is none."""
         if self.path.name == FILE_NAME:
             return self.path, os.stat(self.path)
-        found = [(file.stat(), file) for file in state_files(self.path)]
+        found: list[tuple[os.stat_result, Path]] = []
+        for file in state_files(self.path):
+            with suppress(FileNotFoundError):
+                found.append((os.stat(file), file))
         if not found:
             raise FileNotFoundError(2, "It is gone")
         latest, file = max(found, key=lambda each: (each[0].st_mtime_ns, str(each[1])))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -15,19 +15,27 @@ LOSS_NAMES: Final = (
 )  # fmt: skip
 """What programs call the loss of training, the likeliest first; capital letters count as small ones."""
 STEP_NAMES: Final = ("step", "_step", "global_step", "iteration", "iter", "epoch")
-TIME_NAMES: Final = ("timestamp", "_timestamp", "time", "wall_time")
+"""What programs call the step, what counts most first; capital letters count as small ones here as well."""
+TIME_NAMES: Final = ("timestamp", "_timestamp", "time", "wall_time", "wall time")
 _MODEL_NAMES: Final = ("modelIndex", "model_index")
 _MOST_STEPS: Final = 2.0**53
+_FIRST_MOMENT: Final = 1e8
+"""Seconds since 1970; less is how long something took, as detectron2 and YOLO write it under `time`."""
 _LONGEST_NUMBER: Final = 64
 """Characters of a number in a text; nobody writes longer ones, and long ones are dear to read."""
 
 
 def loss_name(names: Iterable[str]) -> str | None:
     """Which of these metrics is the loss of training; None where none is."""
+    return next(iter(those_among(names, LOSS_NAMES)), None)
+
+
+def those_among(names: Iterable[str], meant: Sequence[str]) -> tuple[str, ...]:
+    """Those of some names that are among the meant ones, in the order of these."""
     by_name: dict[str, str] = {}
     for name in names:
         by_name.setdefault(name.lower(), name)
-    return next((by_name[name] for name in LOSS_NAMES if name in by_name), None)
+    return tuple(by_name[name] for name in meant if name in by_name)
 
 
 def number_of(value: object) -> float | None:
@@ -59,6 +67,12 @@ def seconds_of(value: object) -> float | None:
     return number / 1000 if number > 1e11 else number
 
 
+def moment_of(value: object) -> float | None:
+    """A time of a row of metrics as seconds since 1970; None for what is no time, or is how long something took."""
+    seconds = seconds_of(value)
+    return seconds if seconds is not None and seconds >= _FIRST_MOMENT else None
+
+
 class RowReader:
     """Reads rows of metrics, most of which have the same names as the one before."""
 
@@ -78,9 +92,8 @@ class RowReader:
         names = tuple(values)
         if names != self._names:
             self._names = names
-            self._steps, self._times, self._models = (
-                tuple(name for name in among if name in values) for among in (STEP_NAMES, TIME_NAMES, _MODEL_NAMES)
-            )
+            self._steps, self._times = those_among(names, STEP_NAMES), those_among(names, TIME_NAMES)
+            self._models = tuple(name for name in _MODEL_NAMES if name in values)
         step, at, model, special = otherwise_step, otherwise_at, 0, set[str]()
         for name in self._steps:
             found = _step_of(values[name])
@@ -89,7 +102,7 @@ class RowReader:
                 special.add(name)
                 break
         for name in self._times:
-            found = seconds_of(values[name])
+            found = moment_of(values[name])
             if found is not None:
                 at = found
                 special.add(name)

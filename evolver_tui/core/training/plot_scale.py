@@ -125,18 +125,29 @@ def tick_words(at: Sequence[float], step: float) -> list[str]:
     """Ticks with as many digits after the point as their distance needs."""
     largest = max(map(abs, at), default=0.0)
     if largest >= 1e5 or step < 1e-4:
-        return [short_number(each, exact=True) for each in at]
+        needed = math.ceil(math.log10(max(largest / step, 1.0)) - 1e-9) + 1
+        return [short_number(each, exact=True, digits=max(3, needed)) for each in at]
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     return [f"{each + 0.0:,.{digits}f}" for each in at]  # 0.0 takes the sign off -0.0
 
 
 def step_words(at: Sequence[float]) -> list[str]:
-    """Steps: `500`, `1,500`, and from 10,000 on `15k` and `2.5M`."""
+    """Steps: `500`, `1,500`, and from 10,000 on `15k` and `2.5M`, where that tells them apart."""
     largest = max(at, default=0.0)
     for unit, size in _SHORT:
         if largest >= 10 * size:
-            return [f"{each / size:,.6g}{unit}" if each else "0" for each in at]
+            words = [f"{each / size:,.6g}{unit}" if each else "0" for each in at]
+            return words if len(set(words)) == len(words) else [f"{each:,.0f}" for each in at]
     return [f"{each:,.6g}" for each in at]
+
+
+def step_within(step: int, room: int) -> str:
+    """A step in so many cells, at least six: `99,999`, `123.5k`, `12.35M`."""
+    words = f"{step:,}"
+    if len(words) <= room:
+        return words
+    unit, size = next(((unit, size) for unit, size in _SHORT if step >= size), ("", 1.0))
+    return f"{step / size:.4g}{unit}"
 
 
 def time_words(seconds: float) -> str:
@@ -154,18 +165,25 @@ def time_words(seconds: float) -> str:
     return "".join(words)
 
 
-def short_number(value: float, *, exact: bool = False) -> str:
+def short_number(value: float, *, exact: bool = False, digits: int = 0) -> str:
     """A value to four digits: `1.250`, `0.01230`, `123.4`, `1.23e-5`, `nan`, `inf`.
 
     Args:
         exact: without zeros that say nothing, as ticks are written.
+        digits: another number of them; 0 for four, or three before an exponent.
     """
     if not math.isfinite(value):
         return str(value)
     size = abs(value)
     if size and not 1e-3 <= size < 1e5:
-        digits, _, exponent = f"{value:.2e}".partition("e")
-        return f"{digits.rstrip('0').rstrip('.') if exact else digits}e{int(exponent)}"
+        mantissa, _, exponent = f"{value:.{(digits or 3) - 1}e}".partition("e")
+        return f"{mantissa.rstrip('0').rstrip('.') if exact else mantissa}e{int(exponent)}"
     if exact:
-        return f"{value + 0.0:,.4g}" if size < 1e4 else f"{value:,.0f}"
-    return f"{value:,.0f}" if size >= 1e4 else f"{value + 0.0:#.4g}".removesuffix(".")
+        return f"{value + 0.0:,.{max(4, digits)}g}" if size < 1e4 else f"{value:,.0f}"
+    return f"{value:,.0f}" if size >= 1e4 else f"{value + 0.0:#.{digits or 4}g}".removesuffix(".")
+
+
+def number_within(value: float, room: int) -> str:
+    """A value in so many cells, at least six, with as many of its digits as have room."""
+    written = (short_number(value, digits=digits) for digits in (0, 3, 2, 1))
+    return next((words for words in written if len(words) <= room), f"{value:.0e}")

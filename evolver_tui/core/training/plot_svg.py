@@ -46,14 +46,19 @@ def _text(value: str) -> str:
 
 def _document(plot: Plot, metric: str, run: str) -> Iterator[str]:
     yield '<?xml version="1.0" encoding="UTF-8"?>'
+    # Words of ticks that are longer than the margin make it wider.
+    longest = max((len(tick.words) for tick in plot.up.ticks), default=0)
+    more = max(0, math.ceil(_LEGEND_CHARACTERS * longest) + 18 - _LEFT)
+    width = _WIDTH + more
     yield (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{-more} 0 {width} {_HEIGHT}"'
+        f' width="{width}" height="{_HEIGHT}"'
         ' role="img" aria-labelledby="title description">'
     )
     yield f'<title id="title">{metric} of {run}</title>'
     yield f'<desc id="description">{_description(plot, metric)}</desc>'
     yield f"<style>{_style()}</style>"
-    yield f'<rect class="page" width="{_WIDTH}" height="{_HEIGHT}"/>'
+    yield f'<rect class="page" x="{-more}" width="{width}" height="{_HEIGHT}"/>'
     yield f'<text class="name" x="{_LEFT}" y="32">{metric}</text>'
     yield f'<text class="run" x="{_WIDTH - _RIGHT}" y="32" text-anchor="end">{run}</text>'
     yield from _legend(plot)
@@ -130,6 +135,7 @@ def _axes(plot: Plot) -> Iterator[str]:
     for tick in plot.across.ticks:
         x = _LEFT + plot.across.fraction(tick.at) * _COLUMNS
         yield f'<path class="edge" d="M{x:.1f} {low}v5"/>'
+        x = min(x, _WIDTH - _LEGEND_CHARACTERS * len(tick.words) / 2)
         yield f'<text class="tick" x="{x:.1f}" y="{low + 22}" text-anchor="middle">{tick.words}</text>'
     words = "time" if plot.by_time else "step"
     yield f'<text class="tick" x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 12}" text-anchor="end">{words}</text>'

@@ -14,7 +14,7 @@ from evolver_tui.core.training.plot import Plot, PlotLine, longest, make_plot, n
 from evolver_tui.core.training.plot_scale import short_number
 from evolver_tui.tui.drawing.formatting import clock_time, count
 from evolver_tui.tui.drawing.movable import Movable
-from evolver_tui.tui.drawing.plot_drawing import PLAIN_SIGNS, Frame, PlotSigns, draw_plot, frame_of, line_sign
+from evolver_tui.tui.drawing.plot_drawing import PLAIN_SIGNS, PlotSigns, draw_plot, frame_of, line_sign
 from evolver_tui.tui.drawing.snapshot_pane import SnapshotPane
 from evolver_tui.tui.drawing.styles import Fragment, Line, fit_middle, set_out
 from evolver_tui.tui.drawing.text_page import TextPage
@@ -54,6 +54,7 @@ class PlotPane(SnapshotPane, Movable):
         self._choice = PlotChoice()
         self._guide: TextPage | None = None
         self._drawn: list[Line] = []
+        self._frame = frame_of(*_LEAST)
         self.plot: Plot | None = None
         """What is drawn; None where there is nothing."""
         self.set_title("Plot")
@@ -91,17 +92,22 @@ class PlotPane(SnapshotPane, Movable):
         elif width < _LEAST[0] or height < _LEAST[1]:
             self.plot, self._drawn = None, []
         else:
-            choice, frame = self._choice, self._frame
-            self.plot = make_plot(
+            self.plot = self._plot_within(width, height - 1)
+            self._drawn = [self._legend(width), *draw_plot(self.plot, self._frame, self._signs, self._choice.cursor)]
+            self._say_how()
+
+    def _plot_within(self, width: int, height: int) -> Plot:
+        """The plot, in a frame that has room for the words of each tick: half a number would be another one."""
+        choice, frame = self._choice, frame_of(width, height)
+        while True:
+            plot = make_plot(
                 self.lines, frame.dots, (frame.columns // _TICK_CELLS, max(2, frame.rows // _TICK_ROWS)),
                 span=choice.span, by_time=choice.by_time, is_log=choice.is_log,
             )  # fmt: skip
-            self._drawn = [self._legend(width), *draw_plot(self.plot, frame, self._signs, choice.cursor)]
-            self._say_how()
-
-    @property
-    def _frame(self) -> Frame:
-        return frame_of(self.size.width, self.size.height - 1)
+            self._frame, needed = frame, 1 + max((len(tick.words) for tick in plot.up.ticks), default=0)
+            if needed <= frame.left:
+                return plot
+            frame = frame_of(width, height, needed)
 
     def line_now(self, y: int, width: int) -> tuple[Line, Style | None]:
         """One of its rows."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.times import age
-from evolver_tui.core.training.plot_scale import short_number, step_words, time_words
+from evolver_tui.core.training.plot_scale import number_within, step_within, time_words
 from evolver_tui.tui.drawing.rows_pane import Column, RowsPane
 from evolver_tui.tui.drawing.styles import Fragment, fit_middle
 from evolver_tui.tui.screens.training.standing_words import bar, is_training, percent, standing_sign
@@ -96,8 +96,13 @@ class RunsTable(RowsPane["WatchedRun"]):
                 "run" if trains else "ok" if run.overall >= 100 else "dim",
             ),
             "DONE": (percent(run), "text" if is_known else "dim"),
-            "STEP": (step_words([float(run.step)])[0] if run.points else "-", "text" if run.points else "dim"),
-            "LOSS": ("-", "dim") if loss is None else (short_number(loss), "text" if loss == loss else "error"),
+            "STEP": (step_within(run.step, widths["STEP"] - 1) if run.points else "-", "text" if run.points else "dim"),
+            "LOSS": ("-", "dim")
+            if loss is None
+            else (
+                number_within(loss, widths["LOSS"] - 1),
+                "text" if loss == loss else "error",
+            ),
             "LEFT": (time_words(left), "dim") if trains and left is not None else ("", "dim"),
             "AGE": (age(self._now() - run.last_at) if run.last_at else "-", "dim"),
         }
