@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,8 @@ from evolver_tui.core.training.record import LONGEST_NAME, MOST_VALUES, Point, R
 LONGEST_LINE: Final = 1024 * 1024
 _DELIMITERS: Final = ",;\t|"
 _MOST_STEPS: Final = 2.0**53
+_SECONDS_UNTIL_WHOLE: Final = 30.0
+"""Without a word after which a last row without an end is no half one of a writer that keeps some back."""
 
 
 class MetricTable:
@@ -22,10 +25,14 @@ class MetricTable:
 
     way = "CSV"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
+        """Args:
+        now: seconds since 1970.
+        """
         self.path = path
         self.problem = ""
-        self._lines = GrowingLines(path, LONGEST_LINE)
+        self._now = now
+        self._lines = GrowingLines(path, LONGEST_LINE, self._is_whole)
         self._begin()
 
     def _begin(self) -> None:
@@ -37,7 +44,7 @@ class MetricTable:
         lines = self._lines.read(most_bytes)
         if self._lines.is_anew:
             self._begin()
-        texts = [line.decode("utf-8", "replace").rstrip("\r") for line in lines if line.strip()]
+        texts = [_text_of(line) for line in lines if line.strip()]
         if texts and self._columns is None:
             self._columns = columns_of(texts.pop(0))
         records: list[Record] = []
@@ -54,6 +61,11 @@ class MetricTable:
         self.problem = f"{bad:,} of its lines could not be read." if bad else ""
         return Reading(records, self._lines.is_anew, self._lines.is_behind)
 
+    def _is_whole(self, line: bytes) -> bool:
+        """Whether a last row without an end has all cells, and most likely the last one to its end."""
+        is_full = self._columns is not None and self._columns.are_all_in(_text_of(line))
+        return is_full and self._now() - self.touched_at() >= _SECONDS_UNTIL_WHOLE
+
     def touched_at(self) -> float:
         return touched_at(self.path)
 
@@ -62,11 +74,16 @@ class MetricTable:
         self._begin()
 
 
+def _text_of(line: bytes) -> str:
+    return line.decode("utf-8", "replace").rstrip("\r")
+
+
 class _Columns:
     """Where a table has what."""
 
     def __init__(self, names: Sequence[str], delimiter: str) -> None:
         self._delimiter = delimiter
+        self._count = len(names)
         by_name = {name: place for place, name in reversed(list(enumerate(names)))}
         self._step_at = next((by_name[name] for name in STEP_NAMES if name in by_name), None)
         self._time_at = next((by_name[name] for name in TIME_NAMES if name in by_name), None)
@@ -74,15 +91,25 @@ class _Columns:
         metrics = [each for each in sorted(metrics) if each[1] and each[0] not in (self._step_at, self._time_at)]
         self.metrics = metrics[:MOST_VALUES]
 
+    def are_all_in(self, line: str) -> bool:
+        """Whether a row lacks no cell."""
+        cells = self._cells_of(line, self._count)
+        return cells is not None and len(cells) >= self._count
+
+    def _cells_of(self, line: str, most: int) -> list[str] | None:
+        """The cells of a row, of those that are many only so many apart; None for what is no row."""
+        if '"' not in line:
+            return line.split(self._delimiter, most)
+        try:
+            return next(csv.reader([line], delimiter=self._delimiter), [])
+        except csv.Error:
+            return None
+
     def point_of(self, line: str, number: int, at: float) -> Point | None:
         """The point of a row, without values where it has none; None for what is no row."""
-        if '"' in line:
-            try:
-                cells = next(csv.reader([line], delimiter=self._delimiter), [])
-            except csv.Error:
-                return None
-        else:
-            cells = line.split(self._delimiter, self.metrics[-1][0] + 1000 if self.metrics else 1000)
+        cells = self._cells_of(line, self.metrics[-1][0] + 1000 if self.metrics else 1000)
+        if cells is None:
+            return None
         count = len(cells)
         values: dict[str, float] = {}
         for place, name in self.metrics:

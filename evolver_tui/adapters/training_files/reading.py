@@ -14,7 +14,8 @@ from evolver_tui.core.training.record import Record
 PIECE: Final = 1024 * 1024
 """Bytes that are read at a time."""
 _PREFIX: Final = 256
-"""Bytes at a file's beginning that tell whether it is still the same one."""
+"""Bytes at a file's beginning that tell whether it is still the same one; its first line belongs to them."""
+_LONGEST_PREFIX: Final = 64 * 1024
 
 
 class Reading(NamedTuple):
@@ -88,10 +89,13 @@ class GrowingFile:
             self._compare(file, found)
             self._known = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
             self.size = found.st_size
-            return os.pread(file.fileno(), most_bytes, self.offset)
+            data = os.pread(file.fileno(), most_bytes, self.offset)
+        if not self.offset:  # a table's head that gets longer may differ at its end alone
+            self._prefix = data[: max(_PREFIX, min(data.find(b"\n") + 1, _LONGEST_PREFIX))]
+        return data
 
     def _compare(self, file: IO[bytes], found: os.stat_result) -> None:
-        prefix = os.pread(file.fileno(), _PREFIX, 0)
+        prefix = os.pread(file.fileno(), max(_PREFIX, len(self._prefix)), 0)
         is_other = self._known[:2] not in ((0, 0), (found.st_dev, found.st_ino))
         if is_other or found.st_size < self.offset or not prefix.startswith(self._prefix):
             self.offset = 0
@@ -112,13 +116,12 @@ class GrowingFile:
 
 
 class GrowingLines:
-    """The lines of a file that somebody else appends to. One without an end waits until it has one, or is whole; one
-    that is too long is skipped and counted."""
+    """The lines of a file that somebody else appends to. One without an end waits until it has one, or is whole; where
+    that one goes on all the same, the file is read anew. One that is too long is skipped and counted."""
 
-    def __init__(self, path: Path, longest_line: int, is_whole: Callable[[bytes], bool] | None = None) -> None:
+    def __init__(self, path: Path, longest_line: int, is_whole: Callable[[bytes], bool]) -> None:
         """Args:
-        is_whole: tells of a line without an end whether it lacks nothing; None where only time tells: it is whole when
-            the file was found unchanged.
+        is_whole: tells of a line without an end whether it lacks nothing.
         """
         self.file = GrowingFile(path)
         self.too_long = 0
@@ -127,21 +130,26 @@ class GrowingLines:
         self._longest = longest_line
         self._is_whole = is_whole
         self._is_skipping = False
-        self._waited_at = -1
-        """The size of the file when its last line had no end."""
+        self._is_open = False
+        """Whether the last line was taken without its end."""
 
     def read(self, most_bytes: int) -> list[bytes]:
         """The lines that came."""
-        data = self.file.look(max(most_bytes, self._longest + 1))
+        most = max(most_bytes, self._longest + 1)
+        data = self.file.look(most)
         self.is_anew = self.file.is_anew
+        if data and self._is_open and not self.is_anew and data.lstrip(b" \t\r")[:1] not in (b"\n", b""):
+            self.file.begin_again()
+            data, self.is_anew = self.file.look(most), True
         self.is_behind = False
         if self.is_anew:
-            self.too_long, self._is_skipping, self._waited_at = 0, False, -1
+            self.too_long, self._is_skipping, self._is_open = 0, False, False
         if not data:
             return []
         whole, end, rest = data.rpartition(b"\n")
         self.file.offset += len(whole) + len(end)
         lines = whole.split(b"\n") if end else []
+        self._is_open = self._is_open and not end
         if self._is_skipping and end:
             lines, self._is_skipping = lines[1:], False
         if self.file.offset + len(rest) < self.file.size:
@@ -163,19 +171,16 @@ class GrowingLines:
         if len(rest) > self._longest:
             self._skip(rest)
             return []
-        if self._is_skipping or not self._lacks_nothing(rest):
-            self._waited_at = self.file.size
+        if self._is_skipping or not self._is_whole(rest):
             return []
         self.file.offset += len(rest)
+        self._is_open = True
         return [rest]
-
-    def _lacks_nothing(self, rest: bytes) -> bool:
-        return self._waited_at == self.file.size if self._is_whole is None else self._is_whole(rest)
 
     def begin_again(self) -> None:
         """Read it from its beginning."""
         self.file.begin_again()
-        self.too_long, self._is_skipping, self._waited_at = 0, False, -1
+        self.too_long, self._is_skipping, self._is_open = 0, False, False
 
 
 def is_json(line: bytes) -> bool:
