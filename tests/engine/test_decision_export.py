@@ -112,6 +112,23 @@ async def test_no_secret_is_in_any_row(tmp_path: Path, url: str) -> None:
         assert not [each for each in (SECRET, KEY, "hunter2hunter2", "abcdef0123456789") if each in text]
 
 
+async def test_what_is_masked_leaves_json_that_reads_as_the_rest_of_the_program(tmp_path: Path) -> None:
+    leaking = f"{program('leaks')}password = \"don't-walrus\"\nold_password = 'say \"x\" or\\'walrus'\nrest = 1\n"
+    waiting = f"{program('waits')}# the password: 'tis kept elsewhere\n"
+    async with deciding(tmp_path, None, [leaking, waiting]) as (session, watch, _):
+        sent = task(1, note="password = \"it's 'walrus'\"", password=["walrus", 87654321])
+        await send_and_decide(session, watch, sent, reject("No password = 'don\\'walrus'"), "approve")
+    for format, answers in (("sft", ["messages"]), ("dpo", ["chosen", "rejected"]), ("kto", ["completion"])):
+        rows, _ = await exported(workspace_in(tmp_path), format, tmp_path)
+        for row in rows:
+            programs = [code_of(row[name][-1:]) for name in answers]
+            asked = json.loads((row["messages"] if format == "sft" else row["prompt"])[1]["content"])
+            assert asked["task"]["password"] == ["•••", "•••"]
+            assert all(code.endswith(("rest = 1\n", "•••\n")) for code in programs)
+        text = (tmp_path / "rows.jsonl").read_text()
+        assert not [each for each in ("walrus", "87654321") if each in text]
+
+
 async def test_what_is_answered_in_words_is_no_judgement_but_the_draft_that_came_of_it_is_preferred(
     tmp_path: Path,
 ) -> None:

@@ -66,7 +66,7 @@ async def export_decisions(
     try:
         if wanted.session_id:
             wanted = replace(wanted, session_id=(await find_session(store, wanted.session_id)).id)
-        export = _Export(store, shape, wanted, Writer(shape.format, tools), Scrubber(secrets))
+        export = _Export(store, shape, wanted, Writer(shape.format, tools, Scrubber(secrets)))
         if paths:
             await export.write_files(paths)
         else:
@@ -103,13 +103,12 @@ def _paths(path: Path | None, shape: Shape) -> Sequence[Path]:
 class _Export:
     """One export of a store that is open."""
 
-    def __init__(self, store: ReadStore, shape: Shape, wanted: Wanted, writer: Writer, clean: Scrubber) -> None:
+    def __init__(self, store: ReadStore, shape: Shape, wanted: Wanted, writer: Writer) -> None:
         self.outcome = Outcome()
         self._store = store
         self._shape = shape
         self._wanted = wanted
         self._writer = writer
-        self._clean = clean
         self._known: defaultdict[str, NearDuplicates[str]] = defaultdict(NearDuplicates)
         self._programs: NearDuplicates[str] = NearDuplicates()
         self._groups = TaskGroups()
@@ -120,7 +119,7 @@ class _Export:
         tasks = []
         async with contextlib.aclosing(self._rows()) as rows:
             async for task_id, row in rows:
-                file.write(json.dumps(self._clean(row.record)) + "\n")
+                file.write(json.dumps(row.record) + "\n")
                 tasks.append(task_id)
         self.outcome.rows = len(tasks)
         return tasks
