@@ -210,7 +210,7 @@ async def test_a_split_puts_what_belongs_together_on_one_side(tmp_path: Path) ->
     for number in range(8):
         codes += [program(f"word{number}a"), program(f"word{number}b")]
         tasks.append(task(number))
-    again = {**tasks[0], "id": "task-again"}
+    again = {**tasks[0], "id": "task-again", "dueDate": "2026-02-01T09:00:00Z", "status": "pending"}
     codes += [program("asked_again"), codes[2].replace("import", "import ")]
     async with deciding(tmp_path, None, codes) as (session, watch, _):
         for each in tasks:
@@ -240,6 +240,16 @@ async def test_a_split_puts_what_belongs_together_on_one_side(tmp_path: Path) ->
     )  # fmt: skip
     assert [path.read_text() for path in files] == [(folder / f"{side}.jsonl").read_text() for side in sides]
     assert not unfinished(tmp_path)
+
+
+async def test_tasks_that_belong_together_are_not_torn_apart_to_have_a_row_on_each_side(tmp_path: Path) -> None:
+    async with deciding(tmp_path, None, [FIRST, SECOND]) as (session, watch, _):
+        await send_and_decide(session, watch, task(1), "approve")
+        await send_and_decide(session, watch, {**task(1), "id": "again"}, "approve")
+    with pytest.raises(NothingToExport, match="all are about one task") as refused:
+        await exported(workspace_in(tmp_path), "sft", tmp_path, validation=0.5)
+    assert "Leave --validation out" in refused.value.way_out
+    assert not list(tmp_path.glob("*.jsonl"))
 
 
 async def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:
