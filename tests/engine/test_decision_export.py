@@ -44,6 +44,10 @@ def rows_in(path: Path) -> list[Row]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def written(folder: Path) -> list[Path]:
+    return list(folder.glob("*.jsonl"))
+
+
 def unfinished(folder: Path) -> list[Path]:
     return list(folder.rglob("*unfinished*"))
 
@@ -249,7 +253,7 @@ async def test_tasks_that_belong_together_are_not_torn_apart_to_have_a_row_on_ea
     with pytest.raises(NothingToExport, match="all are about one task") as refused:
         await exported(workspace_in(tmp_path), "sft", tmp_path, validation=0.5)
     assert "Leave --validation out" in refused.value.way_out
-    assert not list(tmp_path.glob("*.jsonl"))
+    assert not written(tmp_path)
 
 
 async def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:
