@@ -26,6 +26,7 @@ KEPT: Final = 3
 RUN_FILE: Final = "run.json"
 RESULT_FILE: Final = "result.json"
 """Is there where the run is over."""
+_UNSAID_RESULT: Final = f".{RESULT_FILE}.unfinished"
 _EXAMPLES: Final = "examples.json.gz"
 _LOCK: Final = ".lock"
 _NAME: Final = re.compile(r"checkpoint-(\d{4})-(\d{9})")
@@ -152,8 +153,11 @@ class CheckpointFiles:
     def keep(self, name: str, content: bytes) -> None:
         write_private(self.folder / name, content)
 
-    def finish(self, result: Mapping[str, Any]) -> None:
-        self.keep(RESULT_FILE, json.dumps(result, indent=2).encode() + b"\n")
+    def keep_result(self, result: Mapping[str, Any]) -> None:
+        self.keep(_UNSAID_RESULT, json.dumps(result, indent=2).encode() + b"\n")
+
+    def finish(self) -> None:
+        (self.folder / _UNSAID_RESULT).replace(self.folder / RESULT_FILE)
         for path in [*self._checkpoints(), *self.folder.glob("damaged-*")]:
             with contextlib.suppress(OSError):
                 path.unlink()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from evolver_tui.core.errors import TrainingError
 from evolver_tui.core.training.record import CHECKPOINT, FAILED, Event, Point, RunEnd, RunHeader
 from evolver_tui.engine.training.checkpoint import TrainingState
 from evolver_tui.engine.training.decision_model import decision_kind
-from evolver_tui.engine.training.trainable import BadExamples, Example, StepPlan
+from evolver_tui.engine.training.trainable import BadExamples, Example, StepPlan, TrainableModel
 from evolver_tui.engine.training.trainer import Ending, Outcome
 from tests.support.trainings import FaultyFiles, a_training, decisions
 
@@ -220,6 +220,20 @@ def test_a_memory_that_never_does_ends_it(tmp_path: Path) -> None:
     assert training.names()[-1] == "training.failed"
 
 
+def test_a_model_that_is_too_large_to_be_made_is_told_in_the_log_and_in_the_run(tmp_path: Path) -> None:
+    def too_large(number: int) -> TrainableModel:
+        raise MemoryError("the device is out of memory")
+
+    training = a_training(tmp_path)
+    training.kind = training.kind._replace(make=too_large)
+    with pytest.raises(TrainingError, match="not enough memory for the model") as failed:
+        training.run()
+    assert "smaller model" in failed.value.way_out
+    assert training.names() == ["training.failed"]
+    assert isinstance(training.records[0], RunHeader)
+    assert training.seen().status == FAILED
+
+
 # --- data
 
 
@@ -327,6 +341,32 @@ def test_a_disk_that_stays_full_ends_it(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="No space left on device, and 3 attempts did not mend it") as failed:
         training.run(files)
     assert "--resume" in failed.value.way_out
+
+
+class FullAtTheEnd(CheckpointFiles):
+    """A disk that has no room for what all models came to, until something goes."""
+
+    is_full = True
+
+    def keep_result(self, result: Mapping[str, object]) -> None:
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().keep_result(result)
+
+    def clean_up(self) -> int:
+        self.is_full = False
+        return super().clean_up()
+
+
+def test_a_disk_that_is_full_at_the_very_end_is_helped_before_the_end_is_told(tmp_path: Path) -> None:
+    training = a_training(tmp_path)
+    with closing(FullAtTheEnd(tmp_path).open()) as files:
+        outcome = training.run(files)
+        assert files.is_over
+    assert outcome.ending is Ending.COMPLETED
+    assert [strategy for strategy, _ in training.recoveries()] == ["disk"]
+    assert training.names()[-2:] == ["training.recovered", "training.completed"]
+    assert not list(tmp_path.glob(".*.unfinished"))
 
 
 def test_another_fault_of_the_disk_is_told(tmp_path: Path) -> None:

@@ -87,5 +87,8 @@ class CheckpointStore(Protocol):
     def keep(self, name: str, content: bytes) -> None:
         """Keep a file beside them, whole or not at all. Raises OSError."""
 
-    def finish(self, result: Mapping[str, Any]) -> None:
-        """Keep what all models came to; the run is over then, and needs no checkpoints. Raises OSError."""
+    def keep_result(self, result: Mapping[str, Any]) -> None:
+        """Keep what all models came to, as something that is not said yet. Raises OSError."""
+
+    def finish(self) -> None:
+        """Say what was kept last; the run is over then, and needs no checkpoints. Raises OSError."""

@@ -102,7 +102,10 @@ class Trainer:
             self._news.failed(self._state, failure)
             raise failure from None
         except MemoryError:
-            failure = TrainingError("There is not enough memory to keep the training.", _WAYS_OUT[Strategy.MEMORY])
+            failure = TrainingError(
+                "There is not enough memory for the model, or to keep it.",
+                "Train a smaller model, or on another machine.",
+            )
             self._news.failed(self._state, failure)
             raise failure from None
 
@@ -121,8 +124,10 @@ class Trainer:
             if not self._train():
                 return self._outcome(Ending.INTERRUPTED)
             self._finish_model()
+        result = {"models": self._state.results}
+        self._on_disk(lambda _: self._checkpoints.keep_result(result), is_needed=True)
         self._news.completed(self._state)
-        self._checkpoints.finish({"models": self._state.results})
+        self._checkpoints.finish()  # which takes no room: what was told is true
         return self._outcome(Ending.COMPLETED)
 
     def _begin_model(self, number: int) -> None:
