@@ -123,14 +123,17 @@ class CheckpointFiles:
             path.unlink(missing_ok=True)
         return len(content)
 
-    def latest(self, damaged: Callable[[str], None]) -> Checkpoint | None:
+    def latest(self, damaged: Callable[[str], None], takes: Callable[[TrainingState], bool]) -> Checkpoint | None:
         for path in self._checkpoints():
             try:
-                return _read(path)
+                found = _read(path)
             except (OSError, ValueError, TypeError, KeyError, RecursionError, MemoryError, EOFError):
                 damaged(path.name)
                 with contextlib.suppress(OSError):
                     path.rename(path.with_name(f"damaged-{path.name}"))
+                continue
+            if takes(found.state):
+                return found
         return None
 
     def clean_up(self) -> int:

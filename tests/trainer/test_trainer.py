@@ -288,6 +288,33 @@ def test_what_diverges_goes_back_with_smaller_steps(tmp_path: Path, fault: objec
     assert (run.errors, run.recoveries, run.status) == (1, 1, "completed")
 
 
+def test_one_that_was_asked_to_end_shortly_before_it_diverges_goes_back_as_far_as_one_that_was_not(
+    tmp_path: Path,
+) -> None:
+    untroubled = a_training(tmp_path / "untroubled")
+    untroubled.run()
+
+    def far_off_at_first(batch: Sequence[int], plan: StepPlan) -> float | None:
+        return 1e6 if tuple(batch) == untroubled.batches[25] and plan.clip is None else None
+
+    whole = a_training(tmp_path / "whole", dict.fromkeys(range(100), far_off_at_first))
+    expected = whole.run()
+    training = a_training(tmp_path / "cut")
+    with closing(CheckpointFiles(training.folder).open()) as files:
+        trainer = training.trainer(files)
+
+        def stop(batch: Sequence[int], plan: StepPlan) -> None:
+            trainer.stop()
+
+        training.faults = {22: stop}
+        trainer = training.trainer(files)
+        assert trainer.run().step == 23
+        training.faults = dict.fromkeys(range(100), far_off_at_first)
+        assert sums(training.run(files)) == sums(expected)
+    assert training.recoveries() == whole.recoveries()
+    assert training.losses() == whole.losses()
+
+
 def test_what_diverges_again_and_again_fails(tmp_path: Path) -> None:
     training = a_training(tmp_path, dict.fromkeys(range(5, 500), no_number))
     with pytest.raises(TrainingError, match="3 attempts did not mend it") as failed:

@@ -74,11 +74,12 @@ class CheckpointStore(Protocol):
     def save(self, checkpoint: Checkpoint, *, is_packed: bool) -> int:
         """Keep one, whole or not at all; returns its bytes. Raises OSError."""
 
-    def latest(self, damaged: Callable[[str], None]) -> Checkpoint | None:
-        """The last one that is whole.
+    def latest(self, damaged: Callable[[str], None], takes: Callable[[TrainingState], bool]) -> Checkpoint | None:
+        """The last one that is whole and is taken.
 
         Args:
-            damaged: told of each later one that is not, by its name; it is not looked at again.
+            damaged: told of each later one that is not whole, by its name; it is not looked at again.
+            takes: whether it is one of those that are wanted.
         """
 
     def clean_up(self) -> int:
