@@ -282,6 +282,18 @@ async def test_a_full_disk_leaves_the_file_that_was_there(tmp_path: Path, monkey
     assert not unfinished(tmp_path)
 
 
+async def test_half_a_character_that_a_plug_in_or_a_bundle_brought_spoils_no_file(tmp_path: Path) -> None:
+    async with deciding(tmp_path, None, [FIRST]) as (session, watch, _):
+        await send_and_decide(session, watch, task(1, note="\N{GRINNING FACE}"), "approve")
+    place = workspace_in(tmp_path)
+    database = f"sqlite:///{place.database_file}"
+    sql(database, """UPDATE question SET subject_json = replace(subject_json, '"node_one"', '"node\\ud800"')""")
+    (row,), _ = await exported(place, "sft", tmp_path)
+    assert row["provenance"]["node"] == "node?"
+    assert json.loads(row["messages"][1]["content"])["task"]["note"] == "\N{GRINNING FACE}"
+    json.dumps(row, ensure_ascii=False).encode()
+
+
 async def test_a_routine_s_reviews_are_rows_with_a_prompt_made_of_the_task(tmp_path: Path) -> None:
     async with deciding(tmp_path, None, [FIRST]) as (session, watch, _):
         await send_and_decide(session, watch, task(1), "approve")

@@ -120,7 +120,7 @@ class _Export:
         tasks = []
         async with contextlib.aclosing(self._rows()) as rows:
             async for task_id, row in rows:
-                file.write(json.dumps(row.record) + "\n")
+                file.write(_line(row.record))
                 tasks.append(task_id)
         self.outcome.rows = len(tasks)
         return tasks
@@ -204,6 +204,14 @@ class _Export:
         like += [self._programs.first_like(code, draft.task_id) or draft.task_id for code in row.codes]
         for task_id in like:
             self._groups.join(task_id, draft.task_id)
+
+
+def _line(record: Mapping[str, Any]) -> str:
+    """One line of a file. Half a character, for which `datasets` refuses the whole of it, becomes a question mark."""
+    text = json.dumps(record)
+    if "\\ud" in text:
+        text = json.dumps(json.loads(json.dumps(record, ensure_ascii=False).encode("utf-8", "replace")))
+    return f"{text}\n"
 
 
 def _one_sided(groups: Collection[str], side: str) -> NothingToExport:
