@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from evolver_tui.core.decision import DecisionKind
@@ -62,7 +62,8 @@ class Writer:
         self.needs_chain = format == "dpo"
         """Whether it is given all decisions about a task."""
         self._router = next(tool for tool in tools if tool.name == ROUTER)
-        self._tools = [tool for tool in tools if tool is not self._router]
+        self._system: str = clean(self._router.system_prompt)
+        self._tools = [replace(tool, description=clean(tool.description)) for tool in tools if tool is not self._router]
 
     def rows(self, draft: ReviewedDraft, chain: Sequence[ReviewedDraft]) -> Sequence[Row]:
         """The rows of one decision. Raises LeftOut where it gives none."""
@@ -78,10 +79,10 @@ class Writer:
             )  # fmt: skip
         except BackendError:
             raise LeftOut("about tasks that are too long for a model") from None
-        return [
-            {"role": "system", "content": self._clean(prompt.system)},
-            {"role": "user", "content": model_data(self._clean(json.loads(prompt.user)))},
-        ]
+        request = {
+            name: value if name == "tools" else self._clean(value) for name, value in json.loads(prompt.user).items()
+        }
+        return [{"role": "system", "content": self._system}, {"role": "user", "content": model_data(request)}]
 
     def completion(self, draft: ReviewedDraft, code: str) -> list[Message]:
         """A draft's answer, with this code in it."""
