@@ -26,6 +26,7 @@ KEPT: Final = 3
 RUN_FILE: Final = "run.json"
 RESULT_FILE: Final = "result.json"
 """Is there where the run is over."""
+_UNSAID_RESULT: Final = f".{RESULT_FILE}.unfinished"
 _EXAMPLES: Final = "examples.json.gz"
 _LOCK: Final = ".lock"
 _NAME: Final = re.compile(r"checkpoint-(\d{4})-(\d{9})")
@@ -122,14 +123,17 @@ class CheckpointFiles:
             path.unlink(missing_ok=True)
         return len(content)
 
-    def latest(self, damaged: Callable[[str], None]) -> Checkpoint | None:
+    def latest(self, damaged: Callable[[str], None], takes: Callable[[TrainingState], bool]) -> Checkpoint | None:
         for path in self._checkpoints():
             try:
-                return _read(path)
+                found = _read(path)
             except (OSError, ValueError, TypeError, KeyError, RecursionError, MemoryError, EOFError):
                 damaged(path.name)
                 with contextlib.suppress(OSError):
                     path.rename(path.with_name(f"damaged-{path.name}"))
+                continue
+            if takes(found.state):
+                return found
         return None
 
     def clean_up(self) -> int:
@@ -152,8 +156,11 @@ class CheckpointFiles:
     def keep(self, name: str, content: bytes) -> None:
         write_private(self.folder / name, content)
 
-    def finish(self, result: Mapping[str, Any]) -> None:
-        self.keep(RESULT_FILE, json.dumps(result, indent=2).encode() + b"\n")
+    def keep_result(self, result: Mapping[str, Any]) -> None:
+        self.keep(_UNSAID_RESULT, json.dumps(result, indent=2).encode() + b"\n")
+
+    def finish(self) -> None:
+        (self.folder / _UNSAID_RESULT).replace(self.folder / RESULT_FILE)
         for path in [*self._checkpoints(), *self.folder.glob("damaged-*")]:
             with contextlib.suppress(OSError):
                 path.unlink()

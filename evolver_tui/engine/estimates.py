@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 NAME: Final = "estimate"
 """Under which it is kept."""
+_LARGEST_JOB: Final = 2**63 - 1
 _BATCH: Final = 50
 """Decisions that are learned of between two looks at the event loop."""
 
@@ -44,7 +46,7 @@ class _Learned:
     last: DecisionKey | None = None
     """The last decision that it knows of."""
     count: int = 0
-    """Decisions up to that one, with those that could not be read."""
+    """Decisions up to that one, with those that were passed by."""
 
     def to_json_value(self) -> dict[str, Any]:
         """As it is kept."""
@@ -60,9 +62,16 @@ class _Learned:
             at, job, review = value["last"]
             last, count = DecisionKey(float(at), int(job), str(review)), int(value["count"])
             found = cls(ApprovalEstimator.from_json_value(value["estimator"]), last, count)
-        except (AssertionError, KeyError, TypeError, ValueError):
+        except (AssertionError, KeyError, TypeError, ValueError, OverflowError):
             return cls(ApprovalEstimator())
-        return found if found.estimator.record.decisions else cls(ApprovalEstimator())
+        is_whole = _can_be_asked_for(last) and 0 < found.estimator.record.decisions <= count
+        return found if is_whole else cls(ApprovalEstimator())
+
+
+def _can_be_asked_for(key: DecisionKey) -> bool:
+    """Whether a database takes it."""
+    is_text = "\0" not in key.review and not any("\ud800" <= each <= "\udfff" for each in key.review)
+    return is_text and math.isfinite(key.decided_at) and 0 <= key.job <= _LARGEST_JOB
 
 
 class Estimates:
@@ -145,11 +154,11 @@ class Estimates:
                 batch.append(draft)
                 count += 1
                 if len(batch) == _BATCH:
-                    learned = await asyncio.to_thread(_with, learned, batch, count + passed.unreadable)
+                    learned = await asyncio.to_thread(_with, learned, batch, count + passed.decisions)
                     batch = []
-                unreadable = passed.unreadable
+                before_last = passed.decisions
         if batch:
-            learned = await asyncio.to_thread(_with, learned, batch, count + unreadable)
+            learned = await asyncio.to_thread(_with, learned, batch, count + before_last)
         if learned is not before:
             with contextlib.suppress(StoreError):  # it can be learned again
                 await self._store.keep_learned(NAME, learned.to_json_value())

@@ -30,6 +30,13 @@ class Passed:
 
     unreadable: int = 0
     """Decisions of which nothing can be made here."""
+    reused: int = 0
+    """Decisions for a node that was there before, which judge nothing."""
+
+    @property
+    def decisions(self) -> int:
+        """All of them."""
+        return self.unreadable + self.reused
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,7 @@ async def reviewed_drafts(
         session_id: only those about tasks that came in with this session; empty for all.
         job: only those about this job's drafts; 0 for all.
         unreviewed: with what rules approved and no person looked at.
-        passed: told of what cannot be read, which is passed by.
+        passed: told of what is passed by.
 
     Raises:
         StoreError: the database cannot be read.
@@ -91,8 +98,10 @@ async def reviewed_drafts(
                 if passed is not None:
                     passed.unreadable += 1
                 continue
-            if reviewed.kind is not DecisionKind.REUSE:  # which judges nothing: another node was there before
+            if reviewed.kind is not DecisionKind.REUSE:
                 yield reviewed
+            elif passed is not None:
+                passed.reused += 1
 
 
 def _reviewed(review: DecidedReview, drafts: Mapping[int, _Written]) -> ReviewedDraft:

@@ -244,14 +244,28 @@ def _scrubbed(value: Any, clean: Callable[[str], str]) -> Any:
             return clean(value)
         case dict() | Mapping():
             return {
-                clean(str(name)): MASK
-                if isinstance(item, str) and item and _names_a_secret(str(name))
+                clean(str(name)): _masked(item, clean)
+                if _names_a_secret(str(name))
+                else MASK
+                if isinstance(item, str) and _is_likely_one(str(name), item)
                 else _scrubbed(item, clean)
                 for name, item in value.items()
             }
         case list() | tuple():
             return [_scrubbed(item, clean) for item in value]
     return value
+
+
+def _masked(value: Any, clean: Callable[[str], str]) -> Any:
+    """What stands under the name of a secret: texts and numbers in it are masked, what is empty shows that."""
+    match value:
+        case "" | None | bool():
+            return value
+        case str() | int() | float():
+            return MASK
+        case list() | tuple():
+            return [_masked(item, clean) for item in value]
+    return _scrubbed(value, clean)
 
 
 def scrub_addresses(text: str, *addresses: Address) -> str:
@@ -266,13 +280,28 @@ def scrub_addresses(text: str, *addresses: Address) -> str:
 
 _START = r"(?:(?<![\w-])|(?<=\\[nrtbf])|(?<=\\u[0-9A-Fa-f]{4})|(?<=%[0-9A-Fa-f]{2}))"
 """A key stands where a word starts; in escaped text that may be right behind the escape of another character."""
+_DIGIT = r"(?=[A-Za-z_-]{0,99}[0-9])"
 _KEYS = (
-    r"sk-(?=[A-Za-z_-]{0,99}[0-9])[\w-]{16,}",
+    rf"sk-{_DIGIT}[\w-]{{16,}}",
+    rf"[prs]k_(?:live|test)_{_DIGIT}\w{{16,}}",
     r"(?:gsk|hf|npm|gh[pousr]|github_pat)_\w{16,}",
+    rf"(?:do[por]_v1|shp[a-z]{{2}}|lin_api|ntn|sbp|figd|glsa|glc|dckr_pat|pscale_[a-z]{{2,5}}|lsv2_(?:pt|sk)|sntry[su]|r8)"
+    rf"_{_DIGIT}\w{{24,}}",
+    r"whsec_[\w+/]{24,}=*",
     r"(?:glpat|pypi|xapp)-[\w-]{16,}",
+    rf"(?:xai|pplx|nvapi|tvly|PMAK|NRAK|GOCSPX|sq0[a-z]{{3}}|dp\.pt)[.-]{_DIGIT}[\w-]{{20,}}",
+    r"key-[0-9a-f]{32}(?!\w)",
+    r"(?:dapi|SK|AC)[0-9a-f]{32}(?!\w)",
+    r"AGE-SECRET-KEY-1[A-Z0-9]{40,}",
     r"xox[a-z]-[\w-]{10,}",
     r"(?:AKIA|ASIA)[A-Z0-9]{16}(?!\w)",
     r"AIza[\w-]{35}",
+    rf"(?:ya29|hv[sb])\.{_DIGIT}[\w-]{{20,}}",
+    rf"sl\.{_DIGIT}[\w-]{{60,}}",
+    r"SG\.[\w-]{16,}\.[\w-]{16,}",
+    r"ATATT3[\w=-]{40,}",
+    r"[0-9]{8,10}:AA[\w-]{32,}",
+    rf"{_DIGIT}[MNO][\w-]{{23,25}}\.[\w-]{{6}}\.[\w-]{{27,38}}(?!\w)",
     r"eyJ[\w-]{6,}\.[\w-]{6,}(?:\.[\w-]*)?",
 )
 _PRIVATE_KEY = (
@@ -280,10 +309,17 @@ _PRIVATE_KEY = (
     r"(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?"
 )
 _NAME = (
-    r"(?:pass(?:word|wd|phrase)|pwd|secret(?:[_-]?key)?|private[_-]?key|api[_-]?key"
-    r"|(?:access|auth|refresh|bearer|session|hub|id)[_-]?token)"
+    r"(?:pass(?:word|wd|phrase|code|wort)|pwd|secret(?:[_-]?(?:access[_-]?)?key)?"
+    r"|(?:private|api|access|account|encryption|signing|master|ssh|storage)[_-]?key"
+    r"|(?:access|auth|refresh|bearer|session|hub|id|api|bot|csrf)[_-]?token)"
 )
-_NAMES_A_SECRET = rf"(?i){_NAME}$"
+_MAYBE = r"(?:key|token|pass|pin|auth|cookie|credentials?)"
+"""What stands behind such a name is masked where it looks like nothing that a person would write."""
+_RANDOM = (
+    r"(?:(?=[\w+/=-]{0,99}[0-9][A-Za-z]{1,40}[0-9])(?=[\w+/=-]{0,99}[a-z])(?=[\w+/=-]{0,99}[A-Z])[\w+/=-]{16,}+"
+    r"|(?=[0-9a-f]{0,99}[a-f])(?=[0-9a-f]{0,99}[0-9])[0-9a-f]{24,}+)"
+)
+_NAMES_A_SECRET = rf"(?i)(?:{_NAME}|authorization)$"
 
 
 def _names_a_secret(name: str) -> bool:
@@ -293,6 +329,15 @@ def _names_a_secret(name: str) -> bool:
 @lru_cache(maxsize=1_000)
 def _short_name_does(name: str) -> bool:
     return re.search(_NAMES_A_SECRET, name) is not None
+
+
+def _is_likely_one(name: str, value: str) -> bool:
+    """Whether it looks like nothing that a person would write, under a name that a secret may have."""
+    return len(value) >= 16 and re.search(rf"(?i:{_MAYBE})$", name) is not None and _is_random(value)
+
+
+def _is_random(value: str) -> bool:
+    return re.fullmatch(_RANDOM, value, re.ASCII) is not None
 
 
 _IS = r"\\{0,7}[\"']?\s{0,4}[:=]\s{0,4}"
@@ -312,7 +357,10 @@ _LOOKS_LIKE_A_SECRET = (
     ),
     (rf"{_START}(?:{'|'.join(_KEYS)})", MASK),
     (rf"(?i)({_NAME}{_IS}([\"']))(?:\\.|(?!\2)[^\\\n•]){{4,}}+", rf"\1{MASK}"),
-    (rf"(?i)({_NAME}{_IS}\\{{1,7}}[\"'])[^\"'\\\n•]{{4,}}", rf"\1{MASK}"),
+    (rf"(?i)({_NAME}{_IS}\\{{1,7}}([\"']))(?:(?!\\{{0,7}}\2)[^\n•]){{4,}}+", rf"\1{MASK}"),
+    (rf"((?i:{_MAYBE}){_IS}\\{{0,7}}[\"']?){_RANDOM}", rf"\1{MASK}"),
+    (r"(hooks\.slack\.com(?:/|\\/)[a-z]{5,10}(?:/|\\/))[\w/\\-]{16,}", rf"\1{MASK}"),
+    (r"(discord(?:app)?\.com(?:/|\\/)api(?:/|\\/)webhooks(?:/|\\/)\d{1,30}(?:/|\\/))[\w-]{16,}", rf"\1{MASK}"),
     # Without quotes it may be code (password=read_password()): only what is no name in Python is masked.
     (rf"(?i)({_NAME}{_IS})(?=[a-z_.]{{0,99}}[^a-z_.\s\"'&,;()\[\]{{}}<>\\•]){_UNQUOTED}{{6,}}", rf"\1{MASK}"),
 )

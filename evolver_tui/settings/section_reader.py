@@ -113,6 +113,8 @@ def _as_type(known: Field[Any], value: Any) -> Any:
 def kind_of(value: object) -> str:
     """What was found in place of something else."""
     match value:
+        case None:
+            return "null"
         case bool():
             return str(value).lower()
         case str():

@@ -17,12 +17,16 @@ Check = Callable[[Any], str | None]
 
 def between(low: float, high: float) -> Check:
     """A number within bounds, both included."""
-    return lambda value: None if low <= value <= high else f"a number from {low:g} to {high:g}"
+    return lambda value: None if low <= value <= high else f"a number from {_shown(low)} to {_shown(high)}"
+
+
+def _shown(bound: float) -> str:
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"
 
 
 def above(low: float, high: float) -> Check:
     """A number above the first bound, the second included."""
-    return lambda value: None if low < value <= high else f"a number above {low:g}, at most {high:g}"
+    return lambda value: None if low < value <= high else f"a number above {_shown(low)}, at most {_shown(high)}"
 
 
 def one_of(*names: str) -> Check:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,12 +63,27 @@ def test_rows_are_on_standard_output_and_what_became_of_all_decisions_is_told_as
 def test_a_split_is_two_files_and_the_rest_of_the_line_says_how_many_rows_each_has(
     export: Export, tmp_path: Path
 ) -> None:
-    assert export("--format", "kto", "--validation", "0.5", "-o", str(tmp_path / "rows.jsonl")) == 0
+    assert export("--format", "kto", "--validation", "0.3", "-o", str(tmp_path / "rows.jsonl")) == 0
     train, validation = (tmp_path / f"rows.{side}.jsonl" for side in ("train", "validation"))
     counts = [len(path.read_text().splitlines()) for path in (train, validation)]
     assert export.err.startswith(f"5 decisions read, 5 rows written: {counts[0]} to train, {counts[1]} to validate.")
     assert (sum(counts), export.out) == (5, "")
     assert {path.stat().st_mode & 0o777 for path in (train, validation)} == {0o600}
+
+
+def test_a_split_that_leaves_one_side_without_rows_is_refused_and_another_share_named(
+    export: Export, tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    assert export("--format", "kto", "--validation", "0.05", "-o", str(path)) == 1
+    assert "No row is left to validate: there are 3 tasks that can be told apart." in export.err
+    assert not list(tmp_path.iterdir())
+    (least, most) = re.findall(r"0\.\d+", export.err)
+    for share in (least, most):
+        assert export("--format", "kto", "--validation", share, "-o", str(path)) == 0
+        assert all(side.stat().st_size for side in tmp_path.iterdir())
+    assert export("--format", "kto", "--validation", "0.999", "-o", str(path)) == 1
+    assert "No row is left to train" in export.err
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,10 @@ def rows_in(path: Path) -> list[Row]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def written(folder: Path) -> list[Path]:
+    return list(folder.glob("*.jsonl"))
+
+
 def unfinished(folder: Path) -> list[Path]:
     return list(folder.rglob("*unfinished*"))
 
@@ -110,6 +114,23 @@ async def test_no_secret_is_in_any_row(tmp_path: Path, url: str) -> None:
         text = (tmp_path / "rows.jsonl").read_text()
         assert text.isascii()
         assert not [each for each in (SECRET, KEY, "hunter2hunter2", "abcdef0123456789") if each in text]
+
+
+async def test_what_is_masked_leaves_json_that_reads_as_the_rest_of_the_program(tmp_path: Path) -> None:
+    leaking = f"{program('leaks')}password = \"don't-walrus\"\nold_password = 'say \"x\" or\\'walrus'\nrest = 1\n"
+    waiting = f"{program('waits')}# the password: 'tis kept elsewhere\n"
+    async with deciding(tmp_path, None, [leaking, waiting]) as (session, watch, _):
+        sent = task(1, note="password = \"it's 'walrus'\"", password=["walrus", 87654321])
+        await send_and_decide(session, watch, sent, reject("No password = 'don\\'walrus'"), "approve")
+    for format, answers in (("sft", ["messages"]), ("dpo", ["chosen", "rejected"]), ("kto", ["completion"])):
+        rows, _ = await exported(workspace_in(tmp_path), format, tmp_path)
+        for row in rows:
+            programs = [code_of(row[name][-1:]) for name in answers]
+            asked = json.loads((row["messages"] if format == "sft" else row["prompt"])[1]["content"])
+            assert asked["task"]["password"] == ["•••", "•••"]
+            assert all(code.endswith(("rest = 1\n", "•••\n")) for code in programs)
+        text = (tmp_path / "rows.jsonl").read_text()
+        assert not [each for each in ("walrus", "87654321") if each in text]
 
 
 async def test_what_is_answered_in_words_is_no_judgement_but_the_draft_that_came_of_it_is_preferred(
@@ -193,7 +214,7 @@ async def test_a_split_puts_what_belongs_together_on_one_side(tmp_path: Path) ->
     for number in range(8):
         codes += [program(f"word{number}a"), program(f"word{number}b")]
         tasks.append(task(number))
-    again = {**tasks[0], "id": "task-again"}
+    again = {**tasks[0], "id": "task-again", "dueDate": "2026-02-01T09:00:00Z", "status": "pending"}
     codes += [program("asked_again"), codes[2].replace("import", "import ")]
     async with deciding(tmp_path, None, codes) as (session, watch, _):
         for each in tasks:
@@ -225,6 +246,16 @@ async def test_a_split_puts_what_belongs_together_on_one_side(tmp_path: Path) ->
     assert not unfinished(tmp_path)
 
 
+async def test_tasks_that_belong_together_are_not_torn_apart_to_have_a_row_on_each_side(tmp_path: Path) -> None:
+    async with deciding(tmp_path, None, [FIRST, SECOND]) as (session, watch, _):
+        await send_and_decide(session, watch, task(1), "approve")
+        await send_and_decide(session, watch, {**task(1), "id": "again"}, "approve")
+    with pytest.raises(NothingToExport, match="all are about one task") as refused:
+        await exported(workspace_in(tmp_path), "sft", tmp_path, validation=0.5)
+    assert "Leave --validation out" in refused.value.way_out
+    assert not written(tmp_path)
+
+
 async def test_what_cannot_be_exported_is_said(tmp_path: Path) -> None:
     place = workspace_in(tmp_path)
     with pytest.raises(NothingToExport, match="no row of dpo to write"):
@@ -249,6 +280,18 @@ async def test_a_full_disk_leaves_the_file_that_was_there(tmp_path: Path, monkey
         await exported(workspace_in(tmp_path), "sft", tmp_path)
     assert (tmp_path / "rows.jsonl").read_text() == "before"
     assert not unfinished(tmp_path)
+
+
+async def test_half_a_character_that_a_plug_in_or_a_bundle_brought_spoils_no_file(tmp_path: Path) -> None:
+    async with deciding(tmp_path, None, [FIRST]) as (session, watch, _):
+        await send_and_decide(session, watch, task(1, note="\N{GRINNING FACE}"), "approve")
+    place = workspace_in(tmp_path)
+    database = f"sqlite:///{place.database_file}"
+    sql(database, """UPDATE question SET subject_json = replace(subject_json, '"node_one"', '"node\\ud800"')""")
+    (row,), _ = await exported(place, "sft", tmp_path)
+    assert row["provenance"]["node"] == "node?"
+    assert json.loads(row["messages"][1]["content"])["task"]["note"] == "\N{GRINNING FACE}"
+    json.dumps(row, ensure_ascii=False).encode()
 
 
 async def test_a_routine_s_reviews_are_rows_with_a_prompt_made_of_the_task(tmp_path: Path) -> None:

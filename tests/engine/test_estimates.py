@@ -61,10 +61,18 @@ async def test_what_was_learned_is_kept_and_several_sessions_count_each_decision
     assert {each.estimate.probability for each in told if each} == {expected.estimate(PLAIN).probability}
 
 
-async def test_what_is_kept_is_gone_on_from_and_not_learned_again(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+REUSED = '{"kind": "reuse", "by": "ada", "node": "node v1", "sha256": "0"}'
+
+
+@pytest.mark.parametrize("reused", [(), (7, 8)], ids=["all judged", "some took another node"])
+async def test_what_is_kept_is_gone_on_from_and_not_learned_again(
+    url: str, monkeypatch: pytest.MonkeyPatch, reused: Sequence[int]
+) -> None:
     decisions, learned = history(45), list[str]()
     async with opened(url) as store:
         await decided(store, decisions[:40])
+        for number in reused:
+            sql(url, f"UPDATE question SET answer_json = '{REUSED}' WHERE id = {number}")
         await Estimates(store).catch_up()
         await decided(store, decisions[40:], 40)
         learn = ApprovalEstimator.learn
@@ -77,7 +85,7 @@ async def test_what_is_kept_is_gone_on_from_and_not_learned_again(url: str, monk
         told = await Estimates(store).of(PLAIN)
     assert learned == [code for code, _ in decisions[40:]]
     assert told is not None
-    assert told.record.decisions == 45
+    assert told.record.decisions == 45 - len(reused)
 
 
 @pytest.mark.parametrize(
@@ -89,9 +97,17 @@ async def test_what_is_kept_is_gone_on_from_and_not_learned_again(url: str, monk
         "UPDATE learned SET value_json = '{'",
         'UPDATE learned SET value_json = \'{"last": [1, 2], "count": 3}\'',
         "UPDATE learned SET value_json = replace(value_json, '\"count\":49', '\"count\":48')",
+        f'UPDATE learned SET value_json = \'{{"last": [{"9" * 400}, 1, "review 1"], "count": 3, "estimator": {{}}}}\'',
+        'UPDATE learned SET value_json = \'{"last": [1, 2, "review 1"], "count": 1e999, "estimator": {}}\'',
+        "UPDATE learned SET value_json = replace(value_json, '\"last\":[', '\"last\":[1,9e99,\"\"],\"x\":[')",
+        "UPDATE learned SET value_json = replace(value_json, 'review 1', 'review \\ud800')",
+        "UPDATE learned SET value_json = replace(value_json, '\"decisions\":49', '\"decisions\":5000')",
     ],
-    ids=["taken back", "came from elsewhere", "lost", "torn", "another shape", "miscounted"],
-)
+    ids=[
+        "taken back", "came from elsewhere", "lost", "torn", "another shape", "miscounted", "a time that is none",
+        "a count that is none", "a job that is none", "a name that is none", "more learned than decided",
+    ],
+)  # fmt: skip
 async def test_what_does_not_follow_from_the_decisions_any_more_is_learned_anew(url: str, spoilt: str) -> None:
     async with opened(url) as store:
         await decided(store, history(49))

@@ -218,6 +218,50 @@ def test_what_looks_like_a_secret_is_masked_once_and_for_all(text: str, expected
     assert scrub_patterns(expected) == expected
 
 
+LETTERS = "aB3dEf6hIj9lMn2pQr5tUv8xYz1C"
+"""What a key is made of; those below are put together here, so that no scanner takes this file for a leak."""
+HEX = "0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        f"sk_live_{LETTERS}", f"rk_test_{LETTERS}", f"whsec_{LETTERS}", f"ya29.{LETTERS}", f"GOCSPX-{LETTERS}",
+        f"SG.{LETTERS}.{LETTERS}", f"SK{HEX * 2}", f"123456789:AA{LETTERS}aB3d5f", f"key-{HEX * 2}",
+        f"MTIzNDU2Nzg5MDEyMzQ1Njc4.{LETTERS[:6]}.{LETTERS}", f"dop_v1_{HEX * 4}", f"dapi{HEX * 2}", f"shpat_{HEX * 2}",
+        f"xai-{LETTERS}", f"pplx-{LETTERS}", f"r8_{LETTERS}", f"lin_api_{LETTERS}", f"ntn_{LETTERS}", f"hvs.{LETTERS}",
+        f"AGE-SECRET-KEY-1{LETTERS.upper() * 2}", f"PMAK-{LETTERS}", f"nvapi-{LETTERS}", f"tvly-{LETTERS}",
+        f"lsv2_pt_{HEX * 2}", f"ATATT3{LETTERS * 2}", f"glsa_{LETTERS}", f"sq0atp-{LETTERS}", f"figd_{LETTERS}",
+        f"NRAK-{LETTERS}", f"sbp_{HEX * 2}", f"pscale_tkn_{LETTERS}", f"dckr_pat_{LETTERS}", f"sntrys_{LETTERS}",
+        f"sl.{LETTERS * 3}",
+    ],
+)  # fmt: skip
+def test_keys_of_many_kinds_are_known_by_their_shape(key: str) -> None:
+    for text in (f"use {key} now", json.dumps({"code": f"call('{key}')\n"})):
+        assert scrub_patterns(text) == text.replace(key, MASK)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"AWS_SECRET_ACCESS_KEY={LETTERS}", f"AWS_SECRET_ACCESS_KEY={MASK}"),
+        (f'secretAccessKey = "{LETTERS}"', f'secretAccessKey = "{MASK}"'),
+        (f"AccountKey={LETTERS}==;EndpointSuffix=x", f"AccountKey={MASK};EndpointSuffix=x"),
+        ("API_TOKEN = 'correct horse'", f"API_TOKEN = '{MASK}'"),
+        (f'STRIPE_KEY = "{LETTERS}"', f'STRIPE_KEY = "{MASK}"'),
+        (f"export SMTP_PASS={LETTERS}", f"export SMTP_PASS={MASK}"),
+        (f'{{"token": "{HEX * 2}"}}', f'{{"token": "{MASK}"}}'),
+        (f"https://hooks.slack.com/services/T0/B0/{LETTERS}", f"https://hooks.slack.com/services/{MASK}"),
+        (f"https://discord.com/api/webhooks/123/{LETTERS}", f"https://discord.com/api/webhooks/123/{MASK}"),
+        ('{\\"password\\": \\"don\'t tell\\"}', f'{{\\"password\\": \\"{MASK}\\"}}'),
+        (json.dumps('password = "ab\\\\cd1"'), json.dumps(f'password = "{MASK}"', ensure_ascii=False)),
+    ],
+)
+def test_what_is_called_a_secret_is_masked_whatever_is_in_it(text: str, expected: str) -> None:
+    assert scrub_patterns(text) == expected
+    assert scrub_patterns(expected) == expected
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -229,6 +273,9 @@ def test_what_looks_like_a_secret_is_masked_once_and_for_all(text: str, expected
         "http://localhost:8080/users/a:b@c",
         '{"token": "summarize"}',
         "secret: str = ''",
+        "cache_key = 'summarize_2026-01-31_2'",
+        "sorted(rows, key=Rows2026.by_priority_and_date)",
+        "sk_learn_pipelines_of_the_2026_season",
     ],
 )
 def test_ordinary_text_and_code_stay_as_they_are(text: str) -> None:
@@ -249,6 +296,7 @@ def test_ordinary_text_and_code_stay_as_they_are(text: str) -> None:
             "-",
             " ",
         ),
+        *("key=", "token='aB3d", "key=a1b2C3", 'password=\\"', "hooks.slack.com/services/", "SG.a", "M" * 24 + ".a"),
         *("://a:", "://a:b@", "Bearer ", "authorization: basic ", "\\", '\\"', "%20", "\\n", "?key=", "AKIA", "passw"),
     ],
 )
@@ -265,6 +313,9 @@ def test_values_are_masked_by_what_they_are_called() -> None:
         "note": "sk-proj-Ab3dEf6hIj9lMn2p",
         "list": [{"x": "hush-hush"}],
         "token": "def",
+        "bot_token": ["plain", 12345678, ""],
+        "STRIPE_KEY": LETTERS,
+        "Authorization": "plain",
         "n": 1,
     }
     assert scrub_value(value, ["hush-hush"]) == {
@@ -272,6 +323,9 @@ def test_values_are_masked_by_what_they_are_called() -> None:
         "note": MASK,
         "list": [{"x": MASK}],
         "token": "def",
+        "bot_token": [MASK, MASK, ""],
+        "STRIPE_KEY": MASK,
+        "Authorization": MASK,
         "n": 1,
     }
 

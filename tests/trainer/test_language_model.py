@@ -126,6 +126,20 @@ def test_a_step_without_memory_is_taken_back(model: Any, monkeypatch: pytest.Mon
     assert untroubled.step(range(32), PLAN) == afterwards
 
 
+def test_a_model_that_the_memory_does_not_hold_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_large(*_: object) -> None:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried")
+
+    kind = node_kind(decisions(12), SHAPE, 0)
+    made = kind.make(0)
+    monkeypatch.setattr("evolver_tui.adapters.torch_model.model.Network", too_large)
+    with pytest.raises(MemoryError, match="can't allocate memory"):
+        kind.make(1)
+    monkeypatch.setattr(torch, "save", too_large)
+    with pytest.raises(MemoryError, match="can't allocate memory"):
+        made.state()
+
+
 def test_another_fault_of_a_step_is_none_of_memory(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(*_: object) -> None:
         raise RuntimeError("shapes do not match")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from evolver_tui.core.errors import TrainingError
 from evolver_tui.core.training.record import CHECKPOINT, FAILED, Event, Point, RunEnd, RunHeader
 from evolver_tui.engine.training.checkpoint import TrainingState
 from evolver_tui.engine.training.decision_model import decision_kind
-from evolver_tui.engine.training.trainable import BadExamples, Example, StepPlan
+from evolver_tui.engine.training.trainable import BadExamples, Example, StepPlan, TrainableModel
 from evolver_tui.engine.training.trainer import Ending, Outcome
 from tests.support.trainings import FaultyFiles, a_training, decisions
 
@@ -220,6 +220,20 @@ def test_a_memory_that_never_does_ends_it(tmp_path: Path) -> None:
     assert training.names()[-1] == "training.failed"
 
 
+def test_a_model_that_is_too_large_to_be_made_is_told_in_the_log_and_in_the_run(tmp_path: Path) -> None:
+    def too_large(number: int) -> TrainableModel:
+        raise MemoryError("the device is out of memory")
+
+    training = a_training(tmp_path)
+    training.kind = training.kind._replace(make=too_large)
+    with pytest.raises(TrainingError, match="not enough memory for the model") as failed:
+        training.run()
+    assert "smaller model" in failed.value.way_out
+    assert training.names() == ["training.failed"]
+    assert isinstance(training.records[0], RunHeader)
+    assert training.seen().status == FAILED
+
+
 # --- data
 
 
@@ -272,6 +286,33 @@ def test_what_diverges_goes_back_with_smaller_steps(tmp_path: Path, fault: objec
     run = training.seen()
     assert [step for _, step, _ in training.losses()] == [10, 20, 30, 40, 50, 60], "told once each"
     assert (run.errors, run.recoveries, run.status) == (1, 1, "completed")
+
+
+def test_one_that_was_asked_to_end_shortly_before_it_diverges_goes_back_as_far_as_one_that_was_not(
+    tmp_path: Path,
+) -> None:
+    untroubled = a_training(tmp_path / "untroubled")
+    untroubled.run()
+
+    def far_off_at_first(batch: Sequence[int], plan: StepPlan) -> float | None:
+        return 1e6 if tuple(batch) == untroubled.batches[25] and plan.clip is None else None
+
+    whole = a_training(tmp_path / "whole", dict.fromkeys(range(100), far_off_at_first))
+    expected = whole.run()
+    training = a_training(tmp_path / "cut")
+    with closing(CheckpointFiles(training.folder).open()) as files:
+        trainer = training.trainer(files)
+
+        def stop(batch: Sequence[int], plan: StepPlan) -> None:
+            trainer.stop()
+
+        training.faults = {22: stop}
+        trainer = training.trainer(files)
+        assert trainer.run().step == 23
+        training.faults = dict.fromkeys(range(100), far_off_at_first)
+        assert sums(training.run(files)) == sums(expected)
+    assert training.recoveries() == whole.recoveries()
+    assert training.losses() == whole.losses()
 
 
 def test_what_diverges_again_and_again_fails(tmp_path: Path) -> None:
@@ -327,6 +368,32 @@ def test_a_disk_that_stays_full_ends_it(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="No space left on device, and 3 attempts did not mend it") as failed:
         training.run(files)
     assert "--resume" in failed.value.way_out
+
+
+class FullAtTheEnd(CheckpointFiles):
+    """A disk that has no room for what all models came to, until something goes."""
+
+    is_full = True
+
+    def keep_result(self, result: Mapping[str, object]) -> None:
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().keep_result(result)
+
+    def clean_up(self) -> int:
+        self.is_full = False
+        return super().clean_up()
+
+
+def test_a_disk_that_is_full_at_the_very_end_is_helped_before_the_end_is_told(tmp_path: Path) -> None:
+    training = a_training(tmp_path)
+    with closing(FullAtTheEnd(tmp_path).open()) as files:
+        outcome = training.run(files)
+        assert files.is_over
+    assert outcome.ending is Ending.COMPLETED
+    assert [strategy for strategy, _ in training.recoveries()] == ["disk"]
+    assert training.names()[-2:] == ["training.recovered", "training.completed"]
+    assert not list(tmp_path.glob(".*.unfinished"))
 
 
 def test_another_fault_of_the_disk_is_told(tmp_path: Path) -> None:

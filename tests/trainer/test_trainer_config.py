@@ -39,6 +39,13 @@ def test_it_is_made_as_the_specification_shows() -> None:
     assert config == TrainerConfig()
 
 
+def test_what_json_has_and_toml_has_not_is_named_as_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as wrong:
+        read_trainer_config(written(tmp_path, '{"epochs": null, "seed": -1}', "training.json"))
+    assert "epochs has to be a whole number, and is null." in str(wrong.value)
+    assert "seed has to be a number from 0 to 4294967295, and is -1." in wrong.value.way_out
+
+
 def test_toml_and_json_say_the_same(tmp_path: Path) -> None:
     values: dict[str, Any] = {"epochs": 7, "learning_rate": 1, "session_id": "r1", "enable_recovery": False}
     toml = "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())

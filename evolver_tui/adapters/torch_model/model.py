@@ -8,6 +8,7 @@ import io
 import math
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import torch
@@ -55,6 +56,21 @@ class _Windows:
         return torch.tensor(shown, device=device), torch.tensor(following, device=device), count
 
 
+@contextmanager
+def _memory_told() -> Iterator[None]:
+    """A MemoryError is raised wherever the memory does not do, a device's either."""
+    try:
+        yield
+    except RuntimeError as error:  # an OutOfMemoryError of a device is one
+        if not _is_about_memory(error):
+            raise
+        raise MemoryError(str(error).splitlines()[0][:200]) from None
+
+
+def _is_about_memory(error: Exception) -> bool:
+    return any(words in str(error).lower() for words in _WITHOUT_MEMORY)
+
+
 class LanguageModel:
     """One model; everything random follows from `seed`."""
 
@@ -91,12 +107,8 @@ class LanguageModel:
             raise BadExamples(bad, self._windows.unusable[bad[0]])
         before = self._random()
         try:
-            return self._learn(batch, plan)
-        except RuntimeError as error:  # an OutOfMemoryError of a device is one
-            if not any(words in str(error).lower() for words in _WITHOUT_MEMORY):
-                raise
-            self._let_go(before)
-            raise MemoryError(str(error).splitlines()[0][:200]) from None
+            with _memory_told():
+                return self._learn(batch, plan)
         except MemoryError:
             self._let_go(before)
             raise
@@ -142,6 +154,7 @@ class LanguageModel:
         self._network.computes_again = True
         return True
 
+    @_memory_told()
     def state(self) -> bytes:
         return _packed(
             {
@@ -150,6 +163,7 @@ class LanguageModel:
             }
         )  # fmt: skip
 
+    @_memory_told()
     def restore(self, state: bytes) -> None:
         try:
             found = torch.load(io.BytesIO(state), map_location=self._device, weights_only=True)
@@ -158,9 +172,12 @@ class LanguageModel:
             self._network.load_state_dict(found["network"])
             self._optimizer.load_state_dict(found["optimizer"])
             self._set_random(found["random"])
-        except (KeyError, TypeError, RuntimeError, EOFError, pickle.UnpicklingError):
+        except (KeyError, TypeError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            if _is_about_memory(error):
+                raise
             raise ValueError("it holds no such model") from None
 
+    @_memory_told()
     def result(self) -> bytes:
         return _packed({"kind": "nodes", "shape": dict(self._shape._asdict()), "weights": self._network.state_dict()})
 
@@ -172,6 +189,7 @@ class LanguageModel:
             digest.update(ctypes.string_at(plain.data_ptr(), plain.numel() * plain.element_size()))
         return digest.hexdigest()
 
+    @_memory_told()
     def held_out(self) -> Mapping[str, float]:
         """Nats and bits for a byte of the programs held out."""
         if not self._windows.later:
@@ -197,6 +215,7 @@ def node_kind(examples: Sequence[Example], shape: Shape, seed: int) -> Trainable
     windows = _Windows(examples, shape.context_length)
     device = torch.device(_best_device())
 
+    @_memory_told()
     def make(number: int) -> LanguageModel:
         mixed = hashlib.sha256(f"{seed} {number}".encode()).digest()
         return LanguageModel(windows, shape, int.from_bytes(mixed[:7], "big"), device)

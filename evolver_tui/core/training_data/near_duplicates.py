@@ -27,8 +27,13 @@ _LOOKED_UP: Final = 16
 _SHARED: Final = 4
 """Of those, so many that one has to share to be compared: two that are alike share fewer once in a hundred million
 times."""
+_FOUND_BY: Final = 64
+"""Shingles by which one of the latest is remembered."""
+_RAREST: Final = 24
+"""Of these, by which others are found, those that fewest have: what all share tells nothing, and two that are alike
+differ in ten of the 64 as a rule at most."""
 _MOST_SHARING: Final = 32
-"""Programs that are remembered for each of them, the latest: a shingle that all share tells nothing."""
+"""Programs that are remembered for each shingle, the latest."""
 
 _MOST_COUNTED: Final = 50_000
 """Owners that are counted over all the digests that one is looked up by."""
@@ -71,13 +76,16 @@ def likeness(one: Sketch, other: Sketch, least: float = ALIKE) -> float:
 
 
 class LatestSketches:
-    """Sketches in the order in which they came, some 6 KB each at most, to find those that one may be like.
+    """Sketches in the order in which they came, some 10 KB each at most, to find those that one may be like.
 
     Finding them takes a bounded number of steps: among many that share their shingles, one that is alike may be missed.
+    One that is the same never is.
     """
 
     def __init__(self) -> None:
         self._sketches: list[Sketch] = []
+        self._same: dict[bytes, int] = {}
+        """The first place of each, by a digest."""
         self._sharing: defaultdict[int, list[int]] = defaultdict(list)
 
     def __getitem__(self, place: int) -> Sketch:
@@ -85,18 +93,27 @@ class LatestSketches:
 
     def add(self, found: Sketch) -> None:
         """Remember one, in the next place."""
-        for digest in found[:_LOOKED_UP]:
+        for digest in found[:_FOUND_BY]:
             places = self._sharing[digest]
             places.append(len(self._sketches))
             del places[:-_MOST_SHARING]
+        self._same.setdefault(_digest(found), len(self._sketches))
         self._sketches.append(found)
 
     def likely(self, found: Sketch) -> list[int]:
         """The places of those that share enough with it to be compared."""
-        lowest = found[:_LOOKED_UP]
-        sharing = Counter(place for digest in lowest for place in self._sharing.get(digest, ()))
+        lowest = found[:_FOUND_BY]
+        rarest = sorted((self._sharing[digest] for digest in lowest if digest in self._sharing), key=len)[:_RAREST]
+        sharing = Counter(place for places in rarest for place in places)
         needed = min(_SHARED, len(lowest))
-        return [place for place, shared in sharing.items() if shared >= needed]
+        likely = {place for place, shared in sharing.items() if shared >= needed}
+        if (same := self._same.get(_digest(found))) is not None:
+            likely.add(same)
+        return sorted(likely)
+
+
+def _digest(found: Sketch) -> bytes:
+    return blake2b(found.tobytes(), digest_size=16).digest()
 
 
 class NearDuplicates(Generic[Owner]):
@@ -109,7 +126,7 @@ class NearDuplicates(Generic[Owner]):
     def first_like(self, code: str, owner: Owner) -> Owner | None:
         """Whose program this one nearly is; None where there was none, and then it is remembered as this owner's."""
         found = sketch(code)
-        for place in sorted(self._sketches.likely(found)):
+        for place in self._sketches.likely(found):
             if likeness(found, self._sketches[place]) >= ALIKE:
                 return self._owners[place]
         self._sketches.add(found)

@@ -40,5 +40,10 @@ class TaskGroups:
 
 def is_held_back(group: str, share: float) -> bool:
     """Whether a group belongs to the validation's share, 0 to 1, going by a hash of its name."""
+    return place_of(group) < share
+
+
+def place_of(group: str) -> float:
+    """The share, 0 to 1, above which a group is held back."""
     digest = hashlib.sha256(group.encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8]) < share * 2**64
+    return int.from_bytes(digest[:8]) / 2**64

@@ -5,19 +5,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import sys
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 from evolver_tui.core.errors import EvolverError, StoreError, UsageError
 from evolver_tui.core.tool import ToolDefinition
 from evolver_tui.core.training_data.near_duplicates import NearDuplicates
 from evolver_tui.core.training_data.reviewed_draft import ReviewedDraft
-from evolver_tui.core.training_data.task_groups import TaskGroups, is_held_back
+from evolver_tui.core.training_data.task_groups import TaskGroups, is_held_back, place_of
 from evolver_tui.engine.decision_export.rows import LeftOut, Row, Writer
 from evolver_tui.engine.decision_export.wanted import Outcome, Wanted
 from evolver_tui.engine.export import find_session, open_private
@@ -28,7 +29,7 @@ from evolver_tui.settings.secrets import Scrubber
 
 
 class NothingToExport(EvolverError):
-    """No decision gives a row."""
+    """No decision gives a row, or none for one side of a split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ async def export_decisions(
         path: a file, or with a split its beginning or a folder for both.
 
     Raises:
-        NothingToExport: no decision gives a row; nothing is written.
+        NothingToExport: no decision gives a row, or all come to lie on one side of a split; nothing is written.
         UsageError: the session is unknown, or a file could not be written.
         StoreError: the database cannot be read, or a file not be written after all.
     """
@@ -66,7 +67,7 @@ async def export_decisions(
     try:
         if wanted.session_id:
             wanted = replace(wanted, session_id=(await find_session(store, wanted.session_id)).id)
-        export = _Export(store, shape, wanted, Writer(shape.format, tools), Scrubber(secrets))
+        export = _Export(store, shape, wanted, Writer(shape.format, tools, Scrubber(secrets)))
         if paths:
             await export.write_files(paths)
         else:
@@ -103,13 +104,12 @@ def _paths(path: Path | None, shape: Shape) -> Sequence[Path]:
 class _Export:
     """One export of a store that is open."""
 
-    def __init__(self, store: ReadStore, shape: Shape, wanted: Wanted, writer: Writer, clean: Scrubber) -> None:
+    def __init__(self, store: ReadStore, shape: Shape, wanted: Wanted, writer: Writer) -> None:
         self.outcome = Outcome()
         self._store = store
         self._shape = shape
         self._wanted = wanted
         self._writer = writer
-        self._clean = clean
         self._known: defaultdict[str, NearDuplicates[str]] = defaultdict(NearDuplicates)
         self._programs: NearDuplicates[str] = NearDuplicates()
         self._groups = TaskGroups()
@@ -120,13 +120,13 @@ class _Export:
         tasks = []
         async with contextlib.aclosing(self._rows()) as rows:
             async for task_id, row in rows:
-                file.write(json.dumps(self._clean(row.record)) + "\n")
+                file.write(_line(row.record))
                 tasks.append(task_id)
         self.outcome.rows = len(tasks)
         return tasks
 
     async def write_files(self, paths: Sequence[Path]) -> None:
-        """Write all rows, which appear whole or not at all. Raises StoreError."""
+        """Write all rows, which appear whole or not at all. Raises StoreError, NothingToExport."""
         whole = paths[0].with_name(f".{paths[0].name}.{os.getpid()}.all.unfinished")
         unfinished = [path.with_name(f".{path.name}.{os.getpid()}.unfinished") for path in paths]
         try:
@@ -149,8 +149,10 @@ class _Export:
                     each.unlink()
 
     def _split(self, whole: Path, sides: Sequence[Path], tasks: Sequence[str]) -> int:
-        """Put each row on its side; returns how many are held back."""
+        """Put each row on its side; returns how many are held back. Raises NothingToExport where a side has none."""
         held_back = [is_held_back(self._groups.group_of(task), self._shape.validation) for task in tasks]
+        if len(set(held_back)) == 1:
+            raise _one_sided({self._groups.group_of(task) for task in tasks}, "train" if held_back[0] else "validate")
         with whole.open(encoding="utf-8") as rows, _made(sides[0]) as train, _made(sides[1]) as validation:
             for row, is_back in zip(rows, held_back, strict=True):
                 (validation if is_back else train).write(row)
@@ -204,10 +206,36 @@ class _Export:
             self._groups.join(task_id, draft.task_id)
 
 
+def _line(record: Mapping[str, Any]) -> str:
+    """One line of a file. Half a character, for which `datasets` refuses the whole of it, becomes a question mark."""
+    text = json.dumps(record)
+    if "\\ud" in text:
+        text = json.dumps(json.loads(json.dumps(record, ensure_ascii=False).encode("utf-8", "replace")))
+    return f"{text}\n"
+
+
+def _one_sided(groups: Collection[str], side: str) -> NothingToExport:
+    """What is said where all rows come to lie on one side: a file without rows is none that `datasets` loads."""
+    places = sorted(map(place_of, groups))
+    if len(places) == 1:
+        return NothingToExport(
+            f"No row is left to {side}: all are about one task, or about such as belong together.",
+            "Leave --validation out.",
+        )
+    least, most = math.ceil(places[0] * 100 + 1e-9) / 100, math.floor(places[-1] * 100) / 100
+    way_out = f"Ask for a --validation from {least:g} to {most:g}, or leave it out."
+    if least > most:
+        way_out = "Leave --validation out, or decide about more tasks."
+    return NothingToExport(f"No row is left to {side}: there are {len(places)} tasks that can be told apart.", way_out)
+
+
 def _request(task: Mapping[str, Any]) -> bytes:
-    """A digest of what a task asks for: the same task may come under several ids."""
-    asked = {name: value for name, value in task.items() if name.casefold() != "id"}
+    """A digest of what a task asks for: the same task may come under several ids, and again for another day."""
+    asked = {name: value for name, value in task.items() if name.casefold() not in _WHICH_AND_WHEN}
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).digest()
+
+
+_WHICH_AND_WHEN: Final = frozenset({"id", "duedate", "status", "priority"})
 
 
 @contextlib.contextmanager

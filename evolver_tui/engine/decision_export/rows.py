@@ -2,7 +2,8 @@
 
 `sft` is what was approved, as `messages`. `dpo` is what was approved (`chosen`) beside each earlier draft of the same
 task (`rejected`), under the `prompt` for which that one was written. `kto` is each draft (`completion`) with whether it
-was approved (`label`).
+was approved (`label`). What stands in JSON is cleaned before it becomes JSON: afterwards its quotes are escapes, and
+one that was taken away would leave a text that is none.
 
 The prompt is the author's own, made anew of the task, what a person said of it, and why earlier drafts were sent back;
 its system message and tools are those of today. The completion is the JSON object that the author asks for.
@@ -10,13 +11,14 @@ its system message and tools are those of today. The completion is the JSON obje
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from evolver_tui.core.decision import DecisionKind
 from evolver_tui.core.errors import BackendError
-from evolver_tui.core.model_data import answer_data
+from evolver_tui.core.model_data import answer_data, model_data
 from evolver_tui.core.router_answer import CODE_KEY
 from evolver_tui.core.task import Task
 from evolver_tui.core.times import utc_text
@@ -49,14 +51,19 @@ class Writer:
     Args:
         format: one of FORMATS.
         tools: all that the author may know, its own among them.
+        clean: gives a JSON value without what nobody should learn.
     """
 
-    def __init__(self, format: str, tools: Collection[ToolDefinition]) -> None:
+    def __init__(
+        self, format: str, tools: Collection[ToolDefinition], clean: Callable[[Any], Any] = lambda value: value
+    ) -> None:
         self._make = _MAKERS[format]
+        self._clean = clean
         self.needs_chain = format == "dpo"
         """Whether it is given all decisions about a task."""
         self._router = next(tool for tool in tools if tool.name == ROUTER)
-        self._tools = [tool for tool in tools if tool is not self._router]
+        self._system: str = clean(self._router.system_prompt)
+        self._tools = [replace(tool, description=clean(tool.description)) for tool in tools if tool is not self._router]
 
     def rows(self, draft: ReviewedDraft, chain: Sequence[ReviewedDraft]) -> Sequence[Row]:
         """The rows of one decision. Raises LeftOut where it gives none."""
@@ -72,22 +79,40 @@ class Writer:
             )  # fmt: skip
         except BackendError:
             raise LeftOut("about tasks that are too long for a model") from None
-        return [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}]
+        request = {
+            name: value if name == "tools" else self._clean(value) for name, value in json.loads(prompt.user).items()
+        }
+        return [{"role": "system", "content": self._system}, {"role": "user", "content": model_data(request)}]
+
+    def completion(self, draft: ReviewedDraft, code: str) -> list[Message]:
+        """A draft's answer, with this code in it."""
+        answer: dict[str, Any] = {CODE_KEY: code, "workflow_name": draft.title}
+        if draft.draft is not None:
+            answer["suggested_node_id"] = draft.draft.node_id
+            answer["tools_used"] = list(draft.draft.tools_used)
+            answer["estimated_complexity"] = draft.draft.complexity
+            if draft.draft.sample_inputs:
+                answer["sample_inputs"] = list(draft.draft.sample_inputs)
+        return [{"role": "assistant", "content": answer_data(self._clean(answer))}]
+
+    def provenance(self, draft: ReviewedDraft, **more: Any) -> Any:
+        """Where a row comes from."""
+        return self._clean({**_provenance(draft), **more})
 
 
 def _sft(writer: Writer, draft: ReviewedDraft, chain: Sequence[ReviewedDraft]) -> Sequence[Row]:
     if draft.kind is not DecisionKind.APPROVE:
         raise LeftOut("that approved nothing")
-    messages = [*writer.prompt(draft), *completion(draft, draft.code)]
-    return [Row({"messages": messages, "provenance": provenance(draft)}, (draft.code,))]
+    messages = [*writer.prompt(draft), *writer.completion(draft, draft.code)]
+    return [Row({"messages": messages, "provenance": writer.provenance(draft)}, (draft.code,))]
 
 
 def _kto(writer: Writer, draft: ReviewedDraft, chain: Sequence[ReviewedDraft]) -> Sequence[Row]:
     if draft.kind is DecisionKind.RESPOND:
         raise LeftOut("that answered in words and judged nothing")
     label = draft.is_approved
-    columns = {"prompt": writer.prompt(draft), "completion": completion(draft, draft.code), "label": label}
-    return [Row({**columns, "provenance": provenance(draft)}, (draft.code,), str(label))]
+    columns = {"prompt": writer.prompt(draft), "completion": writer.completion(draft, draft.code), "label": label}
+    return [Row({**columns, "provenance": writer.provenance(draft)}, (draft.code,), str(label))]
 
 
 def _dpo(writer: Writer, draft: ReviewedDraft, chain: Sequence[ReviewedDraft]) -> Sequence[Row]:
@@ -103,17 +128,13 @@ def _dpo(writer: Writer, draft: ReviewedDraft, chain: Sequence[ReviewedDraft]) -
     for code, each in refused.items():
         columns = {
             "prompt": writer.prompt(each),
-            "chosen": completion(draft, chosen),
-            "rejected": completion(each, code),
-            "provenance": {
-                **provenance(draft),
-                "rejected_draft": each.number,
-                "rejected_by": each.decided_by,
-                "rejected_at": utc_text(each.decided_at),
-                "rejected_model": each.model,
-                "prompt": _prompt_word(each),
-            },
-        }
+            "chosen": writer.completion(draft, chosen),
+            "rejected": writer.completion(each, code),
+            "provenance": writer.provenance(
+                draft, rejected_draft=each.number, rejected_by=each.decided_by, rejected_at=utc_text(each.decided_at),
+                rejected_model=each.model, prompt=_prompt_word(each),
+            ),
+        }  # fmt: skip
         rows.append(Row(columns, (code, chosen)))
     return rows
 
@@ -127,19 +148,7 @@ FORMATS: Final = tuple(_MAKERS)
 """The names of TRL's trainers."""
 
 
-def completion(draft: ReviewedDraft, code: str) -> list[Message]:
-    """A draft's answer, with this code in it."""
-    answer: dict[str, Any] = {CODE_KEY: code, "workflow_name": draft.title}
-    if draft.draft is not None:
-        answer["suggested_node_id"] = draft.draft.node_id
-        answer["tools_used"] = list(draft.draft.tools_used)
-        answer["estimated_complexity"] = draft.draft.complexity
-        if draft.draft.sample_inputs:
-            answer["sample_inputs"] = list(draft.draft.sample_inputs)
-    return [{"role": "assistant", "content": answer_data(answer)}]
-
-
-def provenance(draft: ReviewedDraft) -> Mapping[str, Any]:
+def _provenance(draft: ReviewedDraft) -> Mapping[str, Any]:
     """Where a row comes from."""
     return {
         "task_id": draft.task_id,

@@ -74,11 +74,12 @@ class CheckpointStore(Protocol):
     def save(self, checkpoint: Checkpoint, *, is_packed: bool) -> int:
         """Keep one, whole or not at all; returns its bytes. Raises OSError."""
 
-    def latest(self, damaged: Callable[[str], None]) -> Checkpoint | None:
-        """The last one that is whole.
+    def latest(self, damaged: Callable[[str], None], takes: Callable[[TrainingState], bool]) -> Checkpoint | None:
+        """The last one that is whole and is taken.
 
         Args:
-            damaged: told of each later one that is not, by its name; it is not looked at again.
+            damaged: told of each later one that is not whole, by its name; it is not looked at again.
+            takes: whether it is one of those that are wanted.
         """
 
     def clean_up(self) -> int:
@@ -87,5 +88,8 @@ class CheckpointStore(Protocol):
     def keep(self, name: str, content: bytes) -> None:
         """Keep a file beside them, whole or not at all. Raises OSError."""
 
-    def finish(self, result: Mapping[str, Any]) -> None:
-        """Keep what all models came to; the run is over then, and needs no checkpoints. Raises OSError."""
+    def keep_result(self, result: Mapping[str, Any]) -> None:
+        """Keep what all models came to, as something that is not said yet. Raises OSError."""
+
+    def finish(self) -> None:
+        """Say what was kept last; the run is over then, and needs no checkpoints. Raises OSError."""

@@ -102,7 +102,10 @@ class Trainer:
             self._news.failed(self._state, failure)
             raise failure from None
         except MemoryError:
-            failure = TrainingError("There is not enough memory to keep the training.", _WAYS_OUT[Strategy.MEMORY])
+            failure = TrainingError(
+                "There is not enough memory for the model, or to keep it.",
+                "Train a smaller model, or on another machine.",
+            )
             self._news.failed(self._state, failure)
             raise failure from None
 
@@ -121,8 +124,10 @@ class Trainer:
             if not self._train():
                 return self._outcome(Ending.INTERRUPTED)
             self._finish_model()
+        result = {"models": self._state.results}
+        self._on_disk(lambda _: self._checkpoints.keep_result(result), is_needed=True)
         self._news.completed(self._state)
-        self._checkpoints.finish({"models": self._state.results})
+        self._checkpoints.finish()  # which takes no room: what was told is true
         return self._outcome(Ending.COMPLETED)
 
     def _begin_model(self, number: int) -> None:
@@ -284,7 +289,7 @@ class Trainer:
         self._attempt(Strategy.DIVERGENCE, what)
         is_data = before.diverged_at == before.step
         bad = sorted({*before.bad, *self._batch()}) if is_data else before.bad
-        found = self._latest()
+        found = self._latest(self._is_regular) or self._latest()
         if found is None or found.state.model != before.model:
             raise TrainingError(
                 f"{_sentence(what)}, and there is no checkpoint of the model to go back to.",
@@ -303,19 +308,24 @@ class Trainer:
             done = f"goes back to step {state.step}, with a rate of {state.rate:.3g} and gradients cut to {_CLIP:g}"
         self._news.recovered(state, strategy, what, done, self._steps, goes_back=True)
 
-    def _latest(self) -> Checkpoint | None:
+    def _is_regular(self, state: TrainingState) -> bool:
+        """Whether a training that was never asked to end has a checkpoint there: one that was goes back as far."""
+        return state.model == self._state.model and state.step % self._config.checkpoint_interval == 0
+
+    def _latest(self, takes: Callable[[TrainingState], bool] = lambda _: True) -> Checkpoint | None:
         def damaged(name: str) -> None:
             self._refuse(Strategy.DATA, f"the checkpoint {name} is damaged")
             done = "takes the one before it"
             self._news.recovered(self._state, Strategy.DATA, f"the checkpoint {name} is damaged", done, 0)
 
-        return self._checkpoints.latest(damaged)
+        return self._checkpoints.latest(damaged, takes)
 
     def _save(self) -> None:
         """Keep where it is. What was mended is over once a checkpoint lies behind it."""
         state = self._state
         kept = state.copy()
-        is_passed = state.step > state.fault_at or state.model >= self._config.model_count
+        is_regular = state.step % self._config.checkpoint_interval == 0
+        is_passed = (state.step > state.fault_at and is_regular) or state.model >= self._config.model_count
         if is_passed:
             kept.attempts = 0
         checkpoint = Checkpoint(kept, self._model.state())

@@ -51,6 +51,7 @@ class TrainingNews:
         self._kind = kind
         self._folder = folder
         self._told_at: dict[str, float] = {}
+        self._is_begun = False
 
     def started(self, state: TrainingState, model: TrainableModel, steps: int) -> None:
         """It began."""
@@ -135,7 +136,9 @@ class TrainingNews:
         self._emit(TRAINING_INTERRUPTED(self._place(state)))
 
     def failed(self, state: TrainingState, error: TrainingError) -> None:
-        """It cannot go on."""
+        """It cannot go on, or not even begin."""
+        if not self._is_begun:
+            self._record(self._header)
         self._event(record.ERROR, state, {"message": error.message, "way_out": error.way_out})
         self._record(RunEnd(self._now(), record.FAILED))
         self._emit(TRAINING_FAILED({**self._place(state), "error": error.message, "way_out": error.way_out}))
@@ -150,6 +153,7 @@ class TrainingNews:
     def _begin(self, model: TrainableModel, steps: int) -> None:
         self._header = self._header._replace(total_steps=steps, model_params=model.parameters)
         self._record(self._header)
+        self._is_begun = True
 
     def _event(self, name: str, state: TrainingState, payload: Mapping[str, Any] | None = None) -> None:
         model = min(state.model, self._header.total_models - 1)
