@@ -69,7 +69,8 @@ DOORS = {
     ],
     "track/run_file.py": ["os.write(self.descriptor, data)"],  # JSON in ASCII
     "track/saying.py": [  # printable ASCII
-        "print(f'evolver-tui: {_printable(sentence)}', file=sys.stderr, flush=True)"
+        "os.write(stream.fileno(), f'{line}\\n'.encode())",
+        "print(line, file=stream, flush=True)",
     ],
     "tui/attention.py": ["driver.write(sequence)"],  # the window's title, of a number
     "tui/terminal_driver.py": ["self.write('\\x1b[?1049h\\x1b[?25l\\x1b[?1004h')"],
