@@ -26,6 +26,7 @@ from evolver_tui.core.training.plot_scale import (
     time_words,
     value_scale,
 )
+from evolver_tui.core.training.plot_svg import svg_of
 from evolver_tui.core.training.series import Series
 
 
@@ -303,3 +304,12 @@ def test_a_logarithmic_scale_leaves_out_what_has_no_place_on_it() -> None:
     plot = make_plot([PlotLine("x", curve_of([10.0, 1.0, 0.0, -3.0, 0.1]))], 5, (5, 5), is_log=True)
     assert (plot.up.low, plot.up.high) == (0.1, 10)
     assert plot.up.fraction(-3.0) < -1
+    assert plot.lacks_lowest
+
+
+def test_a_scale_says_that_it_leaves_something_out_where_it_does() -> None:
+    above, around = PlotLine("x", curve_of([10.0, 1.0])), PlotLine("x", curve_of([10.0, 0.0]))
+    assert not make_plot([above], 5, (5, 5), is_log=True).lacks_lowest
+    assert not make_plot([around], 5, (5, 5)).lacks_lowest
+    assert not make_plot([PlotLine("x", curve_of([]))], 5, (5, 5), is_log=True).lacks_lowest
+    assert "without 0 and below" in svg_of([around], "loss", "run", Span(), by_time=False, is_log=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -170,6 +171,19 @@ async def test_its_axis_tells_values_apart_and_cuts_none(tmp_path: Path, browser
             assert sorted(map(float, ticks)) == pytest.approx(
                 [min(values) + abs(values[1] - values[0]) * part / 4 for part in range(5)], rel=1e-7
             )
+
+
+async def test_a_line_ends_where_a_value_has_no_place(tmp_path: Path, browser: Browser) -> None:
+    async with progress(tmp_path) as running:
+        losses = (0.5, 0.25, math.nan, -0.125, 0.0625)
+        await running.post("r1", header(), *(point(step, loss) for step, loss in enumerate(losses)))
+        async with browser.page(running.url) as page:
+            await page.until("document.querySelector('#plot').dataset.points === '4'")
+            assert await page.value("document.querySelector('#plot').dataset.lines") == "2"
+            await page.click("#log")
+            await page.until("document.querySelector('#plot').dataset.points === '3'")
+            assert await page.value("document.querySelector('#plot').dataset.lines") == "2"
+            assert page.problems == []
 
 
 async def test_a_narrow_window_holds_long_names_of_metrics(tmp_path: Path, browser: Browser) -> None:

@@ -120,6 +120,26 @@ async def test_a_table_has_any_of_the_usual_delimiters(tmp_path: Path, delimiter
         assert numbers(run, "loss, of training") == [(1, 0.5), (2, 0.25)]
 
 
+@pytest.mark.parametrize(
+    "remarks",
+    [
+        '#{"t_start": 1764000000.0, "env_id": "CartPole-v1"}\n',
+        "# made by a program\n#\n",
+        "\ufeff# of a person\n",
+        "# ",
+    ],
+    ids=["JSON", "words", "mark", "head"],
+)
+async def test_a_table_whose_first_lines_tell_of_it(tmp_path: Path, remarks: str) -> None:
+    file = tmp_path / "monitor.csv"
+    file.write_text(f"{remarks}r,l,t\n21.5,22,0.5\n14.0,14,0.75\n")
+    async with opened(source_of(file)) as source:
+        run = await first_run(source)
+        await until(lambda: run.points == 2)
+        assert sorted(run.metric_names) == ["l", "r", "t"]
+        assert numbers(run, "r") == [(0, 21.5), (1, 14.0)]
+
+
 async def test_a_head_that_gets_longer_at_its_far_end_is_noticed(tmp_path: Path) -> None:
     file = tmp_path / "metrics.csv"
     names = ",".join(f"metrics/with_a_long_name_{number:02}" for number in range(20))

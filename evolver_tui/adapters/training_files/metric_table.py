@@ -44,8 +44,11 @@ class MetricTable:
         if self._lines.is_anew:
             self._begin()
         texts = [_text_of(line) for line in lines if line.strip()]
-        if texts and self._columns is None:
-            self._columns = columns_of(texts.pop(0))
+        while texts and self._columns is None:
+            head = texts.pop(0)
+            if not is_remark(head):
+                self._columns = columns_of(head)
+                break
         records: list[Record] = []
         if self._columns is not None:
             at = self.touched_at()
@@ -131,9 +134,16 @@ class _Columns:
         return Point(int(step), at if moment is None else moment, values)
 
 
+def is_remark(line: str) -> bool:
+    """Whether a line before a table's head tells of the table, as `#{"env_id": "CartPole-v1"}` does."""
+    line = line.removeprefix("\ufeff")
+    told = line.lstrip("# ")
+    return line.startswith("#") and (told.startswith("{") or not any(mark in told for mark in _DELIMITERS))
+
+
 def columns_of(head: str) -> _Columns | None:
-    """What the first line of a table names; None where it is no head of one."""
-    head = head.removeprefix("\ufeff")
+    """What the first line of a table names, behind a `#` or not; None where it is no head of one."""
+    head = head.removeprefix("\ufeff").lstrip("# ")
     delimiter = max(_DELIMITERS, key=head.count)
     try:
         names = [name.strip() for name in next(csv.reader([head], delimiter=delimiter), [])]

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from evolver_tui.adapters.training_files.event_files import MARK, EventFolder
 from evolver_tui.adapters.training_files.metric_lines import MetricLines
-from evolver_tui.adapters.training_files.metric_table import MetricTable, columns_of
+from evolver_tui.adapters.training_files.metric_table import MetricTable, columns_of, is_remark
 from evolver_tui.adapters.training_files.reading import RunReader, open_regular, touched_at
 from evolver_tui.adapters.training_files.run_files import RunFile
 from evolver_tui.adapters.training_files.trackio_database import MAGIC, StoredRun, TrackioRun, is_trackio, runs_of
@@ -238,7 +238,9 @@ def kind_of(file: Path, name: str) -> tuple[str, bool]:
     if head.startswith(MAGIC):
         return (TrackioRun.way, True) if is_trackio(file) else ("", True)
     has_all, head = len(head) < _HEAD, head.lstrip(b"\r\n")
-    line, end, _ = head.partition(b"\n")
+    line, end, rest = head.partition(b"\n")
+    while end and is_remark(line.decode("utf-8", "replace")):
+        line, end, rest = rest.partition(b"\n")
     if not end and has_all and not line.rstrip().endswith(b"}"):
         return "", False  # its first line is not there yet
     if name.endswith(_TABLES):

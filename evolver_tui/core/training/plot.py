@@ -47,6 +47,13 @@ class Plot(NamedTuple):
     by_time: bool
     columns: int
 
+    @property
+    def lacks_lowest(self) -> bool:
+        """Whether values of 0 and below are left out, which have no place on a logarithmic scale."""
+        return self.up.is_log and any(
+            column.low <= min(0.0, column.high) for line in self.lines for column in (*line.columns, *line.raw_columns)
+        )
+
 
 class Span(NamedTuple):
     """What part of the whole is looked at."""

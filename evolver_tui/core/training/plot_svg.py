@@ -81,6 +81,7 @@ def _description(plot: Plot, metric: str) -> str:
     """What is to be seen, for whoever does not see it."""
     across = "the time" if plot.by_time else "the step"
     scale = ", on a logarithmic scale" if plot.up.is_log else ""
+    scale += " without 0 and below" if plot.lacks_lowest else ""
     words = [f"{metric} over {across}{scale}."]
     for drawn in plot.lines:
         ends = (read_at(drawn.line, place, by_time=plot.by_time) for place in (plot.across.low, plot.across.high))

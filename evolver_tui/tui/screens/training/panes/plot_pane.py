@@ -150,7 +150,7 @@ class PlotPane(SnapshotPane, Movable):
         choice = self._choice
         words = ["time" if choice.by_time else "step"]
         if choice.is_log:
-            words.append("log")
+            words.append("log, without 0 and below" if self.plot is not None and self.plot.lacks_lowest else "log")
         if choice.weight:
             words.append(f"smoothed {choice.weight:g}")
         if choice.span.zoom > 1:
