@@ -7,11 +7,12 @@ import json
 import socket
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evolver_tui.adapters.nodes.runner import read_object
-from evolver_tui.adapters.nodes.tool_calls import ToolLimits, ToolServer
+from evolver_tui.adapters.nodes.tool_calls import _MOST_KB, _MOST_SECONDS, ToolLimits, ToolServer
 from evolver_tui.core.safe_text import safe_text
 from evolver_tui.core.tool import ToolDefinition
 from tests.support.fuzzing import TEXTS, fuzzed, json_values, spoiled
@@ -57,15 +58,25 @@ async def answers_to(lines: list[bytes]) -> list[dict[str, Any]]:
 
 
 def says_memory(line: bytes) -> bool:
-    """Whether a line is the one sort that has no answer."""
+    """Whether a line is of the one sort that has no answer."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    is_call = isinstance(value, dict) and all(
-        isinstance(value.get(name), kind) for name, kind in (("id", int), ("tool", str), ("prompt", str))
-    )
-    return isinstance(value, dict) and not is_call and isinstance(value.get("memory_kb"), int)
+    match value:
+        case {"id": int(), "tool": str(), "prompt": str()}:
+            return False
+        case {"memory_kb": int(memory), "cpu_seconds": float(seconds)}:
+            return 0 < memory < _MOST_KB and 0 <= seconds < _MOST_SECONDS
+    return False
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("line", [b'{"memory_kb":false}', b'{"memory_kb":7}', b'{"memory_kb":0,"cpu_seconds":0.5}'])
+async def test_what_tells_no_memory_gets_an_answer(line: bytes) -> None:
+    refused, good = await answers_to([line])
+    assert refused["kind"] == "bad_request"
+    assert good == {"id": 77_777, "text": "echo: hi"}
 
 
 def test_any_line_gets_an_answer_and_the_next_call_works() -> None:
