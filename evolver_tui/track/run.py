@@ -80,7 +80,7 @@ class Names(dict[str, Any]):
 class Run:
     """A run. `track.init` makes it; all that it is told comes here."""
 
-    __slots__ = ("__dict__", "_due", "_explicit", "_slots")  # what each call needs lies side by side
+    __slots__ = ("__dict__", "_due", "_explicit", "_slots", "_tick")  # what each call needs lies side by side
 
     def __init__(self, header: RunHeader, *, first_step: int = 0, interval: float = 0.1) -> None:
         """Args:

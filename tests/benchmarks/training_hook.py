@@ -87,12 +87,13 @@ def _loop(folder: Path, steps: int) -> Iterator[Row]:
             empty, calls, writing = _time_in_loop(run.log, steps)
         run.finish()
         call, floor = statistics.median(calls), statistics.median(empty)
-        share = ((call - floor) / _STEP_SECONDS + writing) * 100
-        parts = f", a call {call * 1e6:.2f} us, an empty one {floor * 1e6:.2f} us, the thread {writing * 100:.3f} %"
-        if is_followed:
-            yield told("... while somebody follows the run", [share], f" %{parts}")
-        else:
-            yield at_most("what the hook adds to a loop of steps of 1 ms", [share], 0.1, " %", told=parts)
+        share = (call - floor) / _STEP_SECONDS * 100
+        if not is_followed:
+            parts = f", {call * 1e6:.2f} us, an empty function {floor * 1e6:.2f} us"
+            yield at_most("a hook call in a loop of steps of 1 ms, of such a step", [share], 0.1, " %", told=parts)
+        words = "somebody follows" if is_followed else "nobody follows"
+        thread = f" %, the thread {writing * 100:.3f} %"
+        yield told(f"... with the thread that writes, while {words} the run", [share + writing * 100], thread)
 
 
 def _time_in_loop(log: Callable[[dict[str, float], int], None], steps: int) -> tuple[list[float], list[float], float]:
