@@ -17,8 +17,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evolver_tui.track.current_run import current, followers, init
+from evolver_tui.track.names import Names
 from evolver_tui.track.progress import session_of
-from evolver_tui.track.run import Names, Run
+from evolver_tui.track.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from evolver_tui.core.training.record import COMPLETED, ERROR, FAILED, LONGEST_NAME, MODEL_COMPLETED, Event, RunHeader
 from evolver_tui.core.training.totals import as_config
+from evolver_tui.track.names import Names
 from evolver_tui.track.progress import read_progress
 from evolver_tui.track.saying import say_once
-from evolver_tui.track.values import Refused, as_json, as_mapping, flat, model_number, reason, taken, whole
+from evolver_tui.track.values import Refused, as_json, flat, model_number, reason, taken, whole
 
 _now = time.monotonic
 _told_at = itemgetter(0)
@@ -40,41 +41,6 @@ Told = tuple[float, int, object, str, object]
 """One metric as it was told last: when, by the monotonic clock; the model, the step, the name and the value."""
 Waiting = Told | Event
 """Told numbers, or an event whose time is by the monotonic clock."""
-
-
-class Names(dict[str, Any]):
-    """A dict whose values are attributes as well, as the config of wandb is."""
-
-    __slots__ = ("_changed",)
-
-    def __init__(self, values: Mapping[str, Any], changed: Callable[[], None] = lambda: None) -> None:
-        super().__init__(values)
-        object.__setattr__(self, "_changed", changed)
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"there is no {name!r} here") from None
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self[name] = value
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        super().__setitem__(name, value)
-        object.__getattribute__(self, "_changed")()
-
-    def update(self, *values: Any, allow_val_change: bool = True, **named: Any) -> None:
-        """As of a dict."""
-        try:
-            given = dict(*values)
-        except (TypeError, ValueError):  # what an argument parser found
-            given = as_mapping(*values)
-        for name, value in {**given, **named}.items():
-            self[name] = value
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Names, (dict(self),)
 
 
 class Run:
