@@ -46,7 +46,7 @@ Waiting = Told | Event
 class Run:
     """A run. `track.init` makes it; all that it is told comes here."""
 
-    __slots__ = ("__dict__", "_due", "_explicit", "_slots", "_tick")  # what each call needs lies side by side
+    __slots__ = ("__dict__", "_counter", "_due", "_explicit", "_slots")  # what each call needs lies side by side
 
     def __init__(self, header: RunHeader, *, first_step: int = 0, interval: float = 0.1) -> None:
         """Args:
@@ -66,7 +66,7 @@ class Run:
         self._waiting_events = 0
         self._waiting_values = 0
         self._dropped = 0
-        self._tick = count(first_step).__next__
+        self._counter = count(first_step)
         self._explicit: object = None
         """The step that was given last, where one was given since steps were counted last."""
         self._due: float = _ASLEEP
@@ -114,7 +114,7 @@ class Run:
             if step is not None:
                 self._explicit = step
             elif self._explicit is None:
-                step = self._tick()
+                step = next(self._counter)
             else:
                 step = self._count_on()
             at = _now()
@@ -248,7 +248,7 @@ class Run:
             slots = self._by_model.setdefault(number, {})
             if number != self._model:
                 self._model, self._slots = number, slots
-                self._explicit, self._tick = self._latest_step(number), count().__next__
+                self._explicit, self._counter = self._latest_step(number), count()
         return slots
 
     def _count_on(self) -> int:
@@ -259,12 +259,12 @@ class Run:
             except Refused:
                 last = -1
             self._explicit = None
-            self._tick = count(last + 1).__next__
-            return self._tick()
+            self._counter = count(last + 1)
+            return next(self._counter)
 
     def _step_that_follows(self) -> int:
         with self._lock:
-            return self._count_on() if self._explicit is not None else self._tick()
+            return self._count_on() if self._explicit is not None else next(self._counter)
 
     def _latest_step(self, model: int) -> int | None:
         """The step that was told of a model last; None where none was, or what is none."""
