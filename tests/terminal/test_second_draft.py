@@ -10,9 +10,8 @@ import pytest
 from tests.support.hubs import hub_process
 from tests.support.sessions import SUMMARIZE
 from tests.support.terminal import ENTER, SMALL, WIDE, look
-from tests.support.terminal_steps import leave, saved_nodes, started
+from tests.support.terminal_steps import NODE, leave, saved_nodes, started, to_review
 
-NODE = "summarize_blog_post"
 REASON = "an empty text crashes it"
 
 
@@ -20,12 +19,7 @@ REASON = "an empty text crashes it"
 def test_a_reviewer_decides_on_a_second_draft_from_the_diff_tab_alone(tmp_path: Path, size: tuple[int, int]) -> None:
     home = tmp_path / "home"
     with hub_process("sample", tasks=(SUMMARIZE,)) as hub, started(home, "--hub", hub.url, size=size) as terminal:
-        terminal.wait_until(lambda screen: re.search("◆ task-1 ", screen), "the review")
-        terminal.send("n")
-        terminal.wait_for(f"{NODE}  v1")
-        terminal.send(ENTER)
-        terminal.wait_for("a approve")
-        look()
+        to_review(terminal)
         terminal.send("r")
         terminal.wait_for(f"Why is {NODE} sent back?")
         look()
